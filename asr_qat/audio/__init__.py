@@ -1,0 +1,1 @@
+"""Audio in: decoding, the log-mel front end, augmentation."""

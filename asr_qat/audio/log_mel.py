@@ -1,0 +1,21 @@
+"""The log-mel front end in TensorFlow, for training pipelines."""
+
+import tensorflow as tf
+
+from asr_qat.audio.front_end import LOG_FLOOR, FrontEndConfig, mel_matrix, window
+
+
+def log_mel(audio: tf.Tensor, config: FrontEndConfig) -> tf.Tensor:
+    """Natural logarithm of mel power energies, as `asr_qat.audio.front_end.log_mel`.
+
+    Args:
+        audio: float32 `[samples]` in [-1, 1).
+        config: the front end.
+
+    Returns:
+        float32 `[frames, mel_bins]`; no frames for audio shorter than one window.
+    """
+    frames = tf.signal.frame(audio, config.frame_length, config.hop_length)
+    spectrum = tf.signal.rfft(frames * window(config), [config.fft_length])
+    power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
+    return tf.math.log(tf.matmul(power, mel_matrix(config)) + LOG_FLOOR)

@@ -1,0 +1,1 @@
+"""The subcommands of asr-qat, one file each."""

@@ -1,0 +1,1 @@
+"""Corpora: readers, preparation, and the tf.data pipeline."""

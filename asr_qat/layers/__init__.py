@@ -1,0 +1,1 @@
+"""Named primitive Keras layers of the Conformer."""

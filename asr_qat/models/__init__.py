@@ -1,0 +1,1 @@
+"""Conformer models and the model directory."""

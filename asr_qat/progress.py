@@ -1,0 +1,43 @@
+"""Progress of long work: a bar on a terminal, sparse plain lines in a log file."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+
+LOG_INTERVAL_S = 15.0  # seconds between lines when standard error is no terminal
+
+
+def progress(
+    items: Iterable[Item],
+    description: str,
+    total: float | None = None,
+    unit: str = "utt",
+    quiet: bool = False,
+) -> Iterator[Item]:
+    """Iterate over `items`, showing rate and time left on standard error."""
+    yield from progress_bar(description, total, unit, quiet, items)
+
+
+def progress_bar(
+    description: str,
+    total: float | None = None,
+    unit: str = "utt",
+    quiet: bool = False,
+    items: Iterable | None = None,
+) -> tqdm:
+    """A tqdm bar for work that is not one loop: call `.update(n)` and `.close()`."""
+    terminal = sys.stderr.isatty()
+    return tqdm(
+        items,
+        desc=description,
+        total=total,
+        unit=unit,
+        disable=quiet,
+        dynamic_ncols=terminal,
+        mininterval=0.1 if terminal else LOG_INTERVAL_S,
+        maxinterval=10.0 if terminal else LOG_INTERVAL_S,
+    )

@@ -1,0 +1,1 @@
+"""Native and fake quantization on tfmot's extension points."""

@@ -1,0 +1,1 @@
+"""The device side: convert, pack, inspect, run and score .tflite files."""
