@@ -1,1 +1,18 @@
-"""Corpora: readers, preparation, and the tf.data pipeline."""
+"""Speech corpora: one module each, all read into `asr_qat.corpora.utterance.Corpus`."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from asr_qat.corpora import an4
+from asr_qat.corpora.utterance import Corpus
+from asr_qat.errors import UserError
+
+READERS: dict[str, Callable[[Path], Corpus]] = {"an4": an4.read}
+
+
+def reader(name: str) -> Callable[[Path], Corpus]:
+    """The reader of the corpus `name`. Raises `UserError` that lists the known names."""
+    try:
+        return READERS[name]
+    except KeyError:
+        raise UserError(f"unknown corpus {name!r}: choose one of {', '.join(READERS)}") from None

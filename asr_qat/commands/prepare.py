@@ -1,0 +1,49 @@
+"""`asr-qat prepare`: a corpus becomes a folder that training reads."""
+
+import argparse
+
+MODEL_TYPES = ("char", "unigram", "bpe")
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser(
+        "prepare", help="turn a corpus into a folder that training reads"
+    )
+    parser.add_argument("--corpus", required=True, help="an4, librispeech, manifest or asterisk")
+    parser.add_argument("--data", help="where the corpus lies (default: look, then download)")
+    parser.add_argument("--out", required=True, help="folder to write")
+    parser.add_argument("--vocab-size", type=int, default=1024, help="word pieces (%(default)s)")
+    parser.add_argument(
+        "--model-type", choices=MODEL_TYPES, default="unigram", help="(default: %(default)s)"
+    )
+    parser.add_argument("--tokenizer", help="use this SentencePiece model, train none")
+    parser.add_argument("--shards", type=int, help="shards of each split (default: by size)")
+    parser.add_argument(
+        "--strict", action="store_true", help="fail if an utterance cannot be used"
+    )
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Prepare the corpus."""
+    from asr_qat.corpora.prepare import prepare  # late: TensorFlow takes seconds to load
+    from asr_qat.corpora.prepared import PreparedFolder
+
+    prepare(
+        args.corpus,
+        args.data,
+        args.out,
+        vocab_size=args.vocab_size,
+        model_type=args.model_type,
+        tokenizer=args.tokenizer,
+        shards=args.shards,
+        strict=args.strict,
+        quiet=args.quiet,
+    )
+    if args.quiet:
+        return
+    for split, facts in PreparedFolder(args.out).corpus["splits"].items():
+        skipped = "".join(f", {n} skipped: {why}" for why, n in facts["skipped"].items())
+        print(f"{split}: {facts['utterances']} utterances, {facts['hours']:.2f} h{skipped}")

@@ -1,0 +1,242 @@
+"""From a corpus to a prepared folder (see `asr_qat.corpora.prepared` for its files)."""
+
+import collections
+import dataclasses
+import hashlib
+import itertools
+import json
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asr_qat import files
+from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.corpora import reader
+from asr_qat.corpora.locate import locate
+from asr_qat.corpora.prepared import shard_name
+from asr_qat.corpora.shard import ShardWriter
+from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
+from asr_qat.errors import UserError
+from asr_qat.progress import progress_bar
+from asr_qat.text.normalize import normalize
+from asr_qat.text.tokenizer import Tokenizer
+
+SHARD_UTTERANCES = 512  # utterances in a shard unless the number of shards is given
+SHUFFLE_SEED = 0
+
+
+def prepare(
+    corpus: str,
+    data: str | Path | None,
+    out: str | Path,
+    vocab_size: int = 1024,
+    model_type: str = "unigram",
+    tokenizer: str | Path | None = None,
+    shards: int | None = None,
+    strict: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Write the prepared folder `out`; a run that was cut off is taken up where it ended.
+
+    Args:
+        corpus: a name in `asr_qat.corpora.READERS`.
+        data: where the corpus lies, if not in one of the places that `locate` knows.
+        out: the folder to write.
+        vocab_size: wanted number of word pieces.
+        model_type: `char`, `unigram` or `bpe`.
+        tokenizer: a SentencePiece model to use instead of training one.
+        shards: number of shards of each split.
+        strict: fail if any utterance had to be skipped.
+        quiet: show no progress and no skipped utterances.
+
+    Raises:
+        UserError: no such corpus, a folder prepared with other settings, no usable
+            utterance, or with `strict` a skipped one.
+    """
+    out = Path(out)
+    read = reader(corpus)
+    if shards is not None and shards < 1:
+        raise UserError(f"--shards {shards}: expected 1 or more")
+    content = read(locate(corpus, data, quiet))
+    splits = _ordered(content)
+    front_end = FrontEndConfig()
+    given = Tokenizer.load(tokenizer) if tokenizer is not None else None
+    settings: dict[str, Any] = {
+        "corpus": content.name,
+        "vocab_size": None if given else vocab_size,
+        "model_type": None if given else model_type,
+        "tokenizer": hashlib.sha256(given.proto).hexdigest() if given else None,
+        "shards": shards,
+        "front_end": dataclasses.asdict(front_end),
+        "utterances": _digest(splits),
+    }
+    _check_settings(out, settings)
+    words = given or _tokenizer(out, splits["train"], vocab_size, model_type)
+    files.write_json(out / "settings.json", settings)
+    words.save(out / "tokenizer.model")
+
+    total = sum(map(len, splits.values()))
+    bar = progress_bar("prepare", total=total, quiet=quiet)
+    try:
+        counts = {split: _shard_count(len(splits[split]), shards) for split in SPLITS}
+        reports = {
+            split: _write_split(out, split, splits[split], counts[split], words, front_end, bar)
+            for split in SPLITS
+        }
+    finally:
+        bar.close()
+
+    skipped = {
+        split: [line for report in reports[split] for line in report["skipped"]]
+        for split in SPLITS
+    }
+    if strict or not quiet:
+        for line in itertools.chain.from_iterable(skipped.values()):
+            print(f"skipped {line['id']}: {line['detail']}", file=sys.stderr)
+    number = sum(map(len, skipped.values()))
+    if strict and number:
+        raise UserError(
+            f"{out}: {number} of {total} utterances cannot be used (listed above): "
+            "mend them, or prepare without --strict"
+        )
+    _finish(out, content, reports, skipped, front_end)
+
+
+def _ordered(corpus: Corpus) -> dict[str, list[Utterance]]:
+    """The splits, training in a fixed random order: neighbours in a shard are unrelated."""
+    train = list(corpus.splits["train"])
+    random.Random(SHUFFLE_SEED).shuffle(train)
+    return {**corpus.splits, "train": train}
+
+
+def _digest(splits: dict[str, list[Utterance]]) -> str:
+    names = [
+        (split, utterance.id, utterance.text) for split in SPLITS for utterance in splits[split]
+    ]
+    return hashlib.sha256(json.dumps(names).encode()).hexdigest()
+
+
+def _check_settings(out: Path, settings: dict[str, Any]) -> None:
+    if not (out / "settings.json").exists():
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise UserError(f"{out}: exists and is not a prepared folder: choose another --out")
+        return
+    before = files.read_json(out / "settings.json")
+    for key, value in settings.items():
+        if before.get(key) != value:
+            change = "" if key in ("utterances", "front_end") else f" {before.get(key)}, not {value}"
+            raise UserError(
+                f"{out}: was prepared with other {key}{change}: choose another --out or remove it"
+            )
+
+
+def _tokenizer(
+    out: Path, train: list[Utterance], vocab_size: int, model_type: str
+) -> Tokenizer:
+    finished = out / "tokenizer.model"
+    if finished.exists():
+        return Tokenizer.load(finished)
+    # Sorted, so that the order of the corpus does not matter to the vocabulary.
+    texts = sorted(normalize(utterance.text) for utterance in train)
+    return Tokenizer.train(texts, vocab_size, model_type)
+
+
+def _shard_count(utterances: int, wanted: int | None) -> int:
+    count = wanted or -(-utterances // SHARD_UTTERANCES)
+    return max(1, min(count, utterances))
+
+
+def _write_split(
+    out: Path,
+    split: str,
+    utterances: list[Utterance],
+    count: int,
+    tokenizer: Tokenizer,
+    front_end: FrontEndConfig,
+    bar: Any,
+) -> list[dict]:
+    """Write the shards of one split that are not there yet; the reports of them all."""
+    writer = ShardWriter(
+        tokenizer, front_end, features=split == "train", check_labels=split != "test"
+    )
+    reports = []
+    for index in range(count):
+        path = out / shard_name(split, index, count)
+        report_path = out / "reports" / f"{path.stem}.json"
+        part = utterances[
+            len(utterances) * index // count : len(utterances) * (index + 1) // count
+        ]
+        if not (path.exists() and report_path.exists()):
+            totals = {
+                "frames": 0,
+                "sum": np.zeros(front_end.mel_bins),
+                "squares": np.zeros(front_end.mel_bins),
+            }
+            written, skipped = [], []
+            for record in writer.write(path, part):
+                for key, value in record.pop("features", {}).items():
+                    totals[key] += value
+                (skipped if "reason" in record else written).append(record)
+                bar.update()
+            features = {k: np.asarray(v).tolist() for k, v in totals.items()}
+            report = {"utterances": written, "skipped": skipped, "features": features}
+            files.write_json(report_path, report)
+        else:
+            bar.update(len(part))
+        reports.append(files.read_json(report_path))
+    return reports
+
+
+def _finish(
+    out: Path,
+    corpus: Corpus,
+    reports: dict[str, list[dict]],
+    skipped: dict[str, list[dict]],
+    front_end: FrontEndConfig,
+) -> None:
+    used = {
+        split: [line for report in reports[split] for line in report["utterances"]]
+        for split in SPLITS
+    }
+    if not used["train"]:
+        raise UserError(f"{out}: no usable training utterance in {corpus.name}")
+    for split, lines in used.items():
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        files.write_text(out / f"{split}.jsonl", text)
+    files.write_json(out / "stats.json", _stats(reports["train"], front_end))
+    description = {
+        "name": corpus.name,
+        "description": corpus.description,
+        "licence": corpus.licence,
+        "speakers": len({line["speaker"] for lines in used.values() for line in lines}),
+        "splits": {
+            split: {
+                "utterances": len(lines),
+                "hours": sum(line["duration"] for line in lines) / 3600,
+                "speakers": len({line["speaker"] for line in lines}),
+                "shards": len(reports[split]),
+                "skipped": dict(collections.Counter(line["reason"] for line in skipped[split])),
+            }
+            for split, lines in used.items()
+        },
+        "skipped": [line for lines in skipped.values() for line in lines],
+    }
+    files.write_json(out / "corpus.json", description)
+
+
+def _stats(reports: list[dict], front_end: FrontEndConfig) -> dict:
+    """Mean and standard deviation of each mel bin, from sums in double precision."""
+    frames = sum(report["features"]["frames"] for report in reports)
+    mean = np.sum([report["features"]["sum"] for report in reports], axis=0) / frames
+    squares = np.sum([report["features"]["squares"] for report in reports], axis=0) / frames
+    # A bin that never changes would divide by zero.
+    std = np.sqrt(np.maximum(squares - mean**2, 1e-8))
+    return {
+        "mean": mean.tolist(),
+        "std": std.tolist(),
+        "frames": frames,
+        "front_end": dataclasses.asdict(front_end),
+    }

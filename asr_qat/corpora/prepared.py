@@ -1,0 +1,109 @@
+"""A prepared folder, as `asr-qat prepare` writes it and training reads it.
+
+    {train,dev,test}-00000-of-00002.tfrecord   tf.train.Example: id, audio (FLAC), samples,
+                                               text, tokens
+    {train,dev,test}.jsonl                     id, audio_filepath, duration, text, speaker
+    stats.json                                 mean and std of the training split's features
+    tokenizer.model                            SentencePiece
+    corpus.json                                what it is; written last: the folder is complete
+"""
+
+import dataclasses
+import functools
+import json
+from pathlib import Path
+
+import numpy as np
+
+from asr_qat import files
+from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.errors import UserError
+from asr_qat.text.tokenizer import Tokenizer
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureStats:
+    """Statistics of the training split's features.
+
+    Attributes:
+        mean: float32 `[mel_bins]`.
+        std: float32 `[mel_bins]`.
+        frames: number of frames that they were computed from.
+        front_end: the front end that made the features.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+    frames: int
+    front_end: FrontEndConfig
+
+
+class PreparedFolder:
+    """Reads what `asr-qat prepare` wrote."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Open the folder `path`. Raises `UserError` unless it is complete."""
+        self.path = Path(path)
+        if not (self.path / "corpus.json").is_file():
+            state = "incomplete" if (self.path / "settings.json").is_file() else "not a prepared folder"
+            raise UserError(f"{path}: {state}: run `asr-qat prepare --out {path}`")
+
+    @functools.cached_property
+    def corpus(self) -> dict:
+        """`corpus.json`: name, description, licence, speakers, splits, skipped."""
+        return files.read_json(self.path / "corpus.json")
+
+    @functools.cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The vocabulary of the `tokens`."""
+        return Tokenizer.load(self.path / "tokenizer.model")
+
+    @functools.cached_property
+    def stats(self) -> FeatureStats:
+        """The training split's feature statistics."""
+        content = files.read_json(self.path / "stats.json")
+        try:
+            return FeatureStats(
+                mean=np.array(content["mean"], np.float32),
+                std=np.array(content["std"], np.float32),
+                frames=content["frames"],
+                front_end=FrontEndConfig(**content["front_end"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise UserError(
+                f"{self.path / 'stats.json'}: damaged ({error}): {self._again()}"
+            ) from None
+
+    def shards(self, split: str) -> list[Path]:
+        """The TFRecord files of `split`, in order. Raises `UserError` if any is missing."""
+        count = self._split(split)["shards"]
+        paths = [self.path / shard_name(split, i, count) for i in range(count)]
+        for path in paths:
+            if not path.is_file():
+                raise UserError(f"{path}: missing: {self._again()}")
+        return paths
+
+    def utterances(self, split: str) -> list[dict]:
+        """The lines of `{split}.jsonl`, in the order of the shards."""
+        self._split(split)
+        path = self.path / f"{split}.jsonl"
+        try:
+            return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        except FileNotFoundError:
+            raise UserError(f"{path}: missing: {self._again()}") from None
+        except ValueError as error:
+            raise UserError(f"{path}: damaged ({error}): {self._again()}") from None
+
+    def _split(self, split: str) -> dict:
+        splits = self.corpus["splits"]
+        if split not in splits:
+            raise UserError(f"{self.path}: no split {split!r}: it has {', '.join(splits)}")
+        return splits[split]
+
+    def _again(self) -> str:
+        return f"remove {self.path} and run `asr-qat prepare` again"
+
+
+def shard_name(split: str, index: int, count: int) -> str:
+    """File name of shard `index` of `count`."""
+    return f"{split}-{index:05d}-of-{count:05d}.tfrecord"

@@ -1,0 +1,147 @@
+"""One shard of a prepared folder: recordings checked, encoded and written as TFRecord."""
+
+import dataclasses
+import errno
+import io
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import tensorflow as tf
+
+from asr_qat import files
+from asr_qat.audio.decode import read_audio
+from asr_qat.audio.front_end import FrontEndConfig, log_mel
+from asr_qat.corpora.utterance import Utterance
+from asr_qat.errors import UserError
+from asr_qat.text.normalize import normalize
+from asr_qat.text.tokenizer import Tokenizer
+
+MIN_SECONDS = 0.1  # shorter recordings hold no word
+SUBSAMPLING = 4  # feature frames for each frame that a model outputs
+
+
+class Skipped(Exception):
+    """An utterance that cannot be used: `reason` groups, `detail` explains."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        """Take the `reason` that utterances are counted by and what is wrong with this one."""
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardWriter:
+    """Writes shards of one split.
+
+    Attributes:
+        tokenizer: makes the labels.
+        front_end: of the features whose sums are reported.
+        features: report feature sums (wanted of the training split only).
+        check_labels: skip utterances with too few frames for their CTC labels. Off for
+            test splits: a hard utterance is no reason to leave it out of the score.
+    """
+
+    tokenizer: Tokenizer
+    front_end: FrontEndConfig
+    features: bool
+    check_labels: bool
+
+    def write(self, path: Path, utterances: Sequence[Utterance]) -> Iterator[dict]:
+        """Write the usable ones of `utterances` to the TFRecord file `path`.
+
+        Yields one record for each utterance as it is done: its line of the split's
+        `.jsonl`, with `features` sums, or `{"id", "reason", "detail"}` if it is skipped.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        try:
+            with files.replacing(path) as temporary:
+                with tf.io.TFRecordWriter(str(temporary)) as writer:
+                    for utterance in utterances:
+                        try:
+                            example, record = self._example(utterance)
+                        except Skipped as skipped:
+                            yield {
+                                "id": utterance.id,
+                                "reason": skipped.reason,
+                                "detail": skipped.detail,
+                            }
+                            continue
+                        writer.write(example.SerializeToString())
+                        yield record
+        except tf.errors.OpError as error:
+            raise OSError(errno.EIO, error.message, str(path)) from None
+
+    def _example(self, utterance: Utterance) -> tuple[tf.train.Example, dict]:
+        text = normalize(utterance.text)
+        if not text:
+            raise Skipped("no transcript", f"{utterance.audio_path}: no transcript")
+        unknown = self.tokenizer.unknown_characters(text)
+        if unknown:
+            detail = f"{utterance.audio_path}: {' '.join(sorted(unknown))} not in the vocabulary"
+            raise Skipped("characters outside the vocabulary", detail)
+        tokens = self.tokenizer.encode(text)
+        pcm = self._read(utterance)
+        self._check_length(utterance, len(pcm), tokens)
+        record = {
+            "id": utterance.id,
+            "audio_filepath": str(utterance.audio_path.absolute()),
+            "duration": len(pcm) / self.front_end.sample_rate,
+            "text": text,
+            "speaker": utterance.speaker,
+        }
+        if self.features:
+            features = log_mel(pcm.astype(np.float32) / 32768, self.front_end).astype(np.float64)
+            record["features"] = {
+                "frames": len(features),
+                "sum": features.sum(axis=0),
+                "squares": np.square(features).sum(axis=0),
+            }
+        return _example(utterance.id, text, tokens, pcm, self.front_end.sample_rate), record
+
+    def _read(self, utterance: Utterance) -> np.ndarray:
+        """The recording as int16 `[samples]`: what the shard holds and training hears."""
+        try:
+            audio = read_audio(utterance.audio_path, self.front_end.sample_rate)
+        except UserError as error:
+            raise Skipped("unreadable audio", str(error)) from None
+        return np.clip(np.rint(audio * 32768), -32768, 32767).astype(np.int16)
+
+    def _check_length(self, utterance: Utterance, samples: int, tokens: list[int]) -> None:
+        where = utterance.audio_path
+        seconds = samples / self.front_end.sample_rate
+        if seconds < MIN_SECONDS:
+            raise Skipped("too short", f"{where}: {seconds:.3f} s is under {MIN_SECONDS} s")
+        # CTC puts a blank between equal neighbours.
+        needed = len(tokens) + sum(a == b for a, b in itertools.pairwise(tokens))
+        frames = self.front_end.frames(samples) // SUBSAMPLING
+        if self.check_labels and frames < needed:
+            detail = f"{where}: {frames} frames of {seconds:.2f} s for {needed} labels"
+            raise Skipped("too short for its labels", detail)
+
+
+def _example(
+    utterance_id: str, text: str, tokens: list[int], pcm: np.ndarray, sample_rate: int
+) -> tf.train.Example:
+    flac = io.BytesIO()
+    soundfile.write(flac, pcm, sample_rate, format="FLAC", subtype="PCM_16")
+
+    def of_bytes(value: bytes) -> tf.train.Feature:
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+    def of_ints(values: Sequence[int]) -> tf.train.Feature:
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+    feature = {
+        "id": of_bytes(utterance_id.encode()),
+        "audio": of_bytes(flac.getvalue()),
+        "samples": of_ints([len(pcm)]),
+        "text": of_bytes(text.encode()),
+        "tokens": of_ints(tokens),
+    }
+    return tf.train.Example(features=tf.train.Features(feature=feature))

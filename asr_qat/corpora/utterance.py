@@ -1,0 +1,40 @@
+"""What every corpus is read into."""
+
+import dataclasses
+from pathlib import Path
+
+SPLITS = ("train", "dev", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Utterance:
+    """One recording and its words.
+
+    Attributes:
+        id: unique within the corpus.
+        audio_path: the recording.
+        text: transcript as the corpus writes it; empty if there is none.
+        speaker: identifies the speaker within the corpus; empty if unknown.
+    """
+
+    id: str
+    audio_path: Path
+    text: str
+    speaker: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Corpus:
+    """Utterances by split, with what a reader of results must know about them.
+
+    Attributes:
+        name: short name.
+        description: one or two plain sentences, including how the splits were made.
+        licence: terms of use.
+        splits: utterances of `train`, `dev` and `test`.
+    """
+
+    name: str
+    description: str
+    licence: str
+    splits: dict[str, list[Utterance]]

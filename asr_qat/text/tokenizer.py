@@ -1,0 +1,131 @@
+"""Word pieces: text to label ids and back, through SentencePiece."""
+
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import sentencepiece
+
+from asr_qat import files
+from asr_qat.errors import UserError
+
+MODEL_TYPES = ("char", "unigram", "bpe")
+
+
+class Tokenizer:
+    """A SentencePiece vocabulary without sentence marks; id 0 is `<unk>`.
+
+    The CTC blank is the class after the last piece, so a model has `vocab_size + 1` outputs.
+    """
+
+    def __init__(self, proto: bytes) -> None:
+        """Take the serialized SentencePiece model `proto` (see also `from_bytes`, `load`)."""
+        self.proto = proto
+        self._processor = sentencepiece.SentencePieceProcessor(model_proto=proto)
+
+    @classmethod
+    def train(
+        cls, texts: Iterable[str], vocab_size: int, model_type: str = "unigram"
+    ) -> "Tokenizer":
+        """Learn a vocabulary from normalised `texts`; the same texts give the same bytes.
+
+        Args:
+            texts: transcripts.
+            vocab_size: wanted number of pieces. `char` and `unigram` take fewer where the
+                texts do not hold so many.
+            model_type: `char`, `unigram` or `bpe`.
+
+        Raises:
+            UserError: no text, an unknown type, or a size that these texts cannot fill.
+        """
+        if model_type not in MODEL_TYPES:
+            raise UserError(f"model type {model_type!r}: choose one of {', '.join(MODEL_TYPES)}")
+        texts = [text for text in texts if text]
+        if not texts:
+            raise UserError("no transcripts to train a tokenizer on")
+        model = io.BytesIO()
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(texts),
+                model_writer=model,
+                model_type=model_type,
+                vocab_size=vocab_size,
+                character_coverage=1.0,
+                hard_vocab_limit=False,
+                # Texts are normalised before; a rule here would only hide mistakes.
+                normalization_rule_name="identity",
+                # A leading space is a label that nobody speaks; words need it, letters do not.
+                add_dummy_prefix=model_type != "char",
+                max_sentence_length=1 << 16,
+                unk_id=0,
+                bos_id=-1,
+                eos_id=-1,
+                num_threads=1,
+                minloglevel=2,
+            )
+        except RuntimeError as error:
+            reason = str(error).rsplit("] ", 1)[-1].strip()
+            raise UserError(
+                f"vocabulary size {vocab_size} ({model_type}) does not suit these texts: {reason}"
+            ) from None
+        return cls(model.getvalue())
+
+    @classmethod
+    def from_bytes(cls, proto: bytes) -> "Tokenizer":
+        """A tokenizer from the bytes of a SentencePiece model file."""
+        try:
+            return cls(proto)
+        except RuntimeError:
+            raise UserError("not a SentencePiece model") from None
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Tokenizer":
+        """Read a SentencePiece `.model` file. Raises `UserError` if there is none."""
+        try:
+            return cls.from_bytes(Path(path).read_bytes())
+        except (FileNotFoundError, IsADirectoryError):
+            raise UserError(f"{path}: no such tokenizer file") from None
+        except UserError as error:
+            raise UserError(f"{path}: {error}: train one with `asr-qat prepare`") from None
+
+    def save(self, path: str | Path) -> None:
+        """Write the SentencePiece `.model` file."""
+        files.write_bytes(path, self.proto)
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of pieces, without the blank."""
+        return self._processor.get_piece_size()
+
+    @property
+    def blank(self) -> int:
+        """The CTC blank: the last class of a model."""
+        return self.vocab_size
+
+    def pieces(self) -> list[str]:
+        """The pieces by id; `▁` is a space."""
+        return [self._processor.id_to_piece(i) for i in range(self.vocab_size)]
+
+    def encode(self, text: str) -> list[int]:
+        """Label ids of normalised `text`.
+
+        Raises:
+            UserError: characters that no piece holds, which would become `<unk>`.
+        """
+        ids = self._processor.encode(text)
+        if self._processor.unk_id() in ids:
+            unknown = sorted(self.unknown_characters(text))
+            raise UserError(
+                f"characters {' '.join(unknown)} of {text!r} are not in the vocabulary: "
+                "normalise the text or train a tokenizer on it"
+            )
+        return ids
+
+    def unknown_characters(self, text: str) -> set[str]:
+        """The characters of `text` that no piece holds."""
+        unknown = self._processor.unk_id()
+        return {c for c in set(text) if not c.isspace() and unknown in self._processor.encode(c)}
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of label `ids`, without spaces at its ends."""
+        return self._processor.decode([int(i) for i in ids]).strip()
