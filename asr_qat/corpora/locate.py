@@ -1,15 +1,31 @@
 """Where a corpus lies: given, known by environment, shared, or downloaded."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+from asr_qat.corpora import asterisk_package, librispeech
+from asr_qat.corpora.cache import cache_folder
+from asr_qat.corpora.download import download
 from asr_qat.errors import UserError
+
+AN4_URL = "http://www.speech.cs.cmu.edu/databases/an4/an4_sphere.tar.gz"
+AN4_CHECKSUM = "sha256:4d119949189fd6fa12ff6eda7a2a11bfa2187bc6f5c4683ddfb9d7a7a86c119b"
+
+LIBRISPEECH_URL = "https://www.openslr.org/resources/12/"
+# The published md5sum.txt; the three parts that make a small standard set (7 GB). Other
+# parts are read too where they lie beside these.
+LIBRISPEECH_CHECKSUMS = {
+    "train-clean-100.tar.gz": "md5:2a93770f6d5c6c964bc36631d331a522",
+    "dev-clean.tar.gz": "md5:42e2234ba48799c1f50f24a7926300a1",
+    "test-clean.tar.gz": "md5:32fa31d27d2e1cad72775fee3f4849a9",
+}
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def locate(name: str, data: str | Path | None = None, quiet: bool = False) -> Path:
-    """Find the corpus `name`.
+    """Find the corpus `name`, or download it into the cache folder.
 
     Args:
         name: a corpus of `asr_qat.corpora.READERS`.
@@ -20,30 +36,60 @@ def locate(name: str, data: str | Path | None = None, quiet: bool = False) -> Pa
         The archive or folder that the corpus's reader takes.
 
     Raises:
-        UserError: it is not where `data` says, or nowhere to be had.
+        UserError: it is not where `data` says; a manifest without `data`.
+        Unreachable: it is nowhere and cannot be downloaded.
     """
+    if name == "manifest":
+        if data is None:
+            raise UserError("manifest: name the folder of your manifests or audio with --data")
+        if not Path(data).exists():
+            raise UserError(f"{data}: no such file or folder: name your manifests with --data")
+        return Path(data)
+    find, fetch = _PLACES[name]
     if data is not None:
-        found = _find(name, Path(data))
+        found = find(Path(data))
         if found is None:
             raise UserError(f"{data}: holds no {name} corpus: name its folder with --data")
         return found
-    shared = [Path("../shared/data"), _REPOSITORY.parent / "shared/data"]
     given = os.environ.get("ASR_QAT_DATA")
+    shared = [Path("../shared/data"), _REPOSITORY.parent / "shared/data"]
     for folder in [Path(given), *shared] if given else shared:
-        found = _find(name, folder)
+        found = find(folder)
         if found is not None:
             return found
-    raise UserError(f"{name}: not found: name its folder with --data or ASR_QAT_DATA")
+    return fetch(quiet)
 
 
-def _find(name: str, place: Path) -> Path | None:
-    """The corpus at `place` or directly in it."""
-    if name == "an4":
-        if place.is_file() and ".tar" in place.name:
-            return place
-        for folder in (place, place / "an4"):
-            if (folder / "etc/an4_train.fileids").is_file():
-                return folder
-        archive = place / "an4_sphere.tar.gz"
-        return archive if archive.is_file() else None
-    return place if place.exists() else None
+def _find_an4(place: Path) -> Path | None:
+    if place.is_file() and ".tar" in place.name:
+        return place
+    for folder in (place, place / "an4"):
+        if (folder / "etc/an4_train.fileids").is_file():
+            return folder
+    archive = place / "an4_sphere.tar.gz"
+    return archive if archive.is_file() else None
+
+
+def _fetch_an4(quiet: bool) -> Path:
+    return download(AN4_URL, cache_folder() / "an4_sphere.tar.gz", AN4_CHECKSUM, quiet)
+
+
+def _find_librispeech(place: Path) -> Path | None:
+    for folder in (place, place / "LibriSpeech"):
+        if librispeech.parts(folder):
+            return folder
+    return None
+
+
+def _fetch_librispeech(quiet: bool) -> Path:
+    folder = cache_folder() / "librispeech"
+    for name, checksum in LIBRISPEECH_CHECKSUMS.items():
+        download(LIBRISPEECH_URL + name, folder / name, checksum, quiet)
+    return folder
+
+
+_PLACES: dict[str, tuple[Callable[[Path], Path | None], Callable[[bool], Path]]] = {
+    "an4": (_find_an4, _fetch_an4),
+    "librispeech": (_find_librispeech, _fetch_librispeech),
+    "asterisk": (asterisk_package.find, asterisk_package.fetch),
+}

@@ -1,0 +1,97 @@
+"""Training-time augmentation: SpecAugment and speed perturbation, in TensorFlow.
+
+Every random choice is a function of a seed that the caller derives from the epoch and the
+utterance, so that a resumed training sees the same data. tensorflow-io has masks too, but
+they draw from a generator whose state cannot be restored.
+"""
+
+import dataclasses
+import fractions
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class SpecAugmentConfig:
+    """SpecAugment (Park et al., 2019) with adaptive time masks (Park et al., 2020).
+
+    Attributes:
+        frequency_masks: number of masks over mel bins.
+        frequency_width: most bins that one of them covers.
+        time_masks: number of masks over frames.
+        time_share: most that one of them covers, as a share of the utterance.
+    """
+
+    frequency_masks: int = 2
+    frequency_width: int = 27
+    time_masks: int = 10
+    time_share: float = 0.05
+
+
+def spec_augment(features: tf.Tensor, seed: tf.Tensor, config: SpecAugmentConfig) -> tf.Tensor:
+    """Set random bands of bins and spans of frames to zero, the mean of normalised features.
+
+    Args:
+        features: float32 `[frames, mel_bins]`.
+        seed: int64 `[2]`.
+        config: number and size of the masks.
+
+    Returns:
+        float32 `[frames, mel_bins]`.
+    """
+    frames, bins = tf.shape(features)[0], features.shape[1]
+    span = tf.cast(tf.cast(frames, tf.float32) * config.time_share, tf.int32)
+    keep_time = _keep(frames, span, config.time_masks, seed)
+    keep_bins = _keep(bins, config.frequency_width, config.frequency_masks, seed + 1)
+    return features * keep_time[:, None] * keep_bins[None, :]
+
+
+def _keep(size, largest, count: int, seed):
+    """float32 `[size]`: 0 inside any of `count` random spans of at most `largest`, else 1."""
+    width_seed, start_seed = tf.unstack(tf.random.split(seed, 2))
+    share = tf.random.stateless_uniform([count, 1], width_seed)
+    width = tf.cast(share * tf.cast(largest + 1, tf.float32), tf.int32)
+    share = tf.random.stateless_uniform([count, 1], start_seed)
+    start = tf.cast(share * tf.cast(size - width + 1, tf.float32), tf.int32)
+    place = tf.range(size)[None, :]
+    masked = tf.reduce_any((place >= start) & (place < start + width), axis=0)
+    return tf.cast(~masked, tf.float32)
+
+
+@functools.lru_cache
+def _speed_filters(speed: float, zeros: int = 16) -> tuple[int, int, np.ndarray]:
+    """Polyphase windowed-sinc filters: input step, reach, and `[step + 2 * reach, phases]`."""
+    ratio = fractions.Fraction(speed).limit_denominator(100)
+    step, phases = ratio.numerator, ratio.denominator
+    cutoff = min(1.0, 1.0 / speed)  # of the output's Nyquist frequency
+    reach = int(np.ceil(zeros / cutoff))
+    tap = np.arange(-reach, step + reach)[:, None]
+    distance = tap - np.arange(phases)[None, :] * step / phases
+    taper = np.cos(np.pi / 2 * np.clip(distance / reach, -1, 1)) ** 2
+    return step, reach, (cutoff * np.sinc(cutoff * distance) * taper).astype(np.float32)
+
+
+def change_speed(audio: tf.Tensor, speed: float) -> tf.Tensor:
+    """Play `audio` faster (`speed` > 1) or slower, pitch included (Ko et al., 2015).
+
+    A polyphase filter as one matrix product: `tfio.audio.resample` computes the same many
+    times slower, which matters for every training utterance.
+
+    Args:
+        audio: float32 `[samples]`.
+        speed: a short decimal such as 0.9.
+
+    Returns:
+        float32 `[ceil(samples / speed)]`.
+    """
+    if speed == 1.0:
+        return audio
+    step, reach, filters = _speed_filters(speed)
+    phases = filters.shape[1]
+    samples = tf.shape(audio)[0]
+    length = -(-samples * phases // step)
+    padded = tf.pad(audio, [[reach, reach + step]])
+    blocks = tf.signal.frame(padded, filters.shape[0], step, pad_end=True)
+    return tf.reshape(blocks @ filters, [-1])[:length]

@@ -1,0 +1,27 @@
+"""`asr-qat train`."""
+
+import argparse
+
+from asr_qat.config import load_yaml
+
+
+def add_parser(subparsers) -> None:
+    """Add the subcommand and its arguments."""
+    parser = subparsers.add_parser("train", help="train a model from a configuration file")
+    parser.add_argument("--config", required=True, help="YAML file, see configs/")
+    parser.add_argument("--data", help="prepared folder, instead of the configuration's")
+    parser.add_argument("--output", help="model directory, instead of the configuration's")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train, or go on where an interrupted training of the same output stopped."""
+    import dataclasses
+
+    from asr_qat.training.config import TrainConfig
+    from asr_qat.training.run import train
+
+    config = load_yaml(args.config, TrainConfig)
+    given = {name: getattr(args, name) for name in ("data", "output") if getattr(args, name)}
+    train(dataclasses.replace(config, **given), args.quiet)

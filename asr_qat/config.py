@@ -1,0 +1,80 @@
+"""Configuration: frozen dataclasses read from YAML, every key checked."""
+
+import dataclasses
+import difflib
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from asr_qat.errors import UserError
+
+Config = TypeVar("Config")
+
+
+def load_yaml(path: str | Path, kind: type[Config]) -> Config:
+    """Read the dataclass `kind` from a YAML file.
+
+    Raises:
+        UserError: naming the file and the key that is missing, unknown or of a wrong type.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such configuration file") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    return from_dict(kind, content or {}, str(path))
+
+
+def from_dict(kind: type[Config], values: Any, where: str) -> Config:
+    """Build the dataclass `kind` from nested dictionaries; `where` begins the error messages."""
+    if not isinstance(values, dict):
+        raise UserError(f"{where}: expected keys and values, found {values!r}")
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(kind)
+    for key in values:
+        if key not in fields:
+            near = difflib.get_close_matches(str(key), fields, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(fields)}"
+            raise UserError(f"{where}: unknown key '{key}': {hint}")
+    for name, field in fields.items():
+        required = (
+            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        )
+        if required and name not in values:
+            raise UserError(f"{where}: key '{name}' is missing")
+    converted = {
+        key: _convert(hints[key], value, f"{where}: {key}") for key, value in values.items()
+    }
+    return kind(**converted)
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    """Check `value` against the annotation `hint`; lists become tuples, dicts dataclasses."""
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in typing.get_args(hint):
+            return None
+        (hint,) = [a for a in typing.get_args(hint) if a is not type(None)]
+        return _convert(hint, value, where)
+    if dataclasses.is_dataclass(hint):
+        return from_dict(typing.cast(type, hint), value, where)
+    if origin is typing.Literal:
+        if value not in typing.get_args(hint):
+            known = ", ".join(map(str, typing.get_args(hint)))
+            raise UserError(f"{where}: '{value}' is not one of {known}")
+        return value
+    if origin is tuple and isinstance(value, list | tuple):
+        item = typing.get_args(hint)[0]
+        return tuple(_convert(item, v, f"{where}[{i}]") for i, v in enumerate(value))
+    if origin is dict and isinstance(value, dict):
+        item = typing.get_args(hint)[1]
+        return {str(k): _convert(item, v, f"{where}: {k}") for k, v in value.items()}
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and isinstance(value, hint) and not (hint is int and value is True):
+        return value
+    raise UserError(f"{where}: {value!r} is not of type {getattr(hint, '__name__', hint)}")

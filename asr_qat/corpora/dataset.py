@@ -1,0 +1,204 @@
+"""From a prepared folder to the batches that `model.fit` takes.
+
+A pass over the training data is a function of the seed and the number of the pass, held in
+a variable that the training loop advances: a resumed training asks for the same batches.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_io as tfio
+
+from asr_qat.audio.augment import SpecAugmentConfig, change_speed, spec_augment
+from asr_qat.audio.log_mel import log_mel
+from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.losses.ctc import PADDING, pack_targets
+
+SHUFFLE_BUFFER = 4096  # utterances, when the corpus is streamed from disk
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """How training batches are made.
+
+    Attributes:
+        batch_size: most utterances in a batch.
+        batch_seconds: most audio in a batch, padding included.
+        bucket_seconds: upper limits of the length buckets; longer utterances share one.
+        speeds: each training utterance is played at one of these, chosen anew every pass.
+        spec_augment: the masks, or null for none.
+        cache: hold the features of all speeds in memory; for small corpora.
+    """
+
+    batch_size: int = 8
+    batch_seconds: float = 120.0
+    bucket_seconds: tuple[float, ...] = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 12.0, 16.0, 24.0)
+    speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
+    spec_augment: SpecAugmentConfig | None = SpecAugmentConfig()
+    cache: bool = False
+
+
+@dataclasses.dataclass
+class Position:
+    """Where the training data stands.
+
+    Attributes:
+        epoch: the pass.
+        skip: batches of this pass to leave out: they were seen before a resume.
+        done: batches of this pass that have been trained on.
+    """
+
+    epoch: tf.Variable
+    skip: tf.Variable
+    done: tf.Variable
+
+    @classmethod
+    def start(cls) -> "Position":
+        """Before the first batch of the first pass."""
+        return cls(*(tf.Variable(0, dtype=tf.int64) for _ in range(3)))
+
+
+class Pipeline:
+    """Batches of one prepared folder.
+
+    Every dataset yields `((features, lengths), targets)`: float32 `[batch, time, mel_bins]`,
+    normalised; int32 `[batch]`; int32 `[batch, 1 + labels]`, see `pack_targets`.
+    """
+
+    def __init__(self, folder: PreparedFolder, config: DataConfig, seed: int = 0):
+        self.folder = folder
+        self.config = config
+        self.seed = seed
+        self.front_end = folder.stats.front_end
+        self._mean = tf.constant(folder.stats.mean)
+        self._std = tf.constant(folder.stats.std)
+
+    def evaluation(self, split: str) -> tf.data.Dataset:
+        """Every utterance of `split` once, in the order of the manifest, not augmented."""
+        records = tf.data.TFRecordDataset(self.folder.shards(split))
+        items = records.map(self._parse, tf.data.AUTOTUNE).map(
+            lambda item: (self._features(item["audio"], 1.0), item["tokens"]), tf.data.AUTOTUNE
+        )
+        return (
+            items.map(lambda x, y: (x, tf.shape(x)[0], y))
+            .padded_batch(self.config.batch_size, padding_values=(0.0, 0, PADDING))
+            .map(_to_keras)
+            .prefetch(2)
+        )
+
+    def training(self, position: Position) -> tf.data.Dataset:
+        """One augmented, shuffled pass each time it is iterated, as `position` says."""
+        examples = self._cached_examples() if self.config.cache else self._streamed_examples
+
+        def one_pass(_):
+            seed = tf.stack([tf.constant(self.seed, tf.int64), position.epoch.read_value()])
+            batches = self._bucket(examples(seed))
+            return batches.skip(position.skip.read_value())
+
+        return tf.data.Dataset.range(1).flat_map(one_pass).map(_to_keras).prefetch(4)
+
+    def _parse(self, record):
+        """One serialized example to audio `[samples]` and tokens `[labels]`."""
+        item = tf.io.parse_single_example(
+            record,
+            {
+                "audio": tf.io.FixedLenFeature([], tf.string),
+                "tokens": tf.io.RaggedFeature(tf.int64),
+            },
+        )
+        audio = tfio.audio.decode_flac(item["audio"], dtype=tf.int16)[:, 0]
+        return {
+            "audio": tf.cast(audio, tf.float32) / 32768.0,
+            "tokens": tf.cast(item["tokens"], tf.int32),
+        }
+
+    def _features(self, audio, speed: float):
+        mels = log_mel(change_speed(audio, speed), self.front_end)
+        return (mels - self._mean) / self._std
+
+    def _augment(self, features, seed):
+        if self.config.spec_augment is None:
+            return features
+        return spec_augment(features, seed, self.config.spec_augment)
+
+    def _cached_examples(self):
+        """All features of all speeds in memory; a pass is a random order of indices."""
+        records = tf.data.TFRecordDataset(self.folder.shards("train"))
+        items = records.map(self._parse, tf.data.AUTOTUNE).map(
+            lambda item: (
+                tuple(self._features(item["audio"], speed) for speed in self.config.speeds),
+                item["tokens"],
+            ),
+            tf.data.AUTOTUNE,
+        )
+        features, tokens = [], []
+        for versions, labels in items.as_numpy_iterator():
+            features.extend(versions)
+            tokens.append(labels)
+        offsets = np.concatenate([[0], np.cumsum([len(f) for f in features])])
+        frames = tf.constant(np.concatenate(features))
+        del features
+        labels = tf.ragged.constant(tokens, dtype=tf.int32, row_splits_dtype=tf.int64)
+        offsets = tf.constant(offsets, tf.int64)
+        speeds, count = len(self.config.speeds), len(tokens)
+
+        def example(utterance, choice, seed):
+            version = utterance * speeds + choice
+            start, end = offsets[version], offsets[version + 1]
+            return self._augment(frames[start:end], seed), labels[utterance]
+
+        def examples(seed):
+            order = tf.argsort(tf.random.stateless_uniform([count], seed))
+            choice = tf.random.stateless_uniform([count], seed + 1, 0, speeds, tf.int64)
+            seeds = tf.random.stateless_uniform([count, 2], seed + 2, None, None, tf.int64)
+            order = tf.cast(order, tf.int64)
+            return tf.data.Dataset.from_tensor_slices((order, choice, seeds)).map(
+                example, tf.data.AUTOTUNE
+            )
+
+        return examples
+
+    def _streamed_examples(self, seed):
+        """Features computed on the way, from shards in random order through a buffer."""
+        shards = tf.constant([str(path) for path in self.folder.shards("train")])
+        order = tf.argsort(tf.random.stateless_uniform(tf.shape(shards), seed))
+        records = (
+            tf.data.Dataset.from_tensor_slices(tf.gather(shards, order))
+            .interleave(tf.data.TFRecordDataset, cycle_length=4)
+            .shuffle(SHUFFLE_BUFFER, seed=tf.reduce_sum(seed * [1000003, 1]))
+        )
+
+        def example(index, record):
+            item = self._parse(record)
+            seeds = tf.random.experimental.stateless_fold_in(seed, index)
+            choice = tf.random.stateless_uniform([], seeds, 0, len(self.config.speeds), tf.int32)
+            features = tf.switch_case(
+                choice,
+                [
+                    lambda speed=speed: self._features(item["audio"], speed)
+                    for speed in self.config.speeds
+                ],
+            )
+            return self._augment(features, seeds + 2), item["tokens"]
+
+        return records.enumerate().map(example, tf.data.AUTOTUNE)
+
+    def _bucket(self, examples):
+        """Batches of utterances of similar length, padded to the longest."""
+        rate = 1000.0 / self.front_end.hop_ms
+        limits = list(self.config.bucket_seconds)
+        sizes = [
+            max(1, min(self.config.batch_size, int(self.config.batch_seconds / limit)))
+            for limit in [*limits, 2 * limits[-1]]
+        ]
+        return examples.map(lambda x, y: (x, tf.shape(x)[0], y)).bucket_by_sequence_length(
+            lambda x, length, y: length,
+            bucket_boundaries=[int(limit * rate) + 1 for limit in limits],
+            bucket_batch_sizes=sizes,
+            padding_values=(0.0, 0, PADDING),
+        )
+
+
+def _to_keras(features, lengths, labels):
+    return (features, lengths), pack_targets(lengths, labels)

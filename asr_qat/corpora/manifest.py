@@ -1,0 +1,97 @@
+"""Your own recordings: JSON-lines manifests, or audio files with a text file beside each.
+
+Manifests are `train.jsonl` and, if there are any, `dev.jsonl` and `test.jsonl`, one object a
+line as NeMo has them: `audio_filepath` (relative to the manifest), `text`, and optionally
+`id`, `speaker` and `duration`, which is measured anyway. Without manifests, every audio file
+`x.wav` takes its words from `x.txt`; folders `train`, `dev` and `test` are the splits, and
+the first folder below them names the speaker. Splits that are not there are held out of
+train (see `hold_out`).
+"""
+
+import json
+from pathlib import Path
+
+from asr_qat.corpora.hold_out import complete_splits
+from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
+from asr_qat.errors import UserError
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".sph")
+
+
+def read(path: Path) -> Corpus:
+    """Read a manifest, a folder of manifests or a folder of recordings.
+
+    Raises:
+        UserError: nothing to read, or a damaged line of a manifest.
+    """
+    if path.is_file():
+        splits = {"train": _read_manifest(path)}
+    elif (path / "train.jsonl").exists():
+        manifests = {split: path / f"{split}.jsonl" for split in SPLITS}
+        splits = {s: _read_manifest(file) for s, file in manifests.items() if file.exists()}
+    else:
+        folders = {split: path / split for split in SPLITS if (path / split).is_dir()}
+        splits = {
+            split: _read_folder(folder, path) for split, folder in (folders or {"train": path}).items()
+        }
+    if not splits.get("train"):
+        suffixes = " ".join(AUDIO_SUFFIXES)
+        raise UserError(f"{path}: neither train.jsonl nor audio ({suffixes}) for training in it")
+    _check_unique(path, splits)
+    splits, note = complete_splits(splits, str(path))
+    return Corpus(
+        name="manifest",
+        description=f"Recordings of {path.name}. {note}".strip(),
+        licence="as its owner says",
+        splits=splits,
+    )
+
+
+def _read_manifest(path: Path) -> list[Utterance]:
+    utterances = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        where = f"{path}: line {number}"
+        try:
+            entry = json.loads(line)
+        except ValueError as error:
+            raise UserError(f"{where}: not valid JSON ({error})") from None
+        if not isinstance(entry, dict) or not isinstance(entry.get("audio_filepath"), str):
+            raise UserError(f'{where}: expected {{"audio_filepath": ..., "text": ...}}')
+        utterances.append(
+            Utterance(
+                id=str(entry.get("id") or Path(entry["audio_filepath"]).with_suffix("")),
+                audio_path=path.parent / entry["audio_filepath"],
+                text=str(entry.get("text") or ""),
+                speaker=str(entry.get("speaker") or ""),
+            )
+        )
+    return utterances
+
+
+def _read_folder(folder: Path, root: Path) -> list[Utterance]:
+    utterances = []
+    for audio in sorted(folder.rglob("*")):
+        if audio.suffix.lower() not in AUDIO_SUFFIXES:
+            continue
+        transcript = audio.with_suffix(".txt")
+        within = audio.relative_to(folder).parts
+        utterances.append(
+            Utterance(
+                id=str(audio.relative_to(root).with_suffix("")),
+                audio_path=audio,
+                text=transcript.read_text(encoding="utf-8") if transcript.exists() else "",
+                speaker=within[0] if len(within) > 1 else "",
+            )
+        )
+    return utterances
+
+
+def _check_unique(path: Path, splits: dict[str, list[Utterance]]) -> None:
+    seen: set[str] = set()
+    for utterances in splits.values():
+        for utterance in utterances:
+            if utterance.id in seen:
+                raise UserError(f"{path}: two utterances are called {utterance.id!r}: rename one")
+            seen.add(utterance.id)

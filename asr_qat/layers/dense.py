@@ -1,0 +1,3 @@
+from tensorflow import keras
+class Dense(keras.layers.Dense):
+    pass

@@ -1,0 +1,48 @@
+"""Padding: which frames of a batch are speech, and zeroing those that are not."""
+
+import tensorflow as tf
+from tensorflow import keras
+
+
+def subsampled_length(length: tf.Tensor) -> tf.Tensor:
+    """Frames left of `length` frames after one convolution of kernel 3, stride 2, padding 1."""
+    return (length + 1) // 2
+
+
+class FrameMask(keras.layers.Layer):
+    """Mask of the valid frames.
+
+    Args:
+        halvings: how often the time axis was halved between the features and the frames.
+
+    Call arguments:
+        frames: `[batch, time, ...]`, read for its time axis only.
+        lengths: int32 `[batch]`, valid frames of the features.
+
+    Returns:
+        float32 `[batch, time]`: 1 for a valid frame, 0 for padding.
+    """
+
+    def __init__(self, halvings: int, **kwargs):
+        super().__init__(**kwargs)
+        self.halvings = halvings
+
+    def call(self, inputs):
+        frames, lengths = inputs
+        for _ in range(self.halvings):
+            lengths = subsampled_length(lengths)
+        positions = tf.range(frames.shape[1] or tf.shape(frames)[1])
+        return tf.cast(positions[None, :] < lengths[:, None], tf.float32)
+
+    def get_config(self):
+        return {**super().get_config(), "halvings": self.halvings}
+
+
+class ZeroPadding(keras.layers.Layer):
+    """Frames `[batch, time, ...]` times their mask `[batch, time]`: padding becomes zero."""
+
+    def call(self, inputs):
+        frames, mask = inputs
+        for _ in range(frames.shape.rank - 2):
+            mask = mask[..., None]
+        return frames * tf.cast(mask, frames.dtype)

@@ -1,0 +1,115 @@
+"""Self-attention with relative positions, without weights for its projections.
+
+The projections are Dense layers of their own, so that each has a name, a precision and a
+place in the exported file. Transformer-XL (Dai et al., 2019), section 3.3.
+"""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from asr_qat.layers.dropout import Dropout
+
+MASKED = -1e9  # added to the score of a padded frame
+
+
+class RelativePositions(keras.layers.Layer):
+    """Sinusoids of the relative positions time-1 ... -(time-1).
+
+    They are computed at run time from `lengths`: as constants, a converter would project
+    them once per layer and store tables many times the size of the weights.
+
+    Call arguments:
+        frames: `[batch, time, dim]`, read for its shape only.
+        lengths: int32 `[batch]`, at least 1.
+
+    Returns:
+        float32 `[1, 2 * time - 1, dim]`.
+    """
+
+    def call(self, inputs):
+        frames, lengths = inputs
+        dim = frames.shape[-1]
+        time = frames.shape[1] or tf.shape(frames)[1]
+        one = tf.cast(tf.minimum(lengths[:1], 1), tf.float32)
+        positions = tf.cast(tf.range(time - 1, -time, -1), tf.float32) * one
+        rates = np.exp(-math.log(10000.0) * np.arange(0, dim, 2) / dim).astype(np.float32)
+        angles = positions[:, None] * rates
+        return tf.sin(tf.concat([angles, angles + math.pi / 2], axis=-1))[None]
+
+
+class RelativeAttention(keras.layers.Layer):
+    """Multi-head attention over projected queries, keys, values and positions.
+
+    score(i, j) = ((q_i + u) . k_j + (q_i + v) . p_(i-j)) / sqrt(head_dim), with the learned
+    biases u and v of each head.
+
+    Args:
+        heads: number of heads; divides `dim`.
+        dropout: rate for the attention weights, in training.
+
+    Call arguments:
+        query, key, value: `[batch, time, dim]`.
+        position: `[1, 2 * time - 1, dim]`, from `RelativePositions` through a Dense layer.
+        mask: `[batch, time]`, 1 for a valid frame.
+
+    Returns:
+        `[batch, time, dim]`, the heads side by side.
+    """
+
+    def __init__(self, heads: int, dropout: float = 0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.heads = heads
+        self.dropout = Dropout(dropout, name="dropout")
+
+    def build(self, input_shape):
+        dim = input_shape[0][-1]
+        if dim % self.heads:
+            raise ValueError(f"{self.name}: {self.heads} heads do not divide {dim} channels")
+        shape = (self.heads, 1, dim // self.heads)
+        self.content_bias = self.add_weight("content_bias", shape, initializer="zeros")
+        self.position_bias = self.add_weight("position_bias", shape, initializer="zeros")
+        super().build(input_shape)
+
+    def _split(self, x):
+        """`[batch, time, dim]` to `[batch, heads, time, head_dim]`."""
+        time = x.shape[1] or tf.shape(x)[1]
+        batch = x.shape[0] or tf.shape(x)[0]
+        x = tf.reshape(x, [batch, time, self.heads, x.shape[-1] // self.heads])
+        return tf.transpose(x, [0, 2, 1, 3])
+
+    def call(self, inputs, training=None):
+        query, key, value, position, mask = inputs
+        batch = query.shape[0] or tf.shape(query)[0]
+        time = query.shape[1] or tf.shape(query)[1]
+        dim = query.shape[-1]
+        query, key, value = self._split(query), self._split(key), self._split(value)
+        position = self._split(position)
+        content = tf.matmul(query + self.content_bias, key, transpose_b=True)
+        relative = tf.matmul(query + self.position_bias, position, transpose_b=True)
+        scores = (content + relative_shift(relative, batch, self.heads, time)) * (
+            1.0 / math.sqrt(dim // self.heads)
+        )
+        scores += ((1.0 - mask) * MASKED)[:, None, None, :]
+        weights = self.dropout(tf.nn.softmax(scores), training=training)
+        context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
+        return tf.reshape(context, [batch, time, dim])
+
+    def get_config(self):
+        return {**super().get_config(), "heads": self.heads, "dropout": self.dropout.rate}
+
+
+def relative_shift(scores, batch, heads, time):
+    """Scores by relative position `[batch, heads, time, 2 * time - 1]` to scores by frame.
+
+    Row i is shifted so that column j holds the score of position i - j:
+    `[batch, heads, time, time]`. Transformer-XL, appendix B.
+    """
+    padded = tf.pad(scores, [[0, 0], [0, 0], [0, 0], [1, 0]])
+    padded = tf.reshape(padded, [batch, heads, 2 * time, time])
+    # tf.slice, not indexing: the gradient of a strided slice is many times slower on a CPU.
+    shifted = tf.slice(padded, [0, 0, 1, 0], [batch, heads, 2 * time - 1, time])
+    shifted = tf.reshape(shifted, [batch, heads, time, 2 * time - 1])
+    return tf.slice(shifted, [0, 0, 0, 0], [batch, heads, time, time])

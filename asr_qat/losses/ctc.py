@@ -1,0 +1,66 @@
+"""Connectionist temporal classification (Graves et al., 2006)."""
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from asr_qat.layers.masking import subsampled_length
+
+PADDING = -1  # fills the label rows behind the last label
+
+
+def pack_targets(lengths, labels):
+    """One tensor for Keras: int32 `[batch, 1 + labels]`, the feature length, then the labels.
+
+    Args:
+        lengths: int32 `[batch]`, frames of the features.
+        labels: int32 `[batch, labels]`, padded with `PADDING`.
+    """
+    return tf.concat([lengths[:, None], labels], axis=1)
+
+
+class CTCLoss(keras.losses.Loss):
+    """Negative log-likelihood of the labels, in nats per utterance.
+
+    The blank is the last class. An utterance with too few frames for its labels
+    contributes nothing.
+
+    Args:
+        halvings: how often the encoder halves the time axis.
+    """
+
+    def __init__(self, halvings: int = 2, name: str = "ctc", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.halvings = halvings
+
+    def call(self, y_true, y_pred):
+        """`y_true` from `pack_targets`; `y_pred` logits `[batch, time, classes]`.
+
+        Returns:
+            float32 `[batch]`.
+        """
+        y_true = tf.cast(y_true, tf.int32)
+        lengths, labels = y_true[:, 0], y_true[:, 1:]
+        for _ in range(self.halvings):
+            lengths = subsampled_length(lengths)
+        present = tf.where(labels != PADDING)
+        # Sparse labels select the CPU kernel that is several times faster than the dense one.
+        sparse = tf.SparseTensor(
+            present, tf.gather_nd(labels, present), tf.shape(labels, tf.int64)
+        )
+        return tf.compat.v1.nn.ctc_loss(
+            sparse,
+            tf.cast(y_pred, tf.float32),
+            lengths,
+            time_major=False,
+            ignore_longer_outputs_than_inputs=True,
+        )
+
+    def get_config(self):
+        return {**super().get_config(), "halvings": self.halvings}
+
+
+def frames_needed(labels: np.ndarray) -> int:
+    """Encoder frames that CTC needs for these labels: one each, one more between equals."""
+    labels = np.asarray(labels)
+    return len(labels) + int(np.sum(labels[1:] == labels[:-1]))

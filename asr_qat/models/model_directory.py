@@ -1,0 +1,114 @@
+"""A model on disk: configuration, vocabulary, feature statistics and weights.
+
+    config.json             ModelConfig: encoder, front end, quantization
+    tokenizer.model         SentencePiece
+    stats.json              mean and std of the training features
+    model.weights.h5        Keras weights
+"""
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asr_qat import files
+from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.config import from_dict
+from asr_qat.errors import UserError
+from asr_qat.models.conformer import EncoderConfig
+from asr_qat.models.ctc import build_ctc
+from asr_qat.quantize.apply import QuantizationConfig, quantize_model
+from asr_qat.text.tokenizer import Tokenizer
+
+CONFIG, TOKENIZER, STATS, WEIGHTS = (
+    "config.json",
+    "tokenizer.model",
+    "stats.json",
+    "model.weights.h5",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """What is needed to build the Keras model.
+
+    Attributes:
+        encoder: its shape.
+        front_end: the features it was trained on.
+        quantization: how it was quantized in training, or null for a float model.
+    """
+
+    encoder: EncoderConfig
+    front_end: FrontEndConfig = FrontEndConfig()
+    quantization: QuantizationConfig | None = None
+
+
+@dataclasses.dataclass
+class Recogniser:
+    """A Keras model with all that turns audio into text.
+
+    Attributes:
+        config: how the model was built.
+        tokenizer: the vocabulary.
+        mean: float32 `[mel_bins]` of the training features.
+        std: float32 `[mel_bins]` of the training features.
+        model: the Keras model.
+    """
+
+    config: ModelConfig
+    tokenizer: Tokenizer
+    mean: np.ndarray
+    std: np.ndarray
+    model: Any
+
+    @classmethod
+    def create(cls, config: ModelConfig, tokenizer: Tokenizer, mean, std) -> "Recogniser":
+        """A recogniser with initial weights, quantized if `config` says so."""
+        model = build_ctc(config.encoder, tokenizer.vocab_size, config.front_end.mel_bins)
+        if config.quantization is not None:
+            model = quantize_model(model, config.quantization)
+        return cls(config, tokenizer, np.asarray(mean), np.asarray(std), model)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Recogniser":
+        """Read a model directory.
+
+        Raises:
+            UserError: naming the file that is missing, damaged or does not fit the others.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            raise UserError(f"{path}: no such model directory")
+        for name in (CONFIG, TOKENIZER, STATS, WEIGHTS):
+            if not (path / name).is_file():
+                raise UserError(f"{path}: no {name}: not a complete model directory, train again")
+        config = from_dict(ModelConfig, files.read_json(path / CONFIG), str(path / CONFIG))
+        stats = files.read_json(path / STATS)
+        tokenizer = Tokenizer.load(path / TOKENIZER)
+        recogniser = cls.create(config, tokenizer, stats["mean"], stats["std"])
+        try:
+            recogniser.model.load_weights(path / WEIGHTS)
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(
+                f"{path / WEIGHTS}: damaged, or made for another configuration or vocabulary "
+                f"({' '.join(str(error).split())[:120]})"
+            ) from None
+        return recogniser
+
+    def save(self, path: str | Path) -> None:
+        """Write the model directory, each file whole or not at all, the weights last."""
+        path = Path(path)
+        path.mkdir(parents=True, exist_ok=True)
+        files.write_json(path / CONFIG, dataclasses.asdict(self.config))
+        files.write_bytes(path / TOKENIZER, self.tokenizer.proto)
+        stats = {"mean": self.mean.tolist(), "std": self.std.tolist()}
+        files.write_json(path / STATS, stats)
+        with files.replacing(path / WEIGHTS) as temporary:
+            named = temporary.with_suffix(".weights.h5")  # Keras insists on this ending
+            try:
+                self.model.save_weights(named)
+                shutil.move(named, temporary)
+            finally:
+                named.unlink(missing_ok=True)

@@ -1,0 +1,71 @@
+"""What a training configuration file holds."""
+
+import dataclasses
+from typing import Literal
+
+from asr_qat.corpora.dataset import DataConfig
+from asr_qat.errors import UserError
+from asr_qat.models.conformer import EncoderConfig
+from asr_qat.models.presets import PRESETS
+from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.training.schedule import ScheduleConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """Adam and what surrounds it.
+
+    Attributes:
+        schedule: learning rate by step.
+        clip_norm: largest norm of all gradients together.
+        weight_decay: decoupled, on matrices only.
+        average: decay of the moving average of the weights that is evaluated and saved.
+    """
+
+    schedule: ScheduleConfig = ScheduleConfig()
+    clip_norm: float = 5.0
+    weight_decay: float = 0.0
+    average: float = 0.999
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """One training run.
+
+    Attributes:
+        data: prepared folder.
+        output: model directory to write.
+        steps: updates in all.
+        preset: encoder shape by name, unless `encoder` gives one.
+        encoder: encoder shape.
+        start: model directory whose weights to start from, or null.
+        quantization: train quantized, or null for float.
+        batches: how batches are made.
+        optimizer: how weights are updated.
+        evaluate_every: passes between evaluations on the development split.
+        keep: save the model with the lowest development WER, or the last one.
+        checkpoint_minutes: time between checkpoints.
+        seed: of weights, data order, augmentation and dropout.
+    """
+
+    data: str
+    output: str
+    steps: int
+    preset: str = "tiny"
+    encoder: EncoderConfig | None = None
+    start: str | None = None
+    quantization: QuantizationConfig | None = None
+    batches: DataConfig = DataConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    evaluate_every: int = 5
+    keep: Literal["best", "last"] = "best"
+    checkpoint_minutes: float = 5.0
+    seed: int = 0
+
+    def encoder_config(self) -> EncoderConfig:
+        """The encoder's shape. Raises `UserError` for an unknown preset."""
+        if self.encoder is not None:
+            return self.encoder
+        if self.preset not in PRESETS:
+            raise UserError(f"preset: '{self.preset}' is not one of {', '.join(PRESETS)}")
+        return PRESETS[self.preset]

@@ -1,0 +1,121 @@
+"""One training run: a configuration in, a model directory out."""
+
+import dataclasses
+from pathlib import Path
+
+import tensorflow as tf
+from tensorflow import keras
+
+from asr_qat import files
+from asr_qat.corpora.dataset import Pipeline, Position
+from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.errors import UserError
+from asr_qat.layers.dropout import Dropout
+from asr_qat.losses.ctc import CTCLoss
+from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.training.callbacks import (
+    Checkpoints,
+    EvaluateAndKeep,
+    Progress,
+    StopAfter,
+    StopOnNaN,
+)
+from asr_qat.training.config import OptimizerConfig, TrainConfig
+from asr_qat.training.schedule import WarmupSchedule
+from asr_qat.training.word_error_rate import Evaluator
+
+
+def seed_everything(seed: int) -> None:
+    """Seed weight initialisation; call it before the model is built."""
+    keras.utils.set_random_seed(seed)
+
+
+def seed_dropout(model: keras.Model, seed: int) -> None:
+    """Start the dropout layers' random sequences anew."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, Dropout):
+            layer.seed(seed)
+
+
+def build_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Optimizer:
+    """Adam as in Vaswani et al. (2017), with clipping, decay and a weight average."""
+    optimizer = keras.optimizers.AdamW(
+        WarmupSchedule(config.schedule, steps),
+        weight_decay=config.weight_decay,
+        beta_1=0.9,
+        beta_2=0.98,
+        epsilon=1e-9,
+        global_clipnorm=config.clip_norm,
+        use_ema=config.average > 0,
+        ema_momentum=config.average or 0.99,
+        jit_compile=False,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
+    """Train, or go on with, the run that `config` describes.
+
+    Returns:
+        The recogniser that was saved in `config.output`.
+
+    Raises:
+        UserError: bad configuration or data, a loss that is not finite, a full disk.
+    """
+    folder = PreparedFolder(config.data)
+    output = Path(config.output)
+    seed_everything(config.seed)
+    recogniser = _recogniser(config, folder)
+    model = recogniser.model
+    seed_dropout(model, config.seed)
+    model.compile(build_optimizer(config.optimizer, config.steps), CTCLoss())
+
+    pipeline = Pipeline(folder, config.batches, config.seed)
+    position = Position.start()
+    best_wer = tf.Variable(float("inf"))
+    checkpoints = Checkpoints(
+        model, position, best_wer, output / "checkpoints", config.checkpoint_minutes
+    )
+    done = checkpoints.restore()
+    if done < config.steps:
+        output.mkdir(parents=True, exist_ok=True)
+        files.write_json(output / "training.json", dataclasses.asdict(config))
+        model.fit(
+            pipeline.training(position),
+            initial_epoch=int(position.epoch.numpy()),
+            epochs=config.steps,  # StopAfter ends it; a pass has at least one step
+            verbose=0,
+            callbacks=[
+                StopOnNaN(pipeline, position),
+                StopAfter(config.steps),
+                Progress(config.steps, done, quiet),
+                EvaluateAndKeep(
+                    recogniser,
+                    Evaluator(model, pipeline, "dev"),
+                    output,
+                    every=config.evaluate_every,
+                    keep=config.keep,
+                    best_wer=best_wer,
+                    quiet=quiet,
+                ),
+                checkpoints,
+            ],
+        )
+        checkpoints.save()
+    return Recogniser.load(output)
+
+
+def _recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
+    """A new model, or one with the weights of `config.start`."""
+    stats = folder.stats
+    if config.start is None:
+        model_config = ModelConfig(config.encoder_config(), stats.front_end, config.quantization)
+        return Recogniser.create(model_config, folder.tokenizer, stats.mean, stats.std)
+    started = Recogniser.load(config.start)
+    if started.tokenizer.proto != folder.tokenizer.proto:
+        raise UserError(
+            f"{config.data}: its vocabulary is not that of {config.start}: prepare it with "
+            f"`--tokenizer {config.start}/tokenizer.model`"
+        )
+    return started

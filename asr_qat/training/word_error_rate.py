@@ -1,0 +1,41 @@
+"""Word error rate of a Keras model."""
+
+import jiwer
+import numpy as np
+import tensorflow as tf
+
+from asr_qat.corpora.dataset import Pipeline
+from asr_qat.decoding.greedy import greedy_ctc
+from asr_qat.layers.masking import subsampled_length
+
+
+class Evaluator:
+    """Greedy WER of a model on one split; the graph is traced once."""
+
+    def __init__(self, model, pipeline: Pipeline, split: str):
+        self._dataset = pipeline.evaluation(split)
+        self._tokenizer = pipeline.folder.tokenizer
+        self._references = [u["text"] for u in pipeline.folder.utterances(split)]
+        mel_bins = pipeline.front_end.mel_bins
+        self._forward = tf.function(
+            lambda features, lengths: model([features, lengths], training=False),
+            input_signature=[
+                tf.TensorSpec([None, None, mel_bins]),
+                tf.TensorSpec([None], tf.int32),
+            ],
+        )
+
+    def hypotheses(self) -> list[str]:
+        """Recognised text of every utterance, in the order of the manifest."""
+        texts = []
+        for (features, lengths), _ in self._dataset:
+            logits = self._forward(features, lengths).numpy()
+            frames = subsampled_length(subsampled_length(lengths.numpy()))
+            for row, valid in zip(logits, np.asarray(frames), strict=True):
+                tokens = greedy_ctc(row[:valid], self._tokenizer.blank)
+                texts.append(self._tokenizer.decode(tokens))
+        return texts
+
+    def wer(self) -> float:
+        """Word error rate of the whole split, as a share."""
+        return float(jiwer.wer(self._references, self.hypotheses()))
