@@ -10,7 +10,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser(
         "prepare", help="turn a corpus into a folder that training reads"
     )
-    parser.add_argument("--corpus", required=True, help="an4, librispeech, manifest or asterisk")
+    parser.add_argument(
+        "--corpus", default="an4", help="an4, librispeech, manifest or asterisk (%(default)s)"
+    )
     parser.add_argument("--data", help="where the corpus lies (default: look, then download)")
     parser.add_argument("--out", required=True, help="folder to write")
     parser.add_argument("--vocab-size", type=int, default=1024, help="word pieces (%(default)s)")
@@ -19,9 +21,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--tokenizer", help="use this SentencePiece model, train none")
     parser.add_argument("--shards", type=int, help="shards of each split (default: by size)")
-    parser.add_argument(
-        "--strict", action="store_true", help="fail if an utterance cannot be used"
-    )
+    parser.add_argument("--strict", action="store_true", help="fail if an utterance cannot be used")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(run=run)
 

@@ -3,11 +3,16 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from asr_qat.corpora import an4
+from asr_qat.corpora import an4, asterisk, librispeech, manifest
 from asr_qat.corpora.utterance import Corpus
 from asr_qat.errors import UserError
 
-READERS: dict[str, Callable[[Path], Corpus]] = {"an4": an4.read}
+READERS: dict[str, Callable[[Path], Corpus]] = {
+    "an4": an4.read,
+    "librispeech": librispeech.read,
+    "manifest": manifest.read,
+    "asterisk": asterisk.read,
+}
 
 
 def reader(name: str) -> Callable[[Path], Corpus]:

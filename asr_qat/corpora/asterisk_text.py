@@ -6,13 +6,8 @@ from pathlib import Path
 
 from asr_qat.text.normalize import normalize
 
-_SPOKEN = {
-    "*": " star ",
-    "#": " pound ",
-    **dict(
-        zip("0123456789", " zero , one , two , three , four , five , six , seven , eight , nine ".split(","), strict=True)
-    ),
-}
+_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_SPOKEN = {"*": " star ", "#": " pound "} | {str(i): f" {w} " for i, w in enumerate(_DIGITS)}
 _SPELLED = re.compile(r"\b(IAX|IVR|MGCP|PBX|USB)\b")
 _ANNOTATION = re.compile(r"\[[^]]*\]|\([^)]*\)|<[^>]*>")
 _NUMBER = re.compile(r"\d[\d.]*\d")  # read out in a way that the list does not tell

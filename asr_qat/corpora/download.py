@@ -82,7 +82,12 @@ def _fetch(url: str, part: Path, quiet: bool) -> None:
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
             return  # nothing is left to fetch: the checksum decides
         raise Unreachable(f"{url}: the server answers {error.code} {error.reason}") from None
-    except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+    except (
+        urllib.error.URLError,
+        http.client.HTTPException,
+        ConnectionError,
+        TimeoutError,
+    ) as error:
         reason = getattr(error, "reason", None) or error
         raise Unreachable(f"{url}: cannot be downloaded ({reason}): try again to resume") from None
     if total is not None and arrived < total:

@@ -63,8 +63,6 @@ def _read_part(folder: Path) -> list[Utterance]:
         speaker, chapter, _ = name.split("-")
         audio[name] = folder / speaker / chapter / f"{name}.flac"
     return [
-        Utterance(
-            id=name, audio_path=path, text=texts.get(name, ""), speaker=name.split("-")[0]
-        )
+        Utterance(id=name, audio_path=path, text=texts.get(name, ""), speaker=name.split("-")[0])
         for name, path in sorted(audio.items())
     ]

@@ -31,9 +31,8 @@ def read(path: Path) -> Corpus:
         splits = {s: _read_manifest(file) for s, file in manifests.items() if file.exists()}
     else:
         folders = {split: path / split for split in SPLITS if (path / split).is_dir()}
-        splits = {
-            split: _read_folder(folder, path) for split, folder in (folders or {"train": path}).items()
-        }
+        folders = folders or {"train": path}
+        splits = {split: _read_folder(folder, path) for split, folder in folders.items()}
     if not splits.get("train"):
         suffixes = " ".join(AUDIO_SUFFIXES)
         raise UserError(f"{path}: neither train.jsonl nor audio ({suffixes}) for training in it")

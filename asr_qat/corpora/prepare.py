@@ -14,8 +14,7 @@ import numpy as np
 
 from asr_qat import files
 from asr_qat.audio.front_end import FrontEndConfig
-from asr_qat.corpora import reader
-from asr_qat.corpora.locate import locate
+from asr_qat.corpora.fallback import read_corpus
 from asr_qat.corpora.prepared import shard_name
 from asr_qat.corpora.shard import ShardWriter
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
@@ -26,6 +25,9 @@ from asr_qat.text.tokenizer import Tokenizer
 
 SHARD_UTTERANCES = 512  # utterances in a shard unless the number of shards is given
 SHUFFLE_SEED = 0
+# Natural-logarithm units. Speech varies by 2 to 6; a bin that the corpus leaves silent (above
+# 4 kHz in telephone recordings) would otherwise blow up the first sound that reaches it.
+MIN_STD = 1.0
 
 
 def prepare(
@@ -57,10 +59,9 @@ def prepare(
             utterance, or with `strict` a skipped one.
     """
     out = Path(out)
-    read = reader(corpus)
     if shards is not None and shards < 1:
         raise UserError(f"--shards {shards}: expected 1 or more")
-    content = read(locate(corpus, data, quiet))
+    content = read_corpus(corpus, data, quiet)
     splits = _ordered(content)
     front_end = FrontEndConfig()
     given = Tokenizer.load(tokenizer) if tokenizer is not None else None
@@ -90,8 +91,7 @@ def prepare(
         bar.close()
 
     skipped = {
-        split: [line for report in reports[split] for line in report["skipped"]]
-        for split in SPLITS
+        split: [line for report in reports[split] for line in report["skipped"]] for split in SPLITS
     }
     if strict or not quiet:
         for line in itertools.chain.from_iterable(skipped.values()):
@@ -127,15 +127,14 @@ def _check_settings(out: Path, settings: dict[str, Any]) -> None:
     before = files.read_json(out / "settings.json")
     for key, value in settings.items():
         if before.get(key) != value:
-            change = "" if key in ("utterances", "front_end") else f" {before.get(key)}, not {value}"
+            shown = key in ("corpus", "vocab_size", "model_type", "shards")
+            change = f" {before.get(key)}, now {value}" if shown else " that has changed since"
             raise UserError(
-                f"{out}: was prepared with other {key}{change}: choose another --out or remove it"
+                f"{out}: was prepared with {key}{change}: choose another --out or remove it"
             )
 
 
-def _tokenizer(
-    out: Path, train: list[Utterance], vocab_size: int, model_type: str
-) -> Tokenizer:
+def _tokenizer(out: Path, train: list[Utterance], vocab_size: int, model_type: str) -> Tokenizer:
     finished = out / "tokenizer.model"
     if finished.exists():
         return Tokenizer.load(finished)
@@ -166,16 +165,15 @@ def _write_split(
     for index in range(count):
         path = out / shard_name(split, index, count)
         report_path = out / "reports" / f"{path.stem}.json"
-        part = utterances[
-            len(utterances) * index // count : len(utterances) * (index + 1) // count
-        ]
+        part = utterances[len(utterances) * index // count : len(utterances) * (index + 1) // count]
         if not (path.exists() and report_path.exists()):
             totals = {
                 "frames": 0,
                 "sum": np.zeros(front_end.mel_bins),
                 "squares": np.zeros(front_end.mel_bins),
             }
-            written, skipped = [], []
+            written: list[dict] = []
+            skipped: list[dict] = []
             for record in writer.write(path, part):
                 for key, value in record.pop("features", {}).items():
                     totals[key] += value
@@ -232,8 +230,7 @@ def _stats(reports: list[dict], front_end: FrontEndConfig) -> dict:
     frames = sum(report["features"]["frames"] for report in reports)
     mean = np.sum([report["features"]["sum"] for report in reports], axis=0) / frames
     squares = np.sum([report["features"]["squares"] for report in reports], axis=0) / frames
-    # A bin that never changes would divide by zero.
-    std = np.sqrt(np.maximum(squares - mean**2, 1e-8))
+    std = np.sqrt(np.maximum(squares - mean**2, MIN_STD**2))
     return {
         "mean": mean.tolist(),
         "std": std.tolist(),

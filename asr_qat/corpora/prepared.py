@@ -1,11 +1,11 @@
 """A prepared folder, as `asr-qat prepare` writes it and training reads it.
 
-    {train,dev,test}-00000-of-00002.tfrecord   tf.train.Example: id, audio (FLAC), samples,
-                                               text, tokens
-    {train,dev,test}.jsonl                     id, audio_filepath, duration, text, speaker
-    stats.json                                 mean and std of the training split's features
-    tokenizer.model                            SentencePiece
-    corpus.json                                what it is; written last: the folder is complete
+{train,dev,test}-00000-of-00002.tfrecord   tf.train.Example: id, audio (FLAC), samples,
+                                           text, tokens
+{train,dev,test}.jsonl                     id, audio_filepath, duration, text, speaker
+stats.json                                 mean and std of the training split's features
+tokenizer.model                            SentencePiece
+corpus.json                                what it is; written last: the folder is complete
 """
 
 import dataclasses
@@ -45,7 +45,8 @@ class PreparedFolder:
         """Open the folder `path`. Raises `UserError` unless it is complete."""
         self.path = Path(path)
         if not (self.path / "corpus.json").is_file():
-            state = "incomplete" if (self.path / "settings.json").is_file() else "not a prepared folder"
+            begun = (self.path / "settings.json").is_file()
+            state = "preparation is incomplete" if begun else "not a prepared folder"
             raise UserError(f"{path}: {state}: run `asr-qat prepare --out {path}`")
 
     @functools.cached_property

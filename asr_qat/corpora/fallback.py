@@ -1,0 +1,31 @@
+"""Reading a corpus by name, with one to fall back on where AN4 cannot be had."""
+
+import sys
+from pathlib import Path
+
+from asr_qat.corpora import reader
+from asr_qat.corpora.download import Unreachable
+from asr_qat.corpora.locate import locate
+from asr_qat.corpora.utterance import Corpus
+
+
+def read_corpus(name: str, data: str | Path | None = None, quiet: bool = False) -> Corpus:
+    """Find and read the corpus `name`.
+
+    AN4 that is nowhere to be had is replaced by `asterisk`, with one line on standard error.
+
+    Raises:
+        UserError: an unknown name, or a corpus that cannot be found or read.
+    """
+    read = reader(name)
+    try:
+        return read(locate(name, data, quiet))
+    except Unreachable as missing:
+        if name != "an4":
+            raise
+        try:
+            corpus = reader("asterisk")(locate("asterisk", quiet=quiet))
+        except Unreachable as error:
+            raise Unreachable(f"{missing}; nor is there the default corpus: {error}") from None
+        print(f"an4 is out of reach ({missing}): using asterisk instead", file=sys.stderr)
+        return corpus
