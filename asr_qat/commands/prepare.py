@@ -44,6 +44,8 @@ def run(args: argparse.Namespace) -> None:
     )
     if args.quiet:
         return
-    for split, facts in PreparedFolder(args.out).corpus["splits"].items():
+    prepared = PreparedFolder(args.out)
+    print(f"{prepared.corpus['name']}: {prepared.tokenizer.vocab_size} word pieces")
+    for split, facts in prepared.corpus["splits"].items():
         skipped = "".join(f", {n} skipped: {why}" for why, n in facts["skipped"].items())
         print(f"{split}: {facts['utterances']} utterances, {facts['hours']:.2f} h{skipped}")

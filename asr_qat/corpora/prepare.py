@@ -128,9 +128,9 @@ def _check_settings(out: Path, settings: dict[str, Any]) -> None:
     for key, value in settings.items():
         if before.get(key) != value:
             shown = key in ("corpus", "vocab_size", "model_type", "shards")
-            change = f" {before.get(key)}, now {value}" if shown else " that has changed since"
+            setting = f"{key} {before.get(key)}, now {value}" if shown else f"other {key}"
             raise UserError(
-                f"{out}: was prepared with {key}{change}: choose another --out or remove it"
+                f"{out}: was prepared with {setting}: choose another --out or remove it"
             )
 
 
@@ -201,6 +201,8 @@ def _finish(
     }
     if not used["train"]:
         raise UserError(f"{out}: no usable training utterance in {corpus.name}")
+    for stale in out.glob(".*.tmp"):  # of a run that was killed
+        stale.unlink()
     for split, lines in used.items():
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         files.write_text(out / f"{split}.jsonl", text)

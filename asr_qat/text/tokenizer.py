@@ -31,12 +31,11 @@ class Tokenizer:
 
         Args:
             texts: transcripts.
-            vocab_size: wanted number of pieces. `char` and `unigram` take fewer where the
-                texts do not hold so many.
+            vocab_size: most pieces wanted; fewer are made where the texts do not hold so many.
             model_type: `char`, `unigram` or `bpe`.
 
         Raises:
-            UserError: no text, an unknown type, or a size that these texts cannot fill.
+            UserError: no text, an unknown type, or a size too small for the characters.
         """
         if model_type not in MODEL_TYPES:
             raise UserError(f"model type {model_type!r}: choose one of {', '.join(MODEL_TYPES)}")
