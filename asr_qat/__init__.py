@@ -21,7 +21,7 @@ def _use_keras_2() -> None:
             "asr_qat needs Keras 2 but Keras 3 is active: import asr_qat before tensorflow, "
             "or set TF_USE_LEGACY_KERAS=1 in the environment"
         )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 _use_keras_2()

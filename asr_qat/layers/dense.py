@@ -1,3 +1,19 @@
+"""The Dense layer that every quantized product of the model is."""
+
+import tensorflow as tf
 from tensorflow import keras
+
+from asr_qat.quantize.products import QuantizedKernel
+
+
 class Dense(keras.layers.Dense):
-    pass
+    """The stock Dense layer, until a quantizer puts a `QuantizedKernel` in its kernel's place."""
+
+    def call(self, inputs):
+        """`activation(inputs @ kernel + bias)`: `[..., input]` to `[..., units]`."""
+        if not isinstance(self.kernel, QuantizedKernel):
+            return super().call(inputs)
+        outputs = self.kernel.product(inputs)
+        if self.use_bias:
+            outputs = tf.nn.bias_add(outputs, self.bias)
+        return outputs if self.activation is None else self.activation(outputs)

@@ -32,7 +32,7 @@ class FrameMask(keras.layers.Layer):
         for _ in range(self.halvings):
             lengths = subsampled_length(lengths)
         positions = tf.range(frames.shape[1] or tf.shape(frames)[1])
-        return tf.cast(positions[None, :] < lengths[:, None], tf.float32)
+        return tf.cast(positions < tf.expand_dims(lengths, 1), tf.float32)
 
     def get_config(self):
         return {**super().get_config(), "halvings": self.halvings}
@@ -44,5 +44,5 @@ class ZeroPadding(keras.layers.Layer):
     def call(self, inputs):
         frames, mask = inputs
         for _ in range(frames.shape.rank - 2):
-            mask = mask[..., None]
+            mask = tf.expand_dims(mask, -1)
         return frames * tf.cast(mask, frames.dtype)

@@ -36,8 +36,8 @@ class RelativePositions(keras.layers.Layer):
         one = tf.cast(tf.minimum(lengths[:1], 1), tf.float32)
         positions = tf.cast(tf.range(time - 1, -time, -1), tf.float32) * one
         rates = np.exp(-math.log(10000.0) * np.arange(0, dim, 2) / dim).astype(np.float32)
-        angles = positions[:, None] * rates
-        return tf.sin(tf.concat([angles, angles + math.pi / 2], axis=-1))[None]
+        angles = tf.expand_dims(positions, 1) * rates
+        return tf.expand_dims(tf.sin(tf.concat([angles, angles + math.pi / 2], axis=-1)), 0)
 
 
 class RelativeAttention(keras.layers.Layer):
@@ -92,7 +92,7 @@ class RelativeAttention(keras.layers.Layer):
         scores = (content + relative_shift(relative, batch, self.heads, time)) * (
             1.0 / math.sqrt(dim // self.heads)
         )
-        scores += ((1.0 - mask) * MASKED)[:, None, None, :]
+        scores += tf.expand_dims(tf.expand_dims((1.0 - mask) * MASKED, 1), 1)
         weights = self.dropout(tf.nn.softmax(scores), training=training)
         context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
         return tf.reshape(context, [batch, time, dim])

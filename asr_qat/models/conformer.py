@@ -12,6 +12,7 @@ from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.layers.dense import Dense
 from asr_qat.layers.dropout import Dropout
 from asr_qat.layers.gated_linear_unit import GatedLinearUnit
+from asr_qat.layers.layer_norm import LayerNormalization
 from asr_qat.layers.masking import FrameMask, ZeroPadding
 from asr_qat.layers.relative_attention import RelativeAttention, RelativePositions
 
@@ -99,18 +100,8 @@ def _block(x, positions, mask, config: EncoderConfig, name: str, last: bool):
     x = _attention(x, positions, mask, config, f"{name}_attention")
     x = _convolution(x, mask, config, f"{name}_conv")
     x = _feed_forward(x, config, f"{name}_ffn2")
-    # The last one feeds the output layer alone: see _plain_norm.
-    norm = _plain_norm if last else keras.layers.LayerNormalization
-    return norm(name=f"{name}_norm")(x)
-
-
-def _plain_norm(name: str):
-    """Layer normalisation without gain and offset, for an input of Dense layers only.
-
-    The Dense layers can express both. A converter would merge a gain into their weights
-    and move these off the trained quantization grid.
-    """
-    return keras.layers.LayerNormalization(center=False, scale=False, name=name)
+    # The last one feeds the output layer alone.
+    return LayerNormalization(affine=not last, name=f"{name}_norm")(x)
 
 
 def _residual(x, update, config: EncoderConfig, name: str, half: bool = False):
@@ -121,7 +112,7 @@ def _residual(x, update, config: EncoderConfig, name: str, half: bool = False):
 
 
 def _feed_forward(x, config: EncoderConfig, name: str):
-    y = _plain_norm(f"{name}_norm")(x)
+    y = LayerNormalization(affine=False, name=f"{name}_norm")(x)
     y = Dense(config.feed_forward, activation="swish", name=f"{name}_expand")(y)
     y = Dropout(config.dropout, name=f"{name}_hidden_dropout")(y)
     y = Dense(config.dim, name=f"{name}_project")(y)
@@ -129,7 +120,7 @@ def _feed_forward(x, config: EncoderConfig, name: str):
 
 
 def _attention(x, positions, mask, config: EncoderConfig, name: str):
-    y = _plain_norm(f"{name}_norm")(x)
+    y = LayerNormalization(affine=False, name=f"{name}_norm")(x)
     query = Dense(config.dim, name=f"{name}_query")(y)
     key = Dense(config.dim, name=f"{name}_key")(y)
     value = Dense(config.dim, name=f"{name}_value")(y)
@@ -142,12 +133,12 @@ def _attention(x, positions, mask, config: EncoderConfig, name: str):
 
 
 def _convolution(x, mask, config: EncoderConfig, name: str):
-    y = _plain_norm(f"{name}_norm")(x)
+    y = LayerNormalization(affine=False, name=f"{name}_norm")(x)
     y = Dense(2 * config.dim, name=f"{name}_expand")(y)
     y = GatedLinearUnit(name=f"{name}_gate")(y)
     y = ZeroPadding(name=f"{name}_mask")([y, mask])
     y = keras.layers.DepthwiseConv1D(config.kernel, padding="same", name=f"{name}_depthwise")(y)
-    y = keras.layers.LayerNormalization(name=f"{name}_inner_norm")(y)
+    y = LayerNormalization(name=f"{name}_inner_norm")(y)
     y = keras.layers.Activation("swish", name=f"{name}_activation")(y)
     y = Dense(config.dim, name=f"{name}_project")(y)
     return _residual(x, y, config, name)

@@ -1,6 +1,79 @@
+"""Quantize a Functional model for training."""
+
 import dataclasses
+import re
+from typing import Literal
+
+import tensorflow_model_optimization as tfmot
+from tensorflow import keras
+
+from asr_qat.errors import UserError
+from asr_qat.quantize.precision import parse
+from asr_qat.quantize.scheme import PrecisionRegistry, PrecisionScheme, quantize_scope
+
+
 @dataclasses.dataclass(frozen=True)
 class QuantizationConfig:
+    """How a model is quantized in training.
+
+    Attributes:
+        precision: of every Dense layer, e.g. `w4a8` (see `asr_qat.quantize.precision`).
+        mode: `native` multiplies integers as the device does, `fake` rounded floats.
+        start_step: training steps in float before the quantization begins.
+        overrides: precision, or `float`, by regular expression on the layer's name; the first
+            that fits decides. Example: `{"^block_00_": w8a8, "ctc_output": float}`.
+    """
+
     precision: str = "w4a8"
-def quantize_model(model, config):
-    raise NotImplementedError
+    mode: Literal["native", "fake"] = "native"
+    start_step: int = 0
+    overrides: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raise `UserError` for an unknown precision or a pattern that is none."""
+        for name in (self.precision, *self.overrides.values()):
+            parse(name)
+        for pattern in self.overrides:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise UserError(
+                    f"overrides: '{pattern}' is not a regular expression ({error})"
+                ) from None
+
+    def registry(self) -> PrecisionRegistry:
+        """The precision of each layer."""
+        return PrecisionRegistry(
+            self.precision, self.overrides, self.mode == "native", self.start_step
+        )
+
+
+def quantize_model(model: keras.Model, config: QuantizationConfig) -> keras.Model:
+    """A copy of `model`, weights included, whose Dense layers train and run quantized.
+
+    Args:
+        model: a Functional model of this package, not quantized.
+        config: precisions by layer.
+
+    Raises:
+        UserError: a pattern in `config.overrides` fits no layer.
+    """
+    registry = config.registry()
+    names = [layer.name for layer in model.layers]
+    for pattern in config.overrides:
+        if not any(re.search(pattern, name) for name in names):
+            raise UserError(f"overrides: '{pattern}' fits no layer of the model")
+
+    def annotate(layer):
+        if registry.supports(layer):
+            return tfmot.quantization.keras.quantize_annotate_layer(
+                layer, registry.get_quantize_config(layer)
+            )
+        return layer
+
+    with quantize_scope():
+        annotated = keras.models.clone_model(model, clone_function=annotate)
+        quantized = tfmot.quantization.keras.quantize_apply(
+            annotated, scheme=PrecisionScheme(registry), quantized_layer_name_prefix=""
+        )
+    return quantized

@@ -1,0 +1,67 @@
+"""Scales and rounding, with straight-through gradients.
+
+Integers are carried in float32 tensors: sums of integer products are exact below 2^24,
+that is up to 2^24 / (255 * 7) = 9,398 input channels at w4a8.
+"""
+
+import tensorflow as tf
+
+
+def round_straight_through(x):
+    """`round(x)`, half to even; its gradient is that of `x`."""
+    return x + tf.stop_gradient(tf.round(x) - x)
+
+
+def quantize_channels(weights, bits: int):
+    """Symmetric integers with one scale for each output channel.
+
+    The largest magnitude of a channel maps to `2^(bits-1) - 1` and is kept exactly. The scale
+    is a constant for the gradient; rounding passes it straight through.
+
+    Args:
+        weights: float32 `[input, output]`.
+        bits: width of the integers.
+
+    Returns:
+        Integers `[input, output]` and scales `[output]`, both float32:
+        `weights ~ integers * scales`.
+    """
+    largest = 2 ** (bits - 1) - 1
+    scale = tf.stop_gradient(tf.reduce_max(tf.abs(weights), axis=0)) / largest
+    scale = tf.where(scale > 0, scale, tf.ones_like(scale))
+    return round_straight_through(weights / scale), scale
+
+
+def row_parameters(x):
+    """Scale and zero point of each row, as LiteRT's dynamic kernels (XNNPACK) compute them.
+
+    The range of a row is widened to hold zero and mapped to the 255 steps of int8.
+
+    Args:
+        x: float32 `[..., channels]`.
+
+    Returns:
+        Inverse scale and zero point, float32 `[..., 1]`.
+    """
+    low = tf.minimum(tf.reduce_min(x, axis=-1, keepdims=True), 0.0)
+    high = tf.maximum(tf.reduce_max(x, axis=-1, keepdims=True), 0.0)
+    empty = low == high
+    inverse = tf.where(empty, 1.0, 255.0 / tf.where(empty, 1.0, high - low))
+    from_low, from_high = -128.0 - low * inverse, 127.0 - high * inverse
+    zero_point = tf.where(low * inverse + high * inverse - 1.0 > 0, from_low, from_high)
+    return inverse, tf.round(tf.clip_by_value(zero_point, -128.0, 127.0))
+
+
+def quantize_rows(x):
+    """Int8 of each row, its zero point subtracted.
+
+    Args:
+        x: float32 `[..., channels]`.
+
+    Returns:
+        Integers `[..., channels]` in [-255, 255] and scales `[..., 1]`, both float32:
+        `x ~ integers * scales`. No gradient is defined: see `asr_qat.quantize.products`.
+    """
+    inverse, zero_point = row_parameters(x)
+    integers = tf.clip_by_value(tf.round(x * inverse), -128.0 - zero_point, 127.0 - zero_point)
+    return integers, 1.0 / inverse

@@ -1,0 +1,56 @@
+"""Named precisions.
+
+Grammar: `w<bits>[a<bits>]`, or `float`.
+
+- `w<bits>`: bits of the weights, 8 or 4: symmetric, one scale for each output channel.
+- `a<bits>`: bits of the activations, 8: asymmetric, a scale and a zero point for each row,
+  computed at run time. Without it the activations stay float.
+
+Examples: `w4a8`, `w8a8`, `w4` (4-bit weights, float activations), `float`.
+"""
+
+import dataclasses
+import re
+
+from asr_qat.errors import UserError
+
+WEIGHT_BITS = (4, 8)
+ACTIVATION_BITS = (8,)
+FLOAT = "float"
+
+
+@dataclasses.dataclass(frozen=True)
+class Precision:
+    """Bits of one layer.
+
+    Attributes:
+        weight_bits: of the weights.
+        activation_bits: of the layer's input, None for float.
+    """
+
+    weight_bits: int
+    activation_bits: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The name that `parse` reads."""
+        activations = f"a{self.activation_bits}" if self.activation_bits else ""
+        return f"w{self.weight_bits}{activations}"
+
+
+def parse(name: str) -> Precision | None:
+    """Read a precision name; `float` gives None.
+
+    Raises:
+        UserError: not a name of the grammar above.
+    """
+    if name == FLOAT:
+        return None
+    match = re.fullmatch(r"w(\d+)(?:a(\d+))?", name)
+    if match:
+        precision = Precision(int(match[1]), int(match[2]) if match[2] else None)
+        if precision.weight_bits in WEIGHT_BITS and (
+            precision.activation_bits is None or precision.activation_bits in ACTIVATION_BITS
+        ):
+            return precision
+    raise UserError(f"precision '{name}': expected float, w8, w4, w8a8 or w4a8")
