@@ -45,9 +45,7 @@ class CTCLoss(keras.losses.Loss):
             lengths = subsampled_length(lengths)
         present = tf.where(labels != PADDING)
         # Sparse labels select the CPU kernel that is several times faster than the dense one.
-        sparse = tf.SparseTensor(
-            present, tf.gather_nd(labels, present), tf.shape(labels, tf.int64)
-        )
+        sparse = tf.SparseTensor(present, tf.gather_nd(labels, present), tf.shape(labels, tf.int64))
         return tf.compat.v1.nn.ctc_loss(
             sparse,
             tf.cast(y_pred, tf.float32),

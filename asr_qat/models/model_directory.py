@@ -1,9 +1,9 @@
 """A model on disk: configuration, vocabulary, feature statistics and weights.
 
-    config.json             ModelConfig: encoder, front end, quantization
-    tokenizer.model         SentencePiece
-    stats.json              mean and std of the training features
-    model.weights.h5        Keras weights
+config.json             ModelConfig: encoder, front end, quantization
+tokenizer.model         SentencePiece
+stats.json              mean and std of the training features
+model.weights.h5        Keras weights
 """
 
 import dataclasses
