@@ -16,6 +16,8 @@ def log_mel(audio: tf.Tensor, config: FrontEndConfig) -> tf.Tensor:
         float32 `[frames, mel_bins]`; no frames for audio shorter than one window.
     """
     frames = tf.signal.frame(audio, config.frame_length, config.hop_length)
-    spectrum = tf.signal.rfft(frames * window(config), [config.fft_length])
+    # Padded here because the FFT does not pad when there are no frames.
+    frames = tf.pad(frames * window(config), [[0, 0], [0, config.fft_length - config.frame_length]])
+    spectrum = tf.signal.rfft(frames)
     power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
     return tf.math.log(tf.matmul(power, mel_matrix(config)) + LOG_FLOOR)
