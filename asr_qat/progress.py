@@ -9,6 +9,26 @@ from tqdm import tqdm
 Item = TypeVar("Item")
 
 LOG_INTERVAL_S = 15.0  # seconds between lines when standard error is no terminal
+_LINE = "{desc}: {n_fmt}/{total_fmt} {unit}, {rate_fmt}, {elapsed} gone, {remaining} left{postfix}"
+
+
+class _Lines(tqdm):
+    """Progress as whole lines, one every `LOG_INTERVAL_S` and one at the end."""
+
+    def __init__(self, *args, **options):
+        # The delay leaves away the line at the start, which says nothing.
+        options |= {"bar_format": _LINE, "miniters": 1, "delay": 1e-9}
+        super().__init__(*args, **options)
+
+    def display(self, msg=None, pos=None):
+        self.fp.write(f"{msg or self}\n")
+        self.fp.flush()
+
+    def close(self):
+        if not self.disable:
+            self.display()
+            self.disable = True
+            self._decr_instances(self)
 
 
 def progress(
@@ -31,7 +51,7 @@ def progress_bar(
 ) -> tqdm:
     """A tqdm bar for work that is not one loop: call `.update(n)` and `.close()`."""
     terminal = sys.stderr.isatty()
-    return tqdm(
+    return (tqdm if terminal else _Lines)(
         items,
         desc=description,
         total=total,
