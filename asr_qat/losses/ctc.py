@@ -23,7 +23,7 @@ class CTCLoss(keras.losses.Loss):
     """Negative log-likelihood of the labels, in nats per utterance.
 
     The blank is the last class. An utterance with too few frames for its labels
-    contributes nothing.
+    contributes nothing. Each utterance has one label or more.
 
     Args:
         halvings: how often the encoder halves the time axis.
@@ -46,13 +46,17 @@ class CTCLoss(keras.losses.Loss):
         present = tf.where(labels != PADDING)
         # Sparse labels select the CPU kernel that is several times faster than the dense one.
         sparse = tf.SparseTensor(present, tf.gather_nd(labels, present), tf.shape(labels, tf.int64))
-        return tf.compat.v1.nn.ctc_loss(
+        losses = tf.compat.v1.nn.ctc_loss(
             sparse,
             tf.cast(y_pred, tf.float32),
             lengths,
             time_major=False,
-            ignore_longer_outputs_than_inputs=True,
+            ignore_longer_outputs_than_inputs=True,  # infinite, with a gradient of zero
         )
+        repeated = (labels[:, 1:] == labels[:, :-1]) & (labels[:, 1:] != PADDING)
+        needed = tf.math.count_nonzero(labels != PADDING, axis=1, dtype=tf.int32)
+        needed += tf.math.count_nonzero(repeated, axis=1, dtype=tf.int32)
+        return tf.where(needed <= lengths, losses, 0.0)
 
     def get_config(self):
         return {**super().get_config(), "halvings": self.halvings}
