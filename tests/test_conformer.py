@@ -1,0 +1,122 @@
+"""The Conformer: padding changes nothing, and the presets have the published sizes."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from tensorflow import keras
+
+from asr_qat.layers.masking import subsampled_length
+from asr_qat.models.conformer import EncoderConfig, encode, encoder_inputs
+from asr_qat.models.ctc import build_ctc
+from asr_qat.models.presets import PRESETS
+
+SMALL = EncoderConfig(2, dim=16, heads=2, feed_forward=24, kernel=5, subsampling=8)
+EVEN_KERNEL = dataclasses.replace(SMALL, kernel=4)
+BINS = 20
+PAPER_MILLIONS = {"S": 10.3, "M": 30.7, "L": 118.8}  # Gulati et al. (2020), table 1
+PAPER_DECODER = {"S": 320, "M": 640, "L": 640}  # width of the LSTM
+PAPER_VOCABULARY = 1024
+
+
+@pytest.fixture(scope="module", params=[SMALL, EVEN_KERNEL], ids=["odd", "even"])
+def model(request):
+    built = build_ctc(request.param, 10, BINS)
+    numbers = np.random.default_rng(0)
+    for weights in built.trainable_weights:  # away from their initial zeros and ones
+        weights.assign_add(0.1 * numbers.standard_normal(weights.shape))
+    return built
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 7, 8, 13, 31, 32, 33])
+def test_alone_and_in_a_batch(model, length):
+    rng = np.random.default_rng(length)
+    features = rng.standard_normal((1, length, BINS)).astype(np.float32)
+    alone = model([features, np.array([length], np.int32)]).numpy()
+    frames = subsampled_length(subsampled_length(length))
+    assert alone.shape == (1, frames, 11)
+    # Longer neighbours, and garbage where the padding is.
+    padded = 100 * rng.standard_normal((3, 41, BINS)).astype(np.float32)
+    padded[1, :length] = features
+    batch = model([padded, np.array([41, length, 17], np.int32)]).numpy()
+    np.testing.assert_allclose(batch[1, :frames], alone[0], atol=1e-5, rtol=1e-5)
+    # Whatever the others are.
+    padded[0] = 3.0
+    again = model([padded, np.array([29, length, 41], np.int32)]).numpy()
+    np.testing.assert_allclose(again[1, :frames], alone[0], atol=1e-5, rtol=1e-5)
+
+
+def test_frames_matter(model):
+    """The whole utterance is seen: the first output depends on the last frame."""
+    features = np.random.default_rng(0).standard_normal((1, 24, BINS)).astype(np.float32)
+    lengths = np.array([24], np.int32)
+    before = model([features, lengths]).numpy()
+    features[0, -1] += 1.0
+    after = model([features, lengths]).numpy()
+    assert np.abs(before - after)[0, 0].max() > 1e-5
+    # And so does the order of the frames.
+    swapped = model([features[:, ::-1], lengths]).numpy()
+    assert np.abs(swapped[:, ::-1] - after).max() > 1e-3
+
+
+def test_dropout_only_in_training(model):
+    features = np.random.default_rng(0).standard_normal((1, 24, BINS)).astype(np.float32)
+    inputs = [features, np.array([24], np.int32)]
+    np.testing.assert_array_equal(model(inputs), model(inputs, training=False))
+    assert np.abs(model(inputs, training=True) - model(inputs)).max() > 1e-3
+
+
+def encoder_parameters(config):
+    features, lengths = encoder_inputs()
+    encoder = keras.Model([features, lengths], encode(features, lengths, config))
+    return sum(int(np.prod(w.shape)) for w in encoder.trainable_weights)
+
+
+def counted(config, bins=80):
+    """The encoder's weights, counted on paper."""
+    d, f, c = config.dim, config.feed_forward, config.subsampling
+    bands = subsampled_length(subsampled_length(bins))
+    subsampling = (9 * c + c) + (9 * c + c) + (c * c + c) + (bands * c * d + d)
+    feed_forward = (d * f + f) + (f * d + d)
+    attention = 4 * (d * d + d) + d * d + 2 * d
+    convolution = (d * 2 * d + 2 * d) + (config.kernel * d + d) + 2 * d + (d * d + d)
+    block = 2 * feed_forward + attention + convolution + 2 * d
+    return subsampling + config.blocks * block - 2 * d  # the last normalisation has no weights
+
+
+def decoder_parameters(name):
+    """Prediction and joint network of the paper's transducer, which gives no more than a width.
+
+    Taken here: embedding, LSTM and joint network of that width, projections of encoder and
+    decoder into the joint network, an output for each word piece and the blank.
+    """
+    width, d = PAPER_DECODER[name], PRESETS[name].dim
+    embedding = PAPER_VOCABULARY * width
+    lstm = 4 * (2 * width * width + width)
+    joint = (d * width + width) + width * width
+    output = (width + 1) * (PAPER_VOCABULARY + 1)
+    return embedding + lstm + joint + output
+
+
+@pytest.mark.parametrize("config", [SMALL, EVEN_KERNEL])
+def test_count_by_hand(config):
+    assert encoder_parameters(config) == counted(config)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PRESETS)
+def test_count_by_hand_of_the_presets(name):
+    assert encoder_parameters(PRESETS[name]) == counted(PRESETS[name])
+
+
+@pytest.mark.parametrize(("name", "tolerance"), [("S", 0.03), ("M", 0.05), ("L", 0.03)])
+def test_presets_have_the_published_sizes(name, tolerance):
+    total = counted(PRESETS[name]) + decoder_parameters(name)
+    assert total / 1e6 == pytest.approx(PAPER_MILLIONS[name], rel=tolerance)
+
+
+def test_dense_layers_have_stable_names(model):
+    names = [layer.name for layer in model.layers]
+    assert len(set(names)) == len(names)
+    for name in ("block_00_attention_query", "block_01_ffn2_project", "ctc_output"):
+        assert name in names
