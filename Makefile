@@ -1,0 +1,45 @@
+# make demo       transcribe and score with the device side
+# make test       everything that has to pass: lint, types, fast tests, slow tests
+# make reproduce  prepare CMU AN4 and train the float model
+# make venv       .venv with all of it; make lint: the static checks alone; make clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON := $(shell for p in python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
+
+.PHONY: demo test reproduce lint venv clean
+.DELETE_ON_ERROR:
+.NOTPARALLEL:  # two pip in one environment
+
+demo: $(VENV)/train.stamp
+	$(BIN)/tflite-export demo
+
+reproduce: $(VENV)/train.stamp
+	$(BIN)/asr-qat prepare --corpus an4 --vocab-size 128 --model-type bpe --out work/an4
+	$(BIN)/asr-qat train --config configs/an4_tiny_float.yaml
+
+test: lint
+	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m slow || [ $$? -eq 5 ]  # 5: no test is marked slow
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+venv: $(VENV)/dev.stamp $(VENV)/notebooks.stamp
+
+# One stamp for each extra of setup.cfg.
+$(VENV)/%.stamp: $(VENV)/pyvenv.cfg setup.cfg constraints.txt
+	$(INSTALL) '.[$*]'
+	touch $@
+
+$(VENV)/pyvenv.cfg:
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 not found: install python3.11 and its venv module' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find asr_qat tflite_export tests -name __pycache__ -type d -prune -exec rm -rf {} +
