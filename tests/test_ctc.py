@@ -136,9 +136,7 @@ def test_in_a_graph():
 @given(labels=st.lists(st.integers(0, 2), max_size=6))
 def test_frames_needed_is_the_shortest_alignment(labels):
     shortest = next(
-        frames
-        for frames in range(13)
-        if frames >= len(labels) and frames >= len(_spaced(labels))
+        frames for frames in range(13) if frames >= len(labels) and frames >= len(_spaced(labels))
     )
     assert frames_needed(labels) == shortest
 
