@@ -60,6 +60,18 @@ def _keep(size, largest, count: int, seed):
     return tf.cast(~masked, tf.float32)
 
 
+def random_channel(seed: tf.Tensor, deviation: float, bins: int) -> tf.Tensor:
+    """A random gain and spectral tilt: float32 `[bins]` to add to log-mel features.
+
+    Args:
+        seed: int64 `[2]`.
+        deviation: standard deviation of the gain, and of the tilt at the outer bins.
+        bins: number of mel bins.
+    """
+    gain, tilt = tf.unstack(tf.random.stateless_normal([2], seed, stddev=deviation))
+    return gain + tilt * tf.linspace(-1.0, 1.0, bins)
+
+
 @functools.lru_cache
 def _speed_filters(speed: float, zeros: int = 16) -> tuple[int, int, np.ndarray]:
     """Polyphase windowed-sinc filters: input step, reach, and `[step + 2 * reach, phases]`."""

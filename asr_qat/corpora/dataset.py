@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_io as tfio
 
-from asr_qat.audio.augment import SpecAugmentConfig, change_speed, spec_augment
+from asr_qat.audio.augment import SpecAugmentConfig, change_speed, random_channel, spec_augment
 from asr_qat.audio.log_mel import log_mel
-from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.corpora.prepared import FeatureStats, PreparedFolder
 from asr_qat.losses.ctc import PADDING, pack_targets
 
 SHUFFLE_BUFFER = 4096  # utterances, when the corpus is streamed from disk
@@ -28,6 +28,10 @@ class DataConfig:
         bucket_seconds: upper limits of the length buckets; longer utterances share one.
         speeds: each training utterance is played at one of these, chosen anew every pass.
         spec_augment: the masks, or null for none.
+        join: share of the training utterances that another one is appended to. On a small
+            corpus it keeps the model from learning whole transcripts by heart.
+        gain: standard deviation, in natural-logarithm units, of a random gain and of a random
+            spectral tilt of each training utterance.
         cache: hold the features of all speeds in memory; for small corpora.
     """
 
@@ -36,6 +40,8 @@ class DataConfig:
     bucket_seconds: tuple[float, ...] = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 12.0, 16.0, 24.0)
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
     spec_augment: SpecAugmentConfig | None = SpecAugmentConfig()
+    join: float = 0.0
+    gain: float = 0.0
     cache: bool = False
 
 
@@ -66,13 +72,21 @@ class Pipeline:
     normalised; int32 `[batch]`; int32 `[batch, 1 + labels]`, see `pack_targets`.
     """
 
-    def __init__(self, folder: PreparedFolder, config: DataConfig, seed: int = 0):
+    def __init__(
+        self,
+        folder: PreparedFolder,
+        config: DataConfig,
+        seed: int = 0,
+        stats: FeatureStats | None = None,
+    ):
+        """Take the folder; `stats` are those that the model was trained with, if not its own."""
         self.folder = folder
         self.config = config
         self.seed = seed
-        self.front_end = folder.stats.front_end
-        self._mean = tf.constant(folder.stats.mean)
-        self._std = tf.constant(folder.stats.std)
+        stats = stats or folder.stats
+        self.front_end = stats.front_end
+        self._mean = tf.constant(stats.mean)
+        self._std = tf.constant(stats.std)
 
     def evaluation(self, split: str) -> tf.data.Dataset:
         """Every utterance of `split` once, in the order of the manifest, not augmented."""
@@ -93,7 +107,7 @@ class Pipeline:
 
         def one_pass(_):
             seed = tf.stack([tf.constant(self.seed, tf.int64), position.epoch.read_value()])
-            batches = self._bucket(examples(seed))
+            batches = self._bucket(self._join(examples, seed))
             return batches.skip(position.skip.read_value())
 
         return tf.data.Dataset.range(1).flat_map(one_pass).map(_to_keras).prefetch(4)
@@ -118,9 +132,27 @@ class Pipeline:
         return (mels - self._mean) / self._std
 
     def _augment(self, features, seed):
+        if self.config.gain:
+            features += random_channel(seed + 2, self.config.gain, features.shape[1]) / self._std
         if self.config.spec_augment is None:
             return features
         return spec_augment(features, seed, self.config.spec_augment)
+
+    def _join(self, examples, seed):
+        """Append an utterance of a second random order to some of those of the first."""
+        if not self.config.join:
+            return examples(seed)
+
+        def append(index, first, second):
+            chance = tf.random.stateless_uniform([], seed + tf.stack([3, index]))
+            return tf.cond(
+                chance < self.config.join,
+                lambda: tuple(tf.concat(pair, axis=0) for pair in zip(first, second, strict=True)),
+                lambda: first,
+            )
+
+        pairs = tf.data.Dataset.zip((examples(seed), examples(seed + 1_000_003)))
+        return pairs.enumerate().map(lambda index, pair: append(index, *pair))
 
     def _cached_examples(self):
         """All features of all speeds in memory; a pass is a random order of indices."""

@@ -1,0 +1,145 @@
+"""From a model directory to one `.tflite` file."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+import tensorflow as tf
+from ai_edge_litert.tools import flatbuffer_utils
+
+from asr_qat import files
+from asr_qat.errors import UserError
+from asr_qat.layers.dense import Dense
+from asr_qat.models.model_directory import Recogniser
+from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.quantize.precision import FLOAT, Precision
+from tflite_export.attach import attach_metadata
+from tflite_export.bake import bake
+from tflite_export.labels import drop_other_names, label_products
+from tflite_export.metadata import Metadata
+from tflite_export.pack import pack
+
+DEFAULT_SECONDS = (4.0, 16.0)  # utterance lengths of the signatures
+
+
+def convert(
+    model_dir: str | Path,
+    output: str | Path,
+    precision: str | None = None,
+    seconds: tuple[float, ...] = DEFAULT_SECONDS,
+) -> None:
+    """Write the `.tflite` of a model directory.
+
+    Args:
+        model_dir: float, or quantized in training.
+        output: file to write.
+        precision: `float`, or a quantized precision. A float model is quantized after
+            training; of a model trained quantized it must be the trained one. None: as trained.
+        seconds: utterance lengths that get a signature of their own. An utterance is padded
+            to the next one; a longer utterance than the last is cut into windows.
+
+    Raises:
+        UserError: no such model, or a precision that it was not trained for.
+    """
+    recogniser = Recogniser.load(model_dir)
+    files.write_bytes(output, convert_recogniser(recogniser, precision, seconds, str(model_dir)))
+
+
+def convert_recogniser(
+    recogniser: Recogniser,
+    precision: str | None = None,
+    seconds: tuple[float, ...] = DEFAULT_SECONDS,
+    where: str = "model",
+) -> bytes:
+    """The bytes of the `.tflite`; see `convert`."""
+    method, quantization = _quantization(recogniser, precision, where)
+    model = bake(recogniser)
+    layers = layer_precisions(model, quantization)
+    front_end = recogniser.config.front_end
+    frames = [front_end.frames(round(s * front_end.sample_rate)) for s in sorted(seconds)]
+    converted = flatbuffer_utils.read_model_from_bytearray(
+        bytearray(_convert_float(model, frames, front_end.mel_bins))
+    )
+    label_products(converted, model)
+    packed = pack(bytes(flatbuffer_utils.convert_object_to_bytearray(converted)), layers)
+    finished = flatbuffer_utils.read_model_from_bytearray(bytearray(packed))
+    drop_other_names(finished)
+    metadata = Metadata(
+        precision=quantization.precision if quantization else FLOAT,
+        method=method,
+        front_end=front_end,
+        mean=recogniser.mean,
+        std=recogniser.std,
+        tokenizer=recogniser.tokenizer,
+        layers={name: layer.name for name, layer in layers.items()},
+    )
+    attach_metadata(finished, metadata)
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(finished))
+
+
+def layer_precisions(model, quantization: QuantizationConfig | None) -> dict[str, Precision]:
+    """Precision of each Dense layer that is quantized, by name."""
+    if quantization is None:
+        return {}
+    registry = quantization.registry()
+    names = [layer.name for layer in model.layers if isinstance(layer, Dense)]
+    precisions = {name: registry.precision(name) for name in names}
+    return {name: p for name, p in precisions.items() if p is not None}
+
+
+def _quantization(
+    recogniser: Recogniser, precision: str | None, where: str
+) -> tuple[str, QuantizationConfig | None]:
+    """The method's name and the precisions to pack."""
+    trained = recogniser.config.quantization
+    if trained is None:
+        if precision in (None, FLOAT):
+            return "float", None
+        return "ptq", QuantizationConfig(precision)
+    if precision not in (None, trained.precision):
+        raise UserError(
+            f"{where}: trained at {trained.precision}, cannot be exported at {precision}: "
+            f"use --precision {trained.precision}, or a float model"
+        )
+    return f"{trained.mode}-qat", trained
+
+
+def _convert_float(model, frames: list[int], mel_bins: int) -> bytes:
+    """One float `.tflite` with a signature for each length; they share the weights."""
+    module = tf.Module()
+    module.model = model
+    signatures = {}
+    for length in frames:
+
+        def encode(features, lengths):
+            return {"logits": model([features, lengths], training=False)}
+
+        signatures[f"encode_{length}"] = tf.function(
+            encode,
+            autograph=False,
+            input_signature=[
+                tf.TensorSpec([1, length, mel_bins], name="features"),
+                tf.TensorSpec([1], tf.int32, name="lengths"),
+            ],
+        ).get_concrete_function()
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        tf.saved_model.save(module, folder, signatures=signatures)
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            folder, signature_keys=list(signatures)
+        )
+        return converter.convert()
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Silence what the converter's C++ code prints on standard error."""
+    saved = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(null)
+        os.close(saved)
