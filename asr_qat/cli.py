@@ -6,7 +6,7 @@ import sys
 
 from asr_qat.errors import exit_code
 
-COMMANDS = ("train",)
+COMMANDS = ("prepare", "train", "quantize")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -69,7 +69,8 @@ class Recogniser:
         model = build_ctc(config.encoder, tokenizer.vocab_size, config.front_end.mel_bins)
         if config.quantization is not None:
             model = quantize_model(model, config.quantization)
-        return cls(config, tokenizer, np.asarray(mean), np.asarray(std), model)
+        mean, std = np.asarray(mean, np.float32), np.asarray(std, np.float32)
+        return cls(config, tokenizer, mean, std, model)
 
     @classmethod
     def load(cls, path: str | Path) -> "Recogniser":

@@ -13,6 +13,7 @@ from asr_qat.errors import UserError
 from asr_qat.layers.dropout import Dropout
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.quantize.apply import quantize_model
 from asr_qat.training.callbacks import (
     Checkpoints,
     EvaluateAndKeep,
@@ -71,7 +72,13 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     seed_dropout(model, config.seed)
     model.compile(build_optimizer(config.optimizer, config.steps), CTCLoss())
 
-    pipeline = Pipeline(folder, config.batches, config.seed)
+    stats = dataclasses.replace(
+        folder.stats,
+        mean=recogniser.mean,
+        std=recogniser.std,
+        front_end=recogniser.config.front_end,
+    )
+    pipeline = Pipeline(folder, config.batches, config.seed, stats)
     position = Position.start()
     best_wer = tf.Variable(float("inf"))
     checkpoints = Checkpoints(
@@ -107,7 +114,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
 
 
 def _recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
-    """A new model, or one with the weights of `config.start`."""
+    """A new model, or one with the weights of `config.start`, quantized if wanted."""
     stats = folder.stats
     if config.start is None:
         model_config = ModelConfig(config.encoder_config(), stats.front_end, config.quantization)
@@ -118,4 +125,18 @@ def _recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
             f"{config.data}: its vocabulary is not that of {config.start}: prepare it with "
             f"`--tokenizer {config.start}/tokenizer.model`"
         )
-    return started
+    if config.encoder is not None and config.encoder != started.config.encoder:
+        raise UserError(f"encoder: not that of {config.start}: leave it away, or leave start away")
+    before, wanted = started.config.quantization, config.quantization
+    if wanted is None or wanted == before:
+        return started
+    if before is not None:
+        raise UserError(
+            f"{config.start}: is quantized already ({before.precision} {before.mode}) and otherwise "
+            "than wanted: start from a float model, or leave quantization away to train on as it is"
+        )
+    return dataclasses.replace(
+        started,
+        config=dataclasses.replace(started.config, quantization=wanted),
+        model=quantize_model(started.model, wanted),
+    )
