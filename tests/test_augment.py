@@ -104,7 +104,8 @@ def frequency(audio):
     coarse = np.argmax(np.abs(np.fft.rfft(first, 1 << 18))) * RATE / (1 << 18)
     wave = np.exp(-2j * np.pi * coarse * np.arange(len(taper)) / RATE)
     apart = len(audio) - len(taper)
-    gained = np.angle((second @ wave) / (first @ wave) * np.exp(-2j * np.pi * coarse * apart / RATE))
+    turned = np.exp(-2j * np.pi * coarse * apart / RATE)
+    gained = np.angle((second @ wave) / (first @ wave) * turned)
     return coarse + gained / (2 * np.pi) * RATE / apart
 
 
