@@ -64,6 +64,12 @@ class Position:
         """Before the first batch of the first pass."""
         return cls(*(tf.Variable(0, dtype=tf.int64) for _ in range(3)))
 
+    def next_pass(self) -> None:
+        """Go to the first batch of the next pass."""
+        self.epoch.assign_add(1)
+        self.skip.assign(0)
+        self.done.assign(0)
+
 
 class Pipeline:
     """Batches of one prepared folder.
@@ -101,16 +107,29 @@ class Pipeline:
             .prefetch(2)
         )
 
-    def training(self, position: Position) -> tf.data.Dataset:
-        """One augmented, shuffled pass each time it is iterated, as `position` says."""
+    def training(self, position: Position | None = None) -> tf.data.Dataset:
+        """Augmented, shuffled batches.
+
+        The number of batches differs from pass to pass, as the buckets fill differently.
+
+        Args:
+            position: gives the pass that each iteration over the dataset makes. Without it, the
+                dataset goes on from pass to pass without end: `fit` needs `steps_per_epoch`.
+        """
         examples = self._cached_examples() if self.config.cache else self._streamed_examples
 
-        def one_pass(_):
-            seed = tf.stack([tf.constant(self.seed, tf.int64), position.epoch.read_value()])
-            batches = self._bucket(self._join(examples, seed))
-            return batches.skip(position.skip.read_value())
+        def one_pass(epoch):
+            seed = tf.stack([tf.constant(self.seed, tf.int64), epoch])
+            return self._bucket(self._join(examples, seed))
 
-        return tf.data.Dataset.range(1).flat_map(one_pass).map(_to_keras).prefetch(4)
+        def pass_of_position(_):
+            return one_pass(position.epoch.read_value()).skip(position.skip.read_value())
+
+        if position is None:
+            batches = tf.data.Dataset.counter().flat_map(one_pass)
+        else:
+            batches = tf.data.Dataset.range(1).flat_map(pass_of_position)
+        return batches.map(_to_keras).prefetch(4)
 
     def _parse(self, record):
         """One serialized example to audio `[samples]` and tokens `[labels]`."""

@@ -29,7 +29,8 @@ class Progress(keras.callbacks.Callback):
         self._bar.set_postfix(loss=f"{logs['loss']:.3f}", refresh=False)
         self._bar.update(1)
 
-    def on_train_end(self, logs=None):
+    def close(self) -> None:
+        """Leave the bar as it stands."""
         self._bar.close()
 
 
@@ -139,9 +140,7 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if self.model.stop_training:
             return  # the last pass may be unfinished
-        self._position.epoch.assign_add(1)
-        self._position.skip.assign(0)
-        self._position.done.assign(0)
+        self._position.next_pass()
 
 
 class EvaluateAndKeep(keras.callbacks.Callback):

@@ -1,5 +1,6 @@
 """One training run: a configuration in, a model directory out."""
 
+import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -88,29 +89,45 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     if done < config.steps:
         output.mkdir(parents=True, exist_ok=True)
         files.write_json(output / "training.json", dataclasses.asdict(config))
-        model.fit(
-            pipeline.training(position),
-            initial_epoch=int(position.epoch.numpy()),
-            epochs=config.steps,  # StopAfter ends it; a pass has at least one step
-            verbose=0,
-            callbacks=[
-                StopOnNaN(pipeline, position),
-                StopAfter(config.steps),
-                Progress(config.steps, done, quiet),
-                EvaluateAndKeep(
-                    recogniser,
-                    Evaluator(model, pipeline, "dev"),
-                    output,
-                    every=config.evaluate_every,
-                    keep=config.keep,
-                    best_wer=best_wer,
-                    quiet=quiet,
-                ),
-                checkpoints,
-            ],
+        evaluate = EvaluateAndKeep(
+            recogniser,
+            Evaluator(model, pipeline, "dev"),
+            output,
+            every=config.evaluate_every,
+            keep=config.keep,
+            best_wer=best_wer,
+            quiet=quiet,
         )
+        stop = [StopOnNaN(pipeline, position), StopAfter(config.steps)]
+        with contextlib.closing(Progress(config.steps, done, quiet)) as progress:
+            callbacks = [*stop, progress, evaluate, checkpoints]
+            _fit(model, pipeline.training(position), position, config.steps, callbacks)
         checkpoints.save()
     return Recogniser.load(output)
+
+
+def _fit(model, batches: tf.data.Dataset, position: Position, steps: int, callbacks: list) -> None:
+    """`model.fit` pass by pass, until `StopAfter` ends it.
+
+    One `fit` of many passes would cut each of them to the number of batches of the first, or
+    end early when one has fewer: the buckets fill differently every time. And a training step
+    that finds no batch at the end of a pass would still advance the step counters of optimizer
+    and quantizers, so a batch is fetched before the step begins.
+    """
+
+    @tf.function(input_signature=[batches.element_spec], autograph=False)
+    def step(batch):
+        return model.train_step(batch)
+
+    model.make_train_function = lambda force=False: lambda iterator: step(next(iterator))
+    if int(position.skip.numpy()) and not any(True for _ in batches.take(1)):
+        position.next_pass()  # the checkpoint was written after the last batch of its pass
+    model.stop_training = False
+    for _ in range(steps):  # a pass has at least one step
+        epoch = int(position.epoch.numpy())
+        model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=callbacks)
+        if model.stop_training:
+            break
 
 
 def _recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:

@@ -23,6 +23,7 @@ class Evaluator:
                 tf.TensorSpec([None, None, mel_bins]),
                 tf.TensorSpec([None], tf.int32),
             ],
+            autograph=False,
         )
 
     def hypotheses(self) -> list[str]:
