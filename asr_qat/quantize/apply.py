@@ -73,6 +73,9 @@ def quantize_model(model: keras.Model, config: QuantizationConfig) -> keras.Mode
 
     with quantize_scope():
         annotated = keras.models.clone_model(model, clone_function=annotate)
+        if not any(registry.supports(layer) for layer in model.layers):
+            annotated.set_weights(model.get_weights())  # all float; tfmot refuses such a model
+            return annotated
         quantized = tfmot.quantization.keras.quantize_apply(
             annotated, scheme=PrecisionScheme(registry), quantized_layer_name_prefix=""
         )
