@@ -1,10 +1,11 @@
 """From a prepared folder to the batches that `model.fit` takes.
 
-A pass over the training data is a function of the seed and the number of the pass, held in
-a variable that the training loop advances: a resumed training asks for the same batches.
+The batch of each training step is a function of the seed and the number of the step: a
+resumed training asks for the same batches.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 import tensorflow as tf
@@ -15,7 +16,7 @@ from asr_qat.audio.log_mel import log_mel
 from asr_qat.corpora.prepared import FeatureStats, PreparedFolder
 from asr_qat.losses.ctc import PADDING, pack_targets
 
-SHUFFLE_BUFFER = 4096  # utterances, when the corpus is streamed from disk
+SHUFFLE_BLOCK = 4096  # utterances, when the corpus is streamed from disk
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,32 +44,6 @@ class DataConfig:
     join: float = 0.0
     gain: float = 0.0
     cache: bool = False
-
-
-@dataclasses.dataclass
-class Position:
-    """Where the training data stands.
-
-    Attributes:
-        epoch: the pass.
-        skip: batches of this pass to leave out: they were seen before a resume.
-        done: batches of this pass that have been trained on.
-    """
-
-    epoch: tf.Variable
-    skip: tf.Variable
-    done: tf.Variable
-
-    @classmethod
-    def start(cls) -> "Position":
-        """Before the first batch of the first pass."""
-        return cls(*(tf.Variable(0, dtype=tf.int64) for _ in range(3)))
-
-    def next_pass(self) -> None:
-        """Go to the first batch of the next pass."""
-        self.epoch.assign_add(1)
-        self.skip.assign(0)
-        self.done.assign(0)
 
 
 class Pipeline:
@@ -107,29 +82,31 @@ class Pipeline:
             .prefetch(2)
         )
 
-    def training(self, position: Position | None = None) -> tf.data.Dataset:
-        """Augmented, shuffled batches.
+    @functools.cached_property
+    def batches_per_pass(self) -> int:
+        """Training batches that count as one pass, from the durations in the manifest."""
+        limits, sizes = self.config.bucket_seconds, self._bucket_sizes()
+        seconds = [utterance["duration"] for utterance in self.folder.utterances("train")]
+        filled = np.bincount(np.searchsorted(limits, seconds), minlength=len(sizes))
+        return int(sum(-(-count // size) for count, size in zip(filled, sizes, strict=True)))
 
-        The number of batches differs from pass to pass, as the buckets fill differently.
+    def training(self, step: int = 0) -> tf.data.Dataset:
+        """Augmented batches without end, from the batch of the given step on.
 
-        Args:
-            position: gives the pass that each iteration over the dataset makes. Without it, the
-                dataset goes on from pass to pass without end: `fit` needs `steps_per_epoch`.
+        Each pass has another order and other augmentations. How many batches the buckets
+        yield varies a little, so a pass is cut, or begun again, at `batches_per_pass`.
         """
+        count = self.batches_per_pass
+        first = tf.constant(step % count, tf.int64)
         examples = self._cached_examples() if self.config.cache else self._streamed_examples
 
-        def one_pass(epoch):
-            seed = tf.stack([tf.constant(self.seed, tf.int64), epoch])
-            return self._bucket(self._join(examples, seed))
+        def one_pass(number):
+            seed = tf.stack([tf.constant(self.seed, tf.int64), number])
+            batches = self._bucket(self._join(examples, seed)).repeat().take(count)
+            return batches.skip(tf.where(number == step // count, first, tf.zeros_like(first)))
 
-        def pass_of_position(_):
-            return one_pass(position.epoch.read_value()).skip(position.skip.read_value())
-
-        if position is None:
-            batches = tf.data.Dataset.counter().flat_map(one_pass)
-        else:
-            batches = tf.data.Dataset.range(1).flat_map(pass_of_position)
-        return batches.map(_to_keras).prefetch(4)
+        passes = tf.data.Dataset.counter(step // count)
+        return passes.flat_map(one_pass).map(_to_keras).prefetch(4)
 
     def _parse(self, record):
         """One serialized example to audio `[samples]` and tokens `[labels]`."""
@@ -211,13 +188,16 @@ class Pipeline:
         return examples
 
     def _streamed_examples(self, seed):
-        """Features computed on the way, from shards in random order through a buffer."""
+        """Features computed on the way, from shards in random order, shuffled in blocks."""
         shards = tf.constant([str(path) for path in self.folder.shards("train")])
         order = tf.argsort(tf.random.stateless_uniform(tf.shape(shards), seed))
         records = (
             tf.data.Dataset.from_tensor_slices(tf.gather(shards, order))
             .interleave(tf.data.TFRecordDataset, cycle_length=4)
-            .shuffle(SHUFFLE_BUFFER, seed=tf.reduce_sum(seed * [1000003, 1]))
+            .batch(SHUFFLE_BLOCK)
+            # Not `shuffle`: its seed cannot be a tensor, and a pass's is known when it begins.
+            .map(lambda block: tf.random.experimental.stateless_shuffle(block, seed + 3))
+            .unbatch()
         )
 
         def example(index, record):
@@ -239,16 +219,20 @@ class Pipeline:
         """Batches of utterances of similar length, padded to the longest."""
         rate = 1000.0 / self.front_end.hop_ms
         limits = list(self.config.bucket_seconds)
-        sizes = [
-            max(1, min(self.config.batch_size, int(self.config.batch_seconds / limit)))
-            for limit in [*limits, 2 * limits[-1]]
-        ]
         return examples.map(lambda x, y: (x, tf.shape(x)[0], y)).bucket_by_sequence_length(
             lambda x, length, y: length,
             bucket_boundaries=[int(limit * rate) + 1 for limit in limits],
-            bucket_batch_sizes=sizes,
+            bucket_batch_sizes=self._bucket_sizes(),
             padding_values=(0.0, 0, PADDING),
         )
+
+    def _bucket_sizes(self) -> list[int]:
+        """Utterances in a batch of each bucket; the last bucket has no upper limit."""
+        limits = self.config.bucket_seconds
+        return [
+            max(1, min(self.config.batch_size, int(self.config.batch_seconds / limit)))
+            for limit in [*limits, 2 * limits[-1]]
+        ]
 
 
 def _to_keras(features, lengths, labels):
