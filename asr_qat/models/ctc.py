@@ -1,7 +1,5 @@
 """A Conformer encoder with a CTC head."""
 
-import dataclasses
-
 from tensorflow import keras
 
 from asr_qat.layers.dense import Dense

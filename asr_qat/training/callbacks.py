@@ -8,17 +8,53 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.corpora.dataset import Pipeline, Position
+from asr_qat.corpora.dataset import Pipeline
 from asr_qat.errors import UserError
 from asr_qat.losses.ctc import PADDING
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.progress import progress_bar
 from asr_qat.training.averaging import averaged_weights
+from asr_qat.training.config import TrainConfig
 from asr_qat.training.word_error_rate import Evaluator
 
 
+class State:
+    """What a training carries from step to step beside model and optimizer.
+
+    Attributes:
+        best_wer: lowest development WER so far.
+        loss_sum: sum of the losses since the last evaluation.
+        loss_count: number of these losses.
+    """
+
+    def __init__(self) -> None:
+        self.best_wer = tf.Variable(float("inf"))
+        self.loss_sum = tf.Variable(0.0)
+        self.loss_count = tf.Variable(0.0)
+
+
+def _step(model) -> int:
+    """Updates that the optimizer has made."""
+    return int(model.optimizer.iterations.numpy())
+
+
+class LossOfBatch(keras.callbacks.Callback):
+    """Makes `logs["loss"]` the loss of the batch, not a mean; adds it to the state."""
+
+    def __init__(self, state: State):
+        super().__init__()
+        self._state = state
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.reset_metrics()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._state.loss_sum.assign_add(logs["loss"])
+        self._state.loss_count.assign_add(1.0)
+
+
 class Progress(keras.callbacks.Callback):
-    """A bar over the updates of the whole training, with the loss of the pass."""
+    """A bar over the updates of the whole training, with the loss of the batch."""
 
     def __init__(self, steps: int, done: int, quiet: bool):
         super().__init__()
@@ -34,80 +70,52 @@ class Progress(keras.callbacks.Callback):
         self._bar.close()
 
 
-class StopAfter(keras.callbacks.Callback):
-    """End the training when the optimizer has made `steps` updates."""
-
-    def __init__(self, steps: int):
-        super().__init__()
-        self._steps = steps
-
-    def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.optimizer.iterations.numpy()) >= self._steps:
-            self.model.stop_training = True
-
-
 class StopOnNaN(keras.callbacks.Callback):
     """Raise `UserError` with the step and the batch when the loss is not finite."""
 
-    def __init__(self, pipeline: Pipeline, position: Position):
+    def __init__(self, pipeline: Pipeline):
         super().__init__()
         self._pipeline = pipeline
-        self._position = position
 
     def on_train_batch_end(self, batch, logs=None):
         if math.isfinite(logs["loss"]):
             return
-        step = int(self.model.optimizer.iterations.numpy())
-        place = int(self._position.done.numpy()) + 1
-        epoch = int(self._position.epoch.numpy())
-        texts = self._texts(epoch, place)
+        step = _step(self.model)
+        number, place = divmod(step - 1, self._pipeline.batches_per_pass)
         raise UserError(
-            f"loss is {logs['loss']} at step {step} (pass {epoch + 1}, batch {place}: {texts}); "
-            "the last checkpoint is kept: lower optimizer.schedule.peak or "
-            "optimizer.clip_norm, or look at these utterances"
+            f"loss is {logs['loss']} at step {step} (pass {number + 1}, batch {place + 1}: "
+            f"{self._texts(step - 1)}); the last checkpoint is kept: lower "
+            "optimizer.schedule.peak or optimizer.clip_norm, or look at these utterances"
         )
 
-    def _texts(self, epoch: int, place: int) -> str:
-        position = Position.start()
-        position.epoch.assign(epoch)
-        position.skip.assign(place - 1)
-        tokenizer = self._pipeline.folder.tokenizer
-        for _, targets in self._pipeline.training(position).take(1):
-            rows = [[int(t) for t in row[1:] if t != PADDING] for row in targets.numpy()]
-            return "; ".join(repr(tokenizer.decode(row)) for row in rows)
-        return "unknown"
+    def _texts(self, step: int) -> str:
+        """Transcripts in the batch of `step`."""
+        _, targets = next(iter(self._pipeline.training(step)))
+        rows = [[int(t) for t in row[1:] if t != PADDING] for row in targets.numpy()]
+        return "; ".join(repr(self._pipeline.folder.tokenizer.decode(row)) for row in rows)
 
 
 class Checkpoints(keras.callbacks.Callback):
     """Save everything that the training needs to go on, and restore it.
 
     Args:
-        recogniser: its model has been compiled.
-        position: where the data stands; advanced here.
-        best_wer: variable with the lowest development WER so far.
+        model: compiled.
+        state: saved with it.
         folder: where the checkpoints are kept; the last two stay.
         minutes: time between checkpoints.
     """
 
-    def __init__(self, model, position: Position, best_wer, folder: Path, minutes: float):
+    def __init__(self, model, state: State, folder: Path, minutes: float):
         super().__init__()
-        self._position = position
         self._seconds = 60 * minutes
         self._saved_at = time.monotonic()
-        checkpoint = tf.train.Checkpoint(
-            model=model,
-            optimizer=model.optimizer,
-            epoch=position.epoch,
-            done=position.done,
-            best_wer=best_wer,
-        )
+        checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer, **vars(state))
         self._manager = tf.train.CheckpointManager(checkpoint, str(folder), max_to_keep=2)
 
     def restore(self) -> int:
         """Go on from the latest checkpoint, if there is one. Returns the steps done."""
-        self._manager.checkpoint.model.optimizer.build(
-            self._manager.checkpoint.model.trainable_variables
-        )
+        model = self._manager.checkpoint.model
+        model.optimizer.build(model.trainable_variables)
         if self._manager.latest_checkpoint:
             try:
                 self._manager.checkpoint.restore(self._manager.latest_checkpoint).assert_consumed()
@@ -116,12 +124,11 @@ class Checkpoints(keras.callbacks.Callback):
                     f"{self._manager.latest_checkpoint}: does not fit this configuration: remove "
                     f"{self._manager.directory} to start anew ({str(error).splitlines()[0]})"
                 ) from None
-            self._position.skip.assign(self._position.done)
-        return int(self._manager.checkpoint.model.optimizer.iterations.numpy())
+        return _step(model)
 
     def save(self) -> None:
         """Write a checkpoint. A full disk leaves the earlier ones as they were."""
-        step = int(self.model.optimizer.iterations.numpy())
+        step = _step(self.model)
         try:
             self._manager.save(step)
         except tf.errors.OpError as error:
@@ -133,50 +140,60 @@ class Checkpoints(keras.callbacks.Callback):
         self._saved_at = time.monotonic()
 
     def on_train_batch_end(self, batch, logs=None):
-        self._position.done.assign_add(1)
         if time.monotonic() - self._saved_at > self._seconds:
             self.save()
 
-    def on_epoch_end(self, epoch, logs=None):
-        if self.model.stop_training:
-            return  # the last pass may be unfinished
-        self._position.next_pass()
-
 
 class EvaluateAndKeep(keras.callbacks.Callback):
-    """WER on the development split every few passes; keeps the averaged weights.
+    """WER on the development split now and then; keeps the averaged weights.
 
-    Writes `history.jsonl` beside the model: step, pass, loss, wer, seconds.
+    Writes `history.jsonl` beside the model: step, mean loss, wer, seconds.
+
+    Args:
+        recogniser: its model is trained.
+        evaluator: computes the WER.
+        state: holds the losses and the lowest WER.
+        config: how often to evaluate, what to keep, where.
+        quiet: do not print.
     """
 
-    def __init__(self, recogniser: Recogniser, evaluator: Evaluator, output: Path, **options):
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        evaluator: Evaluator,
+        state: State,
+        config: TrainConfig,
+        quiet: bool,
+    ):
         super().__init__()
         self._recogniser = recogniser
         self._evaluator = evaluator
-        self._output = output
-        self._every: int = options["every"]
-        self._keep: str = options["keep"]
-        self._best_wer: tf.Variable = options["best_wer"]
-        self._quiet: bool = options["quiet"]
-        self._writer = tf.summary.create_file_writer(str(output / "tensorboard"))
+        self._state = state
+        self._config = config
+        self._output = Path(config.output)
+        self._quiet = quiet
+        self._writer = tf.summary.create_file_writer(str(self._output / "tensorboard"))
         self._started = time.monotonic()
 
-    def on_epoch_end(self, epoch, logs=None):
-        step = int(self.model.optimizer.iterations.numpy())
-        line = {"step": step, "pass": epoch + 1, "loss": logs["loss"]}
-        if (epoch + 1) % self._every == 0 or self.model.stop_training:
-            with averaged_weights(self.model):
-                line["wer"] = self._evaluator.wer()
-                if self._keep == "last" or line["wer"] <= float(self._best_wer.numpy()):
-                    self._best_wer.assign(line["wer"])
-                    self._recogniser.save(self._output)
-        line["seconds"] = round(time.monotonic() - self._started, 1)
+    def on_train_batch_end(self, batch, logs=None):
+        step = _step(self.model)
+        if step % self._config.evaluate_every and step < self._config.steps:
+            return
+        loss = float(self._state.loss_sum / self._state.loss_count)
+        self._state.loss_sum.assign(0.0)
+        self._state.loss_count.assign(0.0)
+        with averaged_weights(self.model):
+            wer = self._evaluator.wer()
+            if self._config.keep == "last" or wer <= float(self._state.best_wer.numpy()):
+                self._state.best_wer.assign(wer)
+                self._recogniser.save(self._output)
+        seconds = round(time.monotonic() - self._started, 1)
+        line = {"step": step, "loss": loss, "wer": wer, "seconds": seconds}
         with (self._output / "history.jsonl").open("a") as history:
             history.write(json.dumps(line) + "\n")
         with self._writer.as_default(step):
-            for name in ("loss", "wer"):
-                if name in line:
-                    tf.summary.scalar(name, line[name])
+            tf.summary.scalar("loss", loss)
+            tf.summary.scalar("wer", wer)
             tf.summary.scalar("learning_rate", self.model.optimizer.learning_rate)
-        if "wer" in line and not self._quiet:
-            print(f"step {step}: loss {line['loss']:.3f}, dev WER {100 * line['wer']:.2f}%")
+        if not self._quiet:
+            print(f"step {step}: loss {loss:.3f}, dev WER {100 * wer:.2f}%", flush=True)

@@ -42,7 +42,7 @@ class TrainConfig:
         quantization: train quantized, or null for float.
         batches: how batches are made.
         optimizer: how weights are updated.
-        evaluate_every: passes between evaluations on the development split.
+        evaluate_every: steps between evaluations on the development split.
         keep: save the model with the lowest development WER, or the last one.
         checkpoint_minutes: time between checkpoints.
         seed: of weights, data order, augmentation and dropout.
@@ -57,7 +57,7 @@ class TrainConfig:
     quantization: QuantizationConfig | None = None
     batches: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
-    evaluate_every: int = 5
+    evaluate_every: int = 500
     keep: Literal["best", "last"] = "best"
     checkpoint_minutes: float = 5.0
     seed: int = 0

@@ -4,11 +4,10 @@ import contextlib
 import dataclasses
 from pathlib import Path
 
-import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat import files
-from asr_qat.corpora.dataset import Pipeline, Position
+from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.layers.dropout import Dropout
@@ -18,8 +17,9 @@ from asr_qat.quantize.apply import quantize_model
 from asr_qat.training.callbacks import (
     Checkpoints,
     EvaluateAndKeep,
+    LossOfBatch,
     Progress,
-    StopAfter,
+    State,
     StopOnNaN,
 )
 from asr_qat.training.config import OptimizerConfig, TrainConfig
@@ -80,54 +80,30 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
         front_end=recogniser.config.front_end,
     )
     pipeline = Pipeline(folder, config.batches, config.seed, stats)
-    position = Position.start()
-    best_wer = tf.Variable(float("inf"))
-    checkpoints = Checkpoints(
-        model, position, best_wer, output / "checkpoints", config.checkpoint_minutes
-    )
+    state = State()
+    checkpoints = Checkpoints(model, state, output / "checkpoints", config.checkpoint_minutes)
     done = checkpoints.restore()
     if done < config.steps:
         output.mkdir(parents=True, exist_ok=True)
         files.write_json(output / "training.json", dataclasses.asdict(config))
-        evaluate = EvaluateAndKeep(
-            recogniser,
-            Evaluator(model, pipeline, "dev"),
-            output,
-            every=config.evaluate_every,
-            keep=config.keep,
-            best_wer=best_wer,
-            quiet=quiet,
-        )
-        stop = [StopOnNaN(pipeline, position), StopAfter(config.steps)]
+        evaluator = Evaluator(model, pipeline, "dev")
         with contextlib.closing(Progress(config.steps, done, quiet)) as progress:
-            callbacks = [*stop, progress, evaluate, checkpoints]
-            _fit(model, pipeline.training(position), position, config.steps, callbacks)
+            # One Keras epoch from here to the end: at the end of each, Keras would put the
+            # averaged weights in the place of the trained ones.
+            model.fit(
+                pipeline.training(done),
+                steps_per_epoch=config.steps - done,
+                verbose=0,
+                callbacks=[
+                    StopOnNaN(pipeline),
+                    LossOfBatch(state),
+                    progress,
+                    EvaluateAndKeep(recogniser, evaluator, state, config, quiet),
+                    checkpoints,
+                ],
+            )
         checkpoints.save()
     return Recogniser.load(output)
-
-
-def _fit(model, batches: tf.data.Dataset, position: Position, steps: int, callbacks: list) -> None:
-    """`model.fit` pass by pass, until `StopAfter` ends it.
-
-    One `fit` of many passes would cut each of them to the number of batches of the first, or
-    end early when one has fewer: the buckets fill differently every time. And a training step
-    that finds no batch at the end of a pass would still advance the step counters of optimizer
-    and quantizers, so a batch is fetched before the step begins.
-    """
-
-    @tf.function(input_signature=[batches.element_spec], autograph=False)
-    def step(batch):
-        return model.train_step(batch)
-
-    model.make_train_function = lambda force=False: lambda iterator: step(next(iterator))
-    if int(position.skip.numpy()) and not any(True for _ in batches.take(1)):
-        position.next_pass()  # the checkpoint was written after the last batch of its pass
-    model.stop_training = False
-    for _ in range(steps):  # a pass has at least one step
-        epoch = int(position.epoch.numpy())
-        model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=callbacks)
-        if model.stop_training:
-            break
 
 
 def _recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
@@ -149,8 +125,8 @@ def _recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
         return started
     if before is not None:
         raise UserError(
-            f"{config.start}: is quantized already ({before.precision} {before.mode}) and otherwise "
-            "than wanted: start from a float model, or leave quantization away to train on as it is"
+            f"{config.start}: is quantized already ({before.precision} {before.mode}): start from "
+            "a float model, or leave quantization away to train on as it is"
         )
     return dataclasses.replace(
         started,
