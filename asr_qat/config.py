@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import re
 import types
 import typing
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 from asr_qat.errors import UserError
 
 Config = TypeVar("Config")
+_EXPONENT = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
 
 
 def load_yaml(path: str | Path, kind: type[Config]) -> Config:
@@ -24,7 +26,7 @@ def load_yaml(path: str | Path, kind: type[Config]) -> Config:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such configuration file") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     return from_dict(kind, content or {}, str(path))
 
@@ -49,7 +51,10 @@ def from_dict(kind: type[Config], values: Any, where: str) -> Config:
     converted = {
         key: _convert(hints[key], value, f"{where}: {key}") for key, value in values.items()
     }
-    return kind(**converted)
+    try:
+        return kind(**converted)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
@@ -75,6 +80,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return {str(k): _convert(item, v, f"{where}: {k}") for k, v in value.items()}
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    if isinstance(hint, type) and isinstance(value, hint) and not (hint is int and value is True):
+    if hint is float and isinstance(value, str) and _EXPONENT.fullmatch(value):
+        return float(value)  # YAML 1.1 takes 1e-3 for a string, as it has no point
+    boolean_for_integer = hint is int and isinstance(value, bool)
+    if isinstance(hint, type) and isinstance(value, hint) and not boolean_for_integer:
         return value
     raise UserError(f"{where}: {value!r} is not of type {getattr(hint, '__name__', hint)}")
