@@ -86,7 +86,9 @@ def _subsample(features, lengths, config: EncoderConfig):
     mask = FrameMask(1, name="subsampling_frame_mask")([x, lengths])
     x = ZeroPadding(name="subsampling_mask_1")([x, mask])
     x = keras.layers.ZeroPadding2D(1, name="subsampling_pad_1")(x)
-    x = keras.layers.DepthwiseConv2D(3, strides=2, name="subsampling_depthwise")(x)
+    # No bias: the next layer's expresses it, and a converter would merge it into that one,
+    # which would then quantize another input than in training.
+    x = keras.layers.DepthwiseConv2D(3, strides=2, use_bias=False, name="subsampling_depthwise")(x)
     x = Dense(config.subsampling, activation="relu", name="subsampling_pointwise")(x)
     bands = x.shape[2]
     x = keras.layers.Reshape((-1, bands * config.subsampling), name="subsampling_flatten")(x)
