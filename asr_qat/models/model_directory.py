@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tensorflow import keras
 
 from asr_qat import files
 from asr_qat.audio.front_end import FrontEndConfig
@@ -108,8 +109,10 @@ class Recogniser:
         files.write_json(path / STATS, stats)
         with files.replacing(path / WEIGHTS) as temporary:
             named = temporary.with_suffix(".weights.h5")  # Keras insists on this ending
+            # The same layers in a model that was not compiled: else Keras saves the optimizer too.
+            bare = keras.Model(self.model.inputs, self.model.outputs)
             try:
-                self.model.save_weights(named)
+                bare.save_weights(named)
                 shutil.move(named, temporary)
             finally:
                 named.unlink(missing_ok=True)
