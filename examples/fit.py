@@ -1,0 +1,34 @@
+"""The pieces by hand: a quantized Conformer trained with plain Keras `fit`.
+
+python examples/fit.py work/an4 work/fit_w4a8 500
+"""
+
+import sys
+
+from asr_qat.corpora.dataset import DataConfig, Pipeline
+from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.losses.ctc import CTCLoss
+from asr_qat.models.conformer import EncoderConfig
+from asr_qat.models.ctc import build_ctc
+from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.quantize.apply import QuantizationConfig, quantize_model
+from asr_qat.training.word_error_rate import Evaluator
+from tensorflow import keras
+
+prepared, output, steps = sys.argv[1], sys.argv[2], int(sys.argv[3])
+folder = PreparedFolder(prepared)
+stats = folder.stats
+
+encoder = EncoderConfig(blocks=2, dim=64, heads=4, feed_forward=128, kernel=9, subsampling=32)
+model = build_ctc(encoder, folder.tokenizer.vocab_size, stats.front_end.mel_bins)
+
+precision = QuantizationConfig("w4a8", overrides={"ctc_output": "w8a8"})
+model = quantize_model(model, precision)  # any other Keras model of these layers would do
+
+pipeline = Pipeline(folder, DataConfig(batch_size=8, cache=True))
+model.compile(keras.optimizers.Adam(2e-3, global_clipnorm=5.0), CTCLoss())
+model.fit(pipeline.training(), steps_per_epoch=steps, verbose=2)
+print(f"dev WER {100 * Evaluator(model, pipeline, 'dev').wer():.1f}%")
+
+config = ModelConfig(encoder, stats.front_end, precision)
+Recogniser(config, folder.tokenizer, stats.mean, stats.std, model).save(output)

@@ -1,0 +1,174 @@
+"""The training pipeline: batches are a function of seed and step; evaluation is in order."""
+
+import collections
+import dataclasses
+import itertools
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from asr_qat.audio.decode import read_audio
+from asr_qat.audio.front_end import log_mel, normalize
+from asr_qat.corpora.dataset import DataConfig, Pipeline
+from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.losses.ctc import PADDING, CTCLoss
+from asr_qat.models.conformer import EncoderConfig
+from asr_qat.models.ctc import build_ctc
+
+PLAIN = DataConfig(batch_size=4, speeds=(1.0,), spec_augment=None)
+AUGMENTED = DataConfig(batch_size=4, join=0.3, gain=0.5)
+BOTH = pytest.mark.parametrize("cache", [True, False], ids=["cached", "streamed"])
+
+
+@pytest.fixture(scope="module")
+def folder(prepared_folder):
+    return PreparedFolder(prepared_folder)
+
+
+def take(pipeline, count, step=0):
+    batches = itertools.islice(pipeline.training(step), count)
+    return [((x.numpy(), n.numpy()), y.numpy()) for (x, n), y in batches]
+
+
+def equal(first, second):
+    pairs = zip(first, second, strict=True)
+    return all(
+        np.array_equal(a[0][0], b[0][0])
+        and np.array_equal(a[0][1], b[0][1])
+        and np.array_equal(a[1], b[1])
+        for a, b in pairs
+    )
+
+
+def texts(batches, folder):
+    rows = itertools.chain.from_iterable(targets for _, targets in batches)
+    return [folder.tokenizer.decode([int(t) for t in row[1:] if t != PADDING]) for row in rows]
+
+
+@BOTH
+@pytest.mark.parametrize("config", [PLAIN, AUGMENTED], ids=["plain", "augmented"])
+def test_batches_are_a_function_of_the_seed_and_the_step(folder, cache, config):
+    config = dataclasses.replace(config, cache=cache)
+    pipeline = Pipeline(folder, config, seed=3)
+    count = pipeline.batches_per_pass + 2
+    batches = take(pipeline, count)
+    assert not equal(batches[:2], take(Pipeline(folder, config, seed=4), 2))
+    for step in (1, pipeline.batches_per_pass + 1):
+        rest = take(Pipeline(folder, config, seed=3), count - step, step)
+        assert equal(rest, batches[step:])
+
+
+@BOTH
+def test_a_pass_holds_every_utterance_once(folder, cache):
+    pipeline = Pipeline(folder, dataclasses.replace(PLAIN, cache=cache))
+    wanted = collections.Counter(u["text"] for u in folder.utterances("train"))
+    size = pipeline.batches_per_pass
+    batches = take(pipeline, 3 * size)
+    passes = [batches[i * size : (i + 1) * size] for i in range(3)]
+    orders = [texts(each, folder) for each in passes]
+    for order in orders:
+        assert collections.Counter(order) == wanted
+    assert len(set(map(tuple, orders))) == 3  # another order every time
+
+
+@BOTH
+def test_batches_are_padded_and_limited(folder, cache):
+    pipeline = Pipeline(folder, dataclasses.replace(PLAIN, cache=cache))
+    for (features, lengths), targets in take(pipeline, pipeline.batches_per_pass):
+        assert features.dtype == np.float32
+        assert 1 <= len(features) == len(lengths) == len(targets) <= 4
+        assert features.shape[1:] == (lengths.max(), 80)
+        np.testing.assert_array_equal(targets[:, 0], lengths)
+        for row, length in zip(features, lengths, strict=True):
+            assert (row[length:] == 0).all()
+
+
+@BOTH
+def test_speeds_change_the_lengths(folder, cache):
+    config = dataclasses.replace(PLAIN, speeds=(0.9, 1.0, 1.1), cache=cache)
+    pipeline = Pipeline(folder, config)
+    known = {u["text"]: u["duration"] for u in folder.utterances("train")}
+    ratios = collections.Counter()
+    for batch in take(pipeline, 4 * pipeline.batches_per_pass):
+        for text, length in zip(texts([batch], folder), batch[0][1], strict=True):
+            ratios[round(100 * known[text] / (length + 1.5), 1)] += 1
+    assert set(ratios) <= {0.9, 1.0, 1.1}
+    assert len(ratios) == 3
+
+
+def test_joined_utterances_have_the_labels_of_both(folder):
+    config = dataclasses.replace(PLAIN, join=1.0, cache=True)
+    pipeline = Pipeline(folder, config)
+    known = {u["text"].replace(" ", "") for u in folder.utterances("train")}
+    for text in texts(take(pipeline, 3), folder):
+        joined = text.replace(" ", "")
+        assert any(joined.startswith(one) and joined[len(one) :] in known for one in known)
+
+
+@BOTH
+def test_masks_differ_from_pass_to_pass(folder, cache):
+    config = DataConfig(batch_size=4, speeds=(1.0,), cache=cache)
+    pipeline = Pipeline(folder, config)
+    zeros = []
+    for (features, lengths), _ in take(pipeline, 2 * pipeline.batches_per_pass):
+        zeros += [np.mean(row[:n] == 0) for row, n in zip(features, lengths, strict=True)]
+    assert 0.05 < np.mean(zeros) < 0.8
+    assert len(set(zeros)) > len(zeros) // 2
+
+
+def test_evaluation_is_in_the_order_of_the_manifest(folder):
+    stats = folder.stats
+    for split in ("dev", "test", "train"):
+        pipeline = Pipeline(folder, AUGMENTED)
+        utterances = folder.utterances(split)
+        rows = [
+            (row[:n], labels)
+            for (features, lengths), targets in pipeline.evaluation(split)
+            for row, n, labels in zip(
+                features.numpy(), lengths.numpy(), targets.numpy(), strict=True
+            )
+        ]
+        assert len(rows) == len(utterances)
+        for (features, labels), utterance in zip(rows, utterances, strict=True):
+            text = folder.tokenizer.decode([int(t) for t in labels[1:] if t != PADDING])
+            assert text == utterance["text"]
+            audio = read_audio(utterance["audio_filepath"])
+            expected = normalize(log_mel(audio, stats.front_end), stats.mean, stats.std)
+            np.testing.assert_allclose(features, expected, atol=1e-3)
+
+
+def test_statistics_of_a_model_replace_those_of_the_folder(folder):
+    stats = dataclasses.replace(folder.stats, mean=folder.stats.mean + 2 * folder.stats.std)
+    ((own, _), _) = next(iter(Pipeline(folder, PLAIN).evaluation("dev")))
+    ((other, lengths), _) = next(iter(Pipeline(folder, PLAIN, 0, stats).evaluation("dev")))
+    valid = np.arange(own.shape[1]) < lengths.numpy()[:, None]
+    np.testing.assert_allclose(other[valid], own[valid] - 2, atol=1e-4)
+
+
+@BOTH
+def test_an_utterance_that_a_higher_speed_makes_too_short(synthetic_corpus, tmp_path, cache):
+    """Prepared because its labels fit at speed 1; faster they do not, and it is left out."""
+    from asr_qat.corpora.prepare import prepare
+
+    corpus = tmp_path / "corpus"
+    shutil.copytree(synthetic_corpus, corpus)
+    wave = next((corpus / "train").glob("*.wav"))
+    seconds = len(read_audio(wave)) / 16000
+    labels = int(seconds * 25) - 1  # one for each encoder frame at speed 1
+    wave.with_suffix(".txt").write_text(("ONE TWO " * labels)[:labels].strip() + "\n")
+    prepare("manifest", corpus, tmp_path / "out", 40, "char", quiet=True)
+    folder = PreparedFolder(tmp_path / "out")
+    assert wave.stem in json.dumps([u["id"] for u in folder.utterances("train")])
+    pipeline = Pipeline(
+        folder, DataConfig(batch_size=1, speeds=(1.1,), spec_augment=None, cache=cache)
+    )
+    model = build_ctc(EncoderConfig(1, 8, 2, 8, 3, 4, 0.0), folder.tokenizer.vocab_size)
+    loss = CTCLoss(reduction="none")
+    losses = [
+        float(loss(targets, model(list(inputs)))[0])
+        for inputs, targets in take(pipeline, pipeline.batches_per_pass)
+    ]
+    assert np.isfinite(losses).all()
+    assert losses.count(0.0) == 1
