@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
-from asr_qat.layers.masking import subsampled_length
+from asr_qat.audio.front_end import subsampled_length
 from asr_qat.models.conformer import EncoderConfig, encode, encoder_inputs
 from asr_qat.models.ctc import build_ctc
 from asr_qat.models.presets import PRESETS
