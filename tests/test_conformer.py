@@ -76,7 +76,7 @@ def counted(config, bins=80):
     """The encoder's weights, counted on paper."""
     d, f, c = config.dim, config.feed_forward, config.subsampling
     bands = subsampled_length(subsampled_length(bins))
-    subsampling = (9 * c + c) + (9 * c + c) + (c * c + c) + (bands * c * d + d)
+    subsampling = (9 * c + c) + 9 * c + (c * c + c) + (bands * c * d + d)
     feed_forward = (d * f + f) + (f * d + d)
     attention = 4 * (d * d + d) + d * d + 2 * d
     convolution = (d * 2 * d + 2 * d) + (config.kernel * d + d) + 2 * d + (d * d + d)

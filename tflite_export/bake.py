@@ -8,10 +8,8 @@ from tensorflow import keras
 
 from asr_qat.models.ctc import build_ctc
 from asr_qat.models.model_directory import Recogniser
+from asr_qat.quantize.apply import QuantizedLayer, quantized_layers
 from asr_qat.quantize.numerics import quantize_channels
-from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapper import (
-    QuantizeWrapperV2,
-)
 
 
 def bake(recogniser: Recogniser) -> keras.Model:
@@ -28,18 +26,17 @@ def bake(recogniser: Recogniser) -> keras.Model:
         recogniser.tokenizer.vocab_size,
         recogniser.config.front_end.mel_bins,
     )
+    quantized = quantized_layers(recogniser.model)
     for layer in plain.layers:
-        trained = recogniser.model.get_layer(layer.name)
-        if isinstance(trained, QuantizeWrapperV2):
-            layer.set_weights(_baked(trained))
+        if layer.name in quantized:
+            layer.set_weights(_baked(quantized[layer.name]))
         else:
-            layer.set_weights(trained.get_weights())
+            layer.set_weights(recogniser.model.get_layer(layer.name).get_weights())
     return plain
 
 
-def _baked(wrapper: QuantizeWrapperV2) -> list:
+def _baked(layer: QuantizedLayer) -> list:
     """Kernel on the grid and, where there is one, the bias."""
-    ((kernel, quantizer, _),) = wrapper._weight_vars
-    integers, scale = quantize_channels(kernel, quantizer.weight_bits)
-    bias = [wrapper.layer.bias.numpy()] if wrapper.layer.use_bias else []
+    integers, scale = quantize_channels(layer.kernel, layer.quantizer.weight_bits)
+    bias = [] if layer.bias is None else [layer.bias.numpy()]
     return [(integers * scale).numpy(), *bias]

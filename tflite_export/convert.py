@@ -16,9 +16,10 @@ from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.precision import FLOAT, Precision
 from tflite_export.attach import attach_metadata
 from tflite_export.bake import bake
-from tflite_export.labels import drop_other_names, label_products
+from tflite_export.labels import label_products, tidy_names
 from tflite_export.metadata import Metadata
 from tflite_export.pack import pack
+from tflite_export.serialize import serialize
 
 DEFAULT_SECONDS = (4.0, 16.0)  # utterance lengths of the signatures
 
@@ -64,7 +65,7 @@ def convert_recogniser(
     label_products(converted, model)
     packed = pack(bytes(flatbuffer_utils.convert_object_to_bytearray(converted)), layers)
     finished = flatbuffer_utils.read_model_from_bytearray(bytearray(packed))
-    drop_other_names(finished)
+    tidy_names(finished)
     metadata = Metadata(
         precision=quantization.precision if quantization else FLOAT,
         method=method,
@@ -75,7 +76,7 @@ def convert_recogniser(
         layers={name: layer.name for name, layer in layers.items()},
     )
     attach_metadata(finished, metadata)
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(finished))
+    return serialize(finished)
 
 
 def layer_precisions(model, quantization: QuantizationConfig | None) -> dict[str, Precision]:
@@ -108,7 +109,7 @@ def _quantization(
 def _convert_float(model, frames: list[int], mel_bins: int) -> bytes:
     """One float `.tflite` with a signature for each length; they share the weights."""
     module = tf.Module()
-    module.model = model
+    module.weights = model.weights  # not the model: Keras would trace every layer again
     signatures = {}
     for length in frames:
 

@@ -1,8 +1,8 @@
 """Names in the flatbuffer: every dense product carries the name of its Keras layer.
 
 The converter invents names for constants and joins those of fused operations. Here the
-product of each Dense layer is found again by the layer's weights and named after it; all other names are dropped, since a small
-model would spend a tenth of its bytes on them.
+product of each Dense layer is found again by the layer's weights and named after it. All
+other names are dropped: a small model would spend a tenth of its bytes on them.
 """
 
 import numpy as np
@@ -22,6 +22,8 @@ def products(model: schema.ModelT):
 
 def label_products(model: schema.ModelT, keras_model) -> None:
     """Name weights and output of each dense product `LAYER/kernel` and `LAYER/product`.
+
+    Until `tidy_names`, the number of the graph follows behind an @: packing needs unique names.
 
     Args:
         model: the converted float model, changed in place.
@@ -45,8 +47,9 @@ def label_products(model: schema.ModelT, keras_model) -> None:
                 f"{output.name.decode()}: its weights are those of no layer: "
                 "the converter merged something into them"
             )
-        weights.name = f"{name}/kernel".encode()
-        output.name = f"{name}/product".encode()
+        copy = f"@{next(i for i, g in enumerate(model.subgraphs) if g is graph)}"
+        weights.name = f"{name}/kernel{copy}".encode()
+        output.name = f"{name}/product{copy}".encode()
 
 
 def _layer_of(content: np.ndarray, kernels: dict[str, np.ndarray]) -> str | None:
@@ -63,10 +66,13 @@ def _layer_of(content: np.ndarray, kernels: dict[str, np.ndarray]) -> str | None
     return None
 
 
-def drop_other_names(model: schema.ModelT) -> None:
+def tidy_names(model: schema.ModelT) -> None:
     """Empty the names of all tensors that neither a signature nor a dense product needs."""
     for graph in model.subgraphs:
         interface = {*graph.inputs, *graph.outputs}
         for index, tensor in enumerate(graph.tensors):
-            if index not in interface and not tensor.name.endswith((b"/kernel", b"/product")):
+            name, _, copy = tensor.name.partition(b"@")
+            if copy and name.endswith((b"/kernel", b"/product")):
+                tensor.name = name
+            elif index not in interface:
                 tensor.name = None

@@ -1,7 +1,7 @@
 """From the labelled float flatbuffer to packed integer weights, by ai-edge-quantizer."""
 
-from ai_edge_quantizer import quantizer as aeq
 from ai_edge_quantizer import qtyping
+from ai_edge_quantizer import quantizer as aeq
 
 from asr_qat.quantize.precision import Precision
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from asr_qat.audio.front_end import log_mel, normalize
+from asr_qat.audio.front_end import log_mel, normalize, subsampled_length
 from asr_qat.decoding.greedy import greedy_ctc
 from asr_qat.errors import UserError
 from tflite_export.metadata import read_metadata
@@ -91,5 +91,4 @@ class TFLiteRecogniser:
         padded = np.zeros((1, length, features.shape[1]), np.float32)
         padded[0, :frames] = features
         result = self._runners[length](features=padded, lengths=np.array([frames], np.int32))
-        valid = -(-(-(-frames // 2)) // 2)
-        return result["logits"][0, :valid]
+        return result["logits"][0, : subsampled_length(subsampled_length(frames))]

@@ -98,3 +98,11 @@ def log_mel(audio: np.ndarray, config: FrontEndConfig) -> np.ndarray:
 def normalize(features: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
     """Features `[frames, mel_bins]` at zero mean and unit deviation of the training corpus."""
     return ((features - mean) / std).astype(np.float32)
+
+
+def subsampled_length(length):
+    """Frames left of `length` frames after one convolution of kernel 3, stride 2, padding 1.
+
+    The encoder has two of them. Takes an integer, an array or a tensor.
+    """
+    return (length + 1) // 2

@@ -3,10 +3,7 @@
 import tensorflow as tf
 from tensorflow import keras
 
-
-def subsampled_length(length: tf.Tensor) -> tf.Tensor:
-    """Frames left of `length` frames after one convolution of kernel 3, stride 2, padding 1."""
-    return (length + 1) // 2
+from asr_qat.audio.front_end import subsampled_length
 
 
 class FrameMask(keras.layers.Layer):

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.layers.masking import subsampled_length
+from asr_qat.audio.front_end import subsampled_length
 
 PADDING = -1  # fills the label rows behind the last label
 

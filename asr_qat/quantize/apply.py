@@ -4,11 +4,16 @@ import dataclasses
 import re
 from typing import Literal
 
+import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 from tensorflow import keras
+from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapper import (
+    QuantizeWrapperV2,
+)
 
 from asr_qat.errors import UserError
 from asr_qat.quantize.precision import parse
+from asr_qat.quantize.quantizers import ChannelQuantizer
 from asr_qat.quantize.scheme import PrecisionRegistry, PrecisionScheme, quantize_scope
 
 
@@ -80,3 +85,28 @@ def quantize_model(model: keras.Model, config: QuantizationConfig) -> keras.Mode
             annotated, scheme=PrecisionScheme(registry), quantized_layer_name_prefix=""
         )
     return quantized
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantizedLayer:
+    """A layer as the quantizer sees it.
+
+    Attributes:
+        kernel: the trained float weights `[input, output]`.
+        bias: `[output]` or None.
+        quantizer: turns the kernel into integers and scales.
+    """
+
+    kernel: tf.Variable
+    bias: tf.Variable | None
+    quantizer: ChannelQuantizer
+
+
+def quantized_layers(model: keras.Model) -> dict[str, QuantizedLayer]:
+    """The quantized layers of a model from `quantize_model`, by name."""
+    found = {}
+    for layer in model.layers:
+        if isinstance(layer, QuantizeWrapperV2):
+            ((kernel, quantizer, _),) = layer._weight_vars
+            found[layer.name] = QuantizedLayer(kernel, layer.layer.bias, quantizer)
+    return found

@@ -4,9 +4,9 @@ import jiwer
 import numpy as np
 import tensorflow as tf
 
+from asr_qat.audio.front_end import subsampled_length
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.decoding.greedy import greedy_ctc
-from asr_qat.layers.masking import subsampled_length
 
 
 class Evaluator:

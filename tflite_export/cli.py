@@ -1,0 +1,34 @@
+"""The `tflite-export` command."""
+
+import argparse
+import importlib
+import sys
+
+from asr_qat.errors import exit_code
+
+COMMANDS = (
+    "convert",
+    "evaluate",
+    "transcribe",
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with every subcommand; each module defines its own arguments."""
+    parser = argparse.ArgumentParser(
+        prog="tflite-export", description="Convert, inspect, run and score .tflite recognisers."
+    )
+    subparsers = parser.add_subparsers(dest="command", required=True)
+    for name in COMMANDS:
+        importlib.import_module(f"tflite_export.commands.{name}").add_parser(subparsers)
+    return parser
+
+
+def main() -> None:
+    """Entry point of the console command."""
+    args = build_parser().parse_args()
+    sys.exit(exit_code("tflite-export", lambda: args.run(args)))
+
+
+if __name__ == "__main__":
+    main()

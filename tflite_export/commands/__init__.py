@@ -1,0 +1,1 @@
+"""The subcommands of tflite-export, one file each."""

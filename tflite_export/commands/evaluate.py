@@ -1,0 +1,76 @@
+"""`tflite-export evaluate`."""
+
+import argparse
+import json
+from pathlib import Path
+
+
+def add_parser(subparsers) -> None:
+    """Add the subcommand and its arguments."""
+    parser = subparsers.add_parser("evaluate", help="score a .tflite on recordings")
+    parser.add_argument("file", help=".tflite file")
+    parser.add_argument("--data", required=True, help="prepared folder, or a manifest (.jsonl)")
+    parser.add_argument("--split", default="test", help="of a prepared folder")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument("--compare", metavar="MODEL_DIR", help="also compare with a Keras model")
+    parser.add_argument("--hypotheses", help="file to write, default FILE.hypotheses.jsonl")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Recognise every recording, print the figures and write the hypotheses."""
+    from tflite_export import evaluate
+    from tflite_export.provenance import provenance
+    from tflite_export.recogniser import TFLiteRecogniser
+
+    items = evaluate.recordings(args.data, args.split)
+    device = TFLiteRecogniser(args.file, args.threads)
+    result = evaluate.run(device, items, args.quiet)
+    summary = {
+        "name": Path(args.file).name,
+        "precision": device.metadata.precision,
+        "method": device.metadata.method,
+        "bytes": Path(args.file).stat().st_size,
+        **evaluate.summarize(result, items, args.threads),
+    }
+    longest = float(result.audio_seconds.max())
+    summary["peak_rss_mb"] = evaluate.peak_rss_mb(args.file, longest, args.threads)
+    if args.compare:
+        from tflite_export.compare import compare, matching_model
+
+        keras = matching_model(args.compare, device.metadata)
+        summary |= compare(keras, device, items, result, args.quiet)
+    written = args.hypotheses or f"{args.file}.hypotheses.jsonl"
+    evaluate.write_hypotheses(written, items, result.hypotheses)
+    if args.json:
+        print(json.dumps({**summary, **provenance()}, indent=2))
+        return
+    _print(summary, written)
+
+
+def _print(summary: dict, written: str) -> None:
+    low, high = summary["wer_ci"]
+    latency = ", ".join(f"{name} {ms:.0f}" for name, ms in summary["latency_ms"].items())
+    print(f"{summary['name']}: {summary['method']} {summary['precision']}")
+    print(
+        f"WER {summary['wer']:.2%} [{low:.2%}, {high:.2%}], CER {summary['cer']:.2%} "
+        f"({summary['utterances']} utterances, {summary['words']} words)"
+    )
+    print(
+        f"real-time factor {summary['rtf']:.4f}, latency in ms: {latency}; "
+        f"{summary['threads']} thread(s), peak memory {summary['peak_rss_mb']:.0f} MB"
+    )
+    if "identical_hypotheses" in summary:
+        print(
+            f"against Keras: {summary['identical_hypotheses']:.1%} identical hypotheses; "
+            f"logit difference median {summary['median_logit_diff']:.1e} "
+            f"(rounding floor {summary['rounding_floor']:.1e}), "
+            f"largest {summary['max_logit_diff']:.2g}"
+        )
+        for row in summary["different"]:
+            print(f"  {row['id']}, frame {row['frame']}: {row['keras']!r} != {row['tflite']!r}")
+            for token, logits in row["logits"].items():
+                print(f"    class {token}: {logits['keras']:.4f} != {logits['tflite']:.4f}")
+    print(f"hypotheses: {written}")

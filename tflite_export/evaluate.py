@@ -1,0 +1,153 @@
+"""Score a `.tflite` on recordings with transcripts, as a device would run it."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asr_qat import files
+from asr_qat.audio.decode import read_audio
+from asr_qat.decoding.greedy import greedy_ctc
+from asr_qat.errors import UserError
+from asr_qat.progress import progress
+from tflite_export.recogniser import TFLiteRecogniser
+from tflite_export.statistics import character_errors, interval, word_errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Recording:
+    """A recording with its transcript."""
+
+    id: str
+    path: Path
+    text: str
+
+
+def recordings(data: str | Path, split: str = "test") -> list[Recording]:
+    """The recordings of a manifest, or of a split of a prepared folder.
+
+    Args:
+        data: a manifest of JSON lines (`audio_filepath`, `text`), or a folder with
+            `{split}.jsonl` in it.
+        split: which manifest of a folder.
+
+    Raises:
+        UserError: no such manifest, or a damaged line.
+    """
+    path = Path(data)
+    manifest = path / f"{split}.jsonl" if path.is_dir() else path
+    if not manifest.is_file():
+        raise UserError(f"{manifest}: no such manifest: run `asr-qat prepare`, or give a .jsonl")
+    found = []
+    for number, line in enumerate(manifest.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            item = json.loads(line)
+            audio = manifest.parent / item["audio_filepath"]
+            found.append(Recording(str(item.get("id", audio.stem)), audio, item["text"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{manifest}:{number}: not an utterance ({error!r}): expected a JSON object with "
+                "audio_filepath and text"
+            ) from None
+    if not found:
+        raise UserError(f"{manifest}: no utterances")
+    return found
+
+
+@dataclasses.dataclass
+class Run:
+    """A file's work on a set of recordings.
+
+    Attributes:
+        hypotheses: recognised texts.
+        logits: `[frames, classes]` of each utterance.
+        seconds: processing time of each utterance: front end, model and search.
+        audio_seconds: its duration.
+    """
+
+    hypotheses: list[str]
+    logits: list[np.ndarray]
+    seconds: np.ndarray
+    audio_seconds: np.ndarray
+
+
+def run(recogniser: TFLiteRecogniser, items: list[Recording], quiet: bool = False) -> Run:
+    """Recognise every recording, one after the other."""
+    tokenizer = recogniser.metadata.tokenizer
+    rate = recogniser.metadata.front_end.sample_rate
+    result = Run([], [], np.zeros(len(items)), np.zeros(len(items)))
+    recogniser.transcribe(np.zeros(rate, np.float32))  # the first call packs the weights
+    for i, item in enumerate(progress(items, "evaluate", len(items), quiet=quiet)):
+        audio = read_audio(item.path, rate)
+        started = time.perf_counter()
+        features = recogniser.features(audio)
+        logits = recogniser.logits(features)
+        result.hypotheses.append(tokenizer.decode(greedy_ctc(logits, tokenizer.blank)))
+        result.seconds[i] = time.perf_counter() - started
+        result.audio_seconds[i] = len(audio) / rate
+        result.logits.append(logits)
+    return result
+
+
+def summarize(result: Run, items: list[Recording], threads: int) -> dict[str, Any]:
+    """Error rates, speed and latency of a run."""
+    references = [item.text for item in items]
+    words = word_errors(references, result.hypotheses)
+    milliseconds = np.percentile(1000 * result.seconds, [50, 95, 99])
+    return {
+        "utterances": len(items),
+        "words": int(words.lengths.sum()),
+        "wer": words.rate,
+        "wer_ci": interval(words),
+        "cer": character_errors(references, result.hypotheses).rate,
+        "rtf": float(result.seconds.sum() / result.audio_seconds.sum()),
+        "latency_ms": dict(zip(("p50", "p95", "p99"), milliseconds.tolist(), strict=True)),
+        "threads": threads,
+    }
+
+
+def write_hypotheses(path: str | Path, items: list[Recording], hypotheses: list[str]) -> None:
+    """JSON lines of id, reference and hypothesis."""
+    lines = [
+        json.dumps({"id": item.id, "reference": item.text, "hypothesis": text})
+        for item, text in zip(items, hypotheses, strict=True)
+    ]
+    files.write_text(path, "\n".join(lines) + "\n")
+
+
+PEAK_PROGRAM = """
+import resource, sys
+import numpy as np
+from tflite_export.recogniser import TFLiteRecogniser
+recogniser = TFLiteRecogniser(sys.argv[1], int(sys.argv[2]))
+frames = int(float(sys.argv[3]) * 1000 / recogniser.metadata.front_end.hop_ms)
+features = np.zeros((frames, recogniser.metadata.front_end.mel_bins), np.float32)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+recogniser.logits(features)
+print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def peak_rss_mb(path: str | Path, seconds: float, threads: int = 1) -> float:
+    """Peak memory of a fresh process that loads the file and recognises once, in MB (2^20).
+
+    It includes Python, numpy and LiteRT.
+
+    Args:
+        path: `.tflite` file.
+        seconds: length of the utterance.
+        threads: CPU threads.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK_PROGRAM, str(path), str(threads), str(seconds)],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise UserError(f"{path}: {done.stderr.strip().splitlines()[-1]}")
+    return int(done.stdout.split()[-1]) / 1024

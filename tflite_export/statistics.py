@@ -1,0 +1,76 @@
+"""Error rates with bootstrap intervals over utterances."""
+
+import dataclasses
+
+import jiwer
+import numpy as np
+
+RESAMPLES = 10_000
+LEVEL = 0.95
+
+
+@dataclasses.dataclass(frozen=True)
+class ErrorCounts:
+    """Errors and reference length of each utterance.
+
+    Attributes:
+        errors: int64 `[utterances]`, substitutions + deletions + insertions.
+        lengths: int64 `[utterances]`, words (or characters) in the reference.
+    """
+
+    errors: np.ndarray
+    lengths: np.ndarray
+
+    @property
+    def rate(self) -> float:
+        """Error rate over all utterances, as a share."""
+        return float(self.errors.sum() / max(self.lengths.sum(), 1))
+
+
+def word_errors(references: list[str], hypotheses: list[str]) -> ErrorCounts:
+    """Word errors of each utterance."""
+    return _count(references, hypotheses, jiwer.process_words)
+
+
+def character_errors(references: list[str], hypotheses: list[str]) -> ErrorCounts:
+    """Character errors of each utterance, spaces included."""
+    return _count(references, hypotheses, jiwer.process_characters)
+
+
+def _count(references: list[str], hypotheses: list[str], process) -> ErrorCounts:
+    errors, lengths = [], []
+    for reference, hypothesis in zip(references, hypotheses, strict=True):
+        found = process(reference, hypothesis)
+        errors.append(found.substitutions + found.deletions + found.insertions)
+        lengths.append(found.hits + found.substitutions + found.deletions)
+    return ErrorCounts(np.array(errors), np.array(lengths))
+
+
+def interval(counts: ErrorCounts, seed: int = 0) -> tuple[float, float]:
+    """95% bootstrap interval of the error rate; utterances are drawn with replacement."""
+    errors, lengths = _resampled(counts.lengths, [counts.errors], seed)
+    return _percentiles(errors[0] / lengths)
+
+
+def paired_interval(
+    counts: ErrorCounts, baseline: ErrorCounts, seed: int = 0
+) -> tuple[float, float]:
+    """95% bootstrap interval of the rate's difference to `baseline` on the same utterances.
+
+    Both rates are computed from the same draw, so that what is hard for both cancels
+    (Bisani and Ney, 2004).
+    """
+    errors, lengths = _resampled(counts.lengths, [counts.errors, baseline.errors], seed)
+    return _percentiles((errors[0] - errors[1]) / lengths)
+
+
+def _resampled(lengths, errors, seed):
+    rng = np.random.default_rng(seed)
+    draws = rng.integers(0, len(lengths), (RESAMPLES, len(lengths)))
+    return [e[draws].sum(axis=1) for e in errors], np.maximum(lengths[draws].sum(axis=1), 1)
+
+
+def _percentiles(values) -> tuple[float, float]:
+    tail = 50 * (1 - LEVEL)
+    low, high = np.percentile(values, [tail, 100 - tail])
+    return float(low), float(high)
