@@ -1,0 +1,95 @@
+"""`tflite-export inspect`."""
+
+import argparse
+import json
+from collections.abc import Iterable
+from typing import Any
+
+
+def add_parser(subparsers) -> None:
+    """Add the subcommand and its arguments."""
+    parser = subparsers.add_parser("inspect", help="what is inside a .tflite file")
+    parser.add_argument("file", metavar="FILE", help=".tflite file")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print sizes, operators, widths and what XNNPACK runs."""
+    from tflite_export.inspect import inspect
+
+    found = inspect(args.file)
+    print(json.dumps(found, indent=2) if args.json else format_tables(found))
+
+
+def format_tables(found: dict[str, Any]) -> str:
+    """The result of `inspect` as aligned tables."""
+    size = found["bytes"]["file"]
+    sections = [
+        ("bytes", _byte_rows(found["bytes"], size)),
+        ("constants by type", _byte_rows(found["bytes_by_type"], size)),
+        ("constants by layer", _byte_rows(found["bytes_by_layer"], size)),
+        ("share of the elements by width", _width_rows(found["weight_widths"])),
+        ("operators", _operator_rows(found["operators"])),
+        ("run by XNNPACK", _delegated_rows(found["delegated"])),
+        ("custom and Flex operators", [[name] for name in found["custom_operators"]]),
+        ("largest float constants", _constant_rows(found["largest_float"])),
+        ("folded tables", _constant_rows(found["folded_tables"])),
+    ]
+    blocks = [f"{title}\n{_aligned(rows or [['none']])}" for title, rows in sections]
+    return "\n\n".join([found["path"], *blocks])
+
+
+def _byte_rows(sizes: dict[str, int], total: int) -> list[list[str]]:
+    return [[name, f"{n:,}", f"{n / total:.1%}"] for name, n in sizes.items()]
+
+
+def _width_rows(widths: dict[str, dict[str, float]]) -> list[list[str]]:
+    columns = sorted({int(w) for shares in widths.values() for w in shares}, reverse=True)
+    header = ["", *(f"{width} bits" for width in columns)]
+    return [header] + [
+        [name, *(f"{shares.get(str(width), 0):.1%}" for width in columns)]
+        for name, shares in widths.items()
+    ]
+
+
+def _operator_rows(operators: dict[str, dict[str, int]]) -> list[list[str]]:
+    rows = [["", *operators]]
+    rows += [
+        [name, *(str(found.get(name, 0)) for found in operators.values())]
+        for name in operators["total"]
+    ]
+    return [*rows, ["all", *(str(sum(found.values())) for found in operators.values())]]
+
+
+def _delegated_rows(delegated: dict[str, dict | None]) -> list[list[str]]:
+    rows = []
+    for signature, found in delegated.items():
+        if found is None:
+            rows.append([signature, "LiteRT cannot prepare this graph"])
+            continue
+        pieces = f"{found['partitions']} piece{'' if found['partitions'] == 1 else 's'}"
+        rest = ", ".join(f"{count} {name}" for name, count in found["rest"].items()) or "nothing"
+        share = f"{found['delegated']} of {found['operators']} operators ({found['share']:.1%})"
+        rows.append([signature, f"{share} in {pieces}; not: {rest}"])
+    return rows
+
+
+def _constant_rows(constants: Iterable[dict[str, Any]]) -> list[list[str]]:
+    return [
+        [c["layer"], f"{c['bytes']:,}", "x".join(map(str, c["shape"])), c["used_by"]]
+        for c in constants
+    ]
+
+
+def _aligned(rows: list[list[str]]) -> str:
+    """Columns padded to their widest cell; numbers to the right, words to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if index and cell[:1].isdigit() else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  " + "  ".join(cells).rstrip())
+    return "\n".join(lines)
