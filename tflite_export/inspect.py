@@ -122,14 +122,14 @@ def _constants(model: schema.ModelT, names: list[str]) -> list[dict[str, Any]]:
             data = model.buffers[tensor.buffer].data
             if data is None or tensor.buffer in found:
                 continue
-            operator, position = uses.get(index, (None, None))
+            operator, position = uses.get(index, (None, -1))
             used_by = names[operator.opcodeIndex] if operator else ""
             found[tensor.buffer] = {
                 "type": _TYPES[tensor.type],
                 "shape": [] if tensor.shape is None else [int(n) for n in tensor.shape],
                 "bytes": len(data),
                 "used_by": used_by,
-                "kernel": used_by in KERNEL_INPUT and KERNEL_INPUT[used_by] == position,
+                "kernel": KERNEL_INPUT.get(used_by) == position,
                 "layer": _layer(graph, operator, position) if used_by == DENSE else OTHER,
             }
     return list(found.values())

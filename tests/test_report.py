@@ -1,0 +1,194 @@
+"""Tables, plot and page from made-up results."""
+
+import copy
+import re
+from html.parser import HTMLParser
+
+import pytest
+from PIL import Image
+
+from tflite_export.report import headline, html_report, markdown_table
+from tflite_export.wer_size_plot import plot_wer_against_size
+
+
+def row(name, precision, method, size, wer, diff_ci):
+    return {
+        "name": name, "precision": precision, "method": method,
+        "bytes": size, "ratio": 7_227_424 / size,
+        "wer": wer, "wer_ci": [wer - 0.012, wer + 0.013], "cer": wer / 3,
+        "wer_diff": 0.0 if diff_ci is None else sum(diff_ci) / 2, "wer_diff_ci": diff_ci,
+        "identical_hypotheses": 0.992, "max_logit_diff": 0.31, "median_logit_diff": 2.1e-6,
+        "rtf": 0.021, "latency_ms": {"p50": 71.2, "p95": 160.8, "p99": 201.3},
+        "threads": 1, "peak_rss_mb": 183.2,
+    }  # fmt: skip
+
+
+RESULTS = {
+    "rows": [
+        row("float32", "float", "float", 7_227_424, 0.113, None),
+        row("int8 after training", "w8a8", "ptq", 2_089_400, 0.114, [-0.003, 0.005]),
+        row("int4 after training", "w4a8", "ptq", 1_213_448, 0.129, [0.009, 0.023]),
+        row("int4 tfmot fake QAT", "w4a8", "fake-qat", 1_213_460, 0.118, [-0.001, 0.011]),
+        row("int4 native QAT", "w4a8", "native-qat", 1_213_448, 0.114, [-0.005, 0.007]),
+    ],
+    "corpus": {
+        "name": "demo",
+        "description": "read sentences & digits",
+        "licence": "CC BY 4.0",
+        "utterances": 1300,
+        "words": 9120,
+        "notice": "One speaker, and partly composed of single words: <not> a benchmark.",
+    },
+    "command": "tflite-export demo --data data/demo --seed 7 && echo $HOME",
+    "commit": "6217521abcde",
+    "versions": {"python": "3.11.9", "tensorflow": "2.17.1"},
+    "hardware": {"cpu": "Some CPU @ 2.80GHz", "cores": 2, "memory_gb": 7.7},
+    "seed": 7,
+    "seconds": {"float training": 5400.0, "qat": 1260.0},
+}
+EQUALITY = {
+    "products": [
+        {"layer": "block_00_ffn1_expand", "rows": 5230, "max_error": 3.1e-7},
+        {"layer": "block_00_attention_query", "rows": 5230, "max_error": 2.2e-5},
+    ],
+    "bar": 1e-5,
+    "model": {
+        "utterances": 130,
+        "identical": 129,
+        "median_logit_diff": 2.1e-6,
+        "max_logit_diff": 0.31,
+        "rounding_floor": 1.9e-6,
+        "different": [
+            {
+                "id": "utt-17",
+                "reference": "ENTER SIX",
+                "keras": "ENTER SIX",
+                "tflite": "ENTER SICK",
+                "frame": 31,
+                "logits": {
+                    "4": {"keras": 3.215, "tflite": 3.201},
+                    "9": {"keras": 3.204, "tflite": 3.209},
+                },
+            }
+        ],
+    },
+}
+
+
+def with_interval(low, high):
+    results = copy.deepcopy(RESULTS)
+    results["rows"][-1].update(wer_diff=(low + high) / 2, wer_diff_ci=[low, high])
+    return results
+
+
+@pytest.mark.parametrize(
+    "interval, line, meaning",
+    [
+        ((-0.005, 0.007), "+0.1 [-0.5, +0.7] points: no measurable loss", "up to 0.7 points"),
+        ((0.0, 0.02), "no measurable loss", "up to 2.0 points"),
+        ((0.004, 0.016), "+1.0 [+0.4, +1.6] points: a measurable loss", "0.4 and 1.6 points"),
+        ((-0.02, -0.01), "-1.5 [-2.0, -1.0] points: measurably fewer", "1.0 and 2.0 points"),
+    ],
+)
+def test_the_headline_says_what_the_interval_allows(interval, line, meaning):
+    said, why = headline(with_interval(*interval))
+    assert said.startswith("6.0x smaller, WER difference")
+    assert line in said
+    assert meaning in why
+
+
+def test_the_headline_is_not_chosen_by_error_rate():
+    results = copy.deepcopy(RESULTS)
+    results["rows"][1]["wer"] = 0.01
+    assert headline(results) == headline(RESULTS)
+    results["rows"] = results["rows"][:3]
+    assert "int4 after training" in headline(results)[1]
+
+
+def test_markdown_has_a_line_for_each_model():
+    lines = markdown_table(RESULTS).splitlines()
+    assert len(lines) == 2 + len(RESULTS["rows"])
+    assert len({line.count("|") for line in lines}) == 1
+    assert "| 11.3 [10.1, 12.6] | – |" in lines[2]
+    assert "| 1.21 | 6.0x | 11.4 [10.2, 12.7] | +0.1 [-0.5, +0.7] |" in lines[-1]
+
+
+def test_the_plot_is_a_png(tmp_path):
+    path = tmp_path / "plot.png"
+    plot_wer_against_size(RESULTS, path)
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        assert image.width > 800
+
+
+class Page(HTMLParser):
+    """Collects tags and text, and the tags left open."""
+
+    VOID = {"meta", "br", "img", "link"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.attributes, self.words = [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes += attrs
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag, attrs):
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+@pytest.fixture
+def page(tmp_path):
+    html_report(RESULTS, EQUALITY, tmp_path / "report.html")
+    return (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_page_is_whole_and_loads_nothing(page):
+    parsed = Page(page)
+    assert parsed.open == []
+    links = [v for k, v in parsed.attributes if k in ("src", "href", "xlink:href")]
+    assert all(link.startswith(("#", "data:")) for link in links)
+    assert "@import" not in page
+    assert all(target.startswith("#") for target in re.findall(r"url\((.*?)\)", page))
+
+
+def test_the_page_says_everything(page):
+    words = " ".join(" ".join(Page(page).words).split())
+    for expected in (
+        headline(RESULTS)[0],
+        RESULTS["corpus"]["notice"],
+        RESULTS["corpus"]["description"],
+        RESULTS["command"],
+        RESULTS["commit"],
+        "1 of 2 quantized products are within 1e-05",
+        "2.2e-05 (block_00_attention_query)",
+        "129 of 130 hypotheses are identical",
+        "ENTER SICK",
+        "class 4: 3.215, 3.201",
+        "tensorflow",
+        "Some CPU",
+        "21.0 min",
+        "1.5 h",
+    ):
+        assert expected in words, expected
+
+
+def test_no_notice_without_reason(tmp_path):
+    results = copy.deepcopy(RESULTS)
+    results["corpus"]["notice"] = None
+    equality = copy.deepcopy(EQUALITY)
+    equality["model"]["different"] = []
+    html_report(results, equality, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert 'class="notice"' not in text
+    assert "No utterance has another hypothesis" in text

@@ -1,0 +1,232 @@
+"""Results as a Markdown table and as one self-contained page."""
+
+import html
+import string
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from asr_qat import files
+from tflite_export.wer_size_plot import BYTES_PER_MB, svg_wer_against_size
+
+TEMPLATE = Path(__file__).with_name("report.html")
+NATIVE = "native-qat"
+FLOAT = "float"
+NONE = "–"
+
+Row = dict[str, Any]
+Column = tuple[str, Callable[[Row], str]]
+
+
+def _interval(bounds: list[float], sign: str = "") -> str:
+    low, high = (f"{100 * bound:{sign}.1f}" for bound in bounds)
+    return f"[{low}, {high}]"
+
+
+def _difference(row: Row) -> str:
+    if row["wer_diff_ci"] is None:
+        return NONE
+    return f"{100 * row['wer_diff']:+.1f} {_interval(row['wer_diff_ci'], '+')}"
+
+
+QUALITY: tuple[Column, ...] = (
+    ("Model", lambda row: row["name"]),
+    ("Precision", lambda row: row["precision"]),
+    ("Method", lambda row: row["method"]),
+    ("MB", lambda row: f"{row['bytes'] / BYTES_PER_MB:.2f}"),
+    ("Smaller", lambda row: f"{row['ratio']:.1f}x"),
+    ("WER % [95%]", lambda row: f"{100 * row['wer']:.1f} {_interval(row['wer_ci'])}"),
+    ("Difference to float32 [95%]", _difference),
+    ("CER %", lambda row: f"{100 * row['cer']:.1f}"),
+)
+DEVICE: tuple[Column, ...] = (
+    ("Same text as Keras", lambda row: f"{row['identical_hypotheses']:.1%}"),
+    (
+        "Logit difference, median / largest",
+        lambda row: f"{row['median_logit_diff']:.1e} / {row['max_logit_diff']:.1e}",
+    ),
+    ("RTF", lambda row: f"{row['rtf']:.3f}"),
+    (
+        "Latency p50 / p95 / p99 (ms)",
+        lambda row: " / ".join(f"{row['latency_ms'][p]:.0f}" for p in ("p50", "p95", "p99")),
+    ),
+    ("Threads", lambda row: str(row["threads"])),
+    ("Peak memory (MB)", lambda row: f"{row['peak_rss_mb']:.0f}"),
+)
+
+
+def markdown_table(results: dict[str, Any]) -> str:
+    """All rows as a Markdown table; rates in percent, differences in percentage points."""
+    columns = QUALITY + DEVICE
+    lines = [[title for title, _ in columns], ["---"] * len(columns)]
+    lines += [[show(row).replace("|", r"\|") for _, show in columns] for row in results["rows"]]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def headline(results: dict[str, Any]) -> tuple[str, str]:
+    """What the results say, in one line, and how sure that is, in one sentence.
+
+    It is about the smallest model that was quantized in training by the native method or,
+    without one, the smallest quantized model: never the one with the fewest errors, which
+    would be chosen on the test set.
+    """
+    quantized = [row for row in results["rows"] if row["method"] != FLOAT]
+    native = [row for row in quantized if row["method"] == NATIVE]
+    row = max(native or quantized, key=lambda row: row["ratio"])
+    low, high = (100 * bound for bound in row["wer_diff_ci"])
+    if low > 0:
+        verdict = "a measurable loss"
+        meaning = f"The interval lies above 0: the loss is between {low:.1f} and {high:.1f} points."
+    elif high < 0:
+        verdict = "measurably fewer errors"
+        meaning = (
+            f"The interval lies below 0: the gain is between {-high:.1f} and {-low:.1f} points."
+        )
+    else:
+        verdict = "no measurable loss"
+        meaning = (
+            "The interval includes 0, so this test set shows no difference; "
+            f"a loss of up to {high:.1f} points is not ruled out."
+        )
+    line = f"{row['ratio']:.1f}x smaller, WER difference {_difference(row)} points: {verdict}"
+    return line, (
+        f"{row['name']} against float32 on the same {results['corpus']['utterances']:,} "
+        f"utterances, paired 95% interval in percentage points. {meaning}"
+    )
+
+
+def html_report(results: dict[str, Any], equality: dict[str, Any], path: str | Path) -> None:
+    """Write one page without external parts, for light and dark screens, wide and narrow.
+
+    Args:
+        results: as in `results/*.json`: `rows`, `corpus`, `command`, `commit`, `versions`,
+            `hardware`, `seed`, `seconds`. Rates are shares, sizes bytes, times ms.
+        equality: `bar`; `products` with `layer`, `rows` and `max_error`, a share of the
+            output's range; `model` with the comparison of logits and hypotheses.
+        path: file to write.
+    """
+    line, meaning = headline(results)
+    corpus, model = results["corpus"], equality["model"]
+    page = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        headline=_text(line),
+        meaning=_text(meaning),
+        notice=f'<p class="notice">{_text(corpus["notice"])}</p>' if corpus["notice"] else "",
+        corpus=_text(corpus["name"]),
+        corpus_facts=_facts(
+            {
+                "Description": corpus["description"],
+                "Test set": f"{corpus['utterances']:,} utterances, {corpus['words']:,} words",
+                "Licence": corpus["licence"],
+            }
+        ),
+        quality=_rows_table(QUALITY, results["rows"]),
+        plot=svg_wer_against_size(results),
+        device=_rows_table((QUALITY[0], *DEVICE), results["rows"]),
+        products_verdict=_text(_products_verdict(equality)),
+        products=_products_table(equality),
+        model_verdict=_text(_model_verdict(model)),
+        different=_different_table(model["different"]),
+        command=_text(results["command"]),
+        origin=_facts(
+            {
+                "Commit": results["commit"],
+                "Seed": results["seed"],
+                "Processor": results["hardware"]["cpu"],
+                "Cores": results["hardware"]["cores"],
+                "Memory": f"{results['hardware']['memory_gb']:.0f} GB",
+                **{f"Time, {step}": _duration(s) for step, s in results["seconds"].items()},
+            }
+        ),
+        versions=_facts(results["versions"]),
+    )
+    files.write_text(path, page)
+
+
+def _products_verdict(equality: dict[str, Any]) -> str:
+    products, bar = equality["products"], equality["bar"]
+    within = sum(product["max_error"] <= bar for product in products)
+    worst = max(products, key=lambda product: product["max_error"])
+    return (
+        f"{within} of {len(products)} quantized products are within {bar:g} of their output's "
+        f"range; the largest difference is {worst['max_error']:.1e} ({worst['layer']})."
+    )
+
+
+def _model_verdict(model: dict[str, Any]) -> str:
+    return (
+        f"{model['identical']:,} of {model['utterances']:,} hypotheses are identical. "
+        f"The logits differ by {model['median_logit_diff']:.1e} in the median and "
+        f"{model['max_logit_diff']:.1e} at most. The Keras model differs from itself by {model['rounding_floor']:.1e} in the "
+        "median when its input changes by one part in ten million, since activations on the edge "
+        "between two int8 steps fall to the other side."
+    )
+
+
+def _products_table(equality: dict[str, Any]) -> str:
+    products = sorted(equality["products"], key=lambda product: -product["max_error"])
+    cells = [
+        [
+            product["layer"],
+            f"{product['rows']:,}",
+            f"{product['max_error']:.1e}",
+            "yes" if product["max_error"] <= equality["bar"] else "NO",
+        ]
+        for product in products
+    ]
+    return _table(["Layer", "Rows compared", "Largest difference", "Within the bar"], cells)
+
+
+def _different_table(different: list[dict[str, Any]]) -> str:
+    if not different:
+        return "<p>No utterance has another hypothesis.</p>"
+    cells = [
+        [
+            item["id"],
+            item["reference"],
+            item["keras"],
+            item["tflite"],
+            str(item["frame"]),
+            "; ".join(
+                f"class {label}: {pair['keras']:.3f}, {pair['tflite']:.3f}"
+                for label, pair in item["logits"].items()
+            ),
+        ]
+        for item in different
+    ]
+    header = ["Utterance", "Reference", "Keras", "File", "First frame", "Logits: Keras, file"]
+    return _table(header, cells)
+
+
+def _rows_table(columns: tuple[Column, ...], rows: list[Row]) -> str:
+    return _table(
+        [title for title, _ in columns], [[show(row) for _, show in columns] for row in rows]
+    )
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    """A table that becomes a list of cards on a narrow screen."""
+    head = "".join(f'<th scope="col">{_text(title)}</th>' for title in header)
+    body = "".join(f"<tr>{_cells(header, row)}</tr>\n" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
+
+
+def _cells(header: list[str], row: list[str]) -> str:
+    first = f'<th scope="row">{_text(row[0])}</th>'
+    return first + "".join(
+        f'<td data-title="{_text(title)}">{_text(cell)}</td>'
+        for title, cell in zip(header[1:], row[1:], strict=True)
+    )
+
+
+def _facts(facts: dict[str, Any]) -> str:
+    items = "".join(f"<dt>{_text(k)}</dt><dd>{_text(v)}</dd>" for k, v in facts.items())
+    return f"<dl>{items}</dl>"
+
+
+def _duration(seconds: float) -> str:
+    minutes, hours = seconds / 60, seconds / 3600
+    return f"{hours:.1f} h" if hours >= 1 else f"{minutes:.1f} min"
+
+
+def _text(value: Any) -> str:
+    return html.escape(str(value))
