@@ -156,9 +156,9 @@ def _model_verdict(model: dict[str, Any]) -> str:
     return (
         f"{model['identical']:,} of {model['utterances']:,} hypotheses are identical. "
         f"The logits differ by {model['median_logit_diff']:.1e} in the median and "
-        f"{model['max_logit_diff']:.1e} at most. The Keras model differs from itself by {model['rounding_floor']:.1e} in the "
-        "median when its input changes by one part in ten million, since activations on the edge "
-        "between two int8 steps fall to the other side."
+        f"{model['max_logit_diff']:.1e} at most. The Keras model differs from itself by "
+        f"{model['rounding_floor']:.1e} in the median when its input changes by one part in ten "
+        "million, since activations on the edge between two int8 steps fall to the other side."
     )
 
 
