@@ -6,7 +6,7 @@ import sys
 
 from asr_qat.errors import exit_code
 
-COMMANDS = ("prepare", "train", "quantize")
+COMMANDS = ("prepare", "train", "quantize", "benchmark")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -6,11 +6,7 @@ import sys
 
 from asr_qat.errors import exit_code
 
-COMMANDS = (
-    "convert",
-    "evaluate",
-    "transcribe",
-)
+COMMANDS = ("convert", "inspect", "evaluate", "transcribe", "demo", "scale")
 
 
 def build_parser() -> argparse.ArgumentParser:

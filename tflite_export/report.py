@@ -36,22 +36,22 @@ QUALITY: tuple[Column, ...] = (
     ("MB", lambda row: f"{row['bytes'] / BYTES_PER_MB:.2f}"),
     ("Smaller", lambda row: f"{row['ratio']:.1f}x"),
     ("WER % [95%]", lambda row: f"{100 * row['wer']:.1f} {_interval(row['wer_ci'])}"),
-    ("Difference to float32 [95%]", _difference),
+    ("Difference [95%]", _difference),
     ("CER %", lambda row: f"{100 * row['cer']:.1f}"),
 )
 DEVICE: tuple[Column, ...] = (
     ("Same text as Keras", lambda row: f"{row['identical_hypotheses']:.1%}"),
     (
-        "Logit difference, median / largest",
-        lambda row: f"{row['median_logit_diff']:.1e} / {row['max_logit_diff']:.1e}",
+        "Logits off, median / most",
+        lambda row: f"{row['median_logit_diff']:.2g} / {row['max_logit_diff']:.2g}",
     ),
     ("RTF", lambda row: f"{row['rtf']:.3f}"),
     (
-        "Latency p50 / p95 / p99 (ms)",
+        "Latency p50 / p95 / p99, ms",
         lambda row: " / ".join(f"{row['latency_ms'][p]:.0f}" for p in ("p50", "p95", "p99")),
     ),
     ("Threads", lambda row: str(row["threads"])),
-    ("Peak memory (MB)", lambda row: f"{row['peak_rss_mb']:.0f}"),
+    ("Peak memory, MB", lambda row: f"{row['peak_rss_mb']:.0f}"),
 )
 
 
@@ -85,7 +85,7 @@ def headline(results: dict[str, Any]) -> tuple[str, str]:
     else:
         verdict = "no measurable loss"
         meaning = (
-            "The interval includes 0, so this test set shows no difference; "
+            "The interval includes 0: this test set does not tell the two apart; "
             f"a loss of up to {high:.1f} points is not ruled out."
         )
     line = f"{row['ratio']:.1f}x smaller, WER difference {_difference(row)} points: {verdict}"
@@ -155,9 +155,9 @@ def _products_verdict(equality: dict[str, Any]) -> str:
 def _model_verdict(model: dict[str, Any]) -> str:
     return (
         f"{model['identical']:,} of {model['utterances']:,} hypotheses are identical. "
-        f"The logits differ by {model['median_logit_diff']:.1e} in the median and "
-        f"{model['max_logit_diff']:.1e} at most. The Keras model differs from itself by "
-        f"{model['rounding_floor']:.1e} in the median when its input changes by one part in ten "
+        f"The logits differ by {model['median_logit_diff']:.2g} in the median and "
+        f"{model['max_logit_diff']:.2g} at most. The Keras model differs from itself by "
+        f"{model['rounding_floor']:.2g} in the median when its input changes by one part in ten "
         "million, since activations on the edge between two int8 steps fall to the other side."
     )
 

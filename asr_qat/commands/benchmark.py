@@ -1,0 +1,37 @@
+"""`asr-qat benchmark`."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the subcommand and its arguments."""
+    parser = subparsers.add_parser("benchmark", help="time float and quantized training steps")
+    parser.add_argument("--preset", default="tiny", choices=("tiny", "S", "M", "L"))
+    parser.add_argument("--precision", default="w4a8")
+    parser.add_argument("--batch", type=int, default=8, help="utterances in the batch")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of audio in each")
+    parser.add_argument("--rounds", type=int, default=30, help="timed steps of each variant")
+    parser.add_argument("--results", default="results", help="folder for training_cost.json")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Time, write `training_cost.json` and print it."""
+    from asr_qat import files
+    from asr_qat.provenance import provenance
+    from asr_qat.training.benchmark import benchmark
+
+    content = benchmark(
+        args.preset, args.precision, args.batch, args.seconds, args.rounds, quiet=args.quiet
+    )
+    files.write_json(Path(args.results) / "training_cost.json", {**content, **provenance(0)})
+    for row in content["rows"]:
+        print(
+            f"{row['name']:<12} {row['step_ms']:7.1f} ms a step, {row['cost']:.2f} times float, "
+            f"{row['audio_seconds_per_second']:.0f} s of audio a second"
+        )
+    print("native step, kernels by time:")
+    for kernel in content["profile"]:
+        print(f"  {kernel['share']:6.1%} {kernel['ms']:7.2f} ms  {kernel['kernel']}")

@@ -1,0 +1,129 @@
+"""What a training step costs: float, fake and native quantization, and where the time goes."""
+
+import collections
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from asr_qat.losses.ctc import CTCLoss, pack_targets
+from asr_qat.models.ctc import build_ctc
+from asr_qat.models.presets import PRESETS
+from asr_qat.progress import progress
+from asr_qat.quantize.apply import QuantizationConfig, quantize_model
+from asr_qat.training.config import OptimizerConfig
+from asr_qat.training.run import build_optimizer, seed_everything
+
+VOCABULARY = 128
+LABELS = 20  # in each utterance
+MEL_BINS = 80
+FRAMES_PER_SECOND = 100
+PROFILED_STEPS = 5
+
+
+def benchmark(
+    preset: str,
+    precision: str = "w4a8",
+    batch: int = 8,
+    seconds: float = 3.0,
+    rounds: int = 30,
+    seed: int = 0,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Time training steps of the same model and batch, the variants in turn.
+
+    Args:
+        preset: encoder shape.
+        precision: of the quantized variants.
+        batch: utterances in the batch.
+        seconds: audio in each.
+        rounds: timed steps of each variant.
+        seed: of weights and data.
+        quiet: no progress.
+
+    Returns:
+        `rows` with `name`, median `step_ms`, `cost` (median of the ratios to the float step of
+        the same round) and `audio_seconds_per_second`; `profile`: of the native step, the
+        kernels that take most of its time, with their share.
+    """
+    seed_everything(seed)
+    plain = build_ctc(PRESETS[preset], VOCABULARY, MEL_BINS)
+    models = {
+        "float": plain,
+        "fake QAT": quantize_model(plain, QuantizationConfig(precision, "fake")),
+        "native QAT": quantize_model(plain, QuantizationConfig(precision, "native")),
+    }
+    data = _batch(batch, round(seconds * FRAMES_PER_SECOND), seed)
+    steps = {name: _step(model, data) for name, model in models.items()}
+    for step in steps.values():
+        for _ in range(3):  # tracing, and kernels that are chosen at first use
+            step()
+    times = np.zeros((rounds, len(steps)))
+    for i in progress(range(rounds), "time", rounds, "round", quiet):
+        for j, step in enumerate(steps.values()):
+            started = time.perf_counter()
+            step()
+            times[i, j] = time.perf_counter() - started
+    rows = [
+        {
+            "name": name,
+            "step_ms": 1000 * float(np.median(times[:, j])),
+            "cost": float(np.median(times[:, j] / times[:, 0])),
+            "audio_seconds_per_second": batch * seconds / float(np.median(times[:, j])),
+        }
+        for j, name in enumerate(steps)
+    ]
+    return {
+        "preset": preset,
+        "precision": precision,
+        "parameters": plain.count_params(),
+        "batch": batch,
+        "utterance_seconds": seconds,
+        "rounds": rounds,
+        "rows": rows,
+        "profile": profile(steps["native QAT"]),
+    }
+
+
+def _batch(utterances: int, frames: int, seed: int):
+    rng = np.random.default_rng(seed)
+    features = tf.constant(rng.standard_normal((utterances, frames, MEL_BINS)), tf.float32)
+    lengths = tf.fill([utterances], frames)
+    labels = tf.constant(rng.integers(0, VOCABULARY, (utterances, LABELS)), tf.int32)
+    return (features, lengths), pack_targets(lengths, labels)
+
+
+def _step(model, data):
+    """One update on `data`, as `model.fit` makes it; waits until it is done."""
+    model.compile(build_optimizer(OptimizerConfig(), 1000), CTCLoss())
+    update = tf.function(lambda: model.train_step(data), autograph=False)
+    return lambda: update()["loss"].numpy()
+
+
+def profile(step) -> list[dict[str, Any]]:
+    """The kernels with the largest share of a step's processor time, by TensorFlow's profiler."""
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    with tempfile.TemporaryDirectory() as folder:
+        tf.profiler.experimental.start(folder)
+        for _ in range(PROFILED_STEPS):
+            step()
+        tf.profiler.experimental.stop()
+        (file,) = Path(folder).glob("**/*.xplane.pb")
+        space = xplane_pb2.XSpace.FromString(file.read_bytes())
+    nanoseconds: collections.Counter[str] = collections.Counter()
+    for plane in space.planes:
+        for line in plane.lines:
+            for event in line.events:
+                name = plane.event_metadata[event.metadata_id].name
+                # A kernel is called "node name:operation"; calls of whole functions are not.
+                if ":" in name and "::" not in name and "__inference" not in name:
+                    nanoseconds[name.rsplit(":", 1)[1]] += event.duration_ps / 1000
+    total = sum(nanoseconds.values())
+    return [
+        {"kernel": kernel, "ms": spent / 1e6 / PROFILED_STEPS, "share": spent / total}
+        for kernel, spent in nanoseconds.most_common(12)
+    ]
