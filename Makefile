@@ -1,5 +1,6 @@
-# make demo       transcribe and score with the device side
+# make demo       train the shipped float model on with 4-bit weights, export, score, compare
 # make test       everything that has to pass: lint, types, fast tests, slow tests
+# make benchmarks cost of a training step; size, speed and memory of the L preset
 # make reproduce  prepare CMU AN4 and train the float model
 # make venv       .venv with all of it; make lint: the static checks alone; make clean
 
@@ -9,15 +10,21 @@ PYTHON := $(shell for p in python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
-.PHONY: demo test reproduce lint venv clean
+
+.PHONY: demo test benchmarks reproduce lint venv clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
 
 demo: $(VENV)/train.stamp
 	$(BIN)/tflite-export demo
 
+benchmarks: $(VENV)/train.stamp
+	$(BIN)/asr-qat benchmark
+	$(BIN)/tflite-export scale --preset L --tokenizer models/an4_tiny_float/tokenizer.model
+
 reproduce: $(VENV)/train.stamp
 	$(BIN)/asr-qat prepare --corpus an4 --vocab-size 128 --model-type bpe --out work/an4
+	$(BIN)/asr-qat train --config configs/an4_tiny_plain.yaml
 	$(BIN)/asr-qat train --config configs/an4_tiny_float.yaml
 
 test: lint

@@ -17,6 +17,7 @@ from asr_qat.corpora.prepare import prepare
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser
+from asr_qat.provenance import provenance
 from asr_qat.quantize.post_training import post_training
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.training.config import TrainConfig
@@ -25,7 +26,6 @@ from tflite_export import evaluate, report
 from tflite_export.compare import compare
 from tflite_export.convert import convert_recogniser
 from tflite_export.product_equality import product_errors
-from asr_qat.provenance import provenance
 from tflite_export.recogniser import TFLiteRecogniser
 from tflite_export.statistics import paired_interval, word_errors
 

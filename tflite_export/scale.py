@@ -11,13 +11,13 @@ from asr_qat import files
 from asr_qat.models.model_directory import ModelConfig, Recogniser
 from asr_qat.models.presets import PRESETS
 from asr_qat.progress import progress
+from asr_qat.provenance import provenance
 from asr_qat.quantize.post_training import post_training
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.text.tokenizer import Tokenizer
 from tflite_export.convert import convert_recogniser
 from tflite_export.evaluate import peak_rss_mb
 from tflite_export.inspect import inspect
-from asr_qat.provenance import provenance
 from tflite_export.recogniser import TFLiteRecogniser
 
 VARIANTS = (("float32", FLOAT), ("int8", "w8a8"), ("int4", "w4a8"))

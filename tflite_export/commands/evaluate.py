@@ -21,8 +21,8 @@ def add_parser(subparsers) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Recognise every recording, print the figures and write the hypotheses."""
-    from tflite_export import evaluate
     from asr_qat.provenance import provenance
+    from tflite_export import evaluate
     from tflite_export.recogniser import TFLiteRecogniser
 
     items = evaluate.recordings(args.data, args.split)
