@@ -121,15 +121,14 @@ def write_hypotheses(path: str | Path, items: list[Recording], hypotheses: list[
 
 
 PEAK_PROGRAM = """
-import resource, sys
+import sys
 import numpy as np
 from tflite_export.recogniser import TFLiteRecogniser
 recogniser = TFLiteRecogniser(sys.argv[1], int(sys.argv[2]))
 frames = int(float(sys.argv[3]) * 1000 / recogniser.metadata.front_end.hop_ms)
-features = np.zeros((frames, recogniser.metadata.front_end.mel_bins), np.float32)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-recogniser.logits(features)
-print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+recogniser.logits(np.zeros((frames, recogniser.metadata.front_end.mel_bins), np.float32))
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+print(status["VmHWM"].split()[0])  # not getrusage: that includes the parent before exec
 """
 
 

@@ -16,7 +16,7 @@ from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tools import flatbuffer_utils
 
 from asr_qat.models.model_directory import Recogniser
-from asr_qat.quantize.apply import quantized_layers
+from asr_qat.quantize.apply import QuantizedLayer, quantized_layers
 from asr_qat.quantize.numerics import quantize_channels
 from asr_qat.quantize.products import native_product
 from tflite_export.labels import products
@@ -43,7 +43,9 @@ def product_errors(
     graph = max(model.subgraphs, key=lambda g: max(g.tensors[i].shape[-2] for i in _features(g)))
     model.subgraphs = [graph]
     model.signatureDefs = []
-    found = [_Product(graph, o, recogniser) for g, o in products(model) if g is graph]
+    layers = quantized_layers(recogniser.model)
+    found = [_Product(graph, o, layers) for g, o in products(model) if g is graph]
+    found = [product for product in found if product.quantized]
     for product in found:
         graph.outputs = [*graph.outputs, product.input, product.output]
     with tempfile.TemporaryDirectory() as folder:
@@ -76,19 +78,21 @@ def _feed(interpreter: Interpreter, features: np.ndarray) -> None:
 class _Product:
     """One FULLY_CONNECTED operator and the Keras layer of the same name."""
 
-    def __init__(self, graph, operator, recogniser: Recogniser):
+    def __init__(self, graph, operator, layers: dict[str, QuantizedLayer]):
         self.input, weights, _ = operator.inputs[:3]
         self.output = operator.outputs[0]
-        tensor = graph.tensors[weights]
-        self.layer = (tensor.name or graph.tensors[self.output].name).decode().split("/")[0]
-        layer = quantized_layers(recogniser.model)[self.layer]
+        name = graph.tensors[weights].name or graph.tensors[self.output].name
+        self.layer = name.decode().split("/")[0]
+        scales = _scales(graph, weights)
+        self.quantized = scales is not None or self.layer in layers
+        if not self.quantized:
+            return
+        layer = layers[self.layer]
         self.integers, self.scale = quantize_channels(layer.kernel, layer.quantizer.weight_bits)
         self.activation_bits = layer.quantizer.activation_bits
         self.bias = layer.bias
         self.fused = graph_activation(operator)
-        trained = self.scale.numpy()
-        scales = tensor.quantization.scale if tensor.quantization is not None else None
-        self.factor = float(np.median(np.asarray(scales) / trained)) if scales is not None else 1.0
+        self.factor = 1.0 if scales is None else float(np.median(scales / self.scale.numpy()))
         self.rows, self.error, self.low, self.high = 0, 0.0, np.inf, -np.inf
 
     def check(self, interpreter: Interpreter) -> None:
@@ -112,6 +116,15 @@ class _Product:
             "factor": self.factor,
             "max_error": float(self.error / (self.high - self.low)),
         }
+
+
+def _scales(graph, weights: int) -> np.ndarray | None:
+    """Scales of a product's weights; with float activations they pass a DEQUANTIZE first."""
+    for operator in graph.operators:
+        if weights in operator.outputs:
+            (weights,) = operator.inputs
+    quantization = graph.tensors[weights].quantization
+    return None if quantization is None else np.asarray(quantization.scale)
 
 
 def graph_activation(operator):

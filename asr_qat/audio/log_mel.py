@@ -18,6 +18,8 @@ def log_mel(audio: tf.Tensor, config: FrontEndConfig) -> tf.Tensor:
     frames = tf.signal.frame(audio, config.frame_length, config.hop_length)
     # Padded here because the FFT does not pad when there are no frames.
     frames = tf.pad(frames * window(config), [[0, 0], [0, config.fft_length - config.frame_length]])
-    spectrum = tf.signal.rfft(frames)
+    # In double precision as numpy computes it: rounding shows in bins that hold next to nothing.
+    spectrum = tf.signal.rfft(tf.cast(frames, tf.float64))
     power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
+    power = tf.cast(power, tf.float32)
     return tf.math.log(tf.matmul(power, mel_matrix(config)) + LOG_FLOOR)
