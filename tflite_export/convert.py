@@ -1,7 +1,5 @@
 """From a model directory to one `.tflite` file."""
 
-import contextlib
-import os
 import tempfile
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from tflite_export.labels import label_products, tidy_names
 from tflite_export.metadata import Metadata
 from tflite_export.pack import pack
 from tflite_export.serialize import serialize
+from tflite_export.silence import silence
 
 DEFAULT_SECONDS = (4.0, 16.0)  # utterance lengths of the signatures
 
@@ -124,23 +123,9 @@ def _convert_float(model, frames: list[int], mel_bins: int) -> bytes:
                 tf.TensorSpec([1], tf.int32, name="lengths"),
             ],
         ).get_concrete_function()
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, silence():
         tf.saved_model.save(module, folder, signatures=signatures)
         converter = tf.lite.TFLiteConverter.from_saved_model(
             folder, signature_keys=list(signatures)
         )
         return converter.convert()
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Silence what the converter's C++ code prints on standard error."""
-    saved = os.dup(2)
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(null)
-        os.close(saved)

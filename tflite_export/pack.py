@@ -4,6 +4,7 @@ from ai_edge_quantizer import qtyping
 from ai_edge_quantizer import quantizer as aeq
 
 from asr_qat.quantize.precision import Precision
+from tflite_export.silence import silence
 
 FULLY_CONNECTED = qtyping.TFLOperationName.FULLY_CONNECTED
 
@@ -31,4 +32,6 @@ def pack(content: bytes, layers: dict[str, Precision]) -> bytes:
             else quantizer.add_weight_only_config
         )
         add(f"^{name}/product", FULLY_CONNECTED, precision.weight_bits)
-    return bytes(quantizer.quantize().quantized_model)
+    with silence():
+        packed = quantizer.quantize().quantized_model
+    return bytes(packed)

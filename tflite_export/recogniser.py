@@ -10,6 +10,7 @@ from asr_qat.audio.front_end import log_mel, normalize, subsampled_length
 from asr_qat.decoding.greedy import greedy_ctc
 from asr_qat.errors import UserError
 from tflite_export.metadata import read_metadata
+from tflite_export.silence import silence
 
 CONTEXT_S = 1.0  # of a window that its neighbours overlap, on either side
 SUBSAMPLING = 4  # feature frames to one frame of logits
@@ -35,7 +36,8 @@ class TFLiteRecogniser:
         self.metadata = read_metadata(path)
         self.threads = threads
         try:
-            self.interpreter = Interpreter(model_path=os.fspath(path), num_threads=threads)
+            with silence():
+                self.interpreter = Interpreter(model_path=os.fspath(path), num_threads=threads)
         except (ValueError, RuntimeError) as error:
             raise UserError(f"{path}: LiteRT cannot load it: {error}") from None
         self._runners: dict = {}
