@@ -28,7 +28,7 @@ class _Lines(tqdm):
         if not self.disable:
             self.display()
             self.disable = True
-            self._decr_instances(self)
+            self._decr_instances(self)  # type: ignore[attr-defined]  # missing in the stubs
 
 
 def progress(

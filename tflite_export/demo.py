@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat import files
+from asr_qat.audio.decode import read_audio
 from asr_qat.config import load_yaml
 from asr_qat.corpora.prepare import prepare
 from asr_qat.corpora.prepared import PreparedFolder
@@ -28,6 +29,7 @@ from tflite_export.convert import convert_recogniser
 from tflite_export.product_equality import product_errors
 from tflite_export.recogniser import TFLiteRecogniser
 from tflite_export.statistics import paired_interval, word_errors
+from tflite_export.wer_size_plot import plot_wer_against_size
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = (4.0, 8.0)  # signatures: no test utterance of either corpus is longer
@@ -169,7 +171,7 @@ def _float_variant(model: Recogniser, variant: Variant) -> Recogniser:
 
 
 def _audio(item: evaluate.Recording, device: TFLiteRecogniser):
-    return evaluate.read_audio(item.path, device.metadata.front_end.sample_rate)
+    return read_audio(item.path, device.metadata.front_end.sample_rate)
 
 
 def _model_equality(difference: dict[str, Any], utterances: int) -> dict[str, Any]:
@@ -197,7 +199,7 @@ def _write(results: Path, name: str, content: dict, equality: dict) -> None:
     files.write_json(results / f"demo{suffix}.json", content)
     files.write_json(results / f"equality{suffix}.json", {**equality, **provenance()})
     files.write_text(results / f"demo{suffix}.md", report.markdown_table(content) + "\n")
-    report.plot_wer_against_size(content, results / f"demo{suffix}.png")
+    plot_wer_against_size(content, results / f"demo{suffix}.png")
     report.html_report(content, equality, results / f"demo{suffix}.html")
 
 

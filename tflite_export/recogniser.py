@@ -89,7 +89,9 @@ class TFLiteRecogniser:
         frames = len(features)
         length = next(n for n in self.lengths if n >= frames)
         if length not in self._runners:
-            self._runners[length] = self.interpreter.get_signature_runner(self._lengths[length])
+            with silence():
+                runner = self.interpreter.get_signature_runner(self._lengths[length])
+            self._runners[length] = runner
         padded = np.zeros((1, length, features.shape[1]), np.float32)
         padded[0, :frames] = features
         result = self._runners[length](features=padded, lengths=np.array([frames], np.int32))
