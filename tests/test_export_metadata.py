@@ -1,0 +1,85 @@
+"""What travels inside a file beside the graph."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.text.tokenizer import Tokenizer
+from tests.export_fixtures import DENSE_LAYERS, OVERRIDES
+from tflite_export.attach import attach_metadata
+from tflite_export.metadata import Metadata, read_metadata
+from tflite_export.serialize import serialize
+
+pytest_plugins = ["tests.export_fixtures"]
+
+
+def write(path, metadata: Metadata, times: int = 1):
+    model = schema.ModelT()
+    model.version, model.subgraphs, model.buffers = 3, [], [schema.BufferT()]
+    for _ in range(times):
+        attach_metadata(model, metadata)
+    path.write_bytes(serialize(model))
+    return path
+
+
+def example() -> Metadata:
+    rng = np.random.default_rng(0)
+    return Metadata(
+        precision="w4a8",
+        method="native-qat",
+        front_end=FrontEndConfig(8000, 32.0, 8.0, 40, 10.0, 3700.0),
+        mean=rng.normal(-7, 1, 40).astype(np.float32),
+        std=rng.uniform(2, 3, 40).astype(np.float32),
+        tokenizer=Tokenizer.train(["ÄON ß 東京"], 40, "char"),
+        layers={"block_00_ffn1_expand": "w4a8", "ctc_output": "w8a8"},
+        corpus="Tōne, CC BY 4.0",
+    )
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_everything_comes_back(tmp_path, times):
+    metadata = example()
+    found = read_metadata(write(tmp_path / "a.tflite", metadata, times))
+    for field in dataclasses.fields(Metadata):
+        if field.name not in ("mean", "std", "tokenizer"):
+            assert getattr(found, field.name) == getattr(metadata, field.name), field.name
+    for name in ("mean", "std"):
+        value = getattr(found, name)
+        assert value.dtype == np.float32
+        np.testing.assert_allclose(value, getattr(metadata, name), atol=1e-5)
+    assert found.tokenizer.proto == metadata.tokenizer.proto
+    assert found.tokenizer.decode(found.tokenizer.encode("ß 東 ÄON")) == "ß 東 ÄON"
+
+
+def test_what_was_read_is_written_alike(tmp_path):
+    first = write(tmp_path / "a.tflite", example())
+    second = write(tmp_path / "b.tflite", read_metadata(first))
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("precision", "method"), [("float", "float"), ("w4a8", "ptq"), ("w8a8", "ptq")]
+)
+def test_a_converted_model_describes_itself(exported, float_recogniser, precision, method):
+    found = read_metadata(exported(precision))
+    assert (found.precision, found.method) == (precision, method)
+    assert found.front_end == float_recogniser.config.front_end
+    assert found.tokenizer.proto == float_recogniser.tokenizer.proto
+    np.testing.assert_allclose(found.mean, float_recogniser.mean, atol=1e-5)
+    np.testing.assert_allclose(found.std, float_recogniser.std, atol=1e-5)
+    assert len(found.layers) == (0 if precision == "float" else DENSE_LAYERS)
+    assert set(found.layers.values()) == (set() if precision == "float" else {precision})
+
+
+@pytest.mark.slow
+def test_a_mixed_model_names_the_precision_of_each_layer(mixed_file):
+    found = read_metadata(mixed_file)
+    assert (found.precision, found.method) == ("w4a8", "native-qat")
+    assert len(found.layers) == DENSE_LAYERS - 1
+    assert "ctc_output" not in found.layers and OVERRIDES["ctc_output"] == "float"
+    for name, precision in found.layers.items():
+        assert precision == ("w8a8" if name.startswith("block_00_attention_") else "w4a8")
