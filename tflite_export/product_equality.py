@@ -44,8 +44,11 @@ def product_errors(
     model.subgraphs = [graph]
     model.signatureDefs = []
     layers = quantized_layers(recogniser.model)
-    found = [_Product(graph, o, layers) for g, o in products(model) if g is graph]
-    found = [product for product in found if product.quantized]
+    found = [
+        _Product(graph, operator, layers)
+        for g, operator in products(model)
+        if g is graph and (_layer(g, operator) in layers or _scales(g, operator) is not None)
+    ]
     for product in found:
         graph.outputs = [*graph.outputs, product.input, product.output]
     with tempfile.TemporaryDirectory() as folder:
@@ -79,19 +82,14 @@ class _Product:
     """One FULLY_CONNECTED operator and the Keras layer of the same name."""
 
     def __init__(self, graph, operator, layers: dict[str, QuantizedLayer]):
-        self.input, weights, _ = operator.inputs[:3]
-        self.output = operator.outputs[0]
-        name = graph.tensors[weights].name or graph.tensors[self.output].name
-        self.layer = name.decode().split("/")[0]
-        scales = _scales(graph, weights)
-        self.quantized = scales is not None or self.layer in layers
-        if not self.quantized:
-            return
+        self.input, self.output = operator.inputs[0], operator.outputs[0]
+        self.layer = _layer(graph, operator)
         layer = layers[self.layer]
         self.integers, self.scale = quantize_channels(layer.kernel, layer.quantizer.weight_bits)
         self.activation_bits = layer.quantizer.activation_bits
         self.bias = layer.bias
         self.fused = graph_activation(operator)
+        scales = _scales(graph, operator)
         self.factor = 1.0 if scales is None else float(np.median(scales / self.scale.numpy()))
         self.rows, self.error, self.low, self.high = 0, 0.0, np.inf, -np.inf
 
@@ -118,11 +116,18 @@ class _Product:
         }
 
 
-def _scales(graph, weights: int) -> np.ndarray | None:
+def _layer(graph, operator) -> str:
+    """Name of the Keras layer that a product is labelled with."""
+    name = graph.tensors[operator.inputs[1]].name or graph.tensors[operator.outputs[0]].name
+    return name.decode().split("/")[0]
+
+
+def _scales(graph, operator) -> np.ndarray | None:
     """Scales of a product's weights; with float activations they pass a DEQUANTIZE first."""
-    for operator in graph.operators:
-        if weights in operator.outputs:
-            (weights,) = operator.inputs
+    weights = operator.inputs[1]
+    for other in graph.operators:
+        if weights in other.outputs:
+            (weights,) = other.inputs
     quantization = graph.tensors[weights].quantization
     return None if quantization is None else np.asarray(quantization.scale)
 
