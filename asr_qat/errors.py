@@ -1,5 +1,6 @@
 """The error that a user can mend: shown as one line, never as a traceback."""
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -19,9 +20,12 @@ def exit_code(program: str, main: Callable[[], object]) -> int:
     except UserError as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
-        print(f"{program}: error:{where}: {error.strerror or error}", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{program}: error: {where}{error.strerror or error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
