@@ -1,7 +1,7 @@
 # make demo       train the shipped float model on with 4-bit weights, export, score, compare
 # make test       everything that has to pass: lint, types, fast tests, slow tests
 # make benchmarks cost of a training step; size, speed and memory of the L preset
-# make reproduce  prepare CMU AN4 and train the float model
+# make reproduce  prepare CMU AN4 and train the float model; reproduce-asterisk: the default corpus
 # make venv       .venv with all of it; make lint: the static checks alone; make clean
 
 VENV := .venv
@@ -11,7 +11,7 @@ PYTHON := $(shell for p in python3.11 python3; do \
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 
-.PHONY: demo test benchmarks reproduce lint venv clean
+.PHONY: demo test benchmarks reproduce reproduce-asterisk lint venv clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
 
@@ -26,6 +26,10 @@ reproduce: $(VENV)/train.stamp
 	$(BIN)/asr-qat prepare --corpus an4 --vocab-size 128 --model-type bpe --out work/an4
 	$(BIN)/asr-qat train --config configs/an4_tiny_plain.yaml
 	$(BIN)/asr-qat train --config configs/an4_tiny_float.yaml
+
+reproduce-asterisk: $(VENV)/train.stamp
+	$(BIN)/asr-qat prepare --corpus asterisk --vocab-size 128 --model-type bpe --out work/asterisk
+	$(BIN)/asr-qat train --config configs/asterisk_tiny_float.yaml
 
 test: lint
 	$(BIN)/python -m pytest -m "not slow"
