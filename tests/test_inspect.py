@@ -16,6 +16,7 @@ from tflite_export.commands import inspect as command
 from tflite_export.convert import convert_recogniser
 from tflite_export.delegation import delegation
 from tflite_export.inspect import FOLDED_TABLE_BYTES, inspect
+from tflite_export.serialize import serialize
 
 pytestmark = pytest.mark.slow
 
@@ -24,10 +25,15 @@ DENSE_LAYERS = 14
 
 
 @pytest.fixture(scope="module")
-def packed(tmp_path_factory):
-    """A one-block model with random weights, at w4a8, for one and two seconds."""
+def recogniser():
+    """A one-block model with random weights."""
     tokenizer = Tokenizer.train(["one two", "three four five"], 40, "char")
-    recogniser = Recogniser.create(ModelConfig(TINY), tokenizer, np.zeros(80), np.ones(80))
+    return Recogniser.create(ModelConfig(TINY), tokenizer, np.zeros(80), np.ones(80))
+
+
+@pytest.fixture(scope="module")
+def packed(recogniser, tmp_path_factory):
+    """It at w4a8, for one and two seconds."""
     path = tmp_path_factory.mktemp("inspect") / "tiny.tflite"
     path.write_bytes(convert_recogniser(recogniser, "w4a8", (1, 2)))
     return path
@@ -58,6 +64,14 @@ def test_all_dense_kernels_have_four_bits(found):
     assert 0 < found["weight_widths"]["all"]["4"] < 1
 
 
+def test_weights_behind_a_dequantize_belong_to_their_product(recogniser, found, tmp_path):
+    path = tmp_path / "weights_only.tflite"
+    path.write_bytes(convert_recogniser(recogniser, "w4", (1,)))
+    weights_only = inspect(path)
+    assert weights_only["weight_widths"]["dense"] == found["weight_widths"]["dense"]
+    assert weights_only["bytes_by_layer"].keys() == found["bytes_by_layer"].keys()
+
+
 def test_operators_of_both_signatures(found):
     first, second = (v for k, v in found["operators"].items() if k.startswith("encode_"))
     assert first["FULLY_CONNECTED"] == second["FULLY_CONNECTED"] == DENSE_LAYERS
@@ -84,20 +98,32 @@ def edited(path, edit) -> bytes:
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
+def add_table(model, rows):
+    table, buffer = schema.TensorT(), schema.BufferT()
+    buffer.data = np.ones(rows * 16, np.float32).view(np.uint8)
+    table.type, table.shape, table.buffer = 0, [rows, 16], len(model.buffers)
+    model.buffers.append(buffer)
+    model.subgraphs[0].tensors.append(table)
+
+
 def test_a_folded_table_is_found(packed, tmp_path):
     rows = FOLDED_TABLE_BYTES // 64 + 1
-
-    def add_table(model):
-        table, buffer = schema.TensorT(), schema.BufferT()
-        buffer.data = np.ones(rows * 16, np.float32).view(np.uint8)
-        table.type, table.shape, table.buffer = 0, [rows, 16], len(model.buffers)
-        model.buffers.append(buffer)
-        model.subgraphs[0].tensors.append(table)
-
     path = tmp_path / "table.tflite"
-    path.write_bytes(edited(packed, add_table))
+    path.write_bytes(edited(packed, lambda model: add_table(model, rows)))
     expected = {"layer": "other", "used_by": "", "shape": [rows, 16], "bytes": rows * 64}
     assert inspect(path)["folded_tables"] == [expected]
+
+
+def test_equal_buffers_that_are_stored_once_count_once(packed, found, tmp_path):
+    rows = 1000
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(packed.read_bytes()))
+    add_table(model, rows)
+    add_table(model, rows)
+    path = tmp_path / "shared.tflite"
+    path.write_bytes(serialize(model))
+    parts = inspect(path)["bytes"]
+    assert parts["constants"] == found["bytes"]["constants"] + rows * 64
+    assert parts["graph"] < found["bytes"]["graph"] + 1024
 
 
 def test_a_flex_operator_is_found(packed, tmp_path, capsys):

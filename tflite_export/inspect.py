@@ -111,20 +111,20 @@ def _graphs(model: schema.ModelT) -> dict[str, schema.SubGraphT]:
 
 
 def _constants(model: schema.ModelT, names: list[str]) -> list[dict[str, Any]]:
-    """Every buffer that a tensor reads, once, with the operator that uses it."""
+    """Every vector of constants, once, with an operator that uses it.
+
+    Tensors share buffers, and equal buffers one vector: what counts is the address.
+    """
     found: dict[int, dict[str, Any]] = {}
     for graph in model.subgraphs:
-        uses: dict[int, tuple[schema.OperatorT, int]] = {}
-        for operator in graph.operators:
-            for position, index in enumerate(operator.inputs):
-                uses.setdefault(int(index), (operator, position))
+        uses = _uses(graph, names)
         for index, tensor in enumerate(graph.tensors):
             data = model.buffers[tensor.buffer].data
-            if data is None or tensor.buffer in found:
+            if data is None or data.ctypes.data in found:
                 continue
             operator, position = uses.get(index, (None, -1))
             used_by = names[operator.opcodeIndex] if operator else ""
-            found[tensor.buffer] = {
+            found[data.ctypes.data] = {
                 "type": _TYPES[tensor.type],
                 "shape": [] if tensor.shape is None else [int(n) for n in tensor.shape],
                 "bytes": len(data),
@@ -133,6 +133,18 @@ def _constants(model: schema.ModelT, names: list[str]) -> list[dict[str, Any]]:
                 "layer": _layer(graph, operator, position) if used_by == DENSE else OTHER,
             }
     return list(found.values())
+
+
+def _uses(graph: schema.SubGraphT, names: list[str]) -> dict[int, tuple[schema.OperatorT, int]]:
+    """First operator that reads each tensor, and at which input; DEQUANTIZE is looked through."""
+    uses: dict[int, tuple[schema.OperatorT, int]] = {}
+    for operator in reversed(graph.operators):
+        for position, index in enumerate(operator.inputs):
+            use = (operator, position)
+            if names[operator.opcodeIndex] == "DEQUANTIZE":
+                use = uses.get(int(operator.outputs[0]), use)
+            uses[int(index)] = use
+    return uses
 
 
 def _layer(graph: schema.SubGraphT, operator: schema.OperatorT, position: int) -> str:
