@@ -1,0 +1,84 @@
+"""A file against its own Keras model, over recordings."""
+
+import numpy as np
+import pytest
+
+from asr_qat.errors import UserError
+from asr_qat.models.model_directory import Recogniser
+from asr_qat.text.tokenizer import Tokenizer
+from tests.export_fixtures import noise
+from tflite_export import evaluate
+from tflite_export.compare import compare, matching_model
+from tflite_export.recogniser import TFLiteRecogniser
+
+pytest_plugins = ["tests.export_fixtures"]
+pytestmark = pytest.mark.slow
+
+
+def compared(path, model, manifest):
+    items = evaluate.recordings(manifest)
+    device = TFLiteRecogniser(path)
+    result = evaluate.run(device, items, quiet=True)
+    keras = matching_model(model, device.metadata) if not isinstance(model, Recogniser) else model
+    return result, compare(keras, device, items, result, quiet=True)
+
+
+def test_a_float_file_is_its_model(exported, model_directory, manifest):
+    result, found = compared(exported("float"), model_directory, manifest)
+    assert any(result.hypotheses)
+    assert found["identical_hypotheses"] == 1
+    assert found["different"] == []
+    assert found["median_logit_diff"] < 1e-5
+    assert found["max_logit_diff"] < 1e-3
+
+
+@pytest.mark.parametrize("precision", ["w4a8", "w8a8", "w4"])
+def test_a_quantized_file(exported, model_directory, manifest, precision):
+    """What is not identical is named, with logits that lie close together."""
+    result, found = compared(exported(precision), model_directory, manifest)
+    different = found["different"]
+    assert found["identical_hypotheses"] == pytest.approx(1 - len(different) / 3)
+    assert found["median_logit_diff"] <= max(1e-5, 3 * found["rounding_floor"])
+    for row in different:
+        assert row["keras"] != row["tflite"]
+        assert len(row["logits"]) == 2
+        (a, b) = row["logits"].values()
+        assert (a["keras"] - b["keras"]) * (a["tflite"] - b["tflite"]) <= 0  # they change order
+        for logit in (a, b):
+            assert abs(logit["keras"] - logit["tflite"]) <= found["max_logit_diff"] + 1e-6
+    if precision == "w4":  # no activations on rounding edges
+        assert different == []
+        assert found["median_logit_diff"] < 1e-5
+
+
+def test_another_model_is_noticed(exported, model_directory, manifest):
+    other = Recogniser.load(model_directory)
+    output = other.model.get_layer("ctc_output")
+    output.kernel.assign(-output.kernel)
+    result, found = compared(exported("float"), other, manifest)
+    assert found["identical_hypotheses"] < 1
+    assert found["median_logit_diff"] > 0.1
+    for row, item in zip(found["different"], evaluate.recordings(manifest), strict=True):
+        assert (row["id"], row["reference"]) == (item.id, item.text)
+        assert row["frame"] >= 0
+
+
+def test_models_that_do_not_match(exported, mixed_recogniser, float_recogniser, tmp_path):
+    metadata = TFLiteRecogniser(exported("w8a8")).metadata
+    mixed_recogniser.save(tmp_path / "w4a8")
+    with pytest.raises(UserError, match="not at w8a8"):
+        matching_model(tmp_path / "w4a8", metadata)
+    tokenizer = Tokenizer.train(["OTHER LETTERS ABC"], 40, "char")
+    config, mean, std = (getattr(float_recogniser, n) for n in ("config", "mean", "std"))
+    Recogniser.create(config, tokenizer, mean, std).save(tmp_path / "words")
+    with pytest.raises(UserError, match="vocabulary"):
+        matching_model(tmp_path / "words", metadata)
+
+
+def test_a_float_model_is_quantized_for_the_comparison(exported, model_directory):
+    metadata = TFLiteRecogniser(exported("w8a8")).metadata
+    quantized = matching_model(model_directory, metadata)
+    assert quantized.config.quantization.precision == "w8a8"
+    features = noise(40)
+    logits = quantized.model([features[None], np.array([40])], training=False)[0].numpy()
+    assert logits.shape == (10, metadata.tokenizer.vocab_size + 1)

@@ -1,0 +1,185 @@
+"""What the converter writes: widths, integers, scales, shared weights, labels."""
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
+
+from asr_qat.errors import UserError
+from asr_qat.layers.dense import Dense
+from asr_qat.quantize.apply import QuantizationConfig, quantized_layers
+from asr_qat.quantize.numerics import quantize_channels
+from tests.export_fixtures import DENSE_LAYERS, FRAMES, SECONDS, noise, quantized
+from tflite_export.bake import bake
+from tflite_export.convert import convert, convert_recogniser
+from tflite_export.inspect import inspect
+from tflite_export.labels import label_products, products
+from tflite_export.recogniser import TFLiteRecogniser
+
+pytest_plugins = ["tests.export_fixtures"]
+pytestmark = pytest.mark.slow
+
+TYPES = {code: name for name, code in vars(schema.TensorType).items()}
+HALVED = ("block_00_ffn1_project", "block_00_ffn2_project")
+
+
+def read(path):
+    return flatbuffer_utils.read_model(str(path))
+
+
+def kernels(model) -> list[dict[str, schema.TensorT]]:
+    """Kernel of each dense product by layer name, for each signature."""
+    found = []
+    for graph in model.subgraphs:
+        tensors = [graph.tensors[o.inputs[1]] for g, o in products(model) if g is graph]
+        found.append({t.name.decode().split("/kernel")[0]: t for t in tensors})
+    return found
+
+
+def integers(model, tensor) -> np.ndarray:
+    """The integers of a kernel `[output, input]`; two to a byte at 4 bits, the lower first."""
+    data = np.asarray(model.buffers[tensor.buffer].data, np.uint8)
+    if TYPES[tensor.type] == "INT4":
+        nibbles = np.stack([data & 15, data >> 4], axis=-1).reshape(-1).astype(np.int8)
+        values = np.where(nibbles > 7, nibbles - 16, nibbles)[: np.prod(tensor.shape)]
+    else:
+        values = data.view(np.int8)
+    return values.reshape(tensor.shape)
+
+
+def assert_trained_values(model, kernel, weights, bits: int, factor: float = 1.0):
+    expected, scale = (v.numpy() for v in quantize_channels(weights, bits))
+    np.testing.assert_array_equal(integers(model, kernel), expected.T)
+    scales = np.asarray(kernel.quantization.scale, np.float32)
+    np.testing.assert_array_equal(scales, np.float32(factor) * scale)
+    assert not np.any(kernel.quantization.zeroPoint)
+    assert kernel.quantization.quantizedDimension == 0
+
+
+@pytest.mark.parametrize("precision", ["float", "w4a8"])
+def test_signatures_share_the_weights(exported, precision):
+    two = read(exported(precision))
+    first, second = kernels(two)
+    assert len(first) == DENSE_LAYERS
+    assert {n: t.buffer for n, t in first.items()} == {n: t.buffer for n, t in second.items()}
+    signatures = {s.signatureKey for s in two.signatureDefs}
+    assert signatures == {f"encode_{n}".encode() for n in FRAMES}
+    both, one = inspect(exported(precision)), inspect(exported(precision, SECONDS[:1]))
+    dense = {name: size for name, size in one["bytes_by_layer"].items() if name != "other"}
+    assert dense.items() <= both["bytes_by_layer"].items()
+    # Beside the graph's own tables, a longer signature adds its position table: a row of
+    # `dim` floats for each relative position.
+    added = both["bytes"]["constants"] - one["bytes"]["constants"]
+    assert added < 0.5 * sum(dense.values())
+
+
+@pytest.mark.parametrize(("precision", "width"), [("w4a8", "INT4"), ("w8a8", "INT8")])
+def test_every_kernel_has_the_width(exported, precision, width):
+    for found in kernels(read(exported(precision))):
+        assert len(found) == DENSE_LAYERS
+        assert {TYPES[tensor.type] for tensor in found.values()} == {width}
+
+
+@pytest.mark.parametrize(("precision", "bits"), [("w4a8", 4), ("w8a8", 8)])
+def test_integers_and_scales_are_the_trained_ones(exported, float_recogniser, precision, bits):
+    model = read(exported(precision))
+    for name, kernel in kernels(model)[0].items():
+        weights = float_recogniser.model.get_layer(name).kernel
+        # The converter folds the half step behind these into their weights.
+        assert_trained_values(model, kernel, weights, bits, 0.5 if name in HALVED else 1.0)
+
+
+def test_overrides(mixed_file, mixed_recogniser):
+    model = read(mixed_file)
+    (found,) = kernels(model)
+    trained = quantized_layers(mixed_recogniser.model)
+    widths = {name: TYPES[kernel.type] for name, kernel in found.items()}
+    assert widths.pop("ctc_output") == "FLOAT32"
+    assert widths.keys() == trained.keys()
+    for name, width in widths.items():
+        attention = name.startswith("block_00_attention_")
+        assert width == ("INT8" if attention else "INT4"), name
+        factor = 0.5 if name in HALVED else 1.0
+        bits = 8 if attention else 4
+        assert_trained_values(model, found[name], trained[name].kernel, bits, factor)
+
+
+@pytest.mark.parametrize("precision", ["float", "w4a8", "w8a8", "w4"])
+def test_built_in_operators_alone(exported, precision):
+    model = read(exported(precision))
+    assert inspect(exported(precision))["custom_operators"] == []
+    assert all(code.customCode is None for code in model.operatorCodes)
+    assert len(model.subgraphs) == len(FRAMES)  # no loops, no branches
+
+
+def test_the_float_file_is_the_keras_model(exported, float_recogniser):
+    device = TFLiteRecogniser(exported("float"))
+    for frames in (*FRAMES, 37):
+        features = noise(frames, frames)
+        inputs = [features[None], np.array([frames], np.int32)]
+        expected = float_recogniser.model(inputs, training=False)[0].numpy()
+        np.testing.assert_allclose(device.logits(features), expected, atol=1e-4)
+
+
+def test_an_output_file_in_a_new_folder(model_directory, exported, tmp_path):
+    output = tmp_path / "new/model.tflite"
+    convert(model_directory, output, "w4a8", SECONDS)
+    assert output.read_bytes() == exported("w4a8").read_bytes()
+
+
+def test_another_precision_than_the_trained_one(mixed_recogniser):
+    with pytest.raises(UserError, match=r"^here: trained at w4a8, cannot be exported at w8a8"):
+        convert_recogniser(mixed_recogniser, "w8a8", where="here")
+    with pytest.raises(UserError, match="cannot be exported at float"):
+        convert_recogniser(mixed_recogniser, "float")
+
+
+@pytest.mark.parametrize("mode", ["native", "fake"])
+def test_baking_a_model_whose_quantization_has_not_begun(float_recogniser, mode):
+    """The file is quantized whatever the step: its weights lie on the grid."""
+    late = quantized(float_recogniser, QuantizationConfig("w4a8", mode, start_step=1000))
+    inputs = [noise(50)[None], np.array([50], np.int32)]
+    np.testing.assert_allclose(  # still float
+        late.model(inputs, training=False), float_recogniser.model(inputs), atol=1e-5
+    )
+    now = quantized(float_recogniser, QuantizationConfig("w4a8", mode))
+    plain = bake(late)
+    assert [layer.name for layer in plain.layers] == [
+        layer.name for layer in float_recogniser.model.layers
+    ]
+    for baked, expected in zip(plain.get_weights(), bake(now).get_weights(), strict=True):
+        np.testing.assert_array_equal(baked, expected)
+    for layer in plain.layers:
+        if isinstance(layer, Dense):
+            trained = float_recogniser.model.get_layer(layer.name).kernel
+            values, scale = quantize_channels(trained, 4)
+            np.testing.assert_array_equal(layer.kernel, values * scale)
+
+
+def test_baking_a_float_model_changes_nothing(float_recogniser):
+    plain = bake(float_recogniser)
+    assert plain is not float_recogniser.model
+    for baked, weights in zip(
+        plain.get_weights(), float_recogniser.model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(baked, weights)
+
+
+def test_a_product_with_other_weights_is_refused(exported, float_recogniser):
+    """As if the converter had merged a gain of the layer before into the kernel."""
+    model = read(exported("float"))
+    label_products(model, float_recogniser.model)
+    kernel = kernels(model)[0]["block_00_conv_expand"]
+    merged = np.array(model.buffers[kernel.buffer].data).view(np.float32).reshape(kernel.shape)
+    merged[:, 3] *= 1.1
+    model.buffers[kernel.buffer].data = merged.reshape(-1).view(np.uint8)
+    with pytest.raises(ValueError, match="merged something"):
+        label_products(model, float_recogniser.model)
+
+
+def test_a_weight_changed_after_conversion_is_refused(exported, float_recogniser):
+    plain = bake(float_recogniser)
+    kernel = plain.get_layer("ctc_output").kernel
+    kernel.assign(kernel + np.eye(*kernel.shape, dtype=np.float32))
+    with pytest.raises(ValueError, match="those of no layer"):
+        label_products(read(exported("float")), plain)
