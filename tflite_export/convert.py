@@ -21,6 +21,7 @@ from tflite_export.serialize import serialize
 from tflite_export.silence import silence
 
 DEFAULT_SECONDS = (4.0, 16.0)  # utterance lengths of the signatures
+LEAST_SECONDS = 0.1  # a shorter window could not be moved along an utterance
 
 
 def convert(
@@ -40,7 +41,8 @@ def convert(
             to the next one; a longer utterance than the last is cut into windows.
 
     Raises:
-        UserError: no such model, or a precision that it was not trained for.
+        UserError: no such model, a precision that it was not trained for, or a length below
+            `LEAST_SECONDS`.
     """
     recogniser = Recogniser.load(model_dir)
     files.write_bytes(output, convert_recogniser(recogniser, precision, seconds, str(model_dir)))
@@ -54,6 +56,8 @@ def convert_recogniser(
 ) -> bytes:
     """The bytes of the `.tflite`; see `convert`."""
     method, quantization = _quantization(recogniser, precision, where)
+    if not min(seconds) >= LEAST_SECONDS:
+        raise UserError(f"a signature of {min(seconds)} s: at least {LEAST_SECONDS} s are needed")
     model = bake(recogniser)
     layers = layer_precisions(model, quantization)
     front_end = recogniser.config.front_end

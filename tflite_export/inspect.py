@@ -8,6 +8,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
+from asr_qat.errors import UserError
 from tflite_export.delegation import delegation
 from tflite_export.metadata import read_flatbuffer
 
@@ -53,7 +54,10 @@ def inspect(path: str | Path) -> dict[str, Any]:
         UserError: no such file, not a `.tflite`, or damaged.
     """
     content = read_flatbuffer(path)
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    try:
+        model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    except Exception:  # the generated reader raises whatever the bytes lead it to
+        raise UserError(f"{path}: damaged or truncated: copy or export it again") from None
     names = _operator_names(model)
     constants = _constants(model, names)
     floats = sorted((c for c in constants if c["type"] in FLOAT_TYPES), key=lambda c: -c["bytes"])
