@@ -7,6 +7,9 @@ Grammar: `w<bits>[a<bits>]`, or `float`.
   computed at run time. Without it the activations stay float.
 
 Examples: `w4a8`, `w8a8`, `w4` (4-bit weights, float activations), `float`.
+
+LiteRT runs all of them. Integer products are those with `a8`; with float activations it
+converts the weights back to float at every call, which saves bytes but no time.
 """
 
 import dataclasses
