@@ -22,6 +22,7 @@ from tflite_export.silence import silence
 
 DEFAULT_SECONDS = (4.0, 16.0)  # utterance lengths of the signatures
 LEAST_SECONDS = 0.1  # a shorter window could not be moved along an utterance
+MOST_SECONDS = 3600.0
 
 
 def convert(
@@ -41,8 +42,8 @@ def convert(
             to the next one; a longer utterance than the last is cut into windows.
 
     Raises:
-        UserError: no such model, a precision that it was not trained for, or a length below
-            `LEAST_SECONDS`.
+        UserError: no such model, a precision that it was not trained for, or a length that
+            is not in `LEAST_SECONDS` to `MOST_SECONDS`.
     """
     recogniser = Recogniser.load(model_dir)
     files.write_bytes(output, convert_recogniser(recogniser, precision, seconds, str(model_dir)))
@@ -56,8 +57,11 @@ def convert_recogniser(
 ) -> bytes:
     """The bytes of the `.tflite`; see `convert`."""
     method, quantization = _quantization(recogniser, precision, where)
-    if not min(seconds) >= LEAST_SECONDS:
-        raise UserError(f"a signature of {min(seconds)} s: at least {LEAST_SECONDS} s are needed")
+    for length in seconds:
+        if not LEAST_SECONDS <= length <= MOST_SECONDS:
+            raise UserError(
+                f"a signature of {length} s: expected {LEAST_SECONDS} to {MOST_SECONDS} s"
+            )
     model = bake(recogniser)
     layers = layer_precisions(model, quantization)
     front_end = recogniser.config.front_end
@@ -128,7 +132,14 @@ def _convert_float(model, frames: list[int], mel_bins: int) -> bytes:
             ],
         ).get_concrete_function()
     with tempfile.TemporaryDirectory() as folder, silence():
-        tf.saved_model.save(module, folder, signatures=signatures)
+        try:
+            tf.saved_model.save(module, folder, signatures=signatures)
+        except tf.errors.OpError as error:
+            reason = error.message.rsplit("; ", 1)[-1].split(" [Op:")[0]
+            raise UserError(
+                f"{folder}: cannot write the intermediate model ({reason}): free some space, or "
+                "set TMPDIR to another folder"
+            ) from None
         converter = tf.lite.TFLiteConverter.from_saved_model(
             folder, signature_keys=list(signatures)
         )

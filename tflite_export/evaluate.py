@@ -44,9 +44,11 @@ def recordings(data: str | Path, split: str = "test") -> list[Recording]:
     if not manifest.is_file():
         raise UserError(f"{manifest}: no such manifest: run `asr-qat prepare`, or give a .jsonl")
     found = []
-    for number, line in enumerate(manifest.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(manifest.read_bytes().splitlines(), 1):
         try:
             item = json.loads(line)
+            if not isinstance(item["text"], str):
+                raise TypeError("text is not a string")
             audio = manifest.parent / item["audio_filepath"]
             found.append(Recording(str(item.get("id", audio.stem)), audio, item["text"]))
         except (ValueError, KeyError, TypeError) as error:

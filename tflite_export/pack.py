@@ -33,5 +33,6 @@ def pack(content: bytes, layers: dict[str, Precision]) -> bytes:
         )
         add(f"^{name}/product", FULLY_CONNECTED, precision.weight_bits)
     with silence():
-        packed = quantizer.quantize().quantized_model
-    return bytes(packed)
+        # Its report is printed by Python, which in a notebook goes past the file descriptors.
+        packed = quantizer.quantize(enable_progress_bar=False, enable_progress_report=False)
+    return bytes(packed.quantized_model)
