@@ -88,11 +88,14 @@ class TFLiteRecogniser:
     def _run(self, features: np.ndarray) -> np.ndarray:
         frames = len(features)
         length = next(n for n in self.lengths if n >= frames)
-        if length not in self._runners:
-            with silence():
-                runner = self.interpreter.get_signature_runner(self._lengths[length])
-            self._runners[length] = runner
         padded = np.zeros((1, length, features.shape[1]), np.float32)
         padded[0, :frames] = features
-        result = self._runners[length](features=padded, lengths=np.array([frames], np.int32))
+        given = {"features": padded, "lengths": np.array([frames], np.int32)}
+        if length in self._runners:
+            result = self._runners[length](**given)
+        else:
+            with silence():  # LiteRT announces its delegate at the first call
+                runner = self.interpreter.get_signature_runner(self._lengths[length])
+                result = runner(**given)
+            self._runners[length] = runner
         return result["logits"][0, : subsampled_length(subsampled_length(frames))]
