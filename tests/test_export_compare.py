@@ -1,11 +1,15 @@
 """A file against its own Keras model, over recordings."""
 
+import json
+
 import numpy as np
 import pytest
+import soundfile
 
 from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.text.tokenizer import Tokenizer
+from tests.conftest import SAMPLE_RATE
 from tests.export_fixtures import noise
 from tflite_export import evaluate
 from tflite_export.compare import compare, matching_model
@@ -49,6 +53,18 @@ def test_a_quantized_file(exported, model_directory, manifest, precision):
     if precision == "w4":  # no activations on rounding edges
         assert different == []
         assert found["median_logit_diff"] < 1e-5
+
+
+def test_a_recording_without_a_frame(exported, model_directory, manifest, tmp_path):
+    soundfile.write(tmp_path / "short.wav", np.zeros(200, np.float32), SAMPLE_RATE)
+    line = json.dumps({"audio_filepath": str(tmp_path / "short.wav"), "text": "ONE"}) + "\n"
+    longer = tmp_path / "test.jsonl"
+    longer.write_text(line + manifest.read_text())
+    result, found = compared(exported("float"), model_directory, longer)
+    assert result.hypotheses[0] == ""
+    assert len(result.logits[0]) == 0
+    assert found["identical_hypotheses"] == 1
+    assert 0 < found["median_logit_diff"] < 1e-5
 
 
 def test_another_model_is_noticed(exported, model_directory, manifest):
