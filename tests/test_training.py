@@ -25,7 +25,7 @@ from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.model_directory import ModelConfig, Recogniser
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.config import TrainConfig
-from asr_qat.training.run import train
+from asr_qat.training.run import _check_same, train
 
 REPOSITORY = Path(__file__).parent.parent
 ENCODER = EncoderConfig(1, dim=16, heads=2, feed_forward=16, kernel=5, subsampling=8)
@@ -112,12 +112,39 @@ def test_a_model_directory_is_written(float_run, capsys):
     assert list((Path(config.output) / "tensorboard").iterdir())
 
 
-def test_a_finished_training_does_nothing(float_run):
+def test_a_finished_training_does_nothing(float_run, capsys):
     config, recogniser = float_run
     before = history(config.output)
     again = train(config, quiet=True)
     assert history(config.output) == before
     assert_same_weights(again, recogniser)
+    assert not capsys.readouterr().out
+    train(dataclasses.replace(config, evaluate_every=1, checkpoint_minutes=1.0, keep="last"))
+    assert capsys.readouterr().out == f"{config.output}: all 6 steps are done already\n"
+
+
+def test_an_output_of_another_configuration(float_run, tmp_path):
+    config, _ = float_run
+    output = tmp_path / "model"
+    shutil.copytree(config.output, output)
+    same = dataclasses.replace(config, output=str(output))
+    training = json.loads((output / "training.json").read_text())
+    assert training["start_weights"] is None
+
+    optimizer = dataclasses.replace(config.optimizer, weight_decay=0.5)
+    other = dataclasses.replace(same, seed=1, optimizer=optimizer, quantization=W4)
+    message = refusal(other)
+    assert message.startswith(f"{output}: was trained with other quantization, optimizer, seed: ")
+    started = dataclasses.replace(same, start=config.output, encoder=None)
+    assert "other encoder, start_weights: " in refusal(started)
+
+    del training["start_weights"]  # as earlier versions wrote it
+    (output / "training.json").write_text(json.dumps(training))
+    train(same, quiet=True)
+    (output / "training.json").write_text("[]")
+    assert "training.json: damaged" in refusal(same)
+    shutil.rmtree(output / "checkpoints")  # nothing of the other training is left to go on from
+    _check_same(output, {"seed": 3})
 
 
 def test_the_same_seed_gives_the_same_model(float_run, prepared_folder, tmp_path):
@@ -216,6 +243,7 @@ def test_a_full_disk(prepared_folder, tmp_path):
     assert model_size < limit < size  # only the checkpoint meets the limit
 
     longer = dataclasses.replace(config, steps=4)
+    (tmp_path / "model/training.json").unlink()  # else more steps are another training
     path = as_yaml(longer, tmp_path / "longer.yaml")
     process = command(
         "train",
@@ -294,6 +322,9 @@ def test_checkpoints_of_another_model(float_run, tmp_path):
         encoder=dataclasses.replace(ENCODER, dim=8),
         steps=8,
     )
+    expected = f"{tmp_path / 'model'}: was trained with other steps, encoder: remove it or choose"
+    assert expected in refusal(other)
+    (tmp_path / "model/training.json").unlink()
     assert "does not fit this configuration" in refusal(other)
 
 
@@ -326,7 +357,7 @@ def test_a_directory_holds_the_weights_and_no_optimizer(
 def test_quantized_training_starts_from_the_float_weights(float_run, prepared_folder, tmp_path):
     config, recogniser = float_run
     changes = {"start": config.output, "encoder": None, "quantization": W4, "steps": 2}
-    schedule = dataclasses.replace(config.optimizer.schedule, peak=0.0)
+    schedule = dataclasses.replace(config.optimizer.schedule, peak=1e-60)  # zero in float32
     still = dataclasses.replace(config.optimizer, schedule=schedule, average=0.0)
     quantized = train(
         configuration(prepared_folder, tmp_path / "w4", optimizer=still, **changes), quiet=True

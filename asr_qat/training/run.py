@@ -2,7 +2,10 @@
 
 import contextlib
 import dataclasses
+import hashlib
+import json
 from pathlib import Path
+from typing import Any
 
 from tensorflow import keras
 
@@ -12,7 +15,7 @@ from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.layers.dropout import Dropout
 from asr_qat.losses.ctc import CTCLoss
-from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.model_directory import WEIGHTS, ModelConfig, Recogniser
 from asr_qat.quantize.apply import quantize_model
 from asr_qat.training.callbacks import (
     Checkpoints,
@@ -25,6 +28,9 @@ from asr_qat.training.callbacks import (
 from asr_qat.training.config import OptimizerConfig, TrainConfig
 from asr_qat.training.schedule import WarmupSchedule
 from asr_qat.training.word_error_rate import Evaluator
+
+# What a training may be resumed with other values of: `start_weights` stands for `start`.
+MAY_CHANGE = ("data", "output", "start", "checkpoint_minutes", "evaluate_every", "keep")
 
 
 def seed_everything(seed: int) -> None:
@@ -63,10 +69,13 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
         The recogniser that was saved in `config.output`.
 
     Raises:
-        UserError: bad configuration or data, a loss that is not finite, a full disk.
+        UserError: bad configuration or data, an output that was trained with another
+            configuration, a loss that is not finite, a full disk.
     """
     folder = PreparedFolder(config.data)
     output = Path(config.output)
+    description = _description(config)
+    _check_same(output, description)
     seed_everything(config.seed)
     recogniser = _recogniser(config, folder)
     model = recogniser.model
@@ -85,7 +94,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     done = checkpoints.restore()
     if done < config.steps:
         output.mkdir(parents=True, exist_ok=True)
-        files.write_json(output / "training.json", dataclasses.asdict(config))
+        files.write_json(output / "training.json", description)
         evaluator = Evaluator(model, pipeline, "dev")
         with contextlib.closing(Progress(config.steps, done, quiet)) as progress:
             # One Keras epoch from here to the end: at the end of each, Keras would put the
@@ -103,7 +112,41 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
                 ],
             )
         checkpoints.save()
+    elif not quiet:
+        print(f"{output}: all {done} steps are done already")
     return Recogniser.load(output)
+
+
+def _description(config: TrainConfig) -> dict[str, Any]:
+    """What `training.json` holds: the configuration and a checksum of the first weights."""
+    start = None
+    if config.start is not None:
+        try:
+            start = hashlib.sha256((Path(config.start) / WEIGHTS).read_bytes()).hexdigest()
+        except (FileNotFoundError, NotADirectoryError):
+            start = None  # `Recogniser.load` says what is missing
+    return {**dataclasses.asdict(config), "start_weights": start}
+
+
+def _check_same(output: Path, description: dict[str, Any]) -> None:
+    """Raise `UserError` if the checkpoints in `output` belong to another training."""
+    path = output / "training.json"
+    if not (path.is_file() and (output / "checkpoints/checkpoint").is_file()):
+        return
+    before = files.read_json(path)
+    if not isinstance(before, dict):
+        raise UserError(f"{path}: damaged: remove {output} or choose another --output")
+    now = json.loads(json.dumps(description))  # tuples become lists
+    other = [
+        key
+        for key, value in now.items()
+        if key not in MAY_CHANGE and key in before and before[key] != value
+    ]
+    if other:
+        raise UserError(
+            f"{output}: was trained with other {', '.join(other)}: remove it or choose another "
+            "--output"
+        )
 
 
 def _recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
