@@ -9,6 +9,12 @@ class UserError(Exception):
     """Bad input. The message names the file or key and says what to do about it."""
 
 
+def require(condition: bool, message: str) -> None:
+    """Raise `UserError` with `message` unless `condition` holds."""
+    if not condition:
+        raise UserError(message)
+
+
 def exit_code(program: str, main: Callable[[], object]) -> int:
     """Run `main`; a `UserError`, a full disk or an interrupt becomes one line on stderr.
 

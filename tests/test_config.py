@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.config import from_dict, load_yaml
 from asr_qat.errors import UserError
 from asr_qat.training.config import TrainConfig
@@ -80,11 +81,57 @@ def test_a_configuration_is_read_back_from_its_dictionary(write):
         ("keep: first\n", "keep: 'first' is not one of best, last"),
         ("quantization: {precision: w9}\n", "quantization: precision 'w9': expected float"),
         ("quantization: {overrides: [a]}\n", "quantization: overrides: ['a'] is not of type"),
+        ("evaluate_every: 0\n", "evaluate_every: 0 is less than 1"),
+        ("checkpoint_minutes: -1\n", "checkpoint_minutes: -1.0 is not a number from 0 up"),
+        ("checkpoint_minutes: .nan\n", "checkpoint_minutes: nan is not a number from 0 up"),
+        ("batches: {batch_size: 0}\n", "batches: batch_size: 0 is less than 1"),
+        ("batches: {batch_seconds: 0}\n", "batches: batch_seconds: 0.0 is not a number above 0"),
+        ("batches: {bucket_seconds: []}\n", "batches: bucket_seconds: [] are not numbers"),
+        ("batches: {bucket_seconds: [2, 2]}\n", "batches: bucket_seconds: [2.0, 2.0] are not"),
+        ("batches: {bucket_seconds: [0, 2]}\n", "batches: bucket_seconds: [0.0, 2.0] are not"),
+        ("batches: {speeds: []}\n", "batches: speeds: [] are not one or more numbers above 0"),
+        ("batches: {speeds: [1.0, 0]}\n", "batches: speeds: [1.0, 0.0] are not one or more"),
+        ("batches: {join: 1.5}\n", "batches: join: 1.5 is not from 0 to 1"),
+        ("batches: {gain: -1}\n", "batches: gain: -1.0 is not a number from 0 up"),
+        ("batches: {spec_augment: {time_masks: -1}}\n", "spec_augment: time_masks: -1 is less"),
+        ("batches: {spec_augment: {time_share: 2}}\n", "spec_augment: time_share: 2.0 is not"),
+        ("encoder: {blocks: 0}\n", "encoder: blocks: 0 is less than 1"),
+        ("encoder: {heads: 3}\n", "encoder: heads: 3 does not divide dim 128"),
+        ("encoder: {dim: 7, heads: 1}\n", "encoder: dim: 7 is not even"),
+        ("encoder: {dropout: 1}\n", "encoder: dropout: 1.0 is not from 0 to below 1"),
+        ("optimizer: {clip_norm: 0}\n", "optimizer: clip_norm: 0.0 is not above 0"),
+        ("optimizer: {average: 1}\n", "optimizer: average: 1.0 is not from 0 to below 1"),
+        ("optimizer: {weight_decay: -1}\n", "optimizer: weight_decay: -1.0 is not a number"),
+        ("optimizer: {schedule: {peak: 0}}\n", "schedule: peak: 0.0 is not a number above 0"),
+        ("optimizer: {schedule: {peak: .inf}}\n", "schedule: peak: inf is not a number above 0"),
+        ("optimizer: {schedule: {warmup: -1}}\n", "schedule: warmup: -1 is less than 0"),
+        ("quantization: {start_step: -1}\n", "quantization: start_step: -1 is less than 0"),
     ],
 )  # fmt: skip
 def test_mistakes(write, text, complaint):
     path = write(NEEDED + text)
     assert complaint in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"sample_rate": 0}, "sample_rate: 0 is less than 1"),
+        ({"frame_ms": 0.0}, "frame_ms: 0.0 is less than one sample at 16000 Hz"),
+        ({"hop_ms": 0.01}, "hop_ms: 0.01 is less than one sample at 16000 Hz"),
+        ({"mel_bins": 0}, "mel_bins: 0 is less than 1"),
+        ({"low_hz": 8000.0}, "low_hz: 8000.0 is not from 0 to below high_hz 7600.0"),
+        ({"sample_rate": 8000}, "high_hz: 7600.0 is above half the sample_rate, 4000.0"),
+    ],
+)
+def test_mistakes_in_a_front_end(values, complaint):
+    with pytest.raises(UserError) as caught:
+        from_dict(FrontEndConfig, values, "config.json")
+    assert str(caught.value) == f"config.json: {complaint}"
+
+
+def test_no_steps(write):
+    assert "steps: 0 is less than 1" in refusal(write("data: d\noutput: o\nsteps: 0\n"))
 
 
 @pytest.mark.parametrize("number", ["1e-3", "1E-3", "0.001", "1.0e-3", ".001"])

@@ -12,6 +12,8 @@ import functools
 import numpy as np
 import tensorflow as tf
 
+from asr_qat.errors import require
+
 
 @dataclasses.dataclass(frozen=True)
 class SpecAugmentConfig:
@@ -28,6 +30,13 @@ class SpecAugmentConfig:
     frequency_width: int = 27
     time_masks: int = 10
     time_share: float = 0.05
+
+    def __post_init__(self) -> None:
+        """Raise `UserError` for a value out of range."""
+        for name in ("frequency_masks", "frequency_width", "time_masks"):
+            value = getattr(self, name)
+            require(value >= 0, f"{name}: {value} is less than 0")
+        require(0 <= self.time_share <= 1, f"time_share: {self.time_share} is not from 0 to 1")
 
 
 def spec_augment(features: tf.Tensor, seed: tf.Tensor, config: SpecAugmentConfig) -> tf.Tensor:

@@ -6,8 +6,11 @@ TensorFlow for training; devices use the numpy form below and need no TensorFlow
 
 import dataclasses
 import functools
+import math
 
 import numpy as np
+
+from asr_qat.errors import require
 
 LOG_FLOOR = 1e-6  # added to the mel energies of audio in [-1, 1) before the logarithm
 
@@ -31,6 +34,18 @@ class FrontEndConfig:
     mel_bins: int = 80
     low_hz: float = 20.0
     high_hz: float = 7600.0
+
+    def __post_init__(self) -> None:
+        """Raise `UserError` for a front end that cannot be computed."""
+        require(self.sample_rate >= 1, f"sample_rate: {self.sample_rate} is less than 1")
+        for name in ("frame_ms", "hop_ms"):
+            value = getattr(self, name)
+            fits = 0 < value < math.inf and round(self.sample_rate * value / 1000) >= 1
+            require(fits, f"{name}: {value} is less than one sample at {self.sample_rate} Hz")
+        require(self.mel_bins >= 1, f"mel_bins: {self.mel_bins} is less than 1")
+        low, high, half = self.low_hz, self.high_hz, self.sample_rate / 2
+        require(0 <= low < high, f"low_hz: {low} is not from 0 to below high_hz {high}")
+        require(high <= half, f"high_hz: {high} is above half the sample_rate, {half}")
 
     @property
     def frame_length(self) -> int:

@@ -6,6 +6,8 @@ resumed training asks for the same batches.
 
 import dataclasses
 import functools
+import itertools
+import math
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +16,7 @@ import tensorflow_io as tfio
 from asr_qat.audio.augment import SpecAugmentConfig, change_speed, random_channel, spec_augment
 from asr_qat.audio.log_mel import log_mel
 from asr_qat.corpora.prepared import FeatureStats, PreparedFolder
+from asr_qat.errors import require
 from asr_qat.losses.ctc import PADDING, pack_targets
 
 SHUFFLE_BLOCK = 4096  # utterances, when the corpus is streamed from disk
@@ -44,6 +47,24 @@ class DataConfig:
     join: float = 0.0
     gain: float = 0.0
     cache: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise `UserError` for a value out of range."""
+        require(self.batch_size >= 1, f"batch_size: {self.batch_size} is less than 1")
+        seconds = self.batch_seconds
+        require(0 < seconds < math.inf, f"batch_seconds: {seconds} is not a number above 0")
+        limits, speeds = self.bucket_seconds, self.speeds
+        ascending = all(a < b for a, b in itertools.pairwise((0.0, *limits, math.inf)))
+        require(
+            len(limits) > 0 and ascending,
+            f"bucket_seconds: {list(limits)} are not numbers above 0, each above the last",
+        )
+        require(
+            len(speeds) > 0 and all(0 < speed < math.inf for speed in speeds),
+            f"speeds: {list(speeds)} are not one or more numbers above 0",
+        )
+        require(0 <= self.join <= 1, f"join: {self.join} is not from 0 to 1")
+        require(0 <= self.gain < math.inf, f"gain: {self.gain} is not a number from 0 up")
 
 
 class Pipeline:

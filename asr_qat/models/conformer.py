@@ -9,6 +9,7 @@ import dataclasses
 from tensorflow import keras
 
 from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.errors import require
 from asr_qat.layers.dense import Dense
 from asr_qat.layers.dropout import Dropout
 from asr_qat.layers.gated_linear_unit import GatedLinearUnit
@@ -40,6 +41,17 @@ class EncoderConfig:
     kernel: int = 15
     subsampling: int = 64
     dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Raise `UserError` for a shape that cannot be built."""
+        for name in ("blocks", "dim", "heads", "feed_forward", "kernel", "subsampling"):
+            value = getattr(self, name)
+            require(value >= 1, f"{name}: {value} is less than 1")
+        for name in ("dim", "feed_forward"):  # two 4-bit weights share a byte
+            value = getattr(self, name)
+            require(value % 2 == 0, f"{name}: {value} is not even")
+        require(self.dim % self.heads == 0, f"heads: {self.heads} does not divide dim {self.dim}")
+        require(0 <= self.dropout < 1, f"dropout: {self.dropout} is not from 0 to below 1")
 
 
 def encoder_inputs(mel_bins: int = FrontEndConfig.mel_bins) -> tuple:

@@ -11,7 +11,7 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapp
     QuantizeWrapperV2,
 )
 
-from asr_qat.errors import UserError
+from asr_qat.errors import UserError, require
 from asr_qat.quantize.precision import parse
 from asr_qat.quantize.quantizers import ChannelQuantizer
 from asr_qat.quantize.scheme import PrecisionRegistry, PrecisionScheme, quantize_scope
@@ -36,6 +36,7 @@ class QuantizationConfig:
 
     def __post_init__(self) -> None:
         """Raise `UserError` for an unknown precision or a pattern that is none."""
+        require(self.start_step >= 0, f"start_step: {self.start_step} is less than 0")
         for name in (self.precision, *self.overrides.values()):
             parse(name)
         for pattern in self.overrides:

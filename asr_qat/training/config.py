@@ -1,10 +1,11 @@
 """What a training configuration file holds."""
 
 import dataclasses
+import math
 from typing import Literal
 
 from asr_qat.corpora.dataset import DataConfig
-from asr_qat.errors import UserError
+from asr_qat.errors import UserError, require
 from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.presets import PRESETS
 from asr_qat.quantize.apply import QuantizationConfig
@@ -26,6 +27,13 @@ class OptimizerConfig:
     clip_norm: float = 5.0
     weight_decay: float = 0.0
     average: float = 0.999
+
+    def __post_init__(self) -> None:
+        """Raise `UserError` for a value out of range."""
+        require(self.clip_norm > 0, f"clip_norm: {self.clip_norm} is not above 0")
+        decay = self.weight_decay
+        require(0 <= decay < math.inf, f"weight_decay: {decay} is not a number from 0 up")
+        require(0 <= self.average < 1, f"average: {self.average} is not from 0 to below 1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +69,14 @@ class TrainConfig:
     keep: Literal["best", "last"] = "best"
     checkpoint_minutes: float = 5.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise `UserError` for a value out of range."""
+        require(self.steps >= 1, f"steps: {self.steps} is less than 1")
+        every = self.evaluate_every
+        require(every >= 1, f"evaluate_every: {every} is less than 1")
+        minutes = self.checkpoint_minutes
+        require(minutes >= 0, f"checkpoint_minutes: {minutes} is not a number from 0 up")
 
     def encoder_config(self) -> EncoderConfig:
         """The encoder's shape. Raises `UserError` for an unknown preset."""

@@ -7,6 +7,8 @@ from typing import Literal
 import tensorflow as tf
 from tensorflow import keras
 
+from asr_qat.errors import require
+
 
 @dataclasses.dataclass(frozen=True)
 class ScheduleConfig:
@@ -21,6 +23,11 @@ class ScheduleConfig:
     peak: float = 1e-3
     warmup: int = 1000
     decay: Literal["cosine", "inverse_sqrt"] = "cosine"
+
+    def __post_init__(self) -> None:
+        """Raise `UserError` for a value out of range."""
+        require(0 < self.peak < math.inf, f"peak: {self.peak} is not a number above 0")
+        require(self.warmup >= 0, f"warmup: {self.warmup} is less than 0")
 
 
 class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
