@@ -1,5 +1,6 @@
 """A file against its own Keras model, over recordings."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -82,8 +83,15 @@ def test_another_model_is_noticed(exported, model_directory, manifest):
 def test_models_that_do_not_match(exported, mixed_recogniser, float_recogniser, tmp_path):
     metadata = TFLiteRecogniser(exported("w8a8")).metadata
     mixed_recogniser.save(tmp_path / "w4a8")
-    with pytest.raises(UserError, match="not at w8a8"):
+    with pytest.raises(UserError, match="a native-qat model, but the file's is ptq"):
         matching_model(tmp_path / "w4a8", metadata)
+    float_recogniser.save(tmp_path / "float")
+    trained = dataclasses.replace(metadata, method="native-qat")
+    with pytest.raises(UserError, match="a float model, but the file's is native-qat"):
+        matching_model(tmp_path / "float", trained)
+    fewer = dataclasses.replace(metadata, layers={})
+    with pytest.raises(UserError, match="other precisions"):
+        matching_model(tmp_path / "float", fewer)
     tokenizer = Tokenizer.train(["OTHER LETTERS ABC"], 40, "char")
     config, mean, std = (getattr(float_recogniser, n) for n in ("config", "mean", "std"))
     Recogniser.create(config, tokenizer, mean, std).save(tmp_path / "words")

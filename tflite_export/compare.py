@@ -12,7 +12,7 @@ from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.progress import progress
 from asr_qat.quantize.post_training import post_training
-from asr_qat.quantize.precision import FLOAT
+from tflite_export.convert import layer_precisions, trained_method
 from tflite_export.evaluate import Recording, Run
 from tflite_export.metadata import Metadata
 from tflite_export.recogniser import TFLiteRecogniser
@@ -115,19 +115,27 @@ def _parting(item: Recording, keras, tflite, keras_text: str, tflite_text: str) 
 
 
 def matching_model(path: str | Path, metadata: Metadata) -> Recogniser:
-    """The Keras model of a directory at the file's precision.
+    """The Keras model that a file was made from.
 
     A float model is quantized here as it was for a file that was quantized after training.
 
+    Args:
+        path: model directory.
+        metadata: the file's.
+
     Raises:
-        UserError: another vocabulary, or another precision than it was trained for.
+        UserError: another vocabulary, method or precision than the file's.
     """
     recogniser = Recogniser.load(path)
     if recogniser.tokenizer.proto != metadata.tokenizer.proto:
         raise UserError(f"{path}: its vocabulary is not that of the file")
-    trained = recogniser.config.quantization
-    if trained is None and metadata.precision != FLOAT:
-        return post_training(recogniser, metadata.precision)
-    if (trained.precision if trained else FLOAT) != metadata.precision:
-        raise UserError(f"{path}: not at {metadata.precision}, the precision of the file")
+    if recogniser.config.quantization is None and metadata.method == "ptq":
+        recogniser, method = post_training(recogniser, metadata.precision), "ptq"
+    else:
+        method = trained_method(recogniser)
+    if method != metadata.method:
+        raise UserError(f"{path}: a {method} model, but the file's is {metadata.method}")
+    layers = layer_precisions(recogniser.model, recogniser.config.quantization)
+    if {name: layer.name for name, layer in layers.items()} != metadata.layers:
+        raise UserError(f"{path}: its layers have other precisions than those of the file")
     return recogniser

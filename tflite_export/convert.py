@@ -87,13 +87,19 @@ def convert_recogniser(
 
 
 def layer_precisions(model, quantization: QuantizationConfig | None) -> dict[str, Precision]:
-    """Precision of each Dense layer that is quantized, by name."""
+    """Precision of each Dense layer that is quantized, by name; wrapped or not."""
     if quantization is None:
         return {}
     registry = quantization.registry()
-    names = [layer.name for layer in model.layers if isinstance(layer, Dense)]
-    precisions = {name: registry.precision(name) for name in names}
+    dense = [layer for layer in model.layers if isinstance(getattr(layer, "layer", layer), Dense)]
+    precisions = {layer.name: registry.precision(layer.name) for layer in dense}
     return {name: p for name, p in precisions.items() if p is not None}
+
+
+def trained_method(recogniser: Recogniser) -> str:
+    """`float`, `fake-qat` or `native-qat`."""
+    trained = recogniser.config.quantization
+    return f"{trained.mode}-qat" if trained else "float"
 
 
 def _quantization(
@@ -101,16 +107,14 @@ def _quantization(
 ) -> tuple[str, QuantizationConfig | None]:
     """The method's name and the precisions to pack."""
     trained = recogniser.config.quantization
-    if trained is None:
-        if precision in (None, FLOAT):
-            return "float", None
+    if trained is None and precision not in (None, FLOAT):
         return "ptq", QuantizationConfig(precision)
-    if precision not in (None, trained.precision):
+    if trained is not None and precision not in (None, trained.precision):
         raise UserError(
             f"{where}: trained at {trained.precision}, cannot be exported at {precision}: "
             f"use --precision {trained.precision}, or a float model"
         )
-    return f"{trained.mode}-qat", trained
+    return trained_method(recogniser), trained
 
 
 def _convert_float(model, frames: list[int], mel_bins: int) -> bytes:

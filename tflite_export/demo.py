@@ -14,6 +14,7 @@ from typing import Any
 from asr_qat import files
 from asr_qat.audio.decode import read_audio
 from asr_qat.config import load_yaml
+from asr_qat.corpora.fallback import read_corpus
 from asr_qat.corpora.prepare import prepare
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
@@ -28,7 +29,6 @@ from tflite_export.compare import compare
 from tflite_export.convert import convert_recogniser
 from tflite_export.product_equality import product_errors
 from tflite_export.recogniser import TFLiteRecogniser
-from tflite_export.statistics import paired_interval, word_errors
 from tflite_export.wer_size_plot import plot_wer_against_size
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,12 +50,13 @@ class Variant:
     precision: str
 
 
+TRAINED = Variant("int4 native QAT", "int4_qat.tflite", "w4a8")
 VARIANTS = (
     Variant("float32", "float32.tflite", FLOAT),
     Variant("int8 post-training", "int8_ptq.tflite", "w8a8"),
     Variant("int4 post-training", "int4_ptq.tflite", "w4a8"),
+    TRAINED,
 )
-TRAINED = Variant("int4 native QAT", "int4_qat.tflite", "w4a8")
 
 
 def demo(
@@ -89,7 +90,8 @@ def demo(
         folder = _prepare(corpus, data, work, quiet)
     name = folder.corpus["name"]
     start = ROOT / "models" / f"{name}_tiny_float"
-    config = load_yaml(ROOT / "configs" / f"{name}_tiny_w4a8.yaml", TrainConfig)
+    config_path = ROOT / "configs" / f"{name}_tiny_w4a8.yaml"
+    config = load_yaml(config_path, TrainConfig)
     config = dataclasses.replace(
         config, data=str(folder.path), start=str(start), output=str(work / f"{name}_tiny_w4a8")
     )
@@ -101,46 +103,42 @@ def demo(
     rows: list[dict[str, Any]] = []
     equality: dict[str, Any] = {}
     baseline = None
-    for variant in (*VARIANTS, TRAINED):
+    for variant in VARIANTS:
         with _timed(variant.name, seconds, quiet):
-            keras = trained if variant is TRAINED else _float_variant(float_model, variant)
             path = work / name / variant.file
-            files.write_bytes(path, convert_recogniser(keras, seconds=SECONDS))
+            source = trained if variant is TRAINED else float_model
+            files.write_bytes(path, convert_recogniser(source, variant.precision, SECONDS))
             device = TFLiteRecogniser(path, threads)
             result = evaluate.run(device, items, quiet)
             evaluate.write_hypotheses(f"{path}.hypotheses.jsonl", items, result.hypotheses)
-            errors = word_errors([item.text for item in items], result.hypotheses)
-            baseline = baseline or errors
-            difference = compare(keras, device, items, result, quiet)
-            method = "ptq" if variant in VARIANTS[1:] else device.metadata.method
-            size = path.stat().st_size
+            keras = _keras_model(source, device)
+            agreement = compare(keras, device, items, result, quiet)
+            baseline = baseline or result
+            longest = float(result.audio_seconds.max())
             rows.append(
                 {
                     "name": variant.name,
-                    "precision": variant.precision,
-                    "method": method,
-                    "bytes": size,
-                    "ratio": rows[0]["bytes"] / size if rows else 1.0,
+                    **evaluate.describe(device),
                     **evaluate.summarize(result, items, threads),
-                    "wer_diff": errors.rate - baseline.rate,
-                    "wer_diff_ci": paired_interval(errors, baseline) if rows else None,
-                    **{k: v for k, v in difference.items() if k != "different"},
-                    "peak_rss_mb": evaluate.peak_rss_mb(
-                        path, float(result.audio_seconds.max()), threads
-                    ),
+                    **evaluate.difference(result, baseline, items),
+                    **{k: v for k, v in agreement.items() if k != "different"},
+                    "peak_rss_mb": evaluate.peak_rss_mb(path, longest, threads),
                 }
             )
-        if variant is TRAINED:
-            chosen = [device.features(_audio(item, device)) for item in items[:PRODUCT_UTTERANCES]]
-            equality = {
-                "products": product_errors(path, keras, chosen),
-                "bar": PRODUCT_BAR,
-                "model": _model_equality(difference, len(items)),
-            }
+            rows[-1]["ratio"] = rows[0]["bytes"] / rows[-1]["bytes"]
+            if variant is TRAINED:
+                chosen = items[:PRODUCT_UTTERANCES]
+                heard = [device.features(_audio(item, device)) for item in chosen]
+                equality = {
+                    "products": product_errors(path, keras, heard),
+                    "bar": PRODUCT_BAR,
+                    "model": _model_equality(agreement, len(items)),
+                }
+    rows[0]["wer_diff_ci"] = None  # float32 against itself
     content = {
         "rows": rows,
         "corpus": _describe(folder, rows[0]),
-        "training": {"start": start.name, "config": config_name(name), "steps": config.steps},
+        "training": {"start": start.name, "config": config_path.name, "steps": config.steps},
         "seconds": seconds,
         **provenance(config.seed),
     }
@@ -148,15 +146,8 @@ def demo(
     return content
 
 
-def config_name(corpus: str) -> str:
-    """File of the quantized training's configuration."""
-    return f"configs/{corpus}_tiny_w4a8.yaml"
-
-
 def _prepare(corpus: str, data: str | None, work: Path, quiet: bool) -> PreparedFolder:
     """Prepare the corpus with the shipped model's vocabulary, or the default in its place."""
-    from asr_qat.corpora.fallback import read_corpus
-
     name = read_corpus(corpus, data, quiet).name
     tokenizer = ROOT / "models" / f"{name}_tiny_float" / "tokenizer.model"
     if not tokenizer.is_file():
@@ -166,8 +157,11 @@ def _prepare(corpus: str, data: str | None, work: Path, quiet: bool) -> Prepared
     return PreparedFolder(out)
 
 
-def _float_variant(model: Recogniser, variant: Variant) -> Recogniser:
-    return model if variant.precision == FLOAT else post_training(model, variant.precision)
+def _keras_model(source: Recogniser, device: TFLiteRecogniser) -> Recogniser:
+    """The Keras model with the file's arithmetic."""
+    if device.metadata.method == "ptq":
+        return post_training(source, device.metadata.precision)
+    return source
 
 
 def _audio(item: evaluate.Recording, device: TFLiteRecogniser):
@@ -193,9 +187,13 @@ def _describe(folder: PreparedFolder, row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def result_suffix(corpus: str) -> str:
+    """Of the result files: none for AN4, the corpus's name for another."""
+    return "" if corpus == "an4" else f"_{corpus}"
+
+
 def _write(results: Path, name: str, content: dict, equality: dict) -> None:
-    """Results of AN4 under the plain names, those of another corpus with its name."""
-    suffix = "" if name == "an4" else f"_{name}"
+    suffix = result_suffix(name)
     files.write_json(results / f"demo{suffix}.json", content)
     files.write_json(results / f"equality{suffix}.json", {**equality, **provenance()})
     files.write_text(results / f"demo{suffix}.md", report.markdown_table(content) + "\n")

@@ -15,8 +15,14 @@ from asr_qat.audio.decode import read_audio
 from asr_qat.decoding.greedy import greedy_ctc
 from asr_qat.errors import UserError
 from asr_qat.progress import progress
+from asr_qat.text.normalize import normalize
 from tflite_export.recogniser import TFLiteRecogniser
-from tflite_export.statistics import character_errors, interval, word_errors
+from tflite_export.statistics import (
+    character_errors,
+    interval,
+    paired_interval,
+    word_errors,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +39,7 @@ def recordings(data: str | Path, split: str = "test") -> list[Recording]:
 
     Args:
         data: a manifest of JSON lines (`audio_filepath`, `text`), or a folder with
-            `{split}.jsonl` in it.
+            `{split}.jsonl` in it. Texts are normalised as those of the training.
         split: which manifest of a folder.
 
     Raises:
@@ -45,19 +51,22 @@ def recordings(data: str | Path, split: str = "test") -> list[Recording]:
         raise UserError(f"{manifest}: no such manifest: run `asr-qat prepare`, or give a .jsonl")
     found = []
     for number, line in enumerate(manifest.read_bytes().splitlines(), 1):
+        if not line.strip():
+            continue
         try:
             item = json.loads(line)
             if not isinstance(item["text"], str):
                 raise TypeError("text is not a string")
             audio = manifest.parent / item["audio_filepath"]
-            found.append(Recording(str(item.get("id", audio.stem)), audio, item["text"]))
+            text = normalize(item["text"])
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{manifest}:{number}: not an utterance ({error!r}): expected a JSON object with "
                 "audio_filepath and text"
             ) from None
-    if not found:
-        raise UserError(f"{manifest}: no utterances")
+        found.append(Recording(str(item.get("id", audio.stem)), audio, text))
+    if not any(recording.text for recording in found):
+        raise UserError(f"{manifest}: no utterances with words")
     return found
 
 
@@ -83,7 +92,7 @@ def run(recogniser: TFLiteRecogniser, items: list[Recording], quiet: bool = Fals
     tokenizer = recogniser.metadata.tokenizer
     rate = recogniser.metadata.front_end.sample_rate
     result = Run([], [], np.zeros(len(items)), np.zeros(len(items)))
-    recogniser.transcribe(np.zeros(rate, np.float32))  # the first call packs the weights
+    recogniser.warm_up()
     for i, item in enumerate(progress(items, "evaluate", len(items), quiet=quiet)):
         audio = read_audio(item.path, rate)
         started = time.perf_counter()
@@ -94,6 +103,26 @@ def run(recogniser: TFLiteRecogniser, items: list[Recording], quiet: bool = Fals
         result.audio_seconds[i] = len(audio) / rate
         result.logits.append(logits)
     return result
+
+
+def describe(recogniser: TFLiteRecogniser) -> dict[str, Any]:
+    """Precision, method and size of the file."""
+    return {
+        "precision": recogniser.metadata.precision,
+        "method": recogniser.metadata.method,
+        "bytes": recogniser.path.stat().st_size,
+    }
+
+
+def difference(result: Run, baseline: Run, items: list[Recording]) -> dict[str, Any]:
+    """WER difference to another run on the same recordings, with its paired interval."""
+    references = [item.text for item in items]
+    errors = word_errors(references, result.hypotheses)
+    other = word_errors(references, baseline.hypotheses)
+    return {
+        "wer_diff": errors.rate - other.rate,
+        "wer_diff_ci": paired_interval(errors, other),
+    }
 
 
 def summarize(result: Run, items: list[Recording], threads: int) -> dict[str, Any]:
@@ -150,5 +179,6 @@ def peak_rss_mb(path: str | Path, seconds: float, threads: int = 1) -> float:
         text=True,
     )
     if done.returncode:
-        raise UserError(f"{path}: {done.stderr.strip().splitlines()[-1]}")
+        lines = done.stderr.strip().splitlines() or [f"ended with exit code {done.returncode}"]
+        raise UserError(f"{path}: {lines[-1]}")
     return int(done.stdout.split()[-1]) / 1024

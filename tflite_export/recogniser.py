@@ -51,6 +51,11 @@ class TFLiteRecogniser:
         """Feature frames of the signatures, ascending."""
         return sorted(self._lengths)
 
+    def warm_up(self) -> None:
+        """Run every signature once: the first run of each packs its weights."""
+        for length in self.lengths:
+            self._run(np.zeros((length, self.metadata.front_end.mel_bins), np.float32))
+
     def features(self, audio: np.ndarray) -> np.ndarray:
         """Audio `[samples]` in [-1, 1) to normalised log-mel features `[frames, mel_bins]`."""
         mels = log_mel(audio, self.metadata.front_end)

@@ -56,11 +56,16 @@ DEVICE: tuple[Column, ...] = (
 
 
 def markdown_table(results: dict[str, Any]) -> str:
-    """All rows as a Markdown table; rates in percent, differences in percentage points."""
+    """All rows as a Markdown table; rates in percent, differences in percentage points.
+
+    The corpus's notice, if it has one, stands above it.
+    """
     columns = QUALITY + DEVICE
     lines = [[title for title, _ in columns], ["---"] * len(columns)]
     lines += [[show(row).replace("|", r"\|") for _, show in columns] for row in results["rows"]]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    notice = results["corpus"]["notice"]
+    table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    return f"{notice}\n\n{table}" if notice else table
 
 
 def headline(results: dict[str, Any]) -> tuple[str, str]:

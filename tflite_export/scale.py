@@ -12,17 +12,17 @@ from asr_qat.models.model_directory import ModelConfig, Recogniser
 from asr_qat.models.presets import PRESETS
 from asr_qat.progress import progress
 from asr_qat.provenance import provenance
-from asr_qat.quantize.post_training import post_training
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.text.tokenizer import Tokenizer
 from tflite_export.convert import convert_recogniser
-from tflite_export.evaluate import peak_rss_mb
+from tflite_export.evaluate import describe, peak_rss_mb
 from tflite_export.inspect import inspect
 from tflite_export.recogniser import TFLiteRecogniser
 
 VARIANTS = (("float32", FLOAT), ("int8", "w8a8"), ("int4", "w4a8"))
 AUDIO_SECONDS = 10.0
 ROUNDS = 7  # timed runs of each file, in turn
+ACCURACY = ("wer", "wer_ci", "wer_diff_ci", "identical_hypotheses", "max_logit_diff")  # unknown
 BIAS_DEVIATION = 0.02  # initial biases are zero, which a converter leaves out
 
 
@@ -65,16 +65,16 @@ def scale(
     for name, precision in progress(VARIANTS, "convert", len(VARIANTS), "file", quiet):
         path = Path(work) / f"{preset}_{name}.tflite"
         started = time.monotonic()
-        model = initial if precision == FLOAT else post_training(initial, precision)
-        files.write_bytes(path, convert_recogniser(model, seconds=(AUDIO_SECONDS,)))
+        files.write_bytes(path, convert_recogniser(initial, precision, (AUDIO_SECONDS,)))
         content = inspect(path)
         rows.append(
             {
                 "name": f"{preset} {name}",
-                "precision": precision,
-                "method": "float" if precision == FLOAT else "ptq",
+                **dict.fromkeys(ACCURACY),
+                **describe(TFLiteRecogniser(path, threads)),
                 "parameters": initial.model.count_params(),
-                "bytes": path.stat().st_size,
+                "weight_widths": content["weight_widths"],
+                "delegated": content["delegated"],
                 "convert_seconds": round(time.monotonic() - started, 1),
                 "peak_rss_mb": peak_rss_mb(path, AUDIO_SECONDS, threads),
                 "threads": threads,

@@ -2,6 +2,7 @@
 
 import io
 import math
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,16 @@ def plot_wer_against_size(results: dict[str, Any], path: str | Path) -> None:
     """Write the plot as PNG, on white.
 
     Args:
-        results: `rows` with `name`, `method`, `bytes`, `wer` and `wer_ci` (shares).
+        results: `rows` with `name`, `method`, `bytes`, `wer` and `wer_ci` (shares), and
+            the corpus's `notice`, which becomes the title.
         path: file to write.
     """
+    figure = _figure(results["rows"])
+    notice = results["corpus"]["notice"]
+    if notice:  # the picture may travel without the page
+        figure.suptitle("\n".join(textwrap.wrap(notice, 90)), fontsize="small")
     with files.replacing(path) as temporary:
-        _figure(results["rows"]).savefig(temporary, format="png", dpi=160, facecolor="white")
+        figure.savefig(temporary, format="png", dpi=160, facecolor="white")
 
 
 def svg_wer_against_size(results: dict[str, Any]) -> str:

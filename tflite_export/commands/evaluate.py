@@ -4,6 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
+from tflite_export.commands.arguments import threads
+
 
 def add_parser(subparsers) -> None:
     """Add the subcommand and its arguments."""
@@ -11,7 +13,10 @@ def add_parser(subparsers) -> None:
     parser.add_argument("file", help=".tflite file")
     parser.add_argument("--data", required=True, help="prepared folder, or a manifest (.jsonl)")
     parser.add_argument("--split", default="test", help="of a prepared folder")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
+    parser.add_argument(
+        "--baseline", metavar="FILE", help="float .tflite: adds ratio and paired WER difference"
+    )
     parser.add_argument("--compare", metavar="MODEL_DIR", help="also compare with a Keras model")
     parser.add_argument("--hypotheses", help="file to write, default FILE.hypotheses.jsonl")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
@@ -27,27 +32,36 @@ def run(args: argparse.Namespace) -> None:
 
     items = evaluate.recordings(args.data, args.split)
     device = TFLiteRecogniser(args.file, args.threads)
+    keras = _keras(args.compare, device.metadata) if args.compare else None
+    baseline = TFLiteRecogniser(args.baseline, args.threads) if args.baseline else None
     result = evaluate.run(device, items, args.quiet)
     summary = {
         "name": Path(args.file).name,
-        "precision": device.metadata.precision,
-        "method": device.metadata.method,
-        "bytes": Path(args.file).stat().st_size,
+        **evaluate.describe(device),
         **evaluate.summarize(result, items, args.threads),
     }
+    if baseline is not None:
+        other = evaluate.run(baseline, items, args.quiet)
+        summary |= evaluate.difference(result, other, items)
+        summary["ratio"] = evaluate.describe(baseline)["bytes"] / summary["bytes"]
     longest = float(result.audio_seconds.max())
     summary["peak_rss_mb"] = evaluate.peak_rss_mb(args.file, longest, args.threads)
-    if args.compare:
-        from tflite_export.compare import compare, matching_model
+    if keras is not None:
+        from tflite_export.compare import compare
 
-        keras = matching_model(args.compare, device.metadata)
         summary |= compare(keras, device, items, result, args.quiet)
     written = args.hypotheses or f"{args.file}.hypotheses.jsonl"
     evaluate.write_hypotheses(written, items, result.hypotheses)
     if args.json:
-        print(json.dumps({**summary, **provenance()}, indent=2))
+        print(json.dumps({**summary, **provenance(0)}, indent=2))
         return
     _print(summary, written)
+
+
+def _keras(path: str, metadata):
+    from tflite_export.compare import matching_model
+
+    return matching_model(path, metadata)
 
 
 def _print(summary: dict, written: str) -> None:
@@ -58,6 +72,12 @@ def _print(summary: dict, written: str) -> None:
         f"WER {summary['wer']:.2%} [{low:.2%}, {high:.2%}], CER {summary['cer']:.2%} "
         f"({summary['utterances']} utterances, {summary['words']} words)"
     )
+    if "wer_diff" in summary:
+        low, high = summary["wer_diff_ci"]
+        print(
+            f"{summary['ratio']:.2f} times smaller than the baseline; "
+            f"WER difference {summary['wer_diff']:+.2%} [{low:+.2%}, {high:+.2%}]"
+        )
     print(
         f"real-time factor {summary['rtf']:.4f}, latency in ms: {latency}; "
         f"{summary['threads']} thread(s), peak memory {summary['peak_rss_mb']:.0f} MB"

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from tflite_export.commands.arguments import threads
+
 
 def add_parser(subparsers) -> None:
     """Add the subcommand and its arguments."""
@@ -13,7 +15,7 @@ def add_parser(subparsers) -> None:
     parser.add_argument("--tokenizer", required=True, help="SentencePiece model")
     parser.add_argument("--work", default="work/scale", help="folder for the files")
     parser.add_argument("--results", default="results", help="folder for scale.json")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)

@@ -2,13 +2,15 @@
 
 import argparse
 
+from tflite_export.commands.arguments import threads
+
 
 def add_parser(subparsers) -> None:
     """Add the subcommand and its arguments."""
     parser = subparsers.add_parser("transcribe", help="print the text of recordings")
     parser.add_argument("file", help=".tflite file")
     parser.add_argument("audio", nargs="+", help="WAV, FLAC, SPHERE or OGG files")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
     parser.set_defaults(run=run)
 
 

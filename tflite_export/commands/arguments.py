@@ -1,0 +1,12 @@
+"""Argument types that the commands share."""
+
+import argparse
+import os
+
+
+def threads(text: str) -> int:
+    """A number of CPU threads: 1 up to the number of cores."""
+    cores = os.cpu_count() or 1
+    if not text.isdigit() or not 1 <= int(text) <= cores:
+        raise argparse.ArgumentTypeError(f"{text}: expected 1 to {cores}, the number of cores")
+    return int(text)
