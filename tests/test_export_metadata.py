@@ -35,7 +35,6 @@ def example() -> Metadata:
         std=rng.uniform(2, 3, 40).astype(np.float32),
         tokenizer=Tokenizer.train(["ÄON ß 東京"], 40, "char"),
         layers={"block_00_ffn1_expand": "w4a8", "ctc_output": "w8a8"},
-        corpus="Tōne, CC BY 4.0",
     )
 
 

@@ -28,7 +28,6 @@ class Metadata:
         std: float32 `[mel_bins]` that they are divided by.
         tokenizer: the vocabulary; the blank is the class behind it.
         layers: precision name of each quantized layer.
-        corpus: what it was trained on, and the licence.
     """
 
     precision: str
@@ -38,7 +37,6 @@ class Metadata:
     std: np.ndarray
     tokenizer: Tokenizer
     layers: dict[str, str]
-    corpus: str = ""
 
     def buffers(self) -> dict[str, bytes]:
         """The metadata buffers by name."""
@@ -50,7 +48,6 @@ class Metadata:
             "mean": [round(float(v), 5) for v in self.mean],
             "std": [round(float(v), 5) for v in self.std],
             "layers": self.layers,
-            "corpus": self.corpus,
         }
         packed = json.dumps(description, separators=(",", ":")).encode()
         return {DESCRIPTION: packed, VOCABULARY: self.tokenizer.proto}
@@ -79,9 +76,8 @@ def read_metadata(path: str | Path) -> Metadata:
             std=np.array(description["std"], np.float32),
             tokenizer=Tokenizer.from_bytes(found[VOCABULARY.encode()]),
             layers=description["layers"],
-            corpus=description["corpus"],
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, UserError):
         raise UserError(
             f"{path}: no recogniser metadata inside: export it with `tflite-export convert`"
         ) from None
