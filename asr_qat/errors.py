@@ -4,6 +4,18 @@ import os
 import sys
 from collections.abc import Callable
 
+# Modules of the extra `train` in setup.cfg.
+EXTRAS = (
+    "ai_edge_quantizer",
+    "h5py",
+    "matplotlib",
+    "soxr",
+    "tensorflow",
+    "tensorflow_io",
+    "tensorflow_model_optimization",
+    "tf_keras",
+)
+
 
 class UserError(Exception):
     """Bad input. The message names the file or key and says what to do about it."""
@@ -16,7 +28,10 @@ def require(condition: bool, message: str) -> None:
 
 
 def exit_code(program: str, main: Callable[[], object]) -> int:
-    """Run `main`; a `UserError`, a full disk or an interrupt becomes one line on stderr.
+    """Run `main`; an error that a user can mend or an interrupt becomes one line on stderr.
+
+    Such errors are `UserError`, those of the operating system, a full disk say, and a module
+    of an extra that was not installed.
 
     Returns:
         The exit code: 0 done, 1 user error, 130 interrupted.
@@ -24,16 +39,25 @@ def exit_code(program: str, main: Callable[[], object]) -> int:
     try:
         main()
     except UserError as error:
-        print(f"{program}: error: {error}", file=sys.stderr)
-        return 1
+        return _say(program, error)
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"{program}: error: {where}{error.strerror or error}", file=sys.stderr)
-        return 1
+        return _say(program, f"{where}{error.strerror or error}")
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name not in EXTRAS:
+            raise
+        return _say(program, f"needs {name}: pip install 'asr-qat[train]'")
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _say(program: str, error: object) -> int:
+    """Print one line, whatever line breaks the message has. Returns the exit code."""
+    print(f"{program}: error: {' '.join(str(error).split())}", file=sys.stderr)
+    return 1

@@ -49,6 +49,21 @@ def write_json(path: str | Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
+def read_text(path: str | Path) -> str:
+    """Read UTF-8, with a byte order mark or without.
+
+    Raises:
+        UserError: naming the file and the line that is not UTF-8.
+        FileNotFoundError: there is none.
+    """
+    content = Path(path).read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}: line {line} is not UTF-8: save it in that encoding") from None
+
+
 def read_json(path: str | Path) -> Any:
     """Read JSON. Raises `UserError` naming the file if it is missing or damaged."""
     try:

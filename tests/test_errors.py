@@ -1,0 +1,50 @@
+"""What a command prints, and its exit code, when it fails."""
+
+import pytest
+
+from asr_qat import files
+from asr_qat.errors import UserError, exit_code, require
+
+
+def raising(error):
+    def main():
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (UserError("x.yaml: two\n  lines"), "x.yaml: two lines"),
+        (OSError(28, "No space left on device", "x/y"), "x/y: No space left on device"),
+        (
+            ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow.keras"),
+            "needs tensorflow: pip install 'asr-qat[train]'",
+        ),
+    ],
+)
+def test_one_line(capsys, error, line):
+    assert exit_code("asr-qat", raising(error)) == 1
+    assert capsys.readouterr().err == f"asr-qat: error: {line}\n"
+
+
+def test_other_errors_keep_their_traceback():
+    error = ModuleNotFoundError("No module named 'asr_qat.oops'", name="asr_qat.oops")
+    with pytest.raises(ModuleNotFoundError):
+        exit_code("asr-qat", raising(error))
+
+
+def test_require():
+    require(True, "fine")
+    with pytest.raises(UserError, match="^not so$"):
+        require(False, "not so")
+
+
+def test_text_that_is_not_utf8(tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_bytes("ONE\nCAFÉ\n".encode("latin-1"))
+    with pytest.raises(UserError, match="x.txt: line 2 is not UTF-8"):
+        files.read_text(path)
+    path.write_bytes(b"\xef\xbb\xbfONE")
+    assert files.read_text(path) == "ONE"
