@@ -8,6 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow import keras
 
+from asr_qat import files
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.errors import UserError
 from asr_qat.losses.ctc import PADDING
@@ -36,6 +37,14 @@ class State:
 def _step(model) -> int:
     """Updates that the optimizer has made."""
     return int(model.optimizer.iterations.numpy())
+
+
+def _step_of(line: str) -> float:
+    """The step of one line of `history.jsonl`; of one that was cut off, never reached."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf
 
 
 class LossOfBatch(keras.callbacks.Callback):
@@ -171,9 +180,18 @@ class EvaluateAndKeep(keras.callbacks.Callback):
         self._state = state
         self._config = config
         self._output = Path(config.output)
+        self._history = self._output / "history.jsonl"
         self._quiet = quiet
         self._writer = tf.summary.create_file_writer(str(self._output / "tensorboard"))
         self._started = time.monotonic()
+
+    def on_train_begin(self, logs=None):
+        """Drop the lines that a killed training wrote after its last checkpoint."""
+        if self._history.is_file():
+            lines = files.read_text(self._history).splitlines(keepends=True)
+            kept = [line for line in lines if _step_of(line) <= _step(self.model)]
+            if kept != lines:
+                files.write_text(self._history, "".join(kept))
 
     def on_train_batch_end(self, batch, logs=None):
         step = _step(self.model)
@@ -189,7 +207,7 @@ class EvaluateAndKeep(keras.callbacks.Callback):
                 self._recogniser.save(self._output)
         seconds = round(time.monotonic() - self._started, 1)
         line = {"step": step, "loss": loss, "wer": wer, "seconds": seconds}
-        with (self._output / "history.jsonl").open("a") as history:
+        with self._history.open("a") as history:
             history.write(json.dumps(line) + "\n")
         with self._writer.as_default(step):
             tf.summary.scalar("loss", loss)
