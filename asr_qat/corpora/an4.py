@@ -8,6 +8,7 @@ utterances), and the other 68 speakers (869 utterances) are trained on.
 import re
 from pathlib import Path
 
+from asr_qat import files
 from asr_qat.corpora.hold_out import hold_out_speakers
 from asr_qat.corpora.unpack import unpacked
 from asr_qat.corpora.utterance import Corpus, Utterance
@@ -59,7 +60,7 @@ def _read_list(folder: Path, name: str, suffix: str) -> list[Utterance]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = files.read_text(path).splitlines()
     except FileNotFoundError:
         raise UserError(f"{path}: missing: unpack an4_sphere.tar.gz again") from None
     return [line.strip() for line in lines if line.strip()]

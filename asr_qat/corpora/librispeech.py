@@ -9,6 +9,7 @@ Splits without a part are held out of train by whole speakers (see `hold_out`).
 import re
 from pathlib import Path
 
+from asr_qat import files
 from asr_qat.corpora.hold_out import complete_splits
 from asr_qat.corpora.unpack import unpacked
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
@@ -53,8 +54,13 @@ def read(path: Path) -> Corpus:
 def _read_part(folder: Path) -> list[Utterance]:
     texts = {}
     for transcript in sorted(folder.glob("*/*/*.trans.txt")):
-        for line in transcript.read_text(encoding="utf-8").splitlines():
+        for number, line in enumerate(files.read_text(transcript).splitlines(), 1):
             name, _, text = line.partition(" ")
+            if name.count("-") != 2:
+                raise UserError(
+                    f"{transcript}: line {number} does not begin with SPEAKER-CHAPTER-NUMBER: "
+                    f"{line[:40]!r}: unpack {folder.name} again"
+                )
             texts[name] = text
     if not texts:
         raise UserError(f"{folder}: no SPEAKER/CHAPTER/*.trans.txt in it: unpack it again")

@@ -11,6 +11,7 @@ train (see `hold_out`).
 import json
 from pathlib import Path
 
+from asr_qat import files
 from asr_qat.corpora.hold_out import complete_splits
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.errors import UserError
@@ -33,6 +34,9 @@ def read(path: Path) -> Corpus:
         folders = {split: path / split for split in SPLITS if (path / split).is_dir()}
         folders = folders or {"train": path}
         splits = {split: _read_folder(folder, path) for split, folder in folders.items()}
+    manifest = path if path.is_file() else path / "train.jsonl"
+    if not splits.get("train") and manifest.exists():
+        raise UserError(f"{manifest}: no utterance in it: write one JSON object a line")
     if not splits.get("train"):
         suffixes = " ".join(AUDIO_SUFFIXES)
         raise UserError(f"{path}: neither train.jsonl nor audio ({suffixes}) for training in it")
@@ -48,7 +52,7 @@ def read(path: Path) -> Corpus:
 
 def _read_manifest(path: Path) -> list[Utterance]:
     utterances = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(files.read_text(path).splitlines(), 1):
         if not line.strip():
             continue
         where = f"{path}: line {number}"
@@ -80,7 +84,7 @@ def _read_folder(folder: Path, root: Path) -> list[Utterance]:
             Utterance(
                 id=str(audio.relative_to(root).with_suffix("")),
                 audio_path=audio,
-                text=transcript.read_text(encoding="utf-8") if transcript.exists() else "",
+                text=files.read_text(transcript) if transcript.exists() else "",
                 speaker=within[0] if len(within) > 1 else "",
             )
         )

@@ -17,7 +17,7 @@ import numpy as np
 
 from asr_qat import files
 from asr_qat.audio.front_end import FrontEndConfig
-from asr_qat.errors import UserError
+from asr_qat.errors import UserError, require
 from asr_qat.text.tokenizer import Tokenizer
 
 
@@ -52,7 +52,15 @@ class PreparedFolder:
     @functools.cached_property
     def corpus(self) -> dict:
         """`corpus.json`: name, description, licence, speakers, splits, skipped."""
-        return files.read_json(self.path / "corpus.json")
+        path = self.path / "corpus.json"
+        content = files.read_json(path)
+        splits = content.get("splits") if isinstance(content, dict) else None
+        whole = isinstance(splits, dict) and all(
+            isinstance(facts, dict) and isinstance(facts.get("shards"), int)
+            for facts in splits.values()
+        )
+        require(whole, f"{path}: damaged (no splits and shards in it): {self._again()}")
+        return content
 
     @functools.cached_property
     def tokenizer(self) -> Tokenizer:
@@ -70,7 +78,7 @@ class PreparedFolder:
                 frames=content["frames"],
                 front_end=FrontEndConfig(**content["front_end"]),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError, UserError) as error:
             raise UserError(
                 f"{self.path / 'stats.json'}: damaged ({error}): {self._again()}"
             ) from None
@@ -89,11 +97,28 @@ class PreparedFolder:
         self._split(split)
         path = self.path / f"{split}.jsonl"
         try:
-            return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         except FileNotFoundError:
             raise UserError(f"{path}: missing: {self._again()}") from None
         except ValueError as error:
             raise UserError(f"{path}: damaged ({error}): {self._again()}") from None
+        whole = all(
+            isinstance(line, dict) and {"text", "duration"} <= line.keys() for line in lines
+        )
+        require(whole, f"{path}: damaged (no text or duration): {self._again()}")
+        return lines
+
+    def damaged(self, split: str) -> UserError:
+        """What to say when TensorFlow finds a shard of `split` damaged: names the first one."""
+        import tensorflow as tf  # late: to open a folder takes no TensorFlow
+
+        for path in self.shards(split):
+            try:
+                for _ in tf.data.TFRecordDataset(str(path)):
+                    pass
+            except tf.errors.DataLossError:
+                return UserError(f"{path}: damaged shard: {self._again()}")
+        return UserError(f"{self.path}: damaged shard of {split}: {self._again()}")
 
     def _split(self, split: str) -> dict:
         splits = self.corpus["splits"]

@@ -17,7 +17,7 @@ from tensorflow import keras
 from asr_qat import files
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.config import from_dict
-from asr_qat.errors import UserError
+from asr_qat.errors import UserError, require
 from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
@@ -87,12 +87,12 @@ class Recogniser:
             if not (path / name).is_file():
                 raise UserError(f"{path}: no {name}: not a complete model directory, train again")
         config = from_dict(ModelConfig, files.read_json(path / CONFIG), str(path / CONFIG))
-        stats = files.read_json(path / STATS)
+        mean, std = _stats(path / STATS, config.front_end.mel_bins)
         tokenizer = Tokenizer.load(path / TOKENIZER)
-        recogniser = cls.create(config, tokenizer, stats["mean"], stats["std"])
+        recogniser = cls.create(config, tokenizer, mean, std)
         try:
             recogniser.model.load_weights(path / WEIGHTS)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{path / WEIGHTS}: damaged, or made for another configuration or vocabulary "
                 f"({' '.join(str(error).split())[:120]})"
@@ -114,5 +114,23 @@ class Recogniser:
             try:
                 bare.save_weights(named)
                 shutil.move(named, temporary)
+            except (OSError, RuntimeError) as error:  # h5py says both of a full disk
+                raise UserError(
+                    f"{path / WEIGHTS}: cannot be written ({' '.join(str(error).split())[:120]}): "
+                    "make room and run the same command again"
+                ) from None
             finally:
                 named.unlink(missing_ok=True)
+
+
+def _stats(path: Path, mel_bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation in `stats.json`. Raises `UserError` if they do not fit."""
+    content = files.read_json(path)
+    try:
+        mean, std = (np.array(content[key], np.float32) for key in ("mean", "std"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: damaged ({error}): copy it again, or train again") from None
+    fits = mean.shape == std.shape == (mel_bins,)
+    sound = bool(np.isfinite(mean).all() and (std > 0).all())
+    require(fits and sound, f"{path}: damaged (not {mel_bins} means and deviations): train again")
+    return mean, std

@@ -73,9 +73,13 @@ class Tokenizer:
     def from_bytes(cls, proto: bytes) -> "Tokenizer":
         """A tokenizer from the bytes of a SentencePiece model file."""
         try:
-            return cls(proto)
+            tokenizer = cls(proto) if proto else None
         except RuntimeError:
-            raise UserError("not a SentencePiece model") from None
+            tokenizer = None
+        if tokenizer is None or tokenizer.vocab_size < 1:
+            state = "not a SentencePiece model, or only part of one" if proto else "empty"
+            raise UserError(state) from None
+        return tokenizer
 
     @classmethod
     def load(cls, path: str | Path) -> "Tokenizer":

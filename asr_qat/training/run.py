@@ -27,7 +27,7 @@ from asr_qat.training.callbacks import (
 )
 from asr_qat.training.config import OptimizerConfig, TrainConfig
 from asr_qat.training.schedule import WarmupSchedule
-from asr_qat.training.word_error_rate import Evaluator
+from asr_qat.training.word_error_rate import Evaluator, damaged_shards
 
 # What a training may be resumed with other values of: `start_weights` stands for `start`.
 MAY_CHANGE = ("data", "output", "start", "checkpoint_minutes", "evaluate_every", "keep")
@@ -96,7 +96,10 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
         output.mkdir(parents=True, exist_ok=True)
         files.write_json(output / "training.json", description)
         evaluator = Evaluator(model, pipeline, "dev")
-        with contextlib.closing(Progress(config.steps, done, quiet)) as progress:
+        with (
+            contextlib.closing(Progress(config.steps, done, quiet)) as progress,
+            damaged_shards(folder, "train"),
+        ):
             # One Keras epoch from here to the end: at the end of each, Keras would put the
             # averaged weights in the place of the trained ones.
             model.fit(

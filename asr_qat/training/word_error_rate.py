@@ -1,18 +1,32 @@
 """Word error rate of a Keras model."""
 
+import contextlib
+from collections.abc import Iterator
+
 import jiwer
 import numpy as np
 import tensorflow as tf
 
 from asr_qat.audio.front_end import subsampled_length
 from asr_qat.corpora.dataset import Pipeline
+from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.decoding.greedy import greedy_ctc
+
+
+@contextlib.contextmanager
+def damaged_shards(folder: PreparedFolder, split: str) -> Iterator[None]:
+    """Raise `UserError` naming the shard of `split` that TensorFlow finds damaged."""
+    try:
+        yield
+    except tf.errors.DataLossError:
+        raise folder.damaged(split) from None
 
 
 class Evaluator:
     """Greedy WER of a model on one split; the graph is traced once."""
 
     def __init__(self, model, pipeline: Pipeline, split: str):
+        self._folder, self._split = pipeline.folder, split
         self._dataset = pipeline.evaluation(split)
         self._tokenizer = pipeline.folder.tokenizer
         self._references = [u["text"] for u in pipeline.folder.utterances(split)]
@@ -28,6 +42,10 @@ class Evaluator:
 
     def hypotheses(self) -> list[str]:
         """Recognised text of every utterance, in the order of the manifest."""
+        with damaged_shards(self._folder, self._split):
+            return self._hypotheses()
+
+    def _hypotheses(self) -> list[str]:
         texts = []
         for (features, lengths), _ in self._dataset:
             logits = self._forward(features, lengths).numpy()

@@ -1,0 +1,152 @@
+"""Damaged and half-written files: one line that names the file and says how to mend it."""
+
+import dataclasses
+import json
+import re
+import shutil
+
+import pytest
+
+from asr_qat.corpora import an4, librispeech, manifest
+from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.errors import UserError
+from asr_qat.models.conformer import EncoderConfig
+from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.text.tokenizer import Tokenizer
+from asr_qat.training.config import TrainConfig
+from asr_qat.training.run import train
+
+ENCODER = EncoderConfig(1, dim=8, heads=2, feed_forward=8, kernel=3, subsampling=4)
+
+
+def complaint(function, *args) -> str:
+    with pytest.raises(UserError) as caught:
+        function(*args)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def saved(prepared_folder, tmp_path_factory):
+    folder = PreparedFolder(prepared_folder)
+    recogniser = Recogniser.create(
+        ModelConfig(ENCODER), folder.tokenizer, folder.stats.mean, folder.stats.std
+    )
+    recogniser.save(tmp_path_factory.mktemp("saved") / "model")
+    return recogniser, tmp_path_factory.getbasetemp() / "saved0/model"
+
+
+@pytest.fixture
+def model(saved, tmp_path):
+    return shutil.copytree(saved[1], tmp_path / "model")
+
+
+@pytest.fixture
+def prepared(prepared_folder, tmp_path):
+    return shutil.copytree(prepared_folder, tmp_path / "prepared")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{}, [], {"mean": [0.0] * 80}, {"mean": [0.0] * 3, "std": [1.0] * 3}, {"mean": "a", "std": 1}],
+)
+def test_stats_of_a_model(model, content):
+    (model / "stats.json").write_text(json.dumps(content))
+    assert complaint(Recogniser.load, model).startswith(f"{model / 'stats.json'}: damaged (")
+
+
+def test_flipped_bytes_in_the_weights(model):
+    path = model / "model.weights.h5"
+    content = bytearray(path.read_bytes())
+    for start in (0, 96, 800, len(content) // 2):
+        spoilt = content.copy()
+        spoilt[start : start + 8] = b"\xff" * 8
+        path.write_bytes(spoilt)
+        try:
+            Recogniser.load(model)
+        except UserError as error:
+            assert str(error).startswith(f"{path}: damaged")
+
+
+def test_a_disk_that_fills_up_while_the_weights_are_written(saved, tmp_path, monkeypatch):
+    recogniser, _ = saved
+    recogniser.save(tmp_path / "model")
+    before = (tmp_path / "model/model.weights.h5").read_bytes()
+
+    def full(self, path):
+        path.write_bytes(b"part")
+        raise RuntimeError("Can't decrement id ref count (file write failed)\nerrno = 28")
+
+    monkeypatch.setattr("keras.Model.save_weights", full, raising=False)
+    monkeypatch.setattr("tf_keras.Model.save_weights", full)
+    message = complaint(recogniser.save, tmp_path / "model")
+    assert "model.weights.h5: cannot be written" in message
+    assert (tmp_path / "model/model.weights.h5").read_bytes() == before
+    assert len(list((tmp_path / "model").iterdir())) == 4
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.9])
+def test_part_of_a_tokenizer(model, share):
+    path = model / "tokenizer.model"
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    try:
+        assert Tokenizer.load(path).vocab_size > 0  # cut between two pieces: still a model
+    except UserError as error:
+        state = "only part of one" if share else "empty"
+        assert re.fullmatch(f"{re.escape(str(path))}: .*{state}: train one with .*", str(error))
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"splits": []}', '{"splits": {"train": 1}}'])
+def test_facts_of_a_prepared_folder(prepared, content):
+    (prepared / "corpus.json").write_text(content)
+    message = complaint(PreparedFolder(prepared).shards, "train")
+    assert message.startswith(f"{prepared / 'corpus.json'}: damaged")
+    assert "run `asr-qat prepare` again" in message
+
+
+def test_lines_of_a_prepared_folder(prepared):
+    (prepared / "train.jsonl").write_text("[]\n")
+    assert "train.jsonl: damaged" in complaint(PreparedFolder(prepared).utterances, "train")
+
+
+@pytest.mark.parametrize(("split", "cache"), [("train", True), ("train", False), ("dev", True)])
+def test_a_truncated_shard(prepared, tmp_path, split, cache):
+    shard = PreparedFolder(prepared).shards(split)[0]
+    shard.write_bytes(shard.read_bytes()[:-1000])
+    config = TrainConfig(str(prepared), str(tmp_path / "out"), 1, encoder=ENCODER)
+    batches = dataclasses.replace(config.batches, cache=cache)
+    config = dataclasses.replace(config, batches=batches)
+    message = complaint(train, config, True)
+    assert message.startswith(f"{shard}: damaged shard: remove {prepared} and ")
+    assert message.endswith("and run `asr-qat prepare` again")
+
+
+def test_latin_1(tmp_path):
+    text = "CAFÉ".encode("latin-1")
+    (tmp_path / "x.wav").touch()
+    (tmp_path / "x.txt").write_bytes(text)
+    assert complaint(manifest.read, tmp_path).startswith(f"{tmp_path / 'x.txt'}: line 1 is not UTF")
+    (tmp_path / "train.jsonl").write_bytes(b"\n" + text)
+    assert "train.jsonl: line 2 is not UTF-8" in complaint(manifest.read, tmp_path)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/an4_train.fileids").write_bytes(text)
+    assert "an4_train.fileids: line 1 is not UTF-8" in complaint(an4.read, tmp_path)
+    chapter = tmp_path / "train-clean-5/1/2"
+    chapter.mkdir(parents=True)
+    (chapter / "1-2.trans.txt").write_bytes(b"1-2-0000 A\n1-2-0001 " + text)
+    assert "1-2.trans.txt: line 2 is not UTF-8" in complaint(librispeech.read, tmp_path)
+
+
+def test_a_librispeech_name_without_its_parts(tmp_path):
+    chapter = tmp_path / "train-clean-5/1/2"
+    chapter.mkdir(parents=True)
+    (chapter / "1-2.trans.txt").write_text("1-2-0000 ONE\nTWO\n")
+    message = complaint(librispeech.read, tmp_path)
+    assert "1-2.trans.txt: line 2 does not begin with SPEAKER-CHAPTER-NUMBER: 'TWO'" in message
+
+
+def test_an_empty_manifest(tmp_path):
+    (tmp_path / "train.jsonl").write_text("\n")
+    expected = f"{tmp_path / 'train.jsonl'}: no utterance in it: write one JSON object a line"
+    assert complaint(manifest.read, tmp_path) == expected
+    assert complaint(manifest.read, tmp_path / "train.jsonl") == expected
