@@ -23,7 +23,7 @@ benchmarks: $(VENV)/train.stamp
 	$(BIN)/tflite-export scale --preset L --tokenizer models/an4_tiny_float/tokenizer.model
 
 reproduce: $(VENV)/train.stamp
-	$(BIN)/asr-qat prepare --corpus an4 --vocab-size 128 --model-type bpe --out work/an4
+	$(BIN)/asr-qat prepare --corpus an4 --no-fallback --vocab-size 128 --model-type bpe --out work/an4
 	$(BIN)/asr-qat train --config configs/an4_tiny_plain.yaml
 	$(BIN)/asr-qat train --config configs/an4_tiny_float.yaml
 

@@ -186,6 +186,8 @@ def test_an4_out_of_reach_falls_back_on_asterisk(monkeypatch, capsys, tmp_path):
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "using asterisk instead" in said
+    with pytest.raises(Unreachable):
+        fallback.read_corpus("an4", quiet=True, fallback=False)
 
 
 def test_nothing_in_reach_is_one_line(monkeypatch):

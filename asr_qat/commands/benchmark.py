@@ -3,15 +3,17 @@
 import argparse
 from pathlib import Path
 
+from asr_qat.commands.arguments import positive_float, positive_int
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the subcommand and its arguments."""
     parser = subparsers.add_parser("benchmark", help="time float and quantized training steps")
     parser.add_argument("--preset", default="tiny", choices=("tiny", "S", "M", "L"))
     parser.add_argument("--precision", default="w4a8")
-    parser.add_argument("--batch", type=int, default=8, help="utterances in the batch")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of audio in each")
-    parser.add_argument("--rounds", type=int, default=30, help="timed steps of each variant")
+    parser.add_argument("--batch", type=positive_int, default=8, help="utterances in the batch")
+    parser.add_argument("--seconds", type=positive_float, default=3.0, help="of audio in each")
+    parser.add_argument("--rounds", type=positive_int, default=30, help="timed steps of each")
     parser.add_argument("--results", default="results", help="folder for training_cost.json")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)

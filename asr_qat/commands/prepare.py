@@ -2,7 +2,7 @@
 
 import argparse
 
-MODEL_TYPES = ("char", "unigram", "bpe")
+from asr_qat.text.tokenizer import MODEL_TYPES
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -22,6 +22,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--tokenizer", help="use this SentencePiece model, train none")
     parser.add_argument("--shards", type=int, help="shards of each split (default: by size)")
     parser.add_argument("--strict", action="store_true", help="fail if an utterance cannot be used")
+    parser.add_argument(
+        "--no-fallback",
+        dest="fallback",
+        action="store_false",
+        help="fail if AN4 is out of reach, do not prepare asterisk instead",
+    )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(run=run)
 
@@ -40,6 +46,7 @@ def run(args: argparse.Namespace) -> None:
         tokenizer=args.tokenizer,
         shards=args.shards,
         strict=args.strict,
+        fallback=args.fallback,
         quiet=args.quiet,
     )
     if args.quiet:

@@ -9,10 +9,13 @@ from asr_qat.corpora.locate import locate
 from asr_qat.corpora.utterance import Corpus
 
 
-def read_corpus(name: str, data: str | Path | None = None, quiet: bool = False) -> Corpus:
+def read_corpus(
+    name: str, data: str | Path | None = None, quiet: bool = False, fallback: bool = True
+) -> Corpus:
     """Find and read the corpus `name`.
 
-    AN4 that is nowhere to be had is replaced by `asterisk`, with one line on standard error.
+    AN4 that is nowhere to be had is replaced by `asterisk`, with one line on standard error,
+    unless `fallback` is false.
 
     Raises:
         UserError: an unknown name, or a corpus that cannot be found or read.
@@ -21,7 +24,7 @@ def read_corpus(name: str, data: str | Path | None = None, quiet: bool = False) 
     try:
         return read(locate(name, data, quiet))
     except Unreachable as missing:
-        if name != "an4":
+        if name != "an4" or not fallback:
             raise
         try:
             corpus = reader("asterisk")(locate("asterisk", quiet=quiet))

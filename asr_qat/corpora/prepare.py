@@ -40,6 +40,7 @@ def prepare(
     shards: int | None = None,
     strict: bool = False,
     quiet: bool = False,
+    fallback: bool = True,
 ) -> None:
     """Write the prepared folder `out`; a run that was cut off is taken up where it ended.
 
@@ -53,6 +54,7 @@ def prepare(
         shards: number of shards of each split.
         strict: fail if any utterance had to be skipped.
         quiet: show no progress and no skipped utterances.
+        fallback: take `asterisk` where AN4 is out of reach.
 
     Raises:
         UserError: no such corpus, a folder prepared with other settings, no usable
@@ -61,7 +63,7 @@ def prepare(
     out = Path(out)
     if shards is not None and shards < 1:
         raise UserError(f"--shards {shards}: expected 1 or more")
-    content = read_corpus(corpus, data, quiet)
+    content = read_corpus(corpus, data, quiet, fallback)
     splits = _ordered(content)
     front_end = FrontEndConfig()
     given = Tokenizer.load(tokenizer) if tokenizer is not None else None

@@ -3,7 +3,6 @@
 import dataclasses
 import errno
 import io
-import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,14 +12,14 @@ import tensorflow as tf
 
 from asr_qat import files
 from asr_qat.audio.decode import read_audio
-from asr_qat.audio.front_end import FrontEndConfig, log_mel
+from asr_qat.audio.front_end import FrontEndConfig, log_mel, subsampled_length
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
+from asr_qat.text.labels import frames_needed
 from asr_qat.text.normalize import normalize
 from asr_qat.text.tokenizer import Tokenizer
 
 MIN_SECONDS = 0.1  # shorter recordings hold no word
-SUBSAMPLING = 4  # feature frames for each frame that a model outputs
 
 
 class Skipped(Exception):
@@ -117,9 +116,8 @@ class ShardWriter:
         seconds = samples / self.front_end.sample_rate
         if seconds < MIN_SECONDS:
             raise Skipped("too short", f"{where}: {seconds:.3f} s is under {MIN_SECONDS} s")
-        # CTC puts a blank between equal neighbours.
-        needed = len(tokens) + sum(a == b for a, b in itertools.pairwise(tokens))
-        frames = self.front_end.frames(samples) // SUBSAMPLING
+        needed = frames_needed(tokens)
+        frames = subsampled_length(subsampled_length(self.front_end.frames(samples)))
         if self.check_labels and frames < needed:
             detail = f"{where}: {frames} frames of {seconds:.2f} s for {needed} labels"
             raise Skipped("too short for its labels", detail)

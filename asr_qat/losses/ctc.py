@@ -1,6 +1,5 @@
 """Connectionist temporal classification (Graves et al., 2006)."""
 
-import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
@@ -60,9 +59,3 @@ class CTCLoss(keras.losses.Loss):
 
     def get_config(self):
         return {**super().get_config(), "halvings": self.halvings}
-
-
-def frames_needed(labels: np.ndarray) -> int:
-    """Encoder frames that CTC needs for these labels: one each, one more between equals."""
-    labels = np.asarray(labels)
-    return len(labels) + int(np.sum(labels[1:] == labels[:-1]))
