@@ -22,8 +22,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Entry point of the console command."""
+    sys.exit(exit_code("tflite-export", _run))
+
+
+def _run() -> None:
     args = build_parser().parse_args()
-    sys.exit(exit_code("tflite-export", lambda: args.run(args)))
+    args.run(args)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """Argument types that the commands share."""
 
-import argparse
 import os
+
+from asr_qat.errors import UserError
 
 
 def threads(text: str) -> int:
     """A number of CPU threads: 1 up to the number of cores."""
     cores = os.cpu_count() or 1
     if not text.isdigit() or not 1 <= int(text) <= cores:
-        raise argparse.ArgumentTypeError(f"{text}: expected 1 to {cores}, the number of cores")
+        raise UserError(f"--threads {text}: expected 1 to {cores}, the number of cores")
     return int(text)
