@@ -151,7 +151,10 @@ def _prepare(corpus: str, data: str | None, work: Path, quiet: bool) -> Prepared
     name = read_corpus(corpus, data, quiet).name
     tokenizer = ROOT / "models" / f"{name}_tiny_float" / "tokenizer.model"
     if not tokenizer.is_file():
-        raise UserError(f"{tokenizer.parent}: no float model for the corpus {name}")
+        raise UserError(
+            f"{tokenizer.parent}: no float model for the corpus {name}: "
+            f"train one (make reproduce-{name}) and copy it there from work/"
+        )
     out = work / f"{name}_prepared"
     prepare(name, data if name == corpus else None, out, tokenizer=tokenizer, quiet=quiet)
     return PreparedFolder(out)
