@@ -107,8 +107,9 @@ def test_relative_shift(batch, heads, time):
             np.testing.assert_array_equal(shifted[:, :, i, j], scores[:, :, i, time - 1 - (i - j)])
 
 
+@pytest.mark.parametrize("context", [None, 1, 4])
 @pytest.mark.parametrize("time", [1, 2, 7])
-def test_relative_attention_scores_each_pair_of_frames(time):
+def test_relative_attention_scores_each_pair_of_frames(time, context):
     """Transformer-XL: score(i, j) = ((q_i + u) . k_j + (q_i + v) . p_(i-j)) / sqrt(size)."""
     batch, heads, size = 2, 2, 3
     dim = heads * size
@@ -116,7 +117,7 @@ def test_relative_attention_scores_each_pair_of_frames(time):
     position = normal(1, 2 * time - 1, dim, seed=3)
     mask = np.ones((batch, time), np.float32)
     mask[1, (time + 1) // 2 :] = 0
-    layer = from_config(RelativeAttention(heads))
+    layer = from_config(RelativeAttention(heads, context))
     layer([query, key, value, position, mask])
     u, v = normal(heads, 1, size, seed=4), normal(heads, 1, size, seed=5)
     layer.set_weights([u, v])
@@ -127,7 +128,10 @@ def test_relative_attention_scores_each_pair_of_frames(time):
             part = slice(h * size, (h + 1) * size)
             for i in range(time):
                 q = query[b, i, part].astype(np.float64)
-                valid = [j for j in range(time) if mask[b, j]]
+                near = time if context is None else context
+                valid = [j for j in range(time) if mask[b, j] and abs(i - j) <= near]
+                if not valid:
+                    continue  # a padded frame far from all others holds no meaning
                 scores = [
                     (
                         (q + u[h, 0]) @ key[b, j, part]

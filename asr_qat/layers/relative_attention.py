@@ -12,7 +12,7 @@ from tensorflow import keras
 
 from asr_qat.layers.dropout import Dropout
 
-MASKED = -1e9  # added to the score of a padded frame
+MASKED = -1e9  # added to the score of a padded or distant frame
 
 
 class RelativePositions(keras.layers.Layer):
@@ -48,6 +48,7 @@ class RelativeAttention(keras.layers.Layer):
 
     Args:
         heads: number of heads; divides `dim`.
+        context: frames on either side that a frame attends to, or None for all.
         dropout: rate for the attention weights, in training.
 
     Call arguments:
@@ -59,9 +60,10 @@ class RelativeAttention(keras.layers.Layer):
         `[batch, time, dim]`, the heads side by side.
     """
 
-    def __init__(self, heads: int, dropout: float = 0.0, **kwargs):
+    def __init__(self, heads: int, context: int | None = None, dropout: float = 0.0, **kwargs):
         super().__init__(**kwargs)
         self.heads = heads
+        self.context = context
         self.dropout = Dropout(dropout, name="dropout")
 
     def build(self, input_shape):
@@ -89,6 +91,10 @@ class RelativeAttention(keras.layers.Layer):
         position = self._split(position)
         content = tf.matmul(query + self.content_bias, key, transpose_b=True)
         relative = tf.matmul(query + self.position_bias, position, transpose_b=True)
+        if self.context is not None:
+            # Before the shift a distance is a column: one row masks the band of all frames.
+            distance = tf.abs(tf.range(time - 1, -time, -1))
+            relative += tf.where(distance > self.context, MASKED, 0.0)
         scores = (content + relative_shift(relative, batch, self.heads, time)) * (
             1.0 / math.sqrt(dim // self.heads)
         )
@@ -98,7 +104,8 @@ class RelativeAttention(keras.layers.Layer):
         return tf.reshape(context, [batch, time, dim])
 
     def get_config(self):
-        return {**super().get_config(), "heads": self.heads, "dropout": self.dropout.rate}
+        own = {"heads": self.heads, "context": self.context, "dropout": self.dropout.rate}
+        return {**super().get_config(), **own}
 
 
 def relative_shift(scores, batch, heads, time):

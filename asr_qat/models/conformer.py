@@ -28,6 +28,8 @@ class EncoderConfig:
         blocks: number of Conformer blocks.
         dim: channels between the blocks.
         heads: attention heads.
+        attention_context: frames (of 40 ms) on either side that a frame attends to, or null
+            for the whole utterance.
         feed_forward: width of the feed-forward modules' hidden layer.
         kernel: frames seen by the depthwise convolution.
         subsampling: channels of the two subsampling convolutions.
@@ -37,6 +39,7 @@ class EncoderConfig:
     blocks: int = 6
     dim: int = 128
     heads: int = 4
+    attention_context: int | None = None
     feed_forward: int = 256
     kernel: int = 15
     subsampling: int = 64
@@ -47,6 +50,8 @@ class EncoderConfig:
         for name in ("blocks", "dim", "heads", "feed_forward", "kernel", "subsampling"):
             value = getattr(self, name)
             require(value >= 1, f"{name}: {value} is less than 1")
+        context = self.attention_context
+        require(context is None or context >= 1, f"attention_context: {context} is less than 1")
         for name in ("dim", "feed_forward"):  # two 4-bit weights share a byte
             value = getattr(self, name)
             require(value % 2 == 0, f"{name}: {value} is not even")
@@ -139,7 +144,7 @@ def _attention(x, positions, mask, config: EncoderConfig, name: str):
     key = Dense(config.dim, name=f"{name}_key")(y)
     value = Dense(config.dim, name=f"{name}_value")(y)
     position = Dense(config.dim, use_bias=False, name=f"{name}_position")(positions)
-    y = RelativeAttention(config.heads, config.dropout, name=name)(
+    y = RelativeAttention(config.heads, config.attention_context, config.dropout, name=name)(
         [query, key, value, position, mask]
     )
     y = Dense(config.dim, name=f"{name}_output")(y)
