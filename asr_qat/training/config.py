@@ -9,6 +9,7 @@ from asr_qat.errors import UserError, require
 from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.presets import PRESETS
 from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.training.intermediate import IntermediateConfig
 from asr_qat.training.schedule import ScheduleConfig
 
 
@@ -48,6 +49,7 @@ class TrainConfig:
         encoder: encoder shape.
         start: model directory whose weights to start from, or null.
         quantization: train quantized, or null for float.
+        intermediate: a second loss on an inner block, or null for none.
         batches: how batches are made.
         optimizer: how weights are updated.
         evaluate_every: steps between evaluations on the development split.
@@ -63,6 +65,7 @@ class TrainConfig:
     encoder: EncoderConfig | None = None
     start: str | None = None
     quantization: QuantizationConfig | None = None
+    intermediate: IntermediateConfig | None = None
     batches: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     evaluate_every: int = 500

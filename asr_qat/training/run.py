@@ -26,6 +26,7 @@ from asr_qat.training.callbacks import (
     StopOnNaN,
 )
 from asr_qat.training.config import OptimizerConfig, TrainConfig
+from asr_qat.training.intermediate import CharacterTargets, add_intermediate
 from asr_qat.training.schedule import WarmupSchedule
 from asr_qat.training.word_error_rate import Evaluator, damaged_shards
 
@@ -78,10 +79,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     _check_same(output, description)
     seed_everything(config.seed)
     recogniser = _recogniser(config, folder)
-    model = recogniser.model
-    seed_dropout(model, config.seed)
-    model.compile(build_optimizer(config.optimizer, config.steps), CTCLoss())
-
+    seed_dropout(recogniser.model, config.seed)
     stats = dataclasses.replace(
         folder.stats,
         mean=recogniser.mean,
@@ -89,13 +87,14 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
         front_end=recogniser.config.front_end,
     )
     pipeline = Pipeline(folder, config.batches, config.seed, stats)
+    model = _compiled(recogniser, config)
     state = State()
     checkpoints = Checkpoints(model, state, output / "checkpoints", config.checkpoint_minutes)
     done = checkpoints.restore()
     if done < config.steps:
         output.mkdir(parents=True, exist_ok=True)
         files.write_json(output / "training.json", description)
-        evaluator = Evaluator(model, pipeline, "dev")
+        evaluator = Evaluator(recogniser.model, pipeline, "dev")
         with (
             contextlib.closing(Progress(config.steps, done, quiet)) as progress,
             damaged_shards(folder, "train"),
@@ -103,7 +102,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
             # One Keras epoch from here to the end: at the end of each, Keras would put the
             # averaged weights in the place of the trained ones.
             model.fit(
-                pipeline.training(done),
+                _batches(recogniser, pipeline, config, done),
                 steps_per_epoch=config.steps - done,
                 verbose=0,
                 callbacks=[
@@ -118,6 +117,27 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     elif not quiet:
         print(f"{output}: all {done} steps are done already")
     return Recogniser.load(output)
+
+
+def _compiled(recogniser: Recogniser, config: TrainConfig) -> keras.Model:
+    """The model to train: the recogniser's, with a second output if `config` has one."""
+    model, losses, weights = recogniser.model, [CTCLoss()], [1.0]
+    if config.intermediate is not None:
+        classes = len(CharacterTargets(recogniser.tokenizer).characters) + 1
+        model = add_intermediate(model, config.intermediate.block, classes)
+        losses = [CTCLoss(), CTCLoss()]
+        weights = [1 - config.intermediate.weight, config.intermediate.weight]
+    model.compile(build_optimizer(config.optimizer, config.steps), losses, loss_weights=weights)
+    return model
+
+
+def _batches(recogniser: Recogniser, pipeline: Pipeline, config: TrainConfig, step: int):
+    """The training batches from `step` on, with the targets that `_compiled` wants."""
+    batches = pipeline.training(step)
+    if config.intermediate is None:
+        return batches
+    characters = CharacterTargets(recogniser.tokenizer)
+    return batches.map(lambda inputs, targets: (inputs, (targets, characters(targets))))
 
 
 def _description(config: TrainConfig) -> dict[str, Any]:
