@@ -15,6 +15,7 @@ from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.layers.dropout import Dropout
 from asr_qat.losses.ctc import CTCLoss
+from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.model_directory import WEIGHTS, ModelConfig, Recogniser
 from asr_qat.quantize.apply import quantize_model
 from asr_qat.training.callbacks import (
@@ -184,8 +185,8 @@ def _recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
             f"{config.data}: its vocabulary is not that of {config.start}: prepare it with "
             f"`--tokenizer {config.start}/tokenizer.model`"
         )
-    if config.encoder is not None and config.encoder != started.config.encoder:
-        raise UserError(f"encoder: not that of {config.start}: leave it away, or leave start away")
+    if config.encoder is not None:
+        started = _with_dropout(started, config.encoder, config.start)
     before, wanted = started.config.quantization, config.quantization
     if wanted is None or wanted == before:
         return started
@@ -199,3 +200,16 @@ def _recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
         config=dataclasses.replace(started.config, quantization=wanted),
         model=quantize_model(started.model, wanted),
     )
+
+
+def _with_dropout(started: Recogniser, encoder: EncoderConfig, start: str) -> Recogniser:
+    """The same weights with the dropout of `encoder`, which may differ in nothing else."""
+    config = dataclasses.replace(started.config, encoder=encoder)
+    shape = dataclasses.replace(encoder, dropout=started.config.encoder.dropout)
+    if shape != started.config.encoder:
+        raise UserError(
+            f"encoder: not that of {start}, dropout aside: leave it away, or leave start away"
+        )
+    recogniser = Recogniser.create(config, started.tokenizer, started.mean, started.std)
+    recogniser.model.set_weights(started.model.get_weights())
+    return recogniser
