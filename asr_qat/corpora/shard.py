@@ -117,7 +117,7 @@ class ShardWriter:
         if seconds < MIN_SECONDS:
             raise Skipped("too short", f"{where}: {seconds:.3f} s is under {MIN_SECONDS} s")
         needed = frames_needed(tokens)
-        frames = subsampled_length(subsampled_length(self.front_end.frames(samples)))
+        frames = subsampled_length(self.front_end.frames(samples))
         if self.check_labels and frames < needed:
             detail = f"{where}: {frames} frames of {seconds:.2f} s for {needed} labels"
             raise Skipped("too short for its labels", detail)
