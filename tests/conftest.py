@@ -54,10 +54,11 @@ def synthetic_corpus(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def prepared_folder(synthetic_corpus, tmp_path_factory) -> Path:
     """`synthetic_corpus` as `asr-qat prepare` writes it, with letters as labels."""
+    from asr_qat.corpora.manifest import read
     from asr_qat.corpora.prepare import prepare
 
     out = tmp_path_factory.mktemp("prepared") / "synthetic"
-    prepare("manifest", synthetic_corpus, out, vocab_size=40, model_type="char", quiet=True)
+    prepare(read(synthetic_corpus), out, vocab_size=40, model_type="char", quiet=True)
     return out
 
 

@@ -11,10 +11,11 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_qat.corpora import an4, asterisk, asterisk_package, librispeech, manifest, reader
+from asr_qat.corpora import an4, asterisk, asterisk_package, librispeech, manifest
 from asr_qat.corpora.asterisk_text import read_texts, spoken
 from asr_qat.corpora.hold_out import complete_splits, hold_out_speakers
 from asr_qat.corpora.locate import locate
+from asr_qat.corpora.readers import reader
 from asr_qat.corpora.unpack import unpacked
 from asr_qat.corpora.utterance import SPLITS, Utterance
 from asr_qat.errors import UserError
@@ -279,6 +280,8 @@ def test_split_folders(tmp_path):
         ("{", "line 1: not valid JSON"),
         ("[]", "line 1: expected"),
         ('{"text": "no audio"}', "line 1: expected"),
+        ('{"audio_filepath": ""}', "line 1: expected"),
+        ('{"audio_filepath": "a.wav", "text": 5}', "line 1: text is 5, expected"),
         ('{"audio_filepath": "a.wav"}\n{"audio_filepath": "a.wav"}', "called 'a': rename"),
     ],
 )

@@ -177,14 +177,16 @@ def test_a_damaged_manifest(refused, good, audio, tmp_path, line):
     manifest = tmp_path / "test.jsonl"
     first = json.dumps({"audio_filepath": str(audio), "text": "ONE"})
     manifest.write_text(f"{first}\n{line}\n{first}\n")
-    assert refused("evaluate", good, "--data", manifest, "--quiet").startswith(f"{manifest}:2: ")
+    said = refused("evaluate", good, "--data", manifest, "--quiet")
+    assert said.startswith(f"{manifest}: line 2")
 
 
 def test_no_manifest(refused, good, tmp_path):
     (tmp_path / "empty.jsonl").touch()
     (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe\x00")
     assert "no utterances" in refused("evaluate", good, "--data", tmp_path / "empty.jsonl")
-    assert "binary.jsonl:1: " in refused("evaluate", good, "--data", tmp_path / "binary.jsonl")
+    said = refused("evaluate", good, "--data", tmp_path / "binary.jsonl")
+    assert "binary.jsonl: line 1 is not UTF-8" in said
     assert "no such manifest" in refused("evaluate", good, "--data", tmp_path)
     assert "no such manifest" in refused("evaluate", good, "--data", tmp_path / "none.jsonl")
 

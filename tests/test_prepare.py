@@ -12,7 +12,7 @@ from asr_qat import files
 from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import FrontEndConfig, log_mel
 from asr_qat.commands import prepare as command
-from asr_qat.corpora import shard
+from asr_qat.corpora import manifest, shard
 from asr_qat.corpora.prepare import MIN_STD, prepare
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError, exit_code
@@ -51,7 +51,7 @@ def add(corpus, split, *lines):
 
 def run(corpus, out, **options):
     defaults = {"vocab_size": 40, "model_type": "char", "quiet": True}
-    prepare("manifest", corpus, out, **(defaults | options))
+    prepare(manifest.read(corpus), out, **(defaults | options))
     return PreparedFolder(out)
 
 

@@ -313,10 +313,11 @@ def test_unknown_preset(prepared_folder, tmp_path):
 
 
 def test_folder_of_another_vocabulary(float_run, synthetic_corpus, tmp_path):
+    from asr_qat.corpora.manifest import read
     from asr_qat.corpora.prepare import prepare
 
     config, _ = float_run
-    prepare("manifest", synthetic_corpus, tmp_path / "bpe", 20, "bpe", quiet=True)
+    prepare(read(synthetic_corpus), tmp_path / "bpe", 20, "bpe", quiet=True)
     other = configuration(tmp_path / "bpe", tmp_path / "out", start=config.output, encoder=None)
     assert "its vocabulary is not that of" in refusal(other)
 

@@ -34,19 +34,18 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Prepare the corpus."""
+    from asr_qat.corpora.fallback import read_corpus
     from asr_qat.corpora.prepare import prepare  # late: TensorFlow takes seconds to load
     from asr_qat.corpora.prepared import PreparedFolder
 
     prepare(
-        args.corpus,
-        args.data,
+        read_corpus(args.corpus, args.data, args.quiet, args.fallback),
         args.out,
         vocab_size=args.vocab_size,
         model_type=args.model_type,
         tokenizer=args.tokenizer,
         shards=args.shards,
         strict=args.strict,
-        fallback=args.fallback,
         quiet=args.quiet,
     )
     if args.quiet:

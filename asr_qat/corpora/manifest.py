@@ -1,18 +1,16 @@
 """Your own recordings: JSON-lines manifests, or audio files with a text file beside each.
 
-Manifests are `train.jsonl` and, if there are any, `dev.jsonl` and `test.jsonl`, one object a
-line as NeMo has them: `audio_filepath` (relative to the manifest), `text`, and optionally
-`id`, `speaker` and `duration`, which is measured anyway. Without manifests, every audio file
-`x.wav` takes its words from `x.txt`; folders `train`, `dev` and `test` are the splits, and
-the first folder below them names the speaker. Splits that are not there are held out of
-train (see `hold_out`).
+Manifests are `train.jsonl` and, if there are any, `dev.jsonl` and `test.jsonl` (see
+`json_lines`). Without manifests, every audio file `x.wav` takes its words from `x.txt`;
+folders `train`, `dev` and `test` are the splits, and the first folder below them names the
+speaker. Splits that are not there are held out of train (see `hold_out`).
 """
 
-import json
 from pathlib import Path
 
 from asr_qat import files
 from asr_qat.corpora.hold_out import complete_splits
+from asr_qat.corpora.json_lines import read_json_lines
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.errors import UserError
 
@@ -26,10 +24,10 @@ def read(path: Path) -> Corpus:
         UserError: nothing to read, or a damaged line of a manifest.
     """
     if path.is_file():
-        splits = {"train": _read_manifest(path)}
+        splits = {"train": read_json_lines(path)}
     elif (path / "train.jsonl").exists():
         manifests = {split: path / f"{split}.jsonl" for split in SPLITS}
-        splits = {s: _read_manifest(file) for s, file in manifests.items() if file.exists()}
+        splits = {s: read_json_lines(file) for s, file in manifests.items() if file.exists()}
     else:
         folders = {split: path / split for split in SPLITS if (path / split).is_dir()}
         folders = folders or {"train": path}
@@ -48,29 +46,6 @@ def read(path: Path) -> Corpus:
         licence="as its owner says",
         splits=splits,
     )
-
-
-def _read_manifest(path: Path) -> list[Utterance]:
-    utterances = []
-    for number, line in enumerate(files.read_text(path).splitlines(), 1):
-        if not line.strip():
-            continue
-        where = f"{path}: line {number}"
-        try:
-            entry = json.loads(line)
-        except ValueError as error:
-            raise UserError(f"{where}: not valid JSON ({error})") from None
-        if not isinstance(entry, dict) or not isinstance(entry.get("audio_filepath"), str):
-            raise UserError(f'{where}: expected {{"audio_filepath": ..., "text": ...}}')
-        utterances.append(
-            Utterance(
-                id=str(entry.get("id") or Path(entry["audio_filepath"]).with_suffix("")),
-                audio_path=path.parent / entry["audio_filepath"],
-                text=str(entry.get("text") or ""),
-                speaker=str(entry.get("speaker") or ""),
-            )
-        )
-    return utterances
 
 
 def _read_folder(folder: Path, root: Path) -> list[Utterance]:

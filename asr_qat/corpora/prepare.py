@@ -14,7 +14,6 @@ import numpy as np
 
 from asr_qat import files
 from asr_qat.audio.front_end import FrontEndConfig
-from asr_qat.corpora.fallback import read_corpus
 from asr_qat.corpora.prepared import shard_name
 from asr_qat.corpora.shard import ShardWriter
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
@@ -31,8 +30,7 @@ MIN_STD = 1.0
 
 
 def prepare(
-    corpus: str,
-    data: str | Path | None,
+    corpus: Corpus,
     out: str | Path,
     vocab_size: int = 1024,
     model_type: str = "unigram",
@@ -40,13 +38,11 @@ def prepare(
     shards: int | None = None,
     strict: bool = False,
     quiet: bool = False,
-    fallback: bool = True,
 ) -> None:
     """Write the prepared folder `out`; a run that was cut off is taken up where it ended.
 
     Args:
-        corpus: a name in `asr_qat.corpora.READERS`.
-        data: where the corpus lies, if not in one of the places that `locate` knows.
+        corpus: the recordings and their words, see `read_corpus`.
         out: the folder to write.
         vocab_size: wanted number of word pieces.
         model_type: `char`, `unigram` or `bpe`.
@@ -54,21 +50,19 @@ def prepare(
         shards: number of shards of each split.
         strict: fail if any utterance had to be skipped.
         quiet: show no progress and no skipped utterances.
-        fallback: take `asterisk` where AN4 is out of reach.
 
     Raises:
-        UserError: no such corpus, a folder prepared with other settings, no usable
+        UserError: a folder prepared with other settings, no usable
             utterance, or with `strict` a skipped one.
     """
     out = Path(out)
     if shards is not None and shards < 1:
         raise UserError(f"--shards {shards}: expected 1 or more")
-    content = read_corpus(corpus, data, quiet, fallback)
-    splits = _ordered(content)
+    splits = _ordered(corpus)
     front_end = FrontEndConfig()
     given = Tokenizer.load(tokenizer) if tokenizer is not None else None
     settings: dict[str, Any] = {
-        "corpus": content.name,
+        "corpus": corpus.name,
         "vocab_size": None if given else vocab_size,
         "model_type": None if given else model_type,
         "tokenizer": hashlib.sha256(given.proto).hexdigest() if given else None,
@@ -104,7 +98,7 @@ def prepare(
             f"{out}: {number} of {total} utterances cannot be used (listed above): "
             "mend them, or prepare without --strict"
         )
-    _finish(out, content, reports, skipped, front_end)
+    _finish(out, corpus, reports, skipped, front_end)
 
 
 def _ordered(corpus: Corpus) -> dict[str, list[Utterance]]:
