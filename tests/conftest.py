@@ -18,10 +18,6 @@ hypothesis.settings.register_profile("asr_qat", deadline=None, max_examples=40)
 hypothesis.settings.load_profile("asr_qat")
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: takes more than ten seconds")
-
-
 def utterance(words: list[str], seed: int) -> np.ndarray:
     """One tone for each word, faded in and out, over a little noise."""
     rng = np.random.default_rng(seed)
