@@ -29,6 +29,11 @@ def test_given_splits_are_kept():
     assert complete_splits(splits, "corpus") == (splits, "")
 
 
+def test_nothing_to_hold_out_of():
+    test = [Utterance("a", None, "A", "s")]
+    assert complete_splits({"train": [], "dev": [], "test": test}, "corpus") == ({"test": test}, "")
+
+
 def test_too_little_to_split():
     with pytest.raises(UserError, match="2 training utterances and no dev or test"):
         complete_splits({"train": [Utterance(str(i), None, "A", "s") for i in "ab"]}, "corpus")

@@ -67,9 +67,15 @@ def test_missing_audio_and_missing_words_stay_visible(small_librispeech):
     assert train["10-7-0009"].text == ""
 
 
-def test_librispeech_without_training_part(small_librispeech):
-    with pytest.raises(UserError, match="no train-"):
-        librispeech.read(small_librispeech("dev-clean", ["4"]))
+def test_a_test_part_alone(small_librispeech):
+    splits = librispeech.read(small_librispeech("test-clean", ["4"])).splits
+    assert splits.keys() == {"test"}
+    assert len(splits["test"]) == 2
+
+
+def test_parts_without_contents(small_librispeech, tmp_path):
+    with pytest.raises(UserError, match="no train-.* part of LibriSpeech in it"):
+        librispeech.read(tmp_path)
     (small_librispeech("dev-clean", ["4"]) / "train-clean-5").mkdir()
     with pytest.raises(UserError, match="train-clean-5: no SPEAKER"):
         librispeech.read(small_librispeech("dev-clean", ["4"]))

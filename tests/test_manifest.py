@@ -29,6 +29,13 @@ def test_manifests(tmp_path):
     assert first.audio_path.is_file()
 
 
+def test_a_test_manifest_alone(tmp_path):
+    write_manifest(tmp_path / "test.jsonl", 2)
+    corpus = manifest.read(tmp_path)
+    assert corpus.splits.keys() == {"test"}
+    assert "held out" not in corpus.description
+
+
 def test_one_manifest_is_split(tmp_path):
     write_manifest(tmp_path / "mine.jsonl", 20)
     splits = manifest.read(tmp_path / "mine.jsonl").splits
@@ -77,5 +84,5 @@ def test_manifest_mistakes(tmp_path, line, message):
 
 
 def test_nothing_to_read(tmp_path):
-    with pytest.raises(UserError, match="neither train.jsonl nor audio"):
+    with pytest.raises(UserError, match="neither train.jsonl or test.jsonl nor audio"):
         manifest.read(tmp_path)

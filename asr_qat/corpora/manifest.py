@@ -1,9 +1,9 @@
 """Your own recordings: JSON-lines manifests, or audio files with a text file beside each.
 
-Manifests are `train.jsonl` and, if there are any, `dev.jsonl` and `test.jsonl` (see
+Manifests are `train.jsonl`, `dev.jsonl` and `test.jsonl`, those that there are (see
 `json_lines`). Without manifests, every audio file `x.wav` takes its words from `x.txt`;
 folders `train`, `dev` and `test` are the splits, and the first folder below them names the
-speaker. Splits that are not there are held out of train (see `hold_out`).
+speaker. Splits that are not there are held out of train, if that is there (see `hold_out`).
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from asr_qat import files
 from asr_qat.corpora.hold_out import complete_splits
 from asr_qat.corpora.json_lines import read_json_lines
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
-from asr_qat.errors import UserError
+from asr_qat.errors import UserError, require
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".sph")
 
@@ -23,21 +23,18 @@ def read(path: Path) -> Corpus:
     Raises:
         UserError: nothing to read, or a damaged line of a manifest.
     """
+    manifests = {s: path / f"{s}.jsonl" for s in SPLITS if (path / f"{s}.jsonl").exists()}
     if path.is_file():
-        splits = {"train": read_json_lines(path)}
-    elif (path / "train.jsonl").exists():
-        manifests = {split: path / f"{split}.jsonl" for split in SPLITS}
-        splits = {s: read_json_lines(file) for s, file in manifests.items() if file.exists()}
+        manifests = {"train": path}
+    if manifests:
+        splits = {split: _read_manifest(file) for split, file in manifests.items()}
     else:
         folders = {split: path / split for split in SPLITS if (path / split).is_dir()}
         folders = folders or {"train": path}
         splits = {split: _read_folder(folder, path) for split, folder in folders.items()}
-    manifest = path if path.is_file() else path / "train.jsonl"
-    if not splits.get("train") and manifest.exists():
-        raise UserError(f"{manifest}: no utterance in it: write one JSON object a line")
-    if not splits.get("train"):
+    if not any(splits.values()):
         suffixes = " ".join(AUDIO_SUFFIXES)
-        raise UserError(f"{path}: neither train.jsonl nor audio ({suffixes}) for training in it")
+        raise UserError(f"{path}: neither train.jsonl or test.jsonl nor audio ({suffixes}) in it")
     _check_unique(path, splits)
     splits, note = complete_splits(splits, str(path))
     return Corpus(
@@ -46,6 +43,12 @@ def read(path: Path) -> Corpus:
         licence="as its owner says",
         splits=splits,
     )
+
+
+def _read_manifest(path: Path) -> list[Utterance]:
+    utterances = read_json_lines(path)
+    require(bool(utterances), f"{path}: no utterance in it: write one JSON object a line")
+    return utterances
 
 
 def _read_folder(folder: Path, root: Path) -> list[Utterance]:

@@ -39,7 +39,7 @@ class ShardWriter:
     Attributes:
         tokenizer: makes the labels.
         front_end: of the features whose sums are reported.
-        features: report feature sums (wanted of the training split only).
+        features: report feature sums.
         check_labels: skip utterances with too few frames for their CTC labels. Off for
             test splits: a hard utterance is no reason to leave it out of the score.
     """
