@@ -278,7 +278,7 @@ def test_an_output_that_cannot_be_written_keeps_the_old_one(
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
     assert code == 1
-    assert "File too large" in message(err)
+    assert f"{output}: File too large" in message(err)
     assert output.read_bytes() == b"the earlier one"
     assert list(tmp_path.iterdir()) == [output]
 
@@ -287,5 +287,5 @@ def test_scoring_on_a_full_disk(good, manifest, tmp_path):
     written = tmp_path / "hypotheses.jsonl"
     done = full_disk(16, "evaluate", good, "--data", manifest, "--quiet", "--hypotheses", written)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "File too large" in message(own_lines(done.stderr))
+    assert f"{written}: File too large" in message(own_lines(done.stderr))
     assert not list(tmp_path.iterdir())
