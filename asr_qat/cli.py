@@ -1,17 +1,17 @@
 """The `asr-qat` command."""
 
-import argparse
 import importlib
 import sys
 
 from asr_qat.errors import exit_code
+from asr_qat.parser import Parser
 
 COMMANDS = ("prepare", "train", "quantize", "benchmark")
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The parser with every subcommand; each module defines its own arguments."""
-    parser = argparse.ArgumentParser(prog="asr-qat", description="Train 4-bit speech recognisers.")
+    parser = Parser(prog="asr-qat", description="Train 4-bit speech recognisers.")
     subparsers = parser.add_subparsers(dest="command", required=True)
     for name in COMMANDS:
         importlib.import_module(f"asr_qat.commands.{name}").add_parser(subparsers)
@@ -20,8 +20,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Entry point of the console command."""
+    sys.exit(exit_code("asr-qat", _run))
+
+
+def _run() -> None:
     args = build_parser().parse_args()
-    sys.exit(exit_code("asr-qat", lambda: args.run(args)))
+    args.run(args)
 
 
 if __name__ == "__main__":

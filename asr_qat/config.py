@@ -31,6 +31,16 @@ def load_yaml(path: str | Path, kind: type[Config]) -> Config:
     return from_dict(kind, content or {}, str(path))
 
 
+def override(config: Config, **given: Any) -> Config:
+    """`config` with those values of `given` that are not None, as options that were given.
+
+    Raises:
+        UserError: naming the key whose value is out of range.
+    """
+    values = {key: value for key, value in given.items() if value is not None}
+    return dataclasses.replace(config, **values)  # type: ignore[type-var]
+
+
 def from_dict(kind: type[Config], values: Any, where: str) -> Config:
     """Build the dataclass `kind` from nested dictionaries; `where` begins the error messages."""
     if not isinstance(values, dict):

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+PACKAGE = Path(__file__).resolve().parent
 PACKAGES = (
     "asr-qat",
     "tensorflow",
@@ -27,7 +28,7 @@ def provenance(seed: int | None = None) -> dict[str, Any]:
     program = Path(sys.argv[0]).name
     return {
         "command": shlex.join([program, *sys.argv[1:]]),
-        "commit": _commit(),
+        "commit": _commit(PACKAGE),
         "versions": {"python": sys.version.split()[0], **_versions()},
         "hardware": hardware(),
         "seed": seed,
@@ -62,17 +63,22 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _commit() -> str:
-    """The commit of the checkout, marked if files that are tracked differ from it."""
-    root = Path(__file__).resolve().parent.parent
+def _commit(package: Path) -> str:
+    """The commit of the checkout, marked if files that are tracked differ from it.
+
+    Unknown unless `package` is tracked at the top of its repository: it may be installed
+    inside that of somebody else.
+    """
+    own = f"{package.name}/__init__.py"
     try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        if _git(package.parent, "ls-files", "--full-name", "--", own) != own:
+            return "unknown"
+        return _git(package.parent, "describe", "--always", "--dirty", "--abbrev=12")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return described.stdout.strip()
+
+
+def _git(folder: Path, *words: str) -> str:
+    command = ["git", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

@@ -18,10 +18,6 @@ hypothesis.settings.register_profile("asr_qat", deadline=None, max_examples=40)
 hypothesis.settings.load_profile("asr_qat")
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: takes more than ten seconds")
-
-
 def utterance(words: list[str], seed: int) -> np.ndarray:
     """One tone for each word, faded in and out, over a little noise."""
     rng = np.random.default_rng(seed)
@@ -54,10 +50,11 @@ def synthetic_corpus(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def prepared_folder(synthetic_corpus, tmp_path_factory) -> Path:
     """`synthetic_corpus` as `asr-qat prepare` writes it, with letters as labels."""
+    from asr_qat.corpora.manifest import read
     from asr_qat.corpora.prepare import prepare
 
     out = tmp_path_factory.mktemp("prepared") / "synthetic"
-    prepare("manifest", synthetic_corpus, out, vocab_size=40, model_type="char", quiet=True)
+    prepare(read(synthetic_corpus), out, vocab_size=40, model_type="char", quiet=True)
     return out
 
 

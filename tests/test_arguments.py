@@ -1,17 +1,20 @@
-"""Arguments that have to be above zero."""
+"""Arguments: what is refused, in one line."""
+
+import sys
 
 import pytest
 
+from asr_qat import cli
 from asr_qat.cli import build_parser
+from asr_qat.errors import UserError
+from tflite_export import cli as export_cli
 
 
 @pytest.mark.parametrize("option", ["--batch", "--seconds", "--rounds"])
 @pytest.mark.parametrize("word", ["0", "-1", "nan", "inf", "many"])
-def test_benchmark_refuses(capsys, option, word):
-    with pytest.raises(SystemExit) as stopped:
+def test_benchmark_refuses(option, word):
+    with pytest.raises(UserError, match=f"argument {option}: '{word}' is not a "):
         build_parser().parse_args(["benchmark", f"{option}={word}"])
-    assert stopped.value.code == 2
-    assert f"argument {option}: '{word}' is not a " in capsys.readouterr().err
 
 
 def test_benchmark_takes():
@@ -23,3 +26,22 @@ def test_prepare_without_fallback():
     words = ["prepare", "--out", "x"]
     assert build_parser().parse_args(words).fallback
     assert not build_parser().parse_args([*words, "--no-fallback"]).fallback
+
+
+@pytest.mark.parametrize(
+    ("main", "words", "line"),
+    [
+        (cli.main, ["asr-qat", "train"], "the following arguments are required: --config: see "
+         "`asr-qat train --help`"),
+        (cli.main, ["asr-qat", "prepare", "--out", "x", "--shards", "two"],
+         "argument --shards: invalid int value: 'two': see `asr-qat prepare --help`"),
+        (export_cli.main, ["tflite-export", "inspect", "a", "b"],
+         "unrecognized arguments: b: see `tflite-export --help`"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_one_line(monkeypatch, capsys, main, words, line):
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 1
+    assert capsys.readouterr() == ("", f"{words[0]}: error: {line}\n")

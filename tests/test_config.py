@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from asr_qat.audio.front_end import FrontEndConfig
-from asr_qat.config import from_dict, load_yaml
+from asr_qat.config import from_dict, load_yaml, override
 from asr_qat.errors import UserError
 from asr_qat.training.config import TrainConfig
 from asr_qat.training.schedule import ScheduleConfig
@@ -32,6 +32,14 @@ def refusal(path):
     assert message.startswith(str(path))
     assert "\n" not in message
     return message
+
+
+def test_options_override_the_file(write):
+    config = load_yaml(write(NEEDED + "seed: 3\n"), TrainConfig)
+    changed = override(config, data="other", steps=None, seed=0)
+    assert changed == TrainConfig("other", "o", 10, seed=0)
+    with pytest.raises(UserError, match="^steps: 0 is less than 1$"):
+        override(config, steps=0)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -33,7 +33,7 @@ def test_alone_and_in_a_batch(model, length):
     rng = np.random.default_rng(length)
     features = rng.standard_normal((1, length, BINS)).astype(np.float32)
     alone = model([features, np.array([length], np.int32)]).numpy()
-    frames = subsampled_length(subsampled_length(length))
+    frames = subsampled_length(length)
     assert alone.shape == (1, frames, 11)
     # Longer neighbours, and garbage where the padding is.
     padded = 100 * rng.standard_normal((3, 41, BINS)).astype(np.float32)
@@ -75,7 +75,7 @@ def encoder_parameters(config):
 def counted(config, bins=80):
     """The encoder's weights, counted on paper."""
     d, f, c = config.dim, config.feed_forward, config.subsampling
-    bands = subsampled_length(subsampled_length(bins))
+    bands = subsampled_length(bins)
     subsampling = (9 * c + c) + 9 * c + (c * c + c) + (bands * c * d + d)
     feed_forward = (d * f + f) + (f * d + d)
     attention = 4 * (d * d + d) + d * d + 2 * d

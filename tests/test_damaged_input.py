@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 
+import h5py
 import pytest
 
 from asr_qat.corpora import an4, librispeech, manifest
@@ -66,6 +67,21 @@ def test_flipped_bytes_in_the_weights(model):
             Recogniser.load(model)
         except UserError as error:
             assert str(error).startswith(f"{path}: damaged")
+
+
+def test_flipped_values_in_the_weights(saved, model):
+    path = model / "model.weights.h5"
+    content = path.read_bytes()
+    kernel = saved[0].model.get_layer("ctc_output").get_weights()[0].tobytes()
+    assert content.count(kernel) == 1
+    spoilt = bytearray(content)
+    spoilt[content.index(kernel) + len(kernel) // 2] ^= 1
+    path.write_bytes(spoilt)
+    expected = f"{path}: damaged (not the values that were saved): copy it again"
+    assert complaint(Recogniser.load, model) == expected
+    with h5py.File(path, "r+") as file:
+        del file.attrs["sha256"]  # as earlier versions wrote it
+    Recogniser.load(model)
 
 
 def test_a_disk_that_fills_up_while_the_weights_are_written(saved, tmp_path, monkeypatch):

@@ -150,6 +150,7 @@ def test_statistics_of_a_model_replace_those_of_the_folder(folder):
 @BOTH
 def test_an_utterance_that_a_higher_speed_makes_too_short(synthetic_corpus, tmp_path, cache):
     """Prepared because its labels fit at speed 1; faster they do not, and it is left out."""
+    from asr_qat.corpora.manifest import read
     from asr_qat.corpora.prepare import prepare
 
     corpus = tmp_path / "corpus"
@@ -158,7 +159,7 @@ def test_an_utterance_that_a_higher_speed_makes_too_short(synthetic_corpus, tmp_
     seconds = len(read_audio(wave)) / 16000
     labels = int(seconds * 25) - 1  # one for each encoder frame at speed 1
     wave.with_suffix(".txt").write_text(("ONE TWO " * labels)[:labels].strip() + "\n")
-    prepare("manifest", corpus, tmp_path / "out", 40, "char", quiet=True)
+    prepare(read(corpus), tmp_path / "out", 40, "char", quiet=True)
     folder = PreparedFolder(tmp_path / "out")
     assert wave.stem in json.dumps([u["id"] for u in folder.utterances("train")])
     pipeline = Pipeline(

@@ -2,7 +2,6 @@
 
 import pytest
 
-from asr_qat import files
 from asr_qat.errors import UserError, exit_code, require
 
 
@@ -39,12 +38,3 @@ def test_require():
     require(True, "fine")
     with pytest.raises(UserError, match="^not so$"):
         require(False, "not so")
-
-
-def test_text_that_is_not_utf8(tmp_path):
-    path = tmp_path / "x.txt"
-    path.write_bytes("ONE\nCAFÉ\n".encode("latin-1"))
-    with pytest.raises(UserError, match="x.txt: line 2 is not UTF-8"):
-        files.read_text(path)
-    path.write_bytes(b"\xef\xbb\xbfONE")
-    assert files.read_text(path) == "ONE"

@@ -177,14 +177,16 @@ def test_a_damaged_manifest(refused, good, audio, tmp_path, line):
     manifest = tmp_path / "test.jsonl"
     first = json.dumps({"audio_filepath": str(audio), "text": "ONE"})
     manifest.write_text(f"{first}\n{line}\n{first}\n")
-    assert refused("evaluate", good, "--data", manifest, "--quiet").startswith(f"{manifest}:2: ")
+    said = refused("evaluate", good, "--data", manifest, "--quiet")
+    assert said.startswith(f"{manifest}: line 2")
 
 
 def test_no_manifest(refused, good, tmp_path):
     (tmp_path / "empty.jsonl").touch()
     (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe\x00")
     assert "no utterances" in refused("evaluate", good, "--data", tmp_path / "empty.jsonl")
-    assert "binary.jsonl:1: " in refused("evaluate", good, "--data", tmp_path / "binary.jsonl")
+    said = refused("evaluate", good, "--data", tmp_path / "binary.jsonl")
+    assert "binary.jsonl: line 1 is not UTF-8" in said
     assert "no such manifest" in refused("evaluate", good, "--data", tmp_path)
     assert "no such manifest" in refused("evaluate", good, "--data", tmp_path / "none.jsonl")
 
@@ -276,7 +278,7 @@ def test_an_output_that_cannot_be_written_keeps_the_old_one(
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
     assert code == 1
-    assert "File too large" in message(err)
+    assert f"{output}: File too large" in message(err)
     assert output.read_bytes() == b"the earlier one"
     assert list(tmp_path.iterdir()) == [output]
 
@@ -285,5 +287,5 @@ def test_scoring_on_a_full_disk(good, manifest, tmp_path):
     written = tmp_path / "hypotheses.jsonl"
     done = full_disk(16, "evaluate", good, "--data", manifest, "--quiet", "--hypotheses", written)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "File too large" in message(own_lines(done.stderr))
+    assert f"{written}: File too large" in message(own_lines(done.stderr))
     assert not list(tmp_path.iterdir())

@@ -52,6 +52,13 @@ def test_the_parts_are_the_file(packed, found):
     assert sum(found["bytes_by_layer"].values()) == parts["constants"]
 
 
+def test_precision_and_method_are_those_of_the_metadata(packed, found, tmp_path):
+    assert (found["precision"], found["method"]) == ("w4a8", "ptq")
+    path = tmp_path / "other.tflite"
+    path.write_bytes(edited(packed, lambda model: setattr(model, "metadata", [])))
+    assert not {"precision", "method"} & inspect(path).keys()
+
+
 def test_every_dense_product_has_its_bytes(found):
     layers = {name: size for name, size in found["bytes_by_layer"].items() if name != "other"}
     assert len(layers) == DENSE_LAYERS

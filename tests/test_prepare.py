@@ -12,11 +12,13 @@ from asr_qat import files
 from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import FrontEndConfig, log_mel
 from asr_qat.commands import prepare as command
-from asr_qat.corpora import shard
+from asr_qat.corpora import manifest, shard
 from asr_qat.corpora.prepare import MIN_STD, prepare
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError, exit_code
 from asr_qat.text.tokenizer import Tokenizer
+from asr_qat.training.config import TrainConfig
+from asr_qat.training.run import train
 
 WORDS = ["ONE TWO", "THREE", "FOUR FIVE SIX", "SEVEN EIGHT"]
 
@@ -51,7 +53,7 @@ def add(corpus, split, *lines):
 
 def run(corpus, out, **options):
     defaults = {"vocab_size": 40, "model_type": "char", "quiet": True}
-    prepare("manifest", corpus, out, **(defaults | options))
+    prepare(manifest.read(corpus), out, **(defaults | options))
     return PreparedFolder(out)
 
 
@@ -189,6 +191,39 @@ def test_given_tokenizer(corpus, tmp_path):
     assert "G not in the vocabulary" in skipped[0]["detail"]
 
 
+def test_test_utterances_alone(corpus, tmp_path, capsys):
+    """Enough to score a model on, with its own vocabulary."""
+    for split in ("train", "dev"):
+        (corpus / f"{split}.jsonl").unlink()
+    with pytest.raises(UserError, match="manifest: no training utterances .* --tokenizer"):
+        run(corpus, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    Tokenizer.train(WORDS, 40, "char").save(tmp_path / "given.model")
+    prepared = run(corpus, tmp_path / "out", tokenizer=tmp_path / "given.model", quiet=False)
+    said = capsys.readouterr().err.splitlines()
+    assert "manifest: no utterances of train or dev: left out" in said
+    assert prepared.corpus["splits"].keys() == {"test"}
+    assert len(prepared.utterances("test")) == len(examples(prepared, "test")) == 2
+    assert not list(prepared.path.glob("train*"))
+    frames = [log_mel(read_audio(path), FrontEndConfig()) for path in corpus.glob("test*.wav")]
+    assert prepared.stats.frames == sum(map(len, frames))
+    np.testing.assert_allclose(prepared.stats.mean, np.concatenate(frames).mean(axis=0), rtol=1e-4)
+
+    config = TrainConfig(str(prepared.path), str(tmp_path / "model"), 1)
+    expected = "no split 'train': it has test: prepare a corpus that has it"
+    with pytest.raises(UserError, match=expected):
+        train(config)
+    assert not (tmp_path / "model").exists()
+
+
+def test_no_usable_utterance_to_score(corpus, tmp_path):
+    for path in (*corpus.glob("train*"), *corpus.glob("dev*"), *corpus.glob("test*.wav")):
+        path.unlink()
+    Tokenizer.train(WORDS, 40, "char").save(tmp_path / "given.model")
+    with pytest.raises(UserError, match="no usable utterance of test in manifest"):
+        run(corpus, tmp_path / "out", tokenizer=tmp_path / "given.model")
+
+
 def test_killed_preparation_is_taken_up(corpus, tmp_path, monkeypatch):
     out = tmp_path / "out"
     run(corpus, tmp_path / "whole", shards=4)
@@ -243,7 +278,7 @@ def test_a_folder_of_other_things_is_left_alone(corpus, tmp_path):
 def test_no_usable_utterance(corpus, tmp_path):
     for path in corpus.glob("train*.wav"):
         path.unlink()
-    with pytest.raises(UserError, match="no usable training utterance"):
+    with pytest.raises(UserError, match="no usable utterance of train in manifest"):
         run(corpus, tmp_path / "out")
 
 

@@ -1,17 +1,17 @@
 """The `tflite-export` command."""
 
-import argparse
 import importlib
 import sys
 
 from asr_qat.errors import exit_code
+from asr_qat.parser import Parser
 
 COMMANDS = ("convert", "inspect", "evaluate", "transcribe", "demo", "scale")
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The parser with every subcommand; each module defines its own arguments."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="tflite-export", description="Convert, inspect, run and score .tflite recognisers."
     )
     subparsers = parser.add_subparsers(dest="command", required=True)

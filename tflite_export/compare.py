@@ -7,13 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from asr_qat.audio.decode import read_audio
+from asr_qat.corpora.utterance import Utterance
 from asr_qat.decoding.greedy import greedy_ctc
 from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.progress import progress
 from asr_qat.quantize.post_training import post_training
 from tflite_export.convert import layer_precisions, trained_method
-from tflite_export.evaluate import Recording, Run
+from tflite_export.evaluate import Run
 from tflite_export.metadata import Metadata
 from tflite_export.recogniser import TFLiteRecogniser
 
@@ -23,7 +24,7 @@ PERTURBATION = 1e-7  # relative change of the features: about one unit in the la
 def keras_logits(
     recogniser: Recogniser,
     device: TFLiteRecogniser,
-    items: list[Recording],
+    items: list[Utterance],
     perturbation: float = 0.0,
     quiet: bool = False,
 ) -> list[np.ndarray]:
@@ -40,7 +41,7 @@ def keras_logits(
     rate = device.metadata.front_end.sample_rate
     result = []
     for item in progress(items, "Keras", len(items), quiet=quiet):
-        features = device.features(read_audio(item.path, rate)) * np.float32(1 + perturbation)
+        features = device.features(read_audio(item.audio_path, rate)) * np.float32(1 + perturbation)
         if len(features):
             result.append(forward(features[None], [len(features)]).numpy()[0])
         else:  # shorter than one window of the front end
@@ -51,7 +52,7 @@ def keras_logits(
 def compare(
     recogniser: Recogniser,
     device: TFLiteRecogniser,
-    items: list[Recording],
+    items: list[Utterance],
     result: Run,
     quiet: bool = False,
 ) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def _median(pairs) -> float:
     return float(np.median(differences)) if len(differences) else 0.0
 
 
-def _parting(item: Recording, keras, tflite, keras_text: str, tflite_text: str) -> dict:
+def _parting(item: Utterance, keras, tflite, keras_text: str, tflite_text: str) -> dict:
     """The first frame whose best classes differ, with the logits of both."""
     frame = int(np.argmax(keras.argmax(-1) != tflite.argmax(-1)))
     classes = sorted({int(keras[frame].argmax()), int(tflite[frame].argmax())})

@@ -17,6 +17,7 @@ from asr_qat.config import load_yaml
 from asr_qat.corpora.fallback import read_corpus
 from asr_qat.corpora.prepare import prepare
 from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.provenance import provenance
@@ -114,26 +115,11 @@ def demo(
             keras = _keras_model(source, device)
             agreement = compare(keras, device, items, result, quiet)
             baseline = baseline or result
-            longest = float(result.audio_seconds.max())
-            rows.append(
-                {
-                    "name": variant.name,
-                    **evaluate.describe(device),
-                    **evaluate.summarize(result, items, threads),
-                    **evaluate.difference(result, baseline, items),
-                    **{k: v for k, v in agreement.items() if k != "different"},
-                    "peak_rss_mb": evaluate.peak_rss_mb(path, longest, threads),
-                }
-            )
-            rows[-1]["ratio"] = rows[0]["bytes"] / rows[-1]["bytes"]
+            rows.append(_row(variant.name, device, items, result, baseline, agreement))
             if variant is TRAINED:
-                chosen = items[:PRODUCT_UTTERANCES]
-                heard = [device.features(_audio(item, device)) for item in chosen]
-                equality = {
-                    "products": product_errors(path, keras, heard),
-                    "bar": PRODUCT_BAR,
-                    "model": _model_equality(agreement, len(items)),
-                }
+                equality = _equality(keras, device, items, agreement)
+    for row in rows:
+        row["ratio"] = rows[0]["bytes"] / row["bytes"]
     rows[0]["wer_diff_ci"] = None  # float32 against itself
     content = {
         "rows": rows,
@@ -148,15 +134,15 @@ def demo(
 
 def _prepare(corpus: str, data: str | None, work: Path, quiet: bool) -> PreparedFolder:
     """Prepare the corpus with the shipped model's vocabulary, or the default in its place."""
-    name = read_corpus(corpus, data, quiet).name
-    tokenizer = ROOT / "models" / f"{name}_tiny_float" / "tokenizer.model"
+    content = read_corpus(corpus, data, quiet)
+    tokenizer = ROOT / "models" / f"{content.name}_tiny_float" / "tokenizer.model"
     if not tokenizer.is_file():
         raise UserError(
-            f"{tokenizer.parent}: no float model for the corpus {name}: "
-            f"train one (make reproduce-{name}) and copy it there from work/"
+            f"{tokenizer.parent}: no float model for the corpus {content.name}: "
+            f"train one (make reproduce-{content.name}) and copy it there from work/"
         )
-    out = work / f"{name}_prepared"
-    prepare(name, data if name == corpus else None, out, tokenizer=tokenizer, quiet=quiet)
+    out = work / f"{content.name}_prepared"
+    prepare(content, out, tokenizer=tokenizer, quiet=quiet)
     return PreparedFolder(out)
 
 
@@ -167,16 +153,42 @@ def _keras_model(source: Recogniser, device: TFLiteRecogniser) -> Recogniser:
     return source
 
 
-def _audio(item: evaluate.Recording, device: TFLiteRecogniser):
-    return read_audio(item.path, device.metadata.front_end.sample_rate)
-
-
-def _model_equality(difference: dict[str, Any], utterances: int) -> dict[str, Any]:
+def _row(
+    name: str,
+    device: TFLiteRecogniser,
+    items: list[Utterance],
+    result: evaluate.Run,
+    baseline: evaluate.Run,
+    agreement: dict[str, Any],
+) -> dict[str, Any]:
+    """What the table says of one file; `agreement` with its Keras model as `compare` gives it."""
+    longest = float(result.audio_seconds.max())
     return {
-        "utterances": utterances,
-        "identical": utterances - len(difference["different"]),
-        **{k: difference[k] for k in ("median_logit_diff", "max_logit_diff", "rounding_floor")},
-        "different": difference["different"],
+        "name": name,
+        **evaluate.describe(device),
+        **evaluate.summarize(result, items, device.threads),
+        **evaluate.difference(result, baseline, items),
+        **{k: v for k, v in agreement.items() if k != "different"},
+        "peak_rss_mb": evaluate.peak_rss_mb(device.path, longest, device.threads),
+    }
+
+
+def _equality(
+    keras: Recogniser, device: TFLiteRecogniser, items: list[Utterance], agreement: dict[str, Any]
+) -> dict[str, Any]:
+    """How equal a file is to its Keras model, product by product and as a whole."""
+    rate = device.metadata.front_end.sample_rate
+    chosen = items[:PRODUCT_UTTERANCES]
+    heard = [device.features(read_audio(item.audio_path, rate)) for item in chosen]
+    return {
+        "products": product_errors(device.path, keras, heard),
+        "bar": PRODUCT_BAR,
+        "model": {
+            "utterances": len(items),
+            "identical": len(items) - len(agreement["different"]),
+            **{k: agreement[k] for k in ("median_logit_diff", "max_logit_diff", "rounding_floor")},
+            "different": agreement["different"],
+        },
     }
 
 

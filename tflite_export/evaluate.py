@@ -12,6 +12,8 @@ import numpy as np
 
 from asr_qat import files
 from asr_qat.audio.decode import read_audio
+from asr_qat.corpora.json_lines import read_json_lines
+from asr_qat.corpora.utterance import Utterance
 from asr_qat.decoding.greedy import greedy_ctc
 from asr_qat.errors import UserError
 from asr_qat.progress import progress
@@ -25,21 +27,12 @@ from tflite_export.statistics import (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Recording:
-    """A recording with its transcript."""
-
-    id: str
-    path: Path
-    text: str
-
-
-def recordings(data: str | Path, split: str = "test") -> list[Recording]:
-    """The recordings of a manifest, or of a split of a prepared folder.
+def recordings(data: str | Path, split: str = "test") -> list[Utterance]:
+    """The utterances of a manifest, or of a split of a prepared folder.
 
     Args:
-        data: a manifest of JSON lines (`audio_filepath`, `text`), or a folder with
-            `{split}.jsonl` in it. Texts are normalised as those of the training.
+        data: a manifest (see `asr_qat.corpora.json_lines`), or a folder with `{split}.jsonl`
+            in it. Texts are normalised as those of the training.
         split: which manifest of a folder.
 
     Raises:
@@ -49,23 +42,11 @@ def recordings(data: str | Path, split: str = "test") -> list[Recording]:
     manifest = path / f"{split}.jsonl" if path.is_dir() else path
     if not manifest.is_file():
         raise UserError(f"{manifest}: no such manifest: run `asr-qat prepare`, or give a .jsonl")
-    found = []
-    for number, line in enumerate(manifest.read_bytes().splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            item = json.loads(line)
-            if not isinstance(item["text"], str):
-                raise TypeError("text is not a string")
-            audio = manifest.parent / item["audio_filepath"]
-            text = normalize(item["text"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{manifest}:{number}: not an utterance ({error!r}): expected a JSON object with "
-                "audio_filepath and text"
-            ) from None
-        found.append(Recording(str(item.get("id", audio.stem)), audio, text))
-    if not any(recording.text for recording in found):
+    found = [
+        dataclasses.replace(utterance, text=normalize(utterance.text))
+        for utterance in read_json_lines(manifest, text_required=True)
+    ]
+    if not any(utterance.text for utterance in found):
         raise UserError(f"{manifest}: no utterances with words")
     return found
 
@@ -87,14 +68,14 @@ class Run:
     audio_seconds: np.ndarray
 
 
-def run(recogniser: TFLiteRecogniser, items: list[Recording], quiet: bool = False) -> Run:
+def run(recogniser: TFLiteRecogniser, items: list[Utterance], quiet: bool = False) -> Run:
     """Recognise every recording, one after the other."""
     tokenizer = recogniser.metadata.tokenizer
     rate = recogniser.metadata.front_end.sample_rate
     result = Run([], [], np.zeros(len(items)), np.zeros(len(items)))
     recogniser.warm_up()
     for i, item in enumerate(progress(items, "evaluate", len(items), quiet=quiet)):
-        audio = read_audio(item.path, rate)
+        audio = read_audio(item.audio_path, rate)
         started = time.perf_counter()
         features = recogniser.features(audio)
         logits = recogniser.logits(features)
@@ -114,7 +95,7 @@ def describe(recogniser: TFLiteRecogniser) -> dict[str, Any]:
     }
 
 
-def difference(result: Run, baseline: Run, items: list[Recording]) -> dict[str, Any]:
+def difference(result: Run, baseline: Run, items: list[Utterance]) -> dict[str, Any]:
     """WER difference to another run on the same recordings, with its paired interval."""
     references = [item.text for item in items]
     errors = word_errors(references, result.hypotheses)
@@ -125,7 +106,7 @@ def difference(result: Run, baseline: Run, items: list[Recording]) -> dict[str, 
     }
 
 
-def summarize(result: Run, items: list[Recording], threads: int) -> dict[str, Any]:
+def summarize(result: Run, items: list[Utterance], threads: int) -> dict[str, Any]:
     """Error rates, speed and latency of a run."""
     references = [item.text for item in items]
     words = word_errors(references, result.hypotheses)
@@ -142,7 +123,7 @@ def summarize(result: Run, items: list[Recording], threads: int) -> dict[str, An
     }
 
 
-def write_hypotheses(path: str | Path, items: list[Recording], hypotheses: list[str]) -> None:
+def write_hypotheses(path: str | Path, items: list[Utterance], hypotheses: list[str]) -> None:
     """JSON lines of id, reference and hypothesis."""
     lines = [
         json.dumps({"id": item.id, "reference": item.text, "hypothesis": text})

@@ -10,7 +10,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from asr_qat.errors import UserError
 from tflite_export.delegation import delegation
-from tflite_export.metadata import read_flatbuffer
+from tflite_export.metadata import read_flatbuffer, read_metadata
 
 LARGEST = 10  # float tensors that are listed
 FOLDED_TABLE_BYTES = 64 * 1024  # a float constant above this should be a layer's kernel
@@ -48,7 +48,8 @@ def inspect(path: str | Path) -> dict[str, Any]:
         those `delegated`, their `share`, the `partitions` and a histogram of the `rest`, or
         None if LiteRT cannot prepare the graph; `largest_float`: the largest float constants
         (`layer`, `used_by`, `shape`, `bytes`); `folded_tables`: in the same form, float
-        constants of more than `FOLDED_TABLE_BYTES` that are no kernel.
+        constants of more than `FOLDED_TABLE_BYTES` that are no kernel. A file of this package
+        also has its `precision` and `method`.
 
     Raises:
         UserError: no such file, not a `.tflite`, or damaged.
@@ -69,6 +70,7 @@ def inspect(path: str | Path) -> dict[str, Any]:
     total: Counter = sum(operators.values(), Counter())
     return {
         "path": str(path),
+        **_recogniser(path),
         "bytes": _parts(content, sum(c["bytes"] for c in constants)),
         "bytes_by_type": _sums(constants, "type"),
         "bytes_by_layer": _sums(constants, "layer"),
@@ -89,6 +91,15 @@ def inspect(path: str | Path) -> dict[str, Any]:
             _listed(c) for c in floats if c["bytes"] > FOLDED_TABLE_BYTES and not c["kernel"]
         ],
     }
+
+
+def _recogniser(path: str | Path) -> dict[str, str]:
+    """Precision and method that the file's metadata names; nothing for one of another origin."""
+    try:
+        metadata = read_metadata(path)
+    except UserError:
+        return {}
+    return {"precision": metadata.precision, "method": metadata.method}
 
 
 def _operator_names(model: schema.ModelT) -> list[str]:

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from asr_qat.audio.front_end import log_mel, normalize, subsampled_length
+from asr_qat.audio.front_end import HALVINGS, log_mel, normalize, subsampled_length
 from asr_qat.decoding.greedy import greedy_ctc
 from asr_qat.errors import UserError
 from tflite_export.metadata import read_metadata
 from tflite_export.silence import silence
 
 CONTEXT_S = 1.0  # of a window that its neighbours overlap, on either side
-SUBSAMPLING = 4  # feature frames to one frame of logits
+SUBSAMPLING = 2**HALVINGS  # feature frames to one frame of logits
 
 
 class TFLiteRecogniser:
@@ -103,4 +103,4 @@ class TFLiteRecogniser:
                 runner = self.interpreter.get_signature_runner(self._lengths[length])
                 result = runner(**given)
             self._runners[length] = runner
-        return result["logits"][0, : subsampled_length(subsampled_length(frames))]
+        return result["logits"][0, : subsampled_length(frames)]

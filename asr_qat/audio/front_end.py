@@ -13,6 +13,7 @@ import numpy as np
 from asr_qat.errors import require
 
 LOG_FLOOR = 1e-6  # added to the mel energies of audio in [-1, 1) before the logarithm
+HALVINGS = 2  # of the time axis by the encoder, from feature frames to frames of logits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,9 +116,12 @@ def normalize(features: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.nda
     return ((features - mean) / std).astype(np.float32)
 
 
-def subsampled_length(length):
-    """Frames left of `length` frames after one convolution of kernel 3, stride 2, padding 1.
+def subsampled_length(length, halvings: int = HALVINGS):
+    """Frames left of `length` feature frames when the time axis was halved so many times.
 
-    The encoder has two of them. Takes an integer, an array or a tensor.
+    Each halving is a convolution of kernel 3, stride 2 and padding 1; the encoder has
+    `HALVINGS` of them. Takes an integer, an array or a tensor.
     """
-    return (length + 1) // 2
+    for _ in range(halvings):
+        length = (length + 1) // 2
+    return length

@@ -19,7 +19,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--model-type", choices=MODEL_TYPES, default="unigram", help="(default: %(default)s)"
     )
-    parser.add_argument("--tokenizer", help="use this SentencePiece model, train none")
+    parser.add_argument(
+        "--tokenizer",
+        help="use this SentencePiece model, train none",
+    )
     parser.add_argument("--shards", type=int, help="shards of each split (default: by size)")
     parser.add_argument("--strict", action="store_true", help="fail if an utterance cannot be used")
     parser.add_argument(
@@ -34,19 +37,18 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Prepare the corpus."""
+    from asr_qat.corpora.fallback import read_corpus
     from asr_qat.corpora.prepare import prepare  # late: TensorFlow takes seconds to load
     from asr_qat.corpora.prepared import PreparedFolder
 
     prepare(
-        args.corpus,
-        args.data,
+        read_corpus(args.corpus, args.data, args.quiet, args.fallback),
         args.out,
         vocab_size=args.vocab_size,
         model_type=args.model_type,
         tokenizer=args.tokenizer,
         shards=args.shards,
         strict=args.strict,
-        fallback=args.fallback,
         quiet=args.quiet,
     )
     if args.quiet:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from asr_qat.config import load_yaml
+from asr_qat.config import load_yaml, override
 from asr_qat.errors import UserError
 
 
@@ -22,28 +22,26 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Quantize a float model and train it, or go on where that was interrupted."""
-    import dataclasses
     from pathlib import Path
 
     from asr_qat.quantize.apply import QuantizationConfig
     from asr_qat.training.config import TrainConfig
     from asr_qat.training.run import train
 
-    config = load_yaml(args.config, TrainConfig)
-    given = {
-        "start": args.model,
-        "steps": args.steps,
-        "data": args.data,
-        "output": args.output,
-    }
-    config = dataclasses.replace(config, **{k: v for k, v in given.items() if v is not None})
+    config = override(
+        load_yaml(args.config, TrainConfig),
+        start=args.model,
+        steps=args.steps,
+        data=args.data,
+        output=args.output,
+    )
     if config.quantization is None and args.precision is None:
         raise UserError(f"{args.config}: key 'quantization' is missing: add it or give --precision")
-    quantization = config.quantization or QuantizationConfig()
-    changes = {"precision": args.precision, "mode": args.mode}
-    quantization = dataclasses.replace(quantization, **{k: v for k, v in changes.items() if v})
+    quantization = override(
+        config.quantization or QuantizationConfig(), precision=args.precision, mode=args.mode
+    )
     if config.start is None:
         raise UserError(f"{args.config}: key 'start' is missing: add it or give --model")
     if Path(config.start).resolve() == Path(config.output).resolve():
         raise UserError(f"{config.output}: is the float model itself: choose another --output")
-    train(dataclasses.replace(config, quantization=quantization), args.quiet)
+    train(override(config, quantization=quantization), args.quiet)

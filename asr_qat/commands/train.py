@@ -2,7 +2,7 @@
 
 import argparse
 
-from asr_qat.config import load_yaml
+from asr_qat.config import load_yaml, override
 
 
 def add_parser(subparsers) -> None:
@@ -17,11 +17,8 @@ def add_parser(subparsers) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train, or go on where an interrupted training of the same output stopped."""
-    import dataclasses
-
     from asr_qat.training.config import TrainConfig
     from asr_qat.training.run import train
 
     config = load_yaml(args.config, TrainConfig)
-    given = {name: getattr(args, name) for name in ("data", "output") if getattr(args, name)}
-    train(dataclasses.replace(config, **given), args.quiet)
+    train(override(config, data=args.data, output=args.output), args.quiet)

@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from asr_qat.corpora import reader
 from asr_qat.corpora.download import Unreachable
 from asr_qat.corpora.locate import locate
+from asr_qat.corpora.readers import reader
 from asr_qat.corpora.utterance import Corpus
 
 

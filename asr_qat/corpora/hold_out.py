@@ -33,16 +33,19 @@ def complete_splits(splits: dict[str, list[Utterance]], name: str) -> tuple[dict
     a corpus of fewer than ten gives its last units.
 
     Args:
-        splits: utterances by split; `train` must have some.
+        splits: utterances by split.
         name: what to call the corpus in an error.
 
     Returns:
-        All three splits, and the sentence that says how the missing ones were made.
+        All three splits, and the sentence that says how the missing ones were made. Without
+        `train`, those that there are and no sentence.
 
     Raises:
         UserError: there is too little to split.
     """
     train = splits.get("train", [])
+    if not train:
+        return {split: given for split, given in splits.items() if given}, ""
     missing = [split for split in OFFSETS if not splits.get(split)]
     speakers = {utterance.speaker for utterance in train}
     by_speaker = len(speakers) >= MIN_SPEAKERS

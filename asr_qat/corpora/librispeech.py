@@ -3,7 +3,8 @@
 A folder `train-*`, `dev-*` or `test-*` belongs to the split that its name begins with:
 `train-clean-100`, `dev-other`, also `train-clean-5` of Mini LibriSpeech. Several parts of a
 split are read together; to score `test-clean` and `test-other` apart, prepare them apart.
-Splits without a part are held out of train by whole speakers (see `hold_out`).
+Splits without a part are held out of train by whole speakers (see `hold_out`); without a
+training part there are just the splits that lie there.
 """
 
 import re
@@ -29,7 +30,7 @@ def read(path: Path) -> Corpus:
     """Read the parts of LibriSpeech in the folder `path`; archives are unpacked.
 
     Raises:
-        UserError: no training part, or one without transcripts.
+        UserError: no part, or one without transcripts.
     """
     splits: dict[str, list[Utterance]] = {split: [] for split in SPLITS}
     found = {}
@@ -40,8 +41,8 @@ def read(path: Path) -> Corpus:
         found[name] = part
     for name, folder in found.items():
         splits[name.split("-")[0]] += _read_part(folder)
-    if not splits["train"]:
-        raise UserError(f"{path}: no train-* part of LibriSpeech: put one beside the others")
+    if not found:
+        raise UserError(f"{path}: no train-*, dev-* or test-* part of LibriSpeech in it")
     splits, note = complete_splits(splits, str(path))
     return Corpus(
         name="librispeech",

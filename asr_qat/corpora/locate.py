@@ -28,7 +28,7 @@ def locate(name: str, data: str | Path | None = None, quiet: bool = False) -> Pa
     """Find the corpus `name`, or download it into the cache folder.
 
     Args:
-        name: a corpus of `asr_qat.corpora.READERS`.
+        name: a corpus of `asr_qat.corpora.readers`.
         data: the corpus itself or a folder that holds it; the only place looked at if given.
         quiet: show no progress of a download.
 

@@ -1,20 +1,18 @@
 """Your own recordings: JSON-lines manifests, or audio files with a text file beside each.
 
-Manifests are `train.jsonl` and, if there are any, `dev.jsonl` and `test.jsonl`, one object a
-line as NeMo has them: `audio_filepath` (relative to the manifest), `text`, and optionally
-`id`, `speaker` and `duration`, which is measured anyway. Without manifests, every audio file
-`x.wav` takes its words from `x.txt`; folders `train`, `dev` and `test` are the splits, and
-the first folder below them names the speaker. Splits that are not there are held out of
-train (see `hold_out`).
+Manifests are `train.jsonl`, `dev.jsonl` and `test.jsonl`, those that there are (see
+`json_lines`). Without manifests, every audio file `x.wav` takes its words from `x.txt`;
+folders `train`, `dev` and `test` are the splits, and the first folder below them names the
+speaker. Splits that are not there are held out of train, if that is there (see `hold_out`).
 """
 
-import json
 from pathlib import Path
 
 from asr_qat import files
 from asr_qat.corpora.hold_out import complete_splits
+from asr_qat.corpora.json_lines import read_json_lines
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
-from asr_qat.errors import UserError
+from asr_qat.errors import UserError, require
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".sph")
 
@@ -25,21 +23,18 @@ def read(path: Path) -> Corpus:
     Raises:
         UserError: nothing to read, or a damaged line of a manifest.
     """
+    manifests = {s: path / f"{s}.jsonl" for s in SPLITS if (path / f"{s}.jsonl").exists()}
     if path.is_file():
-        splits = {"train": _read_manifest(path)}
-    elif (path / "train.jsonl").exists():
-        manifests = {split: path / f"{split}.jsonl" for split in SPLITS}
-        splits = {s: _read_manifest(file) for s, file in manifests.items() if file.exists()}
+        manifests = {"train": path}
+    if manifests:
+        splits = {split: _read_manifest(file) for split, file in manifests.items()}
     else:
         folders = {split: path / split for split in SPLITS if (path / split).is_dir()}
         folders = folders or {"train": path}
         splits = {split: _read_folder(folder, path) for split, folder in folders.items()}
-    manifest = path if path.is_file() else path / "train.jsonl"
-    if not splits.get("train") and manifest.exists():
-        raise UserError(f"{manifest}: no utterance in it: write one JSON object a line")
-    if not splits.get("train"):
+    if not any(splits.values()):
         suffixes = " ".join(AUDIO_SUFFIXES)
-        raise UserError(f"{path}: neither train.jsonl nor audio ({suffixes}) for training in it")
+        raise UserError(f"{path}: neither train.jsonl or test.jsonl nor audio ({suffixes}) in it")
     _check_unique(path, splits)
     splits, note = complete_splits(splits, str(path))
     return Corpus(
@@ -51,25 +46,8 @@ def read(path: Path) -> Corpus:
 
 
 def _read_manifest(path: Path) -> list[Utterance]:
-    utterances = []
-    for number, line in enumerate(files.read_text(path).splitlines(), 1):
-        if not line.strip():
-            continue
-        where = f"{path}: line {number}"
-        try:
-            entry = json.loads(line)
-        except ValueError as error:
-            raise UserError(f"{where}: not valid JSON ({error})") from None
-        if not isinstance(entry, dict) or not isinstance(entry.get("audio_filepath"), str):
-            raise UserError(f'{where}: expected {{"audio_filepath": ..., "text": ...}}')
-        utterances.append(
-            Utterance(
-                id=str(entry.get("id") or Path(entry["audio_filepath"]).with_suffix("")),
-                audio_path=path.parent / entry["audio_filepath"],
-                text=str(entry.get("text") or ""),
-                speaker=str(entry.get("speaker") or ""),
-            )
-        )
+    utterances = read_json_lines(path)
+    require(bool(utterances), f"{path}: no utterance in it: write one JSON object a line")
     return utterances
 
 

@@ -7,6 +7,7 @@ import itertools
 import json
 import random
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import numpy as np
 
 from asr_qat import files
 from asr_qat.audio.front_end import FrontEndConfig
-from asr_qat.corpora.fallback import read_corpus
 from asr_qat.corpora.prepared import shard_name
 from asr_qat.corpora.shard import ShardWriter
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
@@ -31,8 +31,7 @@ MIN_STD = 1.0
 
 
 def prepare(
-    corpus: str,
-    data: str | Path | None,
+    corpus: Corpus,
     out: str | Path,
     vocab_size: int = 1024,
     model_type: str = "unigram",
@@ -40,13 +39,11 @@ def prepare(
     shards: int | None = None,
     strict: bool = False,
     quiet: bool = False,
-    fallback: bool = True,
 ) -> None:
     """Write the prepared folder `out`; a run that was cut off is taken up where it ended.
 
     Args:
-        corpus: a name in `asr_qat.corpora.READERS`.
-        data: where the corpus lies, if not in one of the places that `locate` knows.
+        corpus: the recordings and their words, see `read_corpus`.
         out: the folder to write.
         vocab_size: wanted number of word pieces.
         model_type: `char`, `unigram` or `bpe`.
@@ -54,21 +51,27 @@ def prepare(
         shards: number of shards of each split.
         strict: fail if any utterance had to be skipped.
         quiet: show no progress and no skipped utterances.
-        fallback: take `asterisk` where AN4 is out of reach.
 
     Raises:
-        UserError: no such corpus, a folder prepared with other settings, no usable
-            utterance, or with `strict` a skipped one.
+        UserError: neither a training split nor a tokenizer, a folder prepared with other
+            settings, no usable utterance, or with `strict` a skipped one.
     """
     out = Path(out)
     if shards is not None and shards < 1:
         raise UserError(f"--shards {shards}: expected 1 or more")
-    content = read_corpus(corpus, data, quiet, fallback)
-    splits = _ordered(content)
+    splits = _ordered(corpus)
+    if "train" not in splits and tokenizer is None:
+        raise UserError(
+            f"{corpus.name}: no training utterances to make a vocabulary from: add some, or give "
+            "the --tokenizer of a model to score it on these"
+        )
+    absent = [split for split in SPLITS if split not in splits]
+    if absent and not quiet:
+        print(f"{corpus.name}: no utterances of {' or '.join(absent)}: left out", file=sys.stderr)
     front_end = FrontEndConfig()
     given = Tokenizer.load(tokenizer) if tokenizer is not None else None
     settings: dict[str, Any] = {
-        "corpus": content.name,
+        "corpus": corpus.name,
         "vocab_size": None if given else vocab_size,
         "model_type": None if given else model_type,
         "tokenizer": hashlib.sha256(given.proto).hexdigest() if given else None,
@@ -81,19 +84,23 @@ def prepare(
     files.write_json(out / "settings.json", settings)
     words.save(out / "tokenizer.model")
 
+    def writer(split: str) -> ShardWriter:
+        measure = split in _measured(splits)
+        return ShardWriter(words, front_end, features=measure, check_labels=split != "test")
+
     total = sum(map(len, splits.values()))
     bar = progress_bar("prepare", total=total, quiet=quiet)
     try:
-        counts = {split: _shard_count(len(splits[split]), shards) for split in SPLITS}
         reports = {
-            split: _write_split(out, split, splits[split], counts[split], words, front_end, bar)
-            for split in SPLITS
+            split: _write_split(out, split, utterances, shards, writer(split), bar)
+            for split, utterances in splits.items()
         }
     finally:
         bar.close()
 
     skipped = {
-        split: [line for report in reports[split] for line in report["skipped"]] for split in SPLITS
+        split: [line for report in parts for line in report["skipped"]]
+        for split, parts in reports.items()
     }
     if strict or not quiet:
         for line in itertools.chain.from_iterable(skipped.values()):
@@ -104,19 +111,29 @@ def prepare(
             f"{out}: {number} of {total} utterances cannot be used (listed above): "
             "mend them, or prepare without --strict"
         )
-    _finish(out, content, reports, skipped, front_end)
+    _finish(out, corpus, reports, skipped, front_end)
 
 
 def _ordered(corpus: Corpus) -> dict[str, list[Utterance]]:
-    """The splits, training in a fixed random order: neighbours in a shard are unrelated."""
-    train = list(corpus.splits["train"])
-    random.Random(SHUFFLE_SEED).shuffle(train)
-    return {**corpus.splits, "train": train}
+    """The splits that there are, training in a fixed random order.
+
+    Neighbours in a shard are unrelated then.
+    """
+    splits = {split: list(corpus.splits.get(split, [])) for split in SPLITS}
+    random.Random(SHUFFLE_SEED).shuffle(splits["train"])
+    return {split: utterances for split, utterances in splits.items() if utterances}
+
+
+def _measured(splits: Iterable[str]) -> list[str]:
+    """The splits whose features the statistics are of: training, or all there are without it."""
+    return [split for split in splits if split == "train"] or list(splits)
 
 
 def _digest(splits: dict[str, list[Utterance]]) -> str:
     names = [
-        (split, utterance.id, utterance.text) for split in SPLITS for utterance in splits[split]
+        (split, utterance.id, utterance.text)
+        for split, utterances in splits.items()
+        for utterance in utterances
     ]
     return hashlib.sha256(json.dumps(names).encode()).hexdigest()
 
@@ -154,15 +171,13 @@ def _write_split(
     out: Path,
     split: str,
     utterances: list[Utterance],
-    count: int,
-    tokenizer: Tokenizer,
-    front_end: FrontEndConfig,
+    shards: int | None,
+    writer: ShardWriter,
     bar: Any,
 ) -> list[dict]:
     """Write the shards of one split that are not there yet; the reports of them all."""
-    writer = ShardWriter(
-        tokenizer, front_end, features=split == "train", check_labels=split != "test"
-    )
+    count = _shard_count(len(utterances), shards)
+    mel_bins = writer.front_end.mel_bins
     reports = []
     for index in range(count):
         path = out / shard_name(split, index, count)
@@ -171,8 +186,8 @@ def _write_split(
         if not (path.exists() and report_path.exists()):
             totals = {
                 "frames": 0,
-                "sum": np.zeros(front_end.mel_bins),
-                "squares": np.zeros(front_end.mel_bins),
+                "sum": np.zeros(mel_bins),
+                "squares": np.zeros(mel_bins),
             }
             written: list[dict] = []
             skipped: list[dict] = []
@@ -198,17 +213,19 @@ def _finish(
     front_end: FrontEndConfig,
 ) -> None:
     used = {
-        split: [line for report in reports[split] for line in report["utterances"]]
-        for split in SPLITS
+        split: [line for report in parts for line in report["utterances"]]
+        for split, parts in reports.items()
     }
-    if not used["train"]:
-        raise UserError(f"{out}: no usable training utterance in {corpus.name}")
+    measured = _measured(reports)
+    if not any(used[split] for split in measured):
+        raise UserError(f"{out}: no usable utterance of {' or '.join(measured)} in {corpus.name}")
     for stale in out.glob(".*.tmp"):  # of a run that was killed
         stale.unlink()
     for split, lines in used.items():
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         files.write_text(out / f"{split}.jsonl", text)
-    files.write_json(out / "stats.json", _stats(reports["train"], front_end))
+    described = [report for split in measured for report in reports[split]]
+    files.write_json(out / "stats.json", _stats(described, front_end))
     description = {
         "name": corpus.name,
         "description": corpus.description,

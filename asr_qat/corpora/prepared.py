@@ -3,9 +3,12 @@
 {train,dev,test}-00000-of-00002.tfrecord   tf.train.Example: id, audio (FLAC), samples,
                                            text, tokens
 {train,dev,test}.jsonl                     id, audio_filepath, duration, text, speaker
-stats.json                                 mean and std of the training split's features
+stats.json                                 mean and std of the training split's features,
+                                           of all features where there is no such split
 tokenizer.model                            SentencePiece
 corpus.json                                what it is; written last: the folder is complete
+
+A folder without `train` is one to score a model on.
 """
 
 import dataclasses
@@ -23,7 +26,7 @@ from asr_qat.text.tokenizer import Tokenizer
 
 @dataclasses.dataclass(frozen=True)
 class FeatureStats:
-    """Statistics of the training split's features.
+    """Statistics of the training split's features, see above.
 
     Attributes:
         mean: float32 `[mel_bins]`.
@@ -123,7 +126,10 @@ class PreparedFolder:
     def _split(self, split: str) -> dict:
         splits = self.corpus["splits"]
         if split not in splits:
-            raise UserError(f"{self.path}: no split {split!r}: it has {', '.join(splits)}")
+            raise UserError(
+                f"{self.path}: no split {split!r}: it has {', '.join(splits)}: prepare a corpus "
+                "that has it"
+            )
         return splits[split]
 
     def _again(self) -> str:

@@ -39,7 +39,7 @@ class ShardWriter:
     Attributes:
         tokenizer: makes the labels.
         front_end: of the features whose sums are reported.
-        features: report feature sums (wanted of the training split only).
+        features: report feature sums.
         check_labels: skip utterances with too few frames for their CTC labels. Off for
             test splits: a hard utterance is no reason to leave it out of the score.
     """
@@ -117,7 +117,7 @@ class ShardWriter:
         if seconds < MIN_SECONDS:
             raise Skipped("too short", f"{where}: {seconds:.3f} s is under {MIN_SECONDS} s")
         needed = frames_needed(tokens)
-        frames = subsampled_length(subsampled_length(self.front_end.frames(samples)))
+        frames = subsampled_length(self.front_end.frames(samples))
         if self.check_labels and frames < needed:
             detail = f"{where}: {frames} frames of {seconds:.2f} s for {needed} labels"
             raise Skipped("too short for its labels", detail)

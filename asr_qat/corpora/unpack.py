@@ -1,5 +1,6 @@
 """Archives unpacked once into the cache folder."""
 
+import lzma
 import shutil
 import tarfile
 import tempfile
@@ -28,9 +29,28 @@ def unpacked(archive: Path) -> Path:
     try:
         with tarfile.open(archive) as tar:
             tar.extractall(temporary, filter="data")
+            _check_end(tar)
         temporary.replace(folder)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise UserError(f"{archive}: damaged archive ({error}): fetch it again") from None
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # a full disk, say; of damaged data gzip and bz2 raise one without a number
+        raise UserError(
+            f"{archive}: damaged archive ({error}): remove it and fetch it again"
+        ) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+def _check_end(tar: tarfile.TarFile) -> None:
+    """Raise `tarfile.ReadError` unless everything was read.
+
+    `tarfile` takes a damaged header, and the end of a file that was cut off, for the end of
+    the archive. That is a block of zeros; what a compressor has behind it is its checksum.
+    """
+    assert tar.fileobj is not None
+    tar.fileobj.seek(tar.offset)
+    if tar.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("its end is missing")
+    while tar.fileobj.read(1 << 20):
+        pass

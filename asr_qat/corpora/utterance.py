@@ -31,7 +31,8 @@ class Corpus:
         name: short name.
         description: one or two plain sentences, including how the splits were made.
         licence: terms of use.
-        splits: utterances of `train`, `dev` and `test`.
+        splits: utterances of `train`, `dev` and `test`, as far as there are any. Without
+            `train` the corpus is good for scoring only.
     """
 
     name: str

@@ -26,8 +26,7 @@ class FrameMask(keras.layers.Layer):
 
     def call(self, inputs):
         frames, lengths = inputs
-        for _ in range(self.halvings):
-            lengths = subsampled_length(lengths)
+        lengths = subsampled_length(lengths, self.halvings)
         positions = tf.range(frames.shape[1] or tf.shape(frames)[1])
         return tf.cast(positions < tf.expand_dims(lengths, 1), tf.float32)
 

@@ -1,1 +1,5 @@
 """Training losses."""
+
+from asr_qat.legacy_keras import require_keras_2
+
+require_keras_2()

@@ -3,7 +3,7 @@
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.audio.front_end import subsampled_length
+from asr_qat.audio.front_end import HALVINGS, subsampled_length
 
 PADDING = -1  # fills the label rows behind the last label
 
@@ -28,7 +28,7 @@ class CTCLoss(keras.losses.Loss):
         halvings: how often the encoder halves the time axis.
     """
 
-    def __init__(self, halvings: int = 2, name: str = "ctc", **kwargs):
+    def __init__(self, halvings: int = HALVINGS, name: str = "ctc", **kwargs):
         super().__init__(name=name, **kwargs)
         self.halvings = halvings
 
@@ -40,8 +40,7 @@ class CTCLoss(keras.losses.Loss):
         """
         y_true = tf.cast(y_true, tf.int32)
         lengths, labels = y_true[:, 0], y_true[:, 1:]
-        for _ in range(self.halvings):
-            lengths = subsampled_length(lengths)
+        lengths = subsampled_length(lengths, self.halvings)
         present = tf.where(labels != PADDING)
         # Sparse labels select the CPU kernel that is several times faster than the dense one.
         sparse = tf.SparseTensor(present, tf.gather_nd(labels, present), tf.shape(labels, tf.int64))

@@ -1,1 +1,5 @@
 """Conformer models and the model directory."""
+
+from asr_qat.legacy_keras import require_keras_2
+
+require_keras_2()

@@ -8,7 +8,7 @@ import dataclasses
 
 from tensorflow import keras
 
-from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.audio.front_end import HALVINGS, FrontEndConfig
 from asr_qat.errors import require
 from asr_qat.layers.dense import Dense
 from asr_qat.layers.dropout import Dropout
@@ -16,8 +16,6 @@ from asr_qat.layers.gated_linear_unit import GatedLinearUnit
 from asr_qat.layers.layer_norm import LayerNormalization
 from asr_qat.layers.masking import FrameMask, ZeroPadding
 from asr_qat.layers.relative_attention import RelativeAttention, RelativePositions
-
-HALVINGS = 2  # the subsampling halves the time axis twice
 
 
 @dataclasses.dataclass(frozen=True)

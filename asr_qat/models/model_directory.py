@@ -3,16 +3,14 @@
 config.json             ModelConfig: encoder, front end, quantization
 tokenizer.model         SentencePiece
 stats.json              mean and std of the training features
-model.weights.h5        Keras weights
+model.weights.h5        Keras weights, with a checksum
 """
 
 import dataclasses
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorflow import keras
 
 from asr_qat import files
 from asr_qat.audio.front_end import FrontEndConfig
@@ -20,6 +18,7 @@ from asr_qat.config import from_dict
 from asr_qat.errors import UserError, require
 from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
+from asr_qat.models.weights import load_weights, save_weights
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.text.tokenizer import Tokenizer
 
@@ -90,13 +89,7 @@ class Recogniser:
         mean, std = _stats(path / STATS, config.front_end.mel_bins)
         tokenizer = Tokenizer.load(path / TOKENIZER)
         recogniser = cls.create(config, tokenizer, mean, std)
-        try:
-            recogniser.model.load_weights(path / WEIGHTS)
-        except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{path / WEIGHTS}: damaged, or made for another configuration or vocabulary "
-                f"({' '.join(str(error).split())[:120]})"
-            ) from None
+        load_weights(recogniser.model, path / WEIGHTS)
         return recogniser
 
     def save(self, path: str | Path) -> None:
@@ -107,20 +100,7 @@ class Recogniser:
         files.write_bytes(path / TOKENIZER, self.tokenizer.proto)
         stats = {"mean": self.mean.tolist(), "std": self.std.tolist()}
         files.write_json(path / STATS, stats)
-        with files.replacing(path / WEIGHTS) as temporary:
-            named = temporary.with_suffix(".weights.h5")  # Keras insists on this ending
-            # The same layers in a model that was not compiled: else Keras saves the optimizer too.
-            bare = keras.Model(self.model.inputs, self.model.outputs)
-            try:
-                bare.save_weights(named)
-                shutil.move(named, temporary)
-            except (OSError, RuntimeError) as error:  # h5py says both of a full disk
-                raise UserError(
-                    f"{path / WEIGHTS}: cannot be written ({' '.join(str(error).split())[:120]}): "
-                    "make room and run the same command again"
-                ) from None
-            finally:
-                named.unlink(missing_ok=True)
+        save_weights(self.model, path / WEIGHTS)
 
 
 def _stats(path: Path, mel_bins: int) -> tuple[np.ndarray, np.ndarray]:

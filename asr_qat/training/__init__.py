@@ -1,1 +1,5 @@
 """Training with Keras fit."""
+
+from asr_qat.legacy_keras import require_keras_2
+
+require_keras_2()

@@ -75,6 +75,8 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
             configuration, a loss that is not finite, a full disk.
     """
     folder = PreparedFolder(config.data)
+    for split in ("train", "dev"):
+        folder.shards(split)
     output = Path(config.output)
     description = _description(config)
     _check_same(output, description)

@@ -49,7 +49,7 @@ class Evaluator:
         texts = []
         for (features, lengths), _ in self._dataset:
             logits = self._forward(features, lengths).numpy()
-            frames = subsampled_length(subsampled_length(lengths.numpy()))
+            frames = subsampled_length(lengths.numpy())
             for row, valid in zip(logits, np.asarray(frames), strict=True):
                 tokens = greedy_ctc(row[:valid], self._tokenizer.blank)
                 texts.append(self._tokenizer.decode(tokens))

@@ -1,0 +1,64 @@
+"""The weights of a Keras model in one HDF5 file, with a checksum of their values."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import h5py
+from tensorflow import keras
+
+from asr_qat import files
+from asr_qat.errors import UserError
+
+CHECKSUM = "sha256"  # attribute of the file; those of earlier versions have none
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write the weights of `model`, whole or not at all. Raises `UserError` if that fails."""
+    with files.replacing(path) as temporary:
+        named = temporary.with_suffix(".weights.h5")  # Keras insists on this ending
+        # The same layers in a model that was not compiled: else Keras saves the optimizer too.
+        bare = keras.Model(model.inputs, model.outputs)
+        try:
+            bare.save_weights(named)
+            with h5py.File(named, "r+") as file:
+                file.attrs[CHECKSUM] = _checksum(file)
+            shutil.move(named, temporary)
+        except (OSError, RuntimeError) as error:  # h5py says both of a full disk
+            raise UserError(
+                f"{path}: cannot be written ({_short(error)}): "
+                "make room and run the same command again"
+            ) from None
+        finally:
+            named.unlink(missing_ok=True)
+
+
+def load_weights(model: keras.Model, path: Path) -> None:
+    """Read the weights of `model`. Raises `UserError` if they are damaged or do not fit it."""
+    try:
+        with h5py.File(path) as file:
+            whole = file.attrs.get(CHECKSUM) in (None, _checksum(file))
+        model.load_weights(path)
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: damaged, or made for another configuration or vocabulary ({_short(error)})"
+        ) from None
+    if not whole:
+        raise UserError(f"{path}: damaged (not the values that were saved): copy it again")
+
+
+def _checksum(file: h5py.File) -> str:
+    """SHA-256 of the name, type, shape and values of every array."""
+    digest = hashlib.sha256()
+
+    def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            digest.update(f"{name} {item.dtype} {item.shape} ".encode())
+            digest.update(item[()].tobytes())
+
+    file.visititems(add)
+    return digest.hexdigest()
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]

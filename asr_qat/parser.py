@@ -1,0 +1,17 @@
+"""The argument parser of both commands."""
+
+import argparse
+from typing import NoReturn
+
+from asr_qat.errors import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises `UserError` for wrong arguments, where argparse prints the whole usage and exits.
+
+    Its subparsers do the same.
+    """
+
+    def error(self, message: str) -> NoReturn:
+        """Called by argparse with what is wrong."""
+        raise UserError(f"{message}: see `{self.prog} --help`")

@@ -1,0 +1,53 @@
+"""The demo on the synthetic corpus and a tiny model: every file and figure is there."""
+
+import json
+import shutil
+
+import pytest
+import yaml
+
+from asr_qat.corpora import fallback
+from asr_qat.errors import UserError
+from tflite_export import demo
+
+pytest_plugins = ["tests.export_fixtures"]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def root(tmp_path, model_directory, monkeypatch):
+    """A repository with the float model and the configuration of the corpus `manifest`."""
+    shutil.copytree(model_directory, tmp_path / "models/manifest_tiny_float")
+    (tmp_path / "configs").mkdir()
+    config = {"data": "", "output": "", "steps": 2, "evaluate_every": 2}
+    config |= {"batches": {"batch_size": 4}, "quantization": {"precision": "w4a8"}}
+    (tmp_path / "configs/manifest_tiny_w4a8.yaml").write_text(yaml.safe_dump(config))
+    monkeypatch.setattr(demo, "ROOT", tmp_path)
+    return tmp_path
+
+
+def test_demo(root, synthetic_corpus, monkeypatch):
+    read = []
+    reader = fallback.reader
+    monkeypatch.setattr(fallback, "reader", lambda name: read.append(name) or reader(name))
+    results = root / "results"
+    content = demo.demo(str(synthetic_corpus), root / "work", results, "manifest", quiet=True)
+    assert read == ["manifest"]
+    assert {path.suffix for path in results.iterdir()} == {".json", ".md", ".png", ".html"}
+    written = json.loads((results / "demo_manifest.json").read_text())
+    assert written["rows"] == json.loads(json.dumps(content["rows"]))  # tuples become lists
+    rows = content["rows"]
+    assert [row["name"] for row in rows] == [variant.name for variant in demo.VARIANTS]
+    assert [row["method"] for row in rows] == ["float", "ptq", "ptq", "native-qat"]
+    assert rows[0]["ratio"] == 1 < rows[1]["ratio"] < rows[2]["ratio"]
+    assert rows[0]["wer_diff_ci"] is None
+    assert all(row["wer_diff"] == pytest.approx(row["wer"] - rows[0]["wer"]) for row in rows)
+    equality = json.loads((results / "equality_manifest.json").read_text())
+    assert len(equality["products"]) > 10
+    assert equality["model"]["utterances"] == content["corpus"]["utterances"] == 3
+
+
+def test_a_corpus_without_a_float_model(root, synthetic_corpus):
+    shutil.rmtree(root / "models")
+    with pytest.raises(UserError, match="no float model for the corpus manifest: train one"):
+        demo.demo(str(synthetic_corpus), root / "work", root / "results", "manifest", quiet=True)

@@ -1,0 +1,88 @@
+"""Manifests and folders of recordings."""
+
+import json
+
+import pytest
+
+from asr_qat.corpora import manifest
+from asr_qat.corpora.utterance import SPLITS, Utterance
+from asr_qat.errors import UserError
+from tests.corpus_fixtures import ids, speakers, tone
+
+
+def write_manifest(path, count, **extra):
+    lines = []
+    for i in range(count):
+        name = f"{path.stem}{i:02d}.wav"
+        tone(path.parent / "audio" / name)
+        lines.append(json.dumps({"audio_filepath": f"audio/{name}", "text": f"word {i}"} | extra))
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_manifests(tmp_path):
+    for split, count in (("train", 3), ("dev", 1), ("test", 2)):
+        write_manifest(tmp_path / f"{split}.jsonl", count, duration=0.2, speaker="me")
+    splits = manifest.read(tmp_path).splits
+    assert [len(splits[split]) for split in SPLITS] == [3, 1, 2]
+    first = splits["train"][0]
+    assert first == Utterance("audio/train00", tmp_path / "audio/train00.wav", "word 0", "me")
+    assert first.audio_path.is_file()
+
+
+def test_a_test_manifest_alone(tmp_path):
+    write_manifest(tmp_path / "test.jsonl", 2)
+    corpus = manifest.read(tmp_path)
+    assert corpus.splits.keys() == {"test"}
+    assert "held out" not in corpus.description
+
+
+def test_one_manifest_is_split(tmp_path):
+    write_manifest(tmp_path / "mine.jsonl", 20)
+    splits = manifest.read(tmp_path / "mine.jsonl").splits
+    assert ids(splits["dev"]) == ["audio/mine04", "audio/mine14"]
+    assert ids(splits["test"]) == ["audio/mine09", "audio/mine19"]
+    assert len(splits["train"]) == 16
+
+
+def test_folder_of_recordings(tmp_path):
+    for speaker in ("ann", "bob"):
+        for i in range(3):
+            tone(tmp_path / speaker / f"{i}.wav")
+            (tmp_path / speaker / f"{i}.txt").write_text("hello\n")
+    (tmp_path / "bob/2.txt").unlink()
+    splits = manifest.read(tmp_path).splits
+    everything = sum((splits[split] for split in SPLITS), [])
+    assert [len(splits[split]) for split in SPLITS] == [4, 1, 1]
+    assert speakers(everything) == {"ann", "bob"}
+    assert {u.id for u in everything if not u.text} == {"bob/2"}
+
+
+def test_split_folders(tmp_path):
+    for split in SPLITS:
+        tone(tmp_path / split / "a.flac")
+        (tmp_path / split / "a.txt").write_text(split)
+    splits = manifest.read(tmp_path).splits
+    assert [ids(splits[split]) for split in SPLITS] == [["train/a"], ["dev/a"], ["test/a"]]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "line 1: not valid JSON"),
+        ("[]", "line 1: expected"),
+        ('{"text": "no audio"}', "line 1: expected"),
+        ('{"audio_filepath": ""}', "line 1: expected"),
+        ('{"audio_filepath": "a.wav", "text": 5}', "line 1: text is 5, expected"),
+        ('{"audio_filepath": "a.wav"}\n{"audio_filepath": "a.wav"}', "called 'a': rename"),
+    ],
+)
+def test_manifest_mistakes(tmp_path, line, message):
+    (tmp_path / "train.jsonl").write_text(line)
+    with pytest.raises(UserError, match=message) as caught:
+        manifest.read(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_nothing_to_read(tmp_path):
+    with pytest.raises(UserError, match="neither train.jsonl or test.jsonl nor audio"):
+        manifest.read(tmp_path)

@@ -1,0 +1,74 @@
+"""Model directories: what is in them, and what is said of damage."""
+
+import re
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.errors import UserError
+from asr_qat.losses.ctc import CTCLoss, pack_targets
+from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.quantize.apply import QuantizationConfig
+from tests.training_fixtures import ENCODER
+
+pytest_plugins = ["tests.training_fixtures"]
+
+
+@pytest.mark.parametrize("quantization", [None, QuantizationConfig("w4a8", start_step=3)])
+def test_a_directory_holds_the_weights_and_no_optimizer(
+    float_run, prepared_folder, tmp_path, quantization
+):
+    folder = PreparedFolder(prepared_folder)
+    config = ModelConfig(ENCODER, folder.stats.front_end, quantization)
+    saved = Recogniser.create(config, folder.tokenizer, folder.stats.mean, folder.stats.std)
+    features = np.random.default_rng(0).standard_normal((2, 40, 80)).astype(np.float32)
+    inputs = (tf.constant(features), tf.constant([40, 30]))
+    targets = pack_targets(inputs[1], tf.constant([[1, 2], [3, 4]]))
+    saved.model.compile("adam", CTCLoss())
+    saved.model.fit(tf.data.Dataset.from_tensors((inputs, targets)).repeat(4), verbose=0)
+    saved.save(tmp_path / "model")
+    loaded = Recogniser.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.model(inputs), saved.model(inputs))
+    np.testing.assert_array_equal(loaded.mean, saved.mean)
+    assert loaded.mean.dtype == loaded.std.dtype == np.float32
+    with h5py.File(tmp_path / "model/model.weights.h5") as file:
+        assert "layers" in file
+        assert "optimizer" not in file
+
+
+def test_a_model_directory_without_a_file(float_run, tmp_path):
+    config, _ = float_run
+    for name in ("tokenizer.model", "stats.json", "config.json", "model.weights.h5"):
+        folder = tmp_path / name
+        shutil.copytree(config.output, folder)
+        (folder / name).unlink()
+        with pytest.raises(UserError, match=f"no {re.escape(name)}"):
+            Recogniser.load(folder)
+    with pytest.raises(UserError, match="no such model directory"):
+        Recogniser.load(tmp_path / "none")
+
+
+def test_weights_of_another_vocabulary(float_run, tmp_path):
+    from asr_qat.text.tokenizer import Tokenizer
+
+    config, _ = float_run
+    shutil.copytree(config.output, tmp_path / "model")
+    Tokenizer.train(["AB", "CD"], 10, "char").save(tmp_path / "model/tokenizer.model")
+    with pytest.raises(UserError, match="another configuration or vocabulary") as caught:
+        Recogniser.load(tmp_path / "model")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish", None])
+def test_damaged_weights(float_run, tmp_path, content):
+    config, _ = float_run
+    shutil.copytree(config.output, tmp_path / "model")
+    path = tmp_path / "model/model.weights.h5"
+    path.write_bytes(path.read_bytes()[:5000] if content is None else content)
+    with pytest.raises(UserError, match="damaged") as caught:
+        Recogniser.load(tmp_path / "model")
+    assert str(path) in str(caught.value)

@@ -1,0 +1,45 @@
+"""The commit that a result names."""
+
+import subprocess
+
+import pytest
+
+from asr_qat.provenance import _commit
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A repository of somebody else with one commit."""
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package/__init__.py").touch()
+    (tmp_path / ".gitignore").write_text("venv\n")
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "-m", "x")
+    return tmp_path
+
+
+def git(folder, *words) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_the_commit_of_the_checkout(repository):
+    commit = git(repository, "rev-parse", "HEAD")[:12]
+    assert _commit(repository / "package") == commit
+    (repository / "package/__init__.py").write_text("changed")
+    assert _commit(repository / "package") == f"{commit}-dirty"
+
+
+@pytest.mark.parametrize("where", ["venv/asr_qat", "asr_qat", "vendored/package"])
+def test_a_repository_of_somebody_else(repository, where):
+    (repository / where).mkdir(parents=True)
+    (repository / where / "__init__.py").touch()
+    if where.startswith("vendored"):
+        git(repository, "add", where)
+    assert _commit(repository / where) == "unknown"
+
+
+def test_no_repository(tmp_path):
+    (tmp_path / "package").mkdir()
+    assert _commit(tmp_path / "package") == "unknown"

@@ -1,0 +1,84 @@
+"""Quantized training that starts from a float model."""
+
+import dataclasses
+import sys
+
+import pytest
+
+from asr_qat.models.model_directory import Recogniser
+from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.training.run import train
+from tests.training_fixtures import ENCODER, W4, as_yaml, configuration, history, refusal, weights
+
+pytest_plugins = ["tests.training_fixtures"]
+
+
+@pytest.mark.slow
+def test_quantized_training_starts_from_the_float_weights(float_run, prepared_folder, tmp_path):
+    config, recogniser = float_run
+    changes = {"start": config.output, "encoder": None, "quantization": W4, "steps": 2}
+    schedule = dataclasses.replace(config.optimizer.schedule, peak=1e-60)  # zero in float32
+    still = dataclasses.replace(config.optimizer, schedule=schedule, average=0.0)
+    quantized = train(
+        configuration(prepared_folder, tmp_path / "w4", optimizer=still, **changes), quiet=True
+    )
+    assert quantized.config.quantization == W4
+    assert quantized.config.encoder == ENCODER
+    ours = sorted(value.tobytes() for value in weights(quantized))
+    assert ours == sorted(value.tobytes() for value in weights(recogniser))
+
+    # A quantized model is trained on as it is, and not quantized otherwise.
+    start = {"start": str(tmp_path / "w4"), "encoder": None, "steps": 1}
+    for same in (None, W4):
+        kept = configuration(prepared_folder, tmp_path / f"on{same}", quantization=same, **start)
+        assert train(kept, quiet=True).config.quantization == W4
+    other = configuration(
+        prepared_folder, tmp_path / "w8", quantization=QuantizationConfig("w8a8"), **start
+    )
+    assert "is quantized already (w4a8 native)" in refusal(other)
+
+
+@pytest.mark.slow
+def test_command_quantize(float_run, prepared_folder, tmp_path, monkeypatch):
+    from asr_qat import cli
+
+    config, _ = float_run
+    path = as_yaml(dataclasses.replace(config, encoder=None), tmp_path / "float.yaml")
+
+    def run(*words):
+        monkeypatch.setattr(
+            sys, "argv", ["asr-qat", "quantize", "--config", str(path), "--quiet", *words]
+        )
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        return stopped.value.code
+
+    output = ["--output", str(tmp_path / "w8")]
+    assert run(*output, "--model", config.output, "--precision", "w8a8", "--steps", "2") == 0
+    quantized = Recogniser.load(tmp_path / "w8")
+    assert quantized.config.quantization == QuantizationConfig("w8a8")
+    assert [line["step"] for line in history(tmp_path / "w8")] == [2]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--model", "MODEL"], "key 'quantization' is missing: add it or give --precision"),
+        (["--precision", "w4a8"], "key 'start' is missing: add it or give --model"),
+        (["--model", "MODEL", "--precision", "w4a8", "--output", "MODEL"], "choose another"),
+        (["--model", "MODEL", "--precision", "w5"], "precision 'w5'"),
+        (["--model", "none", "--precision", "w4a8"], "none: no such model directory"),
+    ],
+)
+def test_command_quantize_refuses(float_run, tmp_path, monkeypatch, capsys, words, complaint):
+    from asr_qat import cli
+
+    config, _ = float_run
+    changed = dataclasses.replace(config, encoder=None, output=str(tmp_path / "out"))
+    path = as_yaml(changed, tmp_path / "float.yaml")
+    words = [config.output if word == "MODEL" else word for word in words]
+    monkeypatch.setattr(sys, "argv", ["asr-qat", "quantize", "--config", str(path), *words])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 1
+    assert complaint in capsys.readouterr().err

@@ -1,0 +1,111 @@
+"""Trainings that are killed, or stopped by a full disk, and go on."""
+
+import dataclasses
+import re
+import resource
+import signal
+import time
+
+import pytest
+import tensorflow as tf
+
+from asr_qat.models.conformer import EncoderConfig
+from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.training.run import train
+from tests.training_fixtures import (
+    as_yaml,
+    assert_same_weights,
+    command,
+    configuration,
+    history,
+)
+
+pytest_plugins = ["tests.training_fixtures"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantized", [False, True], ids=["float", "w4a8"])
+def test_killed_and_resumed_is_as_in_one_go(prepared_folder, tmp_path, quantized):
+    quantization = QuantizationConfig("w4a8", start_step=5) if quantized else None
+    steps = 40
+    whole = configuration(
+        prepared_folder,
+        tmp_path / "whole",
+        steps=steps,
+        evaluate_every=10,
+        quantization=quantization,
+        keep="last",
+    )
+    expected = train(whole, quiet=True)
+
+    # A checkpoint after every step, so that the kill falls behind one in mid pass.
+    parts = dataclasses.replace(whole, output=str(tmp_path / "parts"), checkpoint_minutes=1e-9)
+    path = as_yaml(parts, tmp_path / "parts.yaml")
+    process = command("train", path, "--quiet")
+    folder = tmp_path / "parts/checkpoints"
+    deadline = time.monotonic() + 120
+    while not any(int(n) >= 12 for n in re.findall(r"ckpt-(\d+)", _listing(folder))):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    process.stderr.close()
+    reached = int(tf.train.latest_checkpoint(str(folder)).rsplit("-", 1)[1])
+    assert 10 <= reached < steps
+
+    resumed = train(parts, quiet=True)
+    assert_same_weights(resumed, expected)
+    # A kill between an evaluation and its checkpoint repeats the evaluation.
+    assert history(parts.output) == history(whole.output)
+
+
+def _listing(folder):
+    return " ".join(path.name for path in folder.glob("*.index")) if folder.is_dir() else ""
+
+
+def test_lines_of_a_history_after_the_checkpoint_are_dropped(prepared_folder, tmp_path):
+    config = configuration(prepared_folder, tmp_path / "model", steps=2, evaluate_every=1)
+    (tmp_path / "model").mkdir()
+    lines = ['{"step": 0}', '{"step": 1}', '{"step": 2, "lo']
+    (tmp_path / "model/history.jsonl").write_text("\n".join(lines))
+    train(config, quiet=True)
+    assert [line["step"] for line in history(tmp_path / "model")] == [0, 1, 2]
+
+
+@pytest.mark.slow
+def test_a_full_disk(prepared_folder, tmp_path):
+    """A limit on the size of files stops TensorFlow's writer as a full disk would."""
+    encoder = EncoderConfig(1, dim=64, heads=2, feed_forward=256, kernel=5, subsampling=16)
+    config = configuration(
+        prepared_folder, tmp_path / "model", steps=2, encoder=encoder, evaluate_every=100
+    )
+    train(config, quiet=True)
+    folder = tmp_path / "model/checkpoints"
+    size = max(path.stat().st_size for path in folder.glob("ckpt-2.data*"))
+    model_size = (tmp_path / "model/model.weights.h5").stat().st_size
+    limit = (size + model_size) // 2
+    assert model_size < limit < size  # only the checkpoint meets the limit
+
+    longer = dataclasses.replace(config, steps=4)
+    (tmp_path / "model/training.json").unlink()  # else more steps are another training
+    path = as_yaml(longer, tmp_path / "longer.yaml")
+    process = command(
+        "train",
+        path,
+        "--quiet",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 1, said
+    lines = [line for line in said.splitlines() if "asr-qat: error" in line]
+    assert len(lines) == 1
+    assert "Traceback" not in said
+    assert f"{folder}: cannot write the checkpoint of step 4" in lines[0]
+    assert "the earlier ones are kept" in lines[0]
+
+    assert tf.train.latest_checkpoint(str(folder)).endswith("ckpt-2")
+    train(longer, quiet=True)
+    assert tf.train.latest_checkpoint(str(folder)).endswith("ckpt-4")
+    assert history(tmp_path / "model")[-1]["step"] == 4

@@ -1,0 +1,87 @@
+"""A tiny training on the synthetic corpus, and what the tests of trainings share."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from asr_qat.errors import UserError
+from asr_qat.models.conformer import EncoderConfig
+from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.training.config import TrainConfig
+from asr_qat.training.run import train
+
+REPOSITORY = Path(__file__).parent.parent
+ENCODER = EncoderConfig(1, dim=16, heads=2, feed_forward=16, kernel=5, subsampling=8)
+W4 = QuantizationConfig("w4a8")
+
+
+def configuration(prepared_folder, output, **changes) -> TrainConfig:
+    values = {
+        "data": str(prepared_folder),
+        "output": str(output),
+        "steps": 6,
+        "encoder": ENCODER,
+        "evaluate_every": 3,
+        **changes,
+    }
+    config = TrainConfig(**values)
+    if "optimizer" not in changes:
+        schedule = dataclasses.replace(config.optimizer.schedule, peak=0.01, warmup=2)
+        optimizer = dataclasses.replace(config.optimizer, schedule=schedule, average=0.8)
+        config = dataclasses.replace(config, optimizer=optimizer)
+    if "batches" not in changes:
+        config = dataclasses.replace(
+            config, batches=dataclasses.replace(config.batches, batch_size=4, cache=True)
+        )
+    return config
+
+
+def as_yaml(config, path) -> Path:
+    values = json.loads(json.dumps(dataclasses.asdict(config)))  # tuples become lists
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def command(name, path, *more, **options):
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    words = [sys.executable, "-m", "asr_qat.cli", name, "--config", str(path), *more]
+    return subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options
+    )
+
+
+def history(folder) -> list[dict]:
+    lines = (Path(folder) / "history.jsonl").read_text().splitlines()
+    return [
+        {key: value for key, value in json.loads(line).items() if key != "seconds"}
+        for line in lines
+    ]
+
+
+def weights(recogniser) -> list[np.ndarray]:
+    return [w.numpy() for w in recogniser.model.trainable_weights]
+
+
+def assert_same_weights(first, second):
+    for one, other in zip(weights(first), weights(second), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture(scope="session")
+def float_run(prepared_folder, tmp_path_factory):
+    config = configuration(prepared_folder, tmp_path_factory.mktemp("float") / "model")
+    return config, train(config, quiet=True)
+
+
+def refusal(config) -> str:
+    with pytest.raises(UserError) as caught:
+        train(config, quiet=True)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
