@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asr_qat.layers.dropout import Dropout
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.training.run import _check_same, train
 from tests.training_fixtures import (
@@ -151,6 +152,21 @@ def test_a_start_of_another_shape(float_run, prepared_folder, tmp_path):
     other = dataclasses.replace(ENCODER, blocks=2)
     wrong = configuration(prepared_folder, tmp_path / "x", start=config.output, encoder=other)
     assert "encoder: not that of" in refusal(wrong)
+
+
+def test_a_start_with_other_dropout(float_run, prepared_folder, tmp_path):
+    config, recogniser = float_run
+    encoder = dataclasses.replace(ENCODER, dropout=0.3)
+    schedule = dataclasses.replace(config.optimizer.schedule, peak=1e-60)  # zero in float32
+    still = dataclasses.replace(config.optimizer, schedule=schedule, average=0.0)
+    output = tmp_path / "more"
+    changes = {"start": config.output, "encoder": encoder, "optimizer": still, "steps": 1}
+    trained = train(configuration(prepared_folder, output, **changes), quiet=True)
+    assert Recogniser.load(output).config.encoder == encoder
+    assert_same_weights(trained, recogniser)
+    layers = trained.model._flatten_layers()
+    rates = {layer.rate for layer in layers if isinstance(layer, Dropout)}
+    assert rates == {0.3}
 
 
 @pytest.mark.slow
