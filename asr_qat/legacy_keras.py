@@ -21,5 +21,8 @@ def require_keras_2() -> None:
     chosen = os.environ.get(VARIABLE)
     if chosen not in ("1", "true", "True"):
         raise UserError(f"needs Keras 2, but {VARIABLE} is {chosen}: set it to 1, or unset it")
-    if "tensorflow.keras" in sys.modules and "tf_keras" not in sys.modules:
-        raise UserError("needs Keras 2, but Keras 3 is loaded: import asr_qat before tensorflow")
+    if "tensorflow" in sys.modules:  # its `keras` is chosen when it is first used
+        from tensorflow import keras
+
+        if not keras.layers.Layer.__module__.startswith("tf_keras"):
+            raise UserError("needs Keras 2, but Keras 3 is loaded: import asr_qat before Keras")

@@ -13,15 +13,20 @@ from asr_qat.models.presets import PRESETS
 
 SMALL = EncoderConfig(2, dim=16, heads=2, feed_forward=24, kernel=5, subsampling=8)
 EVEN_KERNEL = dataclasses.replace(SMALL, kernel=4)
+LOCAL = dataclasses.replace(SMALL, attention_context=1)
 BINS = 20
 PAPER_MILLIONS = {"S": 10.3, "M": 30.7, "L": 118.8}  # Gulati et al. (2020), table 1
 PAPER_DECODER = {"S": 320, "M": 640, "L": 640}  # width of the LSTM
 PAPER_VOCABULARY = 1024
 
 
-@pytest.fixture(scope="module", params=[SMALL, EVEN_KERNEL], ids=["odd", "even"])
+@pytest.fixture(scope="module", params=[SMALL, EVEN_KERNEL, LOCAL], ids=["odd", "even", "local"])
 def model(request):
-    built = build_ctc(request.param, 10, BINS)
+    return with_weights(request.param)
+
+
+def with_weights(config):
+    built = build_ctc(config, 10, BINS)
     numbers = np.random.default_rng(0)
     for weights in built.trainable_weights:  # away from their initial zeros and ones
         weights.assign_add(0.1 * numbers.standard_normal(weights.shape))
@@ -46,8 +51,10 @@ def test_alone_and_in_a_batch(model, length):
     np.testing.assert_allclose(again[1, :frames], alone[0], atol=1e-5, rtol=1e-5)
 
 
-def test_frames_matter(model):
+@pytest.mark.parametrize("config", [SMALL, EVEN_KERNEL])
+def test_frames_matter(config):
     """The whole utterance is seen: the first output depends on the last frame."""
+    model = with_weights(config)
     features = np.random.default_rng(0).standard_normal((1, 24, BINS)).astype(np.float32)
     lengths = np.array([24], np.int32)
     before = model([features, lengths]).numpy()
@@ -57,6 +64,19 @@ def test_frames_matter(model):
     # And so does the order of the frames.
     swapped = model([features[:, ::-1], lengths]).numpy()
     assert np.abs(swapped[:, ::-1] - after).max() > 1e-3
+
+
+def test_attention_context_limits_what_is_seen():
+    """A frame of output sees, block by block, its context and half the kernel on either side."""
+    model = with_weights(LOCAL)
+    reach = LOCAL.blocks * (LOCAL.attention_context + LOCAL.kernel // 2)
+    features = np.random.default_rng(0).standard_normal((1, 120, BINS)).astype(np.float32)
+    lengths = np.array([120], np.int32)
+    before = model([features, lengths]).numpy()
+    features[0, -1] += 1.0  # the last of 30 frames of output, by way of the subsampling
+    changed = np.abs(model([features, lengths]).numpy() - before)[0].max(axis=1)
+    np.testing.assert_array_equal(changed[: 29 - reach], 0)
+    assert (changed[29 - reach :] > 0).all()
 
 
 def test_dropout_only_in_training(model):

@@ -47,6 +47,13 @@ def test_demo(root, synthetic_corpus, monkeypatch):
     assert equality["model"]["utterances"] == content["corpus"]["utterances"] == 3
 
 
+def test_work_on_another_float_model(root, synthetic_corpus):
+    (root / "work").mkdir()
+    (root / "work/manifest_float.sha256").write_text("another")
+    with pytest.raises(UserError, match="work: was made from another manifest_tiny_float: remove"):
+        demo.demo(str(synthetic_corpus), root / "work", root / "results", "manifest", quiet=True)
+
+
 def test_a_corpus_without_a_float_model(root, synthetic_corpus):
     shutil.rmtree(root / "models")
     with pytest.raises(UserError, match="no float model for the corpus manifest: train one"):

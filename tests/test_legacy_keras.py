@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from asr_qat.errors import UserError
-from asr_qat.legacy_keras import require_keras_2
+from asr_qat.legacy_keras import VARIABLE, require_keras_2
 
 REPOSITORY = Path(__file__).parent.parent
 CHOSEN = "needs Keras 2, but TF_USE_LEGACY_KERAS is 0: set it to 1, or unset it"
@@ -37,9 +36,14 @@ def test_commands(words, line):
     assert "Traceback" not in done.stderr
 
 
-def test_keras_3_that_is_loaded_already(monkeypatch):
+def test_keras_3_that_is_loaded_already():
     require_keras_2()
-    monkeypatch.setitem(sys.modules, "tensorflow.keras", None)
-    monkeypatch.delitem(sys.modules, "tf_keras", raising=False)
-    with pytest.raises(UserError, match="import asr_qat before tensorflow"):
-        require_keras_2()
+    program = "import tensorflow as tf; tf.keras.layers; import asr_qat.layers"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=REPOSITORY,
+        env={name: value for name, value in os.environ.items() if name != VARIABLE},
+        capture_output=True,
+        text=True,
+    )
+    assert "UserError: needs Keras 2, but Keras 3 is loaded" in done.stderr

@@ -36,6 +36,19 @@ def test_a_test_manifest_alone(tmp_path):
     assert "held out" not in corpus.description
 
 
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_one_manifest_of_a_split(tmp_path, split):
+    write_manifest(tmp_path / f"{split}.jsonl", 12)
+    splits = manifest.read(tmp_path / f"{split}.jsonl").splits
+    assert {name: len(utterances) for name, utterances in splits.items()} == {split: 12}
+
+
+def test_parts_of_recordings_are_refused(tmp_path):
+    write_manifest(tmp_path / "mine.jsonl", 12, offset=1.5, duration=2.0)
+    with pytest.raises(UserError, match=r"mine.jsonl: line 1: a part of a recording \(offset\)"):
+        manifest.read(tmp_path / "mine.jsonl")
+
+
 def test_one_manifest_is_split(tmp_path):
     write_manifest(tmp_path / "mine.jsonl", 20)
     splits = manifest.read(tmp_path / "mine.jsonl").splits

@@ -191,6 +191,19 @@ def test_given_tokenizer(corpus, tmp_path):
     assert "G not in the vocabulary" in skipped[0]["detail"]
 
 
+def test_test_utterances_outside_the_vocabulary_are_scored(corpus, tmp_path, capsys):
+    given = Tokenizer.train(["ONE TWO THREE FOUR FIVE", "SIX"], 40, "char")
+    given.save(tmp_path / "given.model")
+    record(corpus / "hard.wav")
+    add(corpus, "test", entry("hard.wav", "SEVEN EIGHT"))
+    prepared = run(corpus, tmp_path / "out", tokenizer=tmp_path / "given.model")
+    facts = prepared.corpus["splits"]
+    assert (facts["test"]["utterances"], facts["test"]["skipped"]) == (3, {})
+    assert [facts[split]["outside_vocabulary"] for split in facts] == [0, 0, 1]
+    assert prepared.utterances("test")[2]["text"] == "SEVEN EIGHT"
+    assert given.decode(examples(prepared, "test")[2]["tokens"]) == "SEVEN EIHT"
+
+
 def test_test_utterances_alone(corpus, tmp_path, capsys):
     """Enough to score a model on, with its own vocabulary."""
     for split in ("train", "dev"):

@@ -5,12 +5,32 @@ import sys
 
 import pytest
 
+from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.run import train
+from asr_qat.training.word_error_rate import Evaluator
 from tests.training_fixtures import ENCODER, W4, as_yaml, configuration, history, refusal, weights
 
 pytest_plugins = ["tests.training_fixtures"]
+
+
+@pytest.mark.slow
+def test_a_model_is_not_kept_before_it_is_quantized(prepared_folder, tmp_path, monkeypatch):
+    wers = iter([0.1, 0.2, 0.3])  # the best one is that of the model in float
+    monkeypatch.setattr(Evaluator, "wer", lambda self: next(wers))
+    late = dataclasses.replace(W4, start_step=5)
+    changes = {"quantization": late, "evaluate_every": 2, "steps": 6}
+    kept = train(configuration(prepared_folder, tmp_path / "late", **changes), quiet=True)
+    counters = [w for w in kept.model.weights if w.name.split(":")[0].endswith("kernel_step")]
+    assert counters
+    assert {int(counter) for counter in counters} == {6}
+
+
+def test_a_start_step_behind_the_last_step(prepared_folder, tmp_path):
+    late = dataclasses.replace(W4, start_step=6)
+    with pytest.raises(UserError, match=r"quantization.start_step: not before the last of 6 steps"):
+        configuration(prepared_folder, tmp_path, quantization=late)
 
 
 @pytest.mark.slow

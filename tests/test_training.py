@@ -14,7 +14,9 @@ import pytest
 
 from asr_qat.layers.dropout import Dropout
 from asr_qat.models.model_directory import Recogniser
-from asr_qat.training.run import _check_same, train
+from asr_qat.models.presets import PRESETS
+from asr_qat.training.config import TrainConfig
+from asr_qat.training.run import _check_same, _description, train
 from tests.training_fixtures import (
     ENCODER,
     REPOSITORY,
@@ -150,8 +152,15 @@ def test_checkpoints_of_another_model(float_run, tmp_path):
 def test_a_start_of_another_shape(float_run, prepared_folder, tmp_path):
     config, _ = float_run
     other = dataclasses.replace(ENCODER, blocks=2)
-    wrong = configuration(prepared_folder, tmp_path / "x", start=config.output, encoder=other)
-    assert "encoder: not that of" in refusal(wrong)
+    for shape in ({"encoder": other}, {"encoder": None, "preset": "tiny"}):
+        wrong = configuration(prepared_folder, tmp_path / "x", start=config.output, **shape)
+        assert "encoder: not that of" in refusal(wrong)
+
+
+def test_the_shape_behind_a_preset_is_remembered(tmp_path):
+    config = TrainConfig(data="d", output=str(tmp_path), steps=3)
+    assert _description(config)["encoder"] == dataclasses.asdict(PRESETS["tiny"])
+    assert _description(dataclasses.replace(config, start="m"))["encoder"] is None
 
 
 def test_a_start_with_other_dropout(float_run, prepared_folder, tmp_path):

@@ -14,6 +14,8 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tools import flatbuffer_utils
 
+from tflite_export.silence import silence
+
 
 @dataclasses.dataclass(frozen=True)
 class Delegation:
@@ -43,8 +45,9 @@ def delegation(model: schema.ModelT, graph: schema.SubGraphT) -> Delegation:
     alone.subgraphs, alone.signatureDefs, alone.metadata = [graph], [], []
     content = bytes(flatbuffer_utils.convert_object_to_bytearray(alone))
     try:
-        interpreter = Interpreter(model_content=content, num_threads=1)
-        interpreter.allocate_tensors()
+        with silence():
+            interpreter = Interpreter(model_content=content, num_threads=1)
+            interpreter.allocate_tensors()
     except ValueError as error:
         raise RuntimeError(str(error)) from None
     nodes = interpreter._get_ops_details()

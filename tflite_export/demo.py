@@ -6,6 +6,7 @@ Float32, int8 and int4 after training, and int4 trained natively: each exported 
 
 import contextlib
 import dataclasses
+import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from asr_qat.corpora.prepare import prepare
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
-from asr_qat.models.model_directory import Recogniser
+from asr_qat.models.model_directory import TOKENIZER, WEIGHTS, Recogniser
 from asr_qat.provenance import provenance
 from asr_qat.quantize.post_training import post_training
 from asr_qat.quantize.precision import FLOAT
@@ -88,9 +89,12 @@ def demo(
     work, results = Path(work), Path(results)
     seconds: dict[str, float] = {}
     with _timed("prepare", seconds, quiet):
-        folder = _prepare(corpus, data, work, quiet)
-    name = folder.corpus["name"]
-    start = ROOT / "models" / f"{name}_tiny_float"
+        source = read_corpus(corpus, data, quiet)
+        name = source.name
+        start = _float_model(name, work)
+        prepared = work / f"{name}_prepared"
+        prepare(source, prepared, tokenizer=start / TOKENIZER, quiet=quiet)
+        folder = PreparedFolder(prepared)
     config_path = ROOT / "configs" / f"{name}_tiny_w4a8.yaml"
     config = load_yaml(config_path, TrainConfig)
     config = dataclasses.replace(
@@ -107,12 +111,12 @@ def demo(
     for variant in VARIANTS:
         with _timed(variant.name, seconds, quiet):
             path = work / name / variant.file
-            source = trained if variant is TRAINED else float_model
-            files.write_bytes(path, convert_recogniser(source, variant.precision, SECONDS))
+            origin = trained if variant is TRAINED else float_model
+            files.write_bytes(path, convert_recogniser(origin, variant.precision, SECONDS))
             device = TFLiteRecogniser(path, threads)
             result = evaluate.run(device, items, quiet)
             evaluate.write_hypotheses(f"{path}.hypotheses.jsonl", items, result.hypotheses)
-            keras = _keras_model(source, device)
+            keras = _keras_model(origin, device)
             agreement = compare(keras, device, items, result, quiet)
             baseline = baseline or result
             rows.append(_row(variant.name, device, items, result, baseline, agreement))
@@ -132,18 +136,24 @@ def demo(
     return content
 
 
-def _prepare(corpus: str, data: str | None, work: Path, quiet: bool) -> PreparedFolder:
-    """Prepare the corpus with the shipped model's vocabulary, or the default in its place."""
-    content = read_corpus(corpus, data, quiet)
-    tokenizer = ROOT / "models" / f"{content.name}_tiny_float" / "tokenizer.model"
-    if not tokenizer.is_file():
+def _float_model(corpus: str, work: Path) -> Path:
+    """The shipped model of a corpus.
+
+    Raises:
+        UserError: there is none, or `work` holds what was made of another one.
+    """
+    path = ROOT / "models" / f"{corpus}_tiny_float"
+    if not (path / WEIGHTS).is_file():
         raise UserError(
-            f"{tokenizer.parent}: no float model for the corpus {content.name}: "
-            f"train one (make reproduce-{content.name}) and copy it there from work/"
+            f"{path}: no float model for the corpus {corpus}: "
+            f"train one (make reproduce-{corpus}) and copy it there from work/"
         )
-    out = work / f"{content.name}_prepared"
-    prepare(content, out, tokenizer=tokenizer, quiet=quiet)
-    return PreparedFolder(out)
+    checksum = hashlib.sha256((path / WEIGHTS).read_bytes()).hexdigest()
+    begun = work / f"{corpus}_float.sha256"
+    if begun.is_file() and files.read_text(begun) != checksum:
+        raise UserError(f"{work}: was made from another {path.name}: remove it, or choose --work")
+    files.write_text(begun, checksum)
+    return path
 
 
 def _keras_model(source: Recogniser, device: TFLiteRecogniser) -> Recogniser:

@@ -39,17 +39,17 @@ def inspect(path: str | Path) -> dict[str, Any]:
     Constants that several signatures share are counted once.
 
     Returns:
-        `path`; `bytes`: `file` and its parts, `constants`, `metadata`, `quantization` (scales
-        and zero points) and `graph` (tables, names, padding); `bytes_by_type` and
-        `bytes_by_layer` of the constants; `operators`: histogram for each signature and
-        `total`; `custom_operators`: names, Flex ones among them; `weight_widths`: share of
-        the elements at each width in bits, of the dense products' kernels (`dense`) and of
-        all constants (`all`); `delegated`: for each signature the number of `operators`,
-        those `delegated`, their `share`, the `partitions` and a histogram of the `rest`, or
-        None if LiteRT cannot prepare the graph; `largest_float`: the largest float constants
-        (`layer`, `used_by`, `shape`, `bytes`); `folded_tables`: in the same form, float
-        constants of more than `FOLDED_TABLE_BYTES` that are no kernel. A file of this package
-        also has its `precision` and `method`.
+        `name` and `path`; `bytes` of the file; `bytes_by_part`: `constants`, `metadata`,
+        `quantization` (scales and zero points) and `graph` (tables, names, padding);
+        `bytes_by_type` and `bytes_by_layer` of the constants; `operators`: histogram for each
+        signature and `total`; `custom_operators`: names, Flex ones among them;
+        `weight_widths`: share of the elements at each width in bits, of the dense products'
+        kernels (`dense`) and of all constants (`all`); `delegated`: for each signature the
+        number of `operators`, those `delegated`, their `share`, the `partitions` and a
+        histogram of the `rest`, or None if LiteRT cannot prepare the graph; `largest_float`:
+        the largest float constants (`layer`, `used_by`, `shape`, `bytes`); `folded_tables`: in
+        the same form, float constants of more than `FOLDED_TABLE_BYTES` that are no kernel. A
+        file of this package also has its `precision` and `method`.
 
     Raises:
         UserError: no such file, not a `.tflite`, or damaged.
@@ -69,9 +69,11 @@ def inspect(path: str | Path) -> dict[str, Any]:
     }
     total: Counter = sum(operators.values(), Counter())
     return {
+        "name": Path(path).name,
         "path": str(path),
         **_recogniser(path),
-        "bytes": _parts(content, sum(c["bytes"] for c in constants)),
+        "bytes": len(content),
+        "bytes_by_part": _parts(content, sum(c["bytes"] for c in constants)),
         "bytes_by_type": _sums(constants, "type"),
         "bytes_by_layer": _sums(constants, "layer"),
         "operators": {
@@ -170,13 +172,12 @@ def _layer(graph: schema.SubGraphT, operator: schema.OperatorT, position: int) -
 
 
 def _parts(content: bytes, constants: int) -> dict[str, int]:
-    """Bytes of the file and of the parts that make it up; a vector used twice counts once."""
+    """Bytes of the parts that make up the file; a vector used twice counts once."""
     model = schema.Model.GetRootAs(content, 0)
     entries = [model.Metadata(i) for i in range(model.MetadataLength())]
     metadata = sum(model.Buffers(entry.Buffer()).DataLength() for entry in entries)
     quantization = sum(_quantization_vectors(model).values())
     return {
-        "file": len(content),
         "constants": constants,
         "metadata": metadata,
         "quantization": quantization,

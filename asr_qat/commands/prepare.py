@@ -57,4 +57,8 @@ def run(args: argparse.Namespace) -> None:
     print(f"{prepared.corpus['name']}: {prepared.tokenizer.vocab_size} word pieces")
     for split, facts in prepared.corpus["splits"].items():
         skipped = "".join(f", {n} skipped: {why}" for why, n in facts["skipped"].items())
-        print(f"{split}: {facts['utterances']} utterances, {facts['hours']:.2f} h{skipped}")
+        outside = facts["outside_vocabulary"]
+        outside = f", {outside} with characters outside the vocabulary" if outside else ""
+        print(
+            f"{split}: {facts['utterances']} utterances, {facts['hours']:.2f} h{skipped}{outside}"
+        )

@@ -15,7 +15,8 @@ def read_json_lines(path: Path, text_required: bool = False) -> list[Utterance]:
     """The utterances of a manifest, in its order.
 
     Each line is an object with `audio_filepath` (relative to the manifest), `text`, and
-    optionally `id` (else the path without its suffix names the utterance) and `speaker`.
+    optionally `id` (else the path without its suffix names the utterance) and `speaker`; each
+    recording is one utterance.
 
     Args:
         path: the manifest.
@@ -40,6 +41,8 @@ def _utterance(line: str, folder: Path, text_required: bool, where: str) -> Utte
     audio = entry.get("audio_filepath") if isinstance(entry, dict) else None
     if not isinstance(audio, str) or not Path(audio).name:
         raise UserError(f"{where}: expected {EXPECTED}")
+    if entry.get("offset"):
+        raise UserError(f"{where}: a part of a recording (offset): cut it into files of their own")
     text = entry.get("text")
     if not isinstance(text, str) and (text_required or text is not None):
         raise UserError(f"{where}: text is {text!r}, expected {EXPECTED}")

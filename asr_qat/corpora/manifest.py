@@ -1,9 +1,10 @@
 """Your own recordings: JSON-lines manifests, or audio files with a text file beside each.
 
 Manifests are `train.jsonl`, `dev.jsonl` and `test.jsonl`, those that there are (see
-`json_lines`). Without manifests, every audio file `x.wav` takes its words from `x.txt`;
-folders `train`, `dev` and `test` are the splits, and the first folder below them names the
-speaker. Splits that are not there are held out of train, if that is there (see `hold_out`).
+`json_lines`); one of another name is `train`. Without manifests, every audio file `x.wav`
+takes its words from `x.txt`; folders `train`, `dev` and `test` are the splits, and the first
+folder below them names the speaker. Splits that are not there are held out of train, if that
+is there (see `hold_out`).
 """
 
 from pathlib import Path
@@ -25,7 +26,7 @@ def read(path: Path) -> Corpus:
     """
     manifests = {s: path / f"{s}.jsonl" for s in SPLITS if (path / f"{s}.jsonl").exists()}
     if path.is_file():
-        manifests = {"train": path}
+        manifests = {path.stem if path.stem in SPLITS else "train": path}
     if manifests:
         splits = {split: _read_manifest(file) for split, file in manifests.items()}
     else:

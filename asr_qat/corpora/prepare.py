@@ -111,7 +111,7 @@ def prepare(
             f"{out}: {number} of {total} utterances cannot be used (listed above): "
             "mend them, or prepare without --strict"
         )
-    _finish(out, corpus, reports, skipped, front_end)
+    _finish(out, corpus, reports, skipped, words, front_end)
 
 
 def _ordered(corpus: Corpus) -> dict[str, list[Utterance]]:
@@ -210,6 +210,7 @@ def _finish(
     corpus: Corpus,
     reports: dict[str, list[dict]],
     skipped: dict[str, list[dict]],
+    tokenizer: Tokenizer,
     front_end: FrontEndConfig,
 ) -> None:
     used = {
@@ -238,6 +239,10 @@ def _finish(
                 "speakers": len({line["speaker"] for line in lines}),
                 "shards": len(reports[split]),
                 "skipped": dict(collections.Counter(line["reason"] for line in skipped[split])),
+                # Only test has any: what no model can recognise counts as its error.
+                "outside_vocabulary": sum(
+                    bool(tokenizer.unknown_characters(line["text"])) for line in lines
+                ),
             }
             for split, lines in used.items()
         },

@@ -40,8 +40,9 @@ class ShardWriter:
         tokenizer: makes the labels.
         front_end: of the features whose sums are reported.
         features: report feature sums.
-        check_labels: skip utterances with too few frames for their CTC labels. Off for
-            test splits: a hard utterance is no reason to leave it out of the score.
+        check_labels: skip utterances with too few frames for their CTC labels, or with
+            characters that the vocabulary lacks. Off for test splits: a hard utterance is no
+            reason to leave it out of the score.
     """
 
     tokenizer: Tokenizer
@@ -81,10 +82,10 @@ class ShardWriter:
         if not text:
             raise Skipped("no transcript", f"{utterance.audio_path}: no transcript")
         unknown = self.tokenizer.unknown_characters(text)
-        if unknown:
+        if unknown and self.check_labels:
             detail = f"{utterance.audio_path}: {' '.join(sorted(unknown))} not in the vocabulary"
             raise Skipped("characters outside the vocabulary", detail)
-        tokens = self.tokenizer.encode(text)
+        tokens = self.tokenizer.encode("".join(c for c in text if c not in unknown))
         pcm = self._read(utterance)
         self._check_length(utterance, len(pcm), tokens)
         record = {

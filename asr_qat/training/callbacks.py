@@ -156,6 +156,8 @@ class Checkpoints(keras.callbacks.Callback):
 class EvaluateAndKeep(keras.callbacks.Callback):
     """WER on the development split now and then; keeps the averaged weights.
 
+    Those of a model that is yet to be quantized are not kept.
+
     Writes `history.jsonl` beside the model: step, mean loss, wer, seconds.
 
     Args:
@@ -182,6 +184,8 @@ class EvaluateAndKeep(keras.callbacks.Callback):
         self._output = Path(config.output)
         self._history = self._output / "history.jsonl"
         self._quiet = quiet
+        quantization = recogniser.config.quantization
+        self._quantized_from = quantization.start_step if quantization else 0
         self._writer = tf.summary.create_file_writer(str(self._output / "tensorboard"))
         self._started = time.monotonic()
 
@@ -202,7 +206,8 @@ class EvaluateAndKeep(keras.callbacks.Callback):
         self._state.loss_count.assign(0.0)
         with averaged_weights(self.model):
             wer = self._evaluator.wer()
-            if self._config.keep == "last" or wer <= float(self._state.best_wer.numpy()):
+            better = self._config.keep == "last" or wer <= float(self._state.best_wer.numpy())
+            if better and step >= self._quantized_from:
                 self._state.best_wer.assign(wer)
                 self._recogniser.save(self._output)
         seconds = round(time.monotonic() - self._started, 1)

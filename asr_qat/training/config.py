@@ -9,7 +9,6 @@ from asr_qat.errors import UserError, require
 from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.presets import PRESETS
 from asr_qat.quantize.apply import QuantizationConfig
-from asr_qat.training.intermediate import IntermediateConfig
 from asr_qat.training.schedule import ScheduleConfig
 
 
@@ -45,11 +44,11 @@ class TrainConfig:
         data: prepared folder.
         output: model directory to write.
         steps: updates in all.
-        preset: encoder shape by name, unless `encoder` gives one.
-        encoder: encoder shape.
-        start: model directory whose weights to start from, or null.
+        preset: encoder shape by name, `tiny` if nothing gives one.
+        encoder: encoder shape, in the place of `preset`.
+        start: model directory whose weights to start from, or null. It gives the shape;
+            `preset` or `encoder` may change its dropout.
         quantization: train quantized, or null for float.
-        intermediate: a second loss on an inner block, or null for none.
         batches: how batches are made.
         optimizer: how weights are updated.
         evaluate_every: steps between evaluations on the development split.
@@ -61,11 +60,10 @@ class TrainConfig:
     data: str
     output: str
     steps: int
-    preset: str = "tiny"
+    preset: str | None = None
     encoder: EncoderConfig | None = None
     start: str | None = None
     quantization: QuantizationConfig | None = None
-    intermediate: IntermediateConfig | None = None
     batches: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     evaluate_every: int = 500
@@ -81,10 +79,23 @@ class TrainConfig:
         minutes = self.checkpoint_minutes
         require(minutes >= 0, f"checkpoint_minutes: {minutes} is not a number from 0 up")
 
-    def encoder_config(self) -> EncoderConfig:
-        """The encoder's shape. Raises `UserError` for an unknown preset."""
+        quantization = self.quantization
+        require(
+            quantization is None or quantization.start_step < self.steps,
+            f"quantization.start_step: not before the last of {self.steps} steps",
+        )
+
+    def encoder_config(self) -> EncoderConfig | None:
+        """The encoder's shape; None where `start` gives it.
+
+        Raises:
+            UserError: an unknown preset.
+        """
         if self.encoder is not None:
             return self.encoder
-        if self.preset not in PRESETS:
-            raise UserError(f"preset: '{self.preset}' is not one of {', '.join(PRESETS)}")
-        return PRESETS[self.preset]
+        if self.preset is None and self.start is not None:
+            return None
+        preset = self.preset or "tiny"
+        if preset not in PRESETS:
+            raise UserError(f"preset: '{preset}' is not one of {', '.join(PRESETS)}")
+        return PRESETS[preset]

@@ -27,7 +27,6 @@ from asr_qat.training.callbacks import (
     StopOnNaN,
 )
 from asr_qat.training.config import OptimizerConfig, TrainConfig
-from asr_qat.training.intermediate import CharacterTargets, add_intermediate
 from asr_qat.training.schedule import WarmupSchedule
 from asr_qat.training.word_error_rate import Evaluator, damaged_shards
 
@@ -90,14 +89,15 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
         front_end=recogniser.config.front_end,
     )
     pipeline = Pipeline(folder, config.batches, config.seed, stats)
-    model = _compiled(recogniser, config)
+    model = recogniser.model
+    model.compile(build_optimizer(config.optimizer, config.steps), CTCLoss())
     state = State()
     checkpoints = Checkpoints(model, state, output / "checkpoints", config.checkpoint_minutes)
     done = checkpoints.restore()
     if done < config.steps:
         output.mkdir(parents=True, exist_ok=True)
         files.write_json(output / "training.json", description)
-        evaluator = Evaluator(recogniser.model, pipeline, "dev")
+        evaluator = Evaluator(model, pipeline, "dev")
         with (
             contextlib.closing(Progress(config.steps, done, quiet)) as progress,
             damaged_shards(folder, "train"),
@@ -105,7 +105,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
             # One Keras epoch from here to the end: at the end of each, Keras would put the
             # averaged weights in the place of the trained ones.
             model.fit(
-                _batches(recogniser, pipeline, config, done),
+                pipeline.training(done),
                 steps_per_epoch=config.steps - done,
                 verbose=0,
                 callbacks=[
@@ -122,36 +122,23 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     return Recogniser.load(output)
 
 
-def _compiled(recogniser: Recogniser, config: TrainConfig) -> keras.Model:
-    """The model to train: the recogniser's, with a second output if `config` has one."""
-    model, losses, weights = recogniser.model, [CTCLoss()], [1.0]
-    if config.intermediate is not None:
-        classes = len(CharacterTargets(recogniser.tokenizer).characters) + 1
-        model = add_intermediate(model, config.intermediate.block, classes)
-        losses = [CTCLoss(), CTCLoss()]
-        weights = [1 - config.intermediate.weight, config.intermediate.weight]
-    model.compile(build_optimizer(config.optimizer, config.steps), losses, loss_weights=weights)
-    return model
-
-
-def _batches(recogniser: Recogniser, pipeline: Pipeline, config: TrainConfig, step: int):
-    """The training batches from `step` on, with the targets that `_compiled` wants."""
-    batches = pipeline.training(step)
-    if config.intermediate is None:
-        return batches
-    characters = CharacterTargets(recogniser.tokenizer)
-    return batches.map(lambda inputs, targets: (inputs, (targets, characters(targets))))
-
-
 def _description(config: TrainConfig) -> dict[str, Any]:
-    """What `training.json` holds: the configuration and a checksum of the first weights."""
+    """What `training.json` holds: the configuration and a checksum of the first weights.
+
+    The encoder's shape is in it, since a preset is only a name.
+    """
     start = None
     if config.start is not None:
         try:
             start = hashlib.sha256((Path(config.start) / WEIGHTS).read_bytes()).hexdigest()
         except (FileNotFoundError, NotADirectoryError):
             start = None  # `Recogniser.load` says what is missing
-    return {**dataclasses.asdict(config), "start_weights": start}
+    encoder = config.encoder_config()
+    return {
+        **dataclasses.asdict(config),
+        "encoder": None if encoder is None else dataclasses.asdict(encoder),
+        "start_weights": start,
+    }
 
 
 def _check_same(output: Path, description: dict[str, Any]) -> None:
@@ -177,9 +164,10 @@ def _check_same(output: Path, description: dict[str, Any]) -> None:
 
 def _recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
     """A new model, or one with the weights of `config.start`, quantized if wanted."""
-    stats = folder.stats
+    stats, encoder = folder.stats, config.encoder_config()
     if config.start is None:
-        model_config = ModelConfig(config.encoder_config(), stats.front_end, config.quantization)
+        assert encoder is not None
+        model_config = ModelConfig(encoder, stats.front_end, config.quantization)
         return Recogniser.create(model_config, folder.tokenizer, stats.mean, stats.std)
     started = Recogniser.load(config.start)
     if started.tokenizer.proto != folder.tokenizer.proto:
@@ -187,8 +175,8 @@ def _recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
             f"{config.data}: its vocabulary is not that of {config.start}: prepare it with "
             f"`--tokenizer {config.start}/tokenizer.model`"
         )
-    if config.encoder is not None:
-        started = _with_dropout(started, config.encoder, config.start)
+    if encoder is not None:
+        started = _with_dropout(started, encoder, config.start)
     before, wanted = started.config.quantization, config.quantization
     if wanted is None or wanted == before:
         return started
@@ -206,12 +194,14 @@ def _recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
 
 def _with_dropout(started: Recogniser, encoder: EncoderConfig, start: str) -> Recogniser:
     """The same weights with the dropout of `encoder`, which may differ in nothing else."""
-    config = dataclasses.replace(started.config, encoder=encoder)
-    shape = dataclasses.replace(encoder, dropout=started.config.encoder.dropout)
-    if shape != started.config.encoder:
+    before = started.config.encoder
+    if encoder == before:
+        return started
+    if dataclasses.replace(encoder, dropout=before.dropout) != before:
         raise UserError(
-            f"encoder: not that of {start}, dropout aside: leave it away, or leave start away"
+            f"encoder: not that of {start}, dropout aside: leave encoder and preset away, or start"
         )
+    config = dataclasses.replace(started.config, encoder=encoder)
     recogniser = Recogniser.create(config, started.tokenizer, started.mean, started.std)
     recogniser.model.set_weights(started.model.get_weights())
     return recogniser

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from tflite_export.commands.arguments import threads
 
+# Null without --baseline, and without --compare.
+UNKNOWN = ("ratio", "wer_diff_ci", "identical_hypotheses", "max_logit_diff")
+
 
 def add_parser(subparsers) -> None:
     """Add the subcommand and its arguments."""
@@ -36,6 +39,7 @@ def run(args: argparse.Namespace) -> None:
     baseline = TFLiteRecogniser(args.baseline, args.threads) if args.baseline else None
     result = evaluate.run(device, items, args.quiet)
     summary = {
+        **dict.fromkeys(UNKNOWN),
         "name": Path(args.file).name,
         **evaluate.describe(device),
         **evaluate.summarize(result, items, args.threads),
@@ -50,12 +54,14 @@ def run(args: argparse.Namespace) -> None:
         from tflite_export.compare import compare
 
         summary |= compare(keras, device, items, result, args.quiet)
-    written = args.hypotheses or f"{args.file}.hypotheses.jsonl"
-    evaluate.write_hypotheses(written, items, result.hypotheses)
     if args.json:
         print(json.dumps({**summary, **provenance(0)}, indent=2))
-        return
-    _print(summary, written)
+    else:
+        _print(summary)
+    written = args.hypotheses or f"{args.file}.hypotheses.jsonl"
+    evaluate.write_hypotheses(written, items, result.hypotheses)
+    if not args.json:
+        print(f"hypotheses: {written}")
 
 
 def _keras(path: str, metadata):
@@ -64,7 +70,7 @@ def _keras(path: str, metadata):
     return matching_model(path, metadata)
 
 
-def _print(summary: dict, written: str) -> None:
+def _print(summary: dict) -> None:
     low, high = summary["wer_ci"]
     latency = ", ".join(f"{name} {ms:.0f}" for name, ms in summary["latency_ms"].items())
     print(f"{summary['name']}: {summary['method']} {summary['precision']}")
@@ -72,7 +78,7 @@ def _print(summary: dict, written: str) -> None:
         f"WER {summary['wer']:.2%} [{low:.2%}, {high:.2%}], CER {summary['cer']:.2%} "
         f"({summary['utterances']} utterances, {summary['words']} words)"
     )
-    if "wer_diff" in summary:
+    if summary["wer_diff_ci"]:
         low, high = summary["wer_diff_ci"]
         print(
             f"{summary['ratio']:.2f} times smaller than the baseline; "
@@ -82,7 +88,7 @@ def _print(summary: dict, written: str) -> None:
         f"real-time factor {summary['rtf']:.4f}, latency in ms: {latency}; "
         f"{summary['threads']} thread(s), peak memory {summary['peak_rss_mb']:.0f} MB"
     )
-    if "identical_hypotheses" in summary:
+    if summary["identical_hypotheses"] is not None:
         print(
             f"against Keras: {summary['identical_hypotheses']:.1%} identical hypotheses; "
             f"logit difference median {summary['median_logit_diff']:.1e} "
@@ -93,4 +99,3 @@ def _print(summary: dict, written: str) -> None:
             print(f"  {row['id']}, frame {row['frame']}: {row['keras']!r} != {row['tflite']!r}")
             for token, logits in row["logits"].items():
                 print(f"    class {token}: {logits['keras']:.4f} != {logits['tflite']:.4f}")
-    print(f"hypotheses: {written}")

@@ -25,9 +25,10 @@ def run(args: argparse.Namespace) -> None:
 
 def format_tables(found: dict[str, Any]) -> str:
     """The result of `inspect` as aligned tables."""
-    size = found["bytes"]["file"]
+    size = found["bytes"]
+    parts = {"file": size, **found["bytes_by_part"]}
     sections = [
-        ("bytes", _byte_rows(found["bytes"], size)),
+        ("bytes", _byte_rows(parts, size)),
         ("constants by type", _byte_rows(found["bytes_by_type"], size)),
         ("constants by layer", _byte_rows(found["bytes_by_layer"], size)),
         ("share of the elements by width", _width_rows(found["weight_widths"])),
