@@ -13,9 +13,7 @@ from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.text.tokenizer import Tokenizer
 from tests.conftest import WORD_HZ
 
-ENCODER = EncoderConfig(
-    1, dim=16, heads=2, attention_context=3, feed_forward=32, kernel=5, subsampling=8
-)
+ENCODER = EncoderConfig(1, dim=16, heads=2, feed_forward=32, kernel=5, subsampling=8)
 MEL_BINS = 80
 SECONDS = (1.0, 2.0)  # of the two signatures
 FRAMES = (98, 198)  # of the same

@@ -165,7 +165,8 @@ def test_an_utterance_that_a_higher_speed_makes_too_short(synthetic_corpus, tmp_
     pipeline = Pipeline(
         folder, DataConfig(batch_size=1, speeds=(1.1,), spec_augment=None, cache=cache)
     )
-    model = build_ctc(EncoderConfig(1, 8, 2, 8, 3, 4, 0.0), folder.tokenizer.vocab_size)
+    encoder = EncoderConfig(1, 8, 2, feed_forward=8, kernel=3, subsampling=4, dropout=0.0)
+    model = build_ctc(encoder, folder.tokenizer.vocab_size)
     loss = CTCLoss(reduction="none")
     losses = [
         float(loss(targets, model(list(inputs)))[0])

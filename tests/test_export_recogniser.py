@@ -1,5 +1,6 @@
 """The device side: windows, padding, lengths, and no TensorFlow."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ from asr_qat.decoding.greedy import greedy_ctc
 from asr_qat.models.model_directory import Recogniser
 from tests.conftest import WORD_HZ, utterance
 from tests.export_fixtures import FRAMES, noise
+from tflite_export.convert import convert_recogniser
 from tflite_export.recogniser import TFLiteRecogniser
 
 pytest_plugins = ["tests.export_fixtures"]
@@ -90,6 +92,24 @@ def test_windows(device, frames):
         inside = 4 * index - start
         assert start == 0 or inside >= CONTEXT
         assert start == last or inside < LONG - CONTEXT
+
+
+def test_local_attention(float_recogniser, tmp_path):
+    """The exported band is that of the Keras model, which differs from full attention."""
+    config = dataclasses.replace(
+        float_recogniser.config,
+        encoder=dataclasses.replace(float_recogniser.config.encoder, attention_context=2),
+    )
+    parts = (float_recogniser.tokenizer, float_recogniser.mean, float_recogniser.std)
+    local = Recogniser.create(config, *parts)
+    local.model.set_weights(float_recogniser.model.get_weights())
+    path = tmp_path / "local.tflite"
+    path.write_bytes(convert_recogniser(local, "float", (2.0,)))
+    features = noise(150)  # of 198 frames
+    logits = TFLiteRecogniser(path).logits(features)
+    inputs = [features[None], np.array([150], np.int32)]
+    np.testing.assert_allclose(logits, local.model(inputs)[0], atol=1e-4)
+    assert np.abs(logits - float_recogniser.model(inputs)[0]).max() > 0.05
 
 
 def test_the_text_of_a_long_utterance(device):
