@@ -1,0 +1,162 @@
+"""The transducer loss (Graves, 2012), exact, with its own gradient.
+
+It is made of two parts, so that a joint network may be run and differentiated slice by slice:
+`transition_log_probs` takes from the logits what the lattice needs, and `lattice_loss` sums
+over all alignments. Neither keeps a tensor of the logits' size beside them and their gradient.
+
+The lattice has a node for each frame t and each number u of labels emitted so far. From
+(t, u) a blank leads to (t + 1, u) and a label to (t, u + 1); the last blank leaves it from
+(frames - 1, labels). The nodes of an antidiagonal t + u do not depend on each other: the
+recursions run over antidiagonals, each step over all of batch and labels at once.
+"""
+
+import tensorflow as tf
+
+IMPOSSIBLE = -1e30  # log of zero, finite so that sums and differences are
+
+
+def transducer_loss(logits, labels, frame_lengths, label_lengths):
+    """Negative log-likelihood of the labels, in nats per utterance.
+
+    Args:
+        logits: `[batch, time, 1 + labels, classes]`; the blank is the last class.
+        labels: int32 `[batch, labels]`; what is beyond an utterance's own does not matter.
+        frame_lengths: int32 `[batch]`, at least 1.
+        label_lengths: int32 `[batch]`.
+
+    Returns:
+        float32 `[batch]`.
+    """
+    blank, label = transition_log_probs(logits, labels)
+    return lattice_loss(blank, label, frame_lengths, label_lengths)
+
+
+def transition_log_probs(logits, labels):
+    """Log-probabilities of the transitions of each node.
+
+    Args:
+        logits: `[batch, time, 1 + labels, classes]`; the blank is the last class.
+        labels: int32 `[batch, labels]`.
+
+    Returns:
+        float32 `[batch, time, 1 + labels]` of the blank, and `[batch, time, labels]` of the
+        next label.
+    """
+    # Every node needs a class for its next label; that of the last one is not used.
+    classes = tf.pad(tf.maximum(labels, 0), [[0, 0], [0, 1]])
+    classes = tf.repeat(classes[:, None, :], tf.shape(logits)[1], axis=1)
+    blank, label = _log_probs(logits, classes)
+    return blank, label[:, :, :-1]
+
+
+@tf.custom_gradient
+def _log_probs(logits, classes):
+    """Log-probabilities `[batch, time, nodes]` of the blank and of one class of each node."""
+    log_norm = tf.reduce_logsumexp(logits, axis=-1)
+    blank = logits[..., -1] - log_norm
+    label = tf.gather(logits, classes, batch_dims=3) - log_norm
+
+    def gradient(d_blank, d_label):
+        # Each operation writes over what the one before it made.
+        d_logits = tf.exp(logits - log_norm[..., None]) * -(d_blank + d_label)[..., None]
+        nodes = tf.where(tf.ones_like(classes, tf.bool))
+        last = tf.fill([tf.shape(nodes)[0], 1], tf.shape(logits, tf.int64)[-1] - 1)
+        own = tf.reshape(tf.cast(classes, tf.int64), [-1, 1])
+        for index, value in ((last, d_blank), (own, d_label)):
+            index = tf.concat([nodes, index], axis=1)
+            d_logits = tf.tensor_scatter_nd_add(d_logits, index, tf.reshape(value, [-1]))
+        return d_logits, None
+
+    return (blank, label), gradient
+
+
+@tf.custom_gradient
+def lattice_loss(blank, label, frame_lengths, label_lengths):
+    """Negative log of the summed probabilities of all alignments.
+
+    Args:
+        blank: float32 `[batch, time, 1 + labels]`, log-probability of the blank at a node.
+        label: float32 `[batch, time, labels]`, of the next label.
+        frame_lengths: int32 `[batch]`, at least 1.
+        label_lengths: int32 `[batch]`.
+
+    Returns:
+        float32 `[batch]`.
+    """
+    blanks = _antidiagonals(blank)
+    labels = _antidiagonals(tf.pad(label, [[0, 0], [0, 0], [0, 1]], constant_values=IMPOSSIBLE))
+    steps, nodes = tf.shape(blanks)[0], tf.shape(blanks)[2]
+    last = tf.one_hot(label_lengths, nodes, on_value=True, off_value=False, dtype=tf.bool)
+    final = (frame_lengths + label_lengths - 1)[None, :] == tf.range(steps)[:, None]
+    final = final[:, :, None] & last[None]  # the node that the last blank leaves
+
+    def backward(after, transitions):
+        """Log-probability of all ways from the nodes of an antidiagonal to the end."""
+        blank, label, final = transitions
+        ways = _log_add(after + blank, _next(after) + label)
+        return tf.where(final, blank, ways)
+
+    nowhere = tf.fill(tf.shape(blanks)[1:], IMPOSSIBLE)
+    beta = tf.scan(backward, (blanks, labels, final), nowhere, reverse=True)
+    log_likelihood = beta[0, :, 0]
+
+    def gradient(d_loss):
+        def forward(before, transitions):
+            """Log-probability of all ways from the beginning to the nodes of the next one."""
+            blank, label = transitions
+            return _log_add(before + blank, _previous(before + label))
+
+        beginning = tf.one_hot(tf.zeros_like(frame_lengths), nodes, 0.0, IMPOSSIBLE)
+        alpha = tf.scan(forward, (blanks[:-1], labels[:-1]), beginning)
+        alpha = tf.concat([beginning[None], alpha], axis=0)
+        after = tf.concat([beta[1:], nowhere[None]], axis=0)
+        weight = -d_loss[None, :, None]
+        alpha -= log_likelihood[None, :, None]
+        beyond = tf.where(final, 0.0, after)
+        d_blank = weight * tf.exp(tf.minimum(alpha + blanks + beyond, 0.0))
+        d_label = weight * tf.exp(tf.minimum(alpha + labels + _next(after), 0.0))
+        time = tf.shape(blank)[1]
+        return _frames(d_blank, time), _frames(d_label, time)[:, :, :-1], None, None
+
+    return -log_likelihood, gradient
+
+
+def _log_add(a, b):
+    larger = tf.maximum(a, b)
+    return larger + tf.math.log1p(tf.exp(-tf.abs(a - b)))
+
+
+def _next(nodes):
+    """The value of node u + 1 at u, `[..., nodes]`."""
+    return tf.pad(
+        nodes[..., 1:],
+        [[0, 0]] * (nodes.shape.rank - 1) + [[0, 1]],
+        constant_values=IMPOSSIBLE,
+    )
+
+
+def _previous(nodes):
+    """The value of node u - 1 at u, `[batch, nodes]`."""
+    return tf.pad(nodes[:, :-1], [[0, 0], [1, 0]], constant_values=IMPOSSIBLE)
+
+
+def _antidiagonals(values):
+    """`[batch, time, nodes]` to `[time + nodes - 1, batch, nodes]`: entry d holds t + u = d.
+
+    Nodes outside the lattice hold `IMPOSSIBLE`.
+    """
+    batch, time, nodes = tf.unstack(tf.shape(values))
+    rows = tf.transpose(values, [2, 0, 1])
+    # Row u moves u places to the right: rows of one entry more, read as rows of one less.
+    rows = tf.pad(rows, [[0, 0], [0, 0], [0, nodes]], constant_values=IMPOSSIBLE)
+    rows = tf.reshape(tf.transpose(rows, [1, 0, 2]), [batch, nodes * (time + nodes)])
+    rows = tf.reshape(rows[:, : nodes * (time + nodes - 1)], [batch, nodes, time + nodes - 1])
+    return tf.transpose(rows, [2, 0, 1])
+
+
+def _frames(diagonals, time):
+    """The inverse of `_antidiagonals`: `[batch, time, nodes]`."""
+    steps, batch, nodes = tf.unstack(tf.shape(diagonals))
+    rows = tf.reshape(tf.transpose(diagonals, [1, 2, 0]), [batch, nodes * steps])
+    rows = tf.reshape(tf.pad(rows, [[0, 0], [0, nodes]]), [batch, nodes, steps + 1])
+    return tf.transpose(rows[:, :, :time], [0, 2, 1])
