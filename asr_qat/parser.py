@@ -1,7 +1,7 @@
 """The argument parser of both commands."""
 
 import argparse
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from asr_qat.errors import UserError
 
@@ -11,6 +11,10 @@ class Parser(argparse.ArgumentParser):
 
     Its subparsers do the same.
     """
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Take what argparse takes; an option is not to be shortened."""
+        super().__init__(**{"allow_abbrev": False, **kwargs})
 
     def error(self, message: str) -> NoReturn:
         """Called by argparse with what is wrong."""

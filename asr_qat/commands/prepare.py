@@ -54,7 +54,11 @@ def run(args: argparse.Namespace) -> None:
     if args.quiet:
         return
     prepared = PreparedFolder(args.out)
-    print(f"{prepared.corpus['name']}: {prepared.tokenizer.vocab_size} word pieces")
+    print(prepared.corpus["description"])
+    pieces = prepared.tokenizer.vocab_size
+    fewer = args.tokenizer is None and pieces < args.vocab_size
+    wanted = f" (of {args.vocab_size}: the texts have no more)" if fewer else ""
+    print(f"{prepared.corpus['name']}: {pieces} word pieces{wanted}")
     for split, facts in prepared.corpus["splits"].items():
         skipped = "".join(f", {n} skipped: {why}" for why, n in facts["skipped"].items())
         outside = facts["outside_vocabulary"]

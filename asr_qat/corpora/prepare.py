@@ -86,7 +86,7 @@ def prepare(
 
     def writer(split: str) -> ShardWriter:
         measure = split in _measured(splits)
-        return ShardWriter(words, front_end, features=measure, check_labels=split != "test")
+        return ShardWriter(words, front_end, features=measure, check_labels=split == "train")
 
     total = sum(map(len, splits.values()))
     bar = progress_bar("prepare", total=total, quiet=quiet)
@@ -239,7 +239,7 @@ def _finish(
                 "speakers": len({line["speaker"] for line in lines}),
                 "shards": len(reports[split]),
                 "skipped": dict(collections.Counter(line["reason"] for line in skipped[split])),
-                # Only test has any: what no model can recognise counts as its error.
+                # None in train. Elsewhere what no model can recognise counts as its error.
                 "outside_vocabulary": sum(
                     bool(tokenizer.unknown_characters(line["text"])) for line in lines
                 ),

@@ -41,8 +41,8 @@ class ShardWriter:
         front_end: of the features whose sums are reported.
         features: report feature sums.
         check_labels: skip utterances with too few frames for their CTC labels, or with
-            characters that the vocabulary lacks. Off for test splits: a hard utterance is no
-            reason to leave it out of the score.
+            characters that the vocabulary lacks. For train only: a hard utterance is no reason
+            to leave it out of a score.
     """
 
     tokenizer: Tokenizer

@@ -15,7 +15,7 @@ def add_parser(subparsers) -> None:
     parser = subparsers.add_parser("evaluate", help="score a .tflite on recordings")
     parser.add_argument("file", help=".tflite file")
     parser.add_argument("--data", required=True, help="prepared folder, or a manifest (.jsonl)")
-    parser.add_argument("--split", default="test", help="of a prepared folder")
+    parser.add_argument("--split", default="test", help="of a prepared folder (test)")
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
     parser.add_argument(
         "--baseline", metavar="FILE", help="float .tflite: adds ratio and paired WER difference"
@@ -57,6 +57,7 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps({**summary, **provenance(0)}, indent=2))
     else:
+        print(f"{args.data} ({args.split})" if Path(args.data).is_dir() else args.data)
         _print(summary)
     written = args.hypotheses or f"{args.file}.hypotheses.jsonl"
     evaluate.write_hypotheses(written, items, result.hypotheses)

@@ -39,7 +39,10 @@ def format_tables(found: dict[str, Any]) -> str:
         ("folded tables", _constant_rows(found["folded_tables"])),
     ]
     blocks = [f"{title}\n{_aligned(rows or [['none']])}" for title, rows in sections]
-    return "\n\n".join([found["path"], *blocks])
+    title = found["path"]
+    if "precision" in found:
+        title += f": {found['method']} {found['precision']}"
+    return "\n\n".join([title, *blocks])
 
 
 def _byte_rows(sizes: dict[str, int], total: int) -> list[list[str]]:
