@@ -19,10 +19,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--model-type", choices=MODEL_TYPES, default="unigram", help="(default: %(default)s)"
     )
-    parser.add_argument(
-        "--tokenizer",
-        help="use this SentencePiece model, train none",
-    )
+    parser.add_argument("--tokenizer", help="use this SentencePiece model, train none")
     parser.add_argument("--shards", type=int, help="shards of each split (default: by size)")
     parser.add_argument("--strict", action="store_true", help="fail if an utterance cannot be used")
     parser.add_argument(

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Iterator
 
 import jiwer
-import numpy as np
 import tensorflow as tf
 
 from asr_qat.audio.front_end import subsampled_length
@@ -50,7 +49,7 @@ class Evaluator:
         for (features, lengths), _ in self._dataset:
             logits = self._forward(features, lengths).numpy()
             frames = subsampled_length(lengths.numpy())
-            for row, valid in zip(logits, np.asarray(frames), strict=True):
+            for row, valid in zip(logits, frames, strict=True):
                 tokens = greedy_ctc(row[:valid], self._tokenizer.blank)
                 texts.append(self._tokenizer.decode(tokens))
         return texts

@@ -15,7 +15,9 @@ def add_parser(subparsers) -> None:
     parser = subparsers.add_parser("evaluate", help="score a .tflite on recordings")
     parser.add_argument("file", help=".tflite file")
     parser.add_argument("--data", required=True, help="prepared folder, or a manifest (.jsonl)")
-    parser.add_argument("--split", default="test", help="of a prepared folder (test)")
+    parser.add_argument(
+        "--split", default="test", help="of a prepared folder (default: %(default)s)"
+    )
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
     parser.add_argument(
         "--baseline", metavar="FILE", help="float .tflite: adds ratio and paired WER difference"
