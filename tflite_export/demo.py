@@ -6,7 +6,6 @@ Float32, int8 and int4 after training, and int4 trained natively: each exported 
 
 import contextlib
 import dataclasses
-import hashlib
 import itertools
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from asr_qat.corpora.prepare import prepare
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
-from asr_qat.models.model_directory import TOKENIZER, WEIGHTS, Recogniser
+from asr_qat.models.model_directory import TOKENIZER, WEIGHTS, Recogniser, weights_checksum
 from asr_qat.provenance import provenance
 from asr_qat.quantize.post_training import post_training
 from asr_qat.quantize.precision import FLOAT
@@ -149,7 +148,7 @@ def _float_model(corpus: str, work: Path) -> Path:
             f"{path}: no float model for the corpus {corpus}: "
             f"train one (make reproduce-{corpus}) and copy it there from work/"
         )
-    checksum = hashlib.sha256((path / WEIGHTS).read_bytes()).hexdigest()
+    checksum = weights_checksum(path)
     begun = work / f"{corpus}_float.sha256"
     if begun.is_file() and files.read_text(begun) != checksum:
         raise UserError(f"{work}: was made from another {path.name}: remove it, or choose --work")

@@ -7,6 +7,7 @@ model.weights.h5        Keras weights, with a checksum
 """
 
 import dataclasses
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,11 @@ class Recogniser:
         stats = {"mean": self.mean.tolist(), "std": self.std.tolist()}
         files.write_json(path / STATS, stats)
         save_weights(self.model, path / WEIGHTS)
+
+
+def weights_checksum(path: str | Path) -> str:
+    """SHA-256 of the weights file of a model directory: tells one model from another."""
+    return hashlib.sha256((Path(path) / WEIGHTS).read_bytes()).hexdigest()
 
 
 def _stats(path: Path, mel_bins: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from asr_qat.errors import UserError
 from asr_qat.layers.dropout import Dropout
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.models.conformer import EncoderConfig
-from asr_qat.models.model_directory import WEIGHTS, ModelConfig, Recogniser
+from asr_qat.models.model_directory import ModelConfig, Recogniser, weights_checksum
 from asr_qat.quantize.apply import quantize_model
 from asr_qat.training.callbacks import (
     Checkpoints,
@@ -130,7 +129,7 @@ def _description(config: TrainConfig) -> dict[str, Any]:
     start = None
     if config.start is not None:
         try:
-            start = hashlib.sha256((Path(config.start) / WEIGHTS).read_bytes()).hexdigest()
+            start = weights_checksum(config.start)
         except (FileNotFoundError, NotADirectoryError):
             start = None  # `Recogniser.load` says what is missing
     encoder = config.encoder_config()
