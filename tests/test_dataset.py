@@ -13,7 +13,8 @@ from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import log_mel, normalize
 from asr_qat.corpora.dataset import DataConfig, Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
-from asr_qat.losses.ctc import PADDING, CTCLoss
+from asr_qat.losses.ctc import CTCLoss
+from asr_qat.losses.targets import PADDING
 from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
 

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
-from asr_qat.losses.ctc import CTCLoss, pack_targets
+from asr_qat.losses.ctc import CTCLoss
+from asr_qat.losses.targets import pack_targets
 from asr_qat.models.model_directory import ModelConfig, Recogniser
 from asr_qat.quantize.apply import QuantizationConfig
 from tests.training_fixtures import ENCODER

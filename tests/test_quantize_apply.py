@@ -9,7 +9,8 @@ from tensorflow_model_optimization.python.core.quantization.keras import quantiz
 from asr_qat.config import from_dict
 from asr_qat.errors import UserError
 from asr_qat.layers.dense import Dense
-from asr_qat.losses.ctc import PADDING, CTCLoss, pack_targets
+from asr_qat.losses.ctc import CTCLoss
+from asr_qat.losses.targets import PADDING, pack_targets
 from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model

@@ -6,8 +6,7 @@ finds the trained integers again.
 
 from tensorflow import keras
 
-from asr_qat.models.ctc import build_ctc
-from asr_qat.models.model_directory import Recogniser
+from asr_qat.models.model_directory import Recogniser, build_float
 from asr_qat.quantize.apply import QuantizedLayer, quantized_layers
 from asr_qat.quantize.numerics import quantize_channels
 
@@ -21,11 +20,7 @@ def bake(recogniser: Recogniser) -> keras.Model:
     Returns:
         A model of the same architecture, without wrappers.
     """
-    plain = build_ctc(
-        recogniser.config.encoder,
-        recogniser.tokenizer.vocab_size,
-        recogniser.config.front_end.mel_bins,
-    )
+    plain = build_float(recogniser.config, recogniser.tokenizer.vocab_size)
     quantized = quantized_layers(recogniser.model)
     for layer in plain.layers:
         if layer.name in quantized:

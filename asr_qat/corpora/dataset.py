@@ -17,7 +17,7 @@ from asr_qat.audio.augment import SpecAugmentConfig, change_speed, random_channe
 from asr_qat.audio.log_mel import log_mel
 from asr_qat.corpora.prepared import FeatureStats, PreparedFolder
 from asr_qat.errors import require
-from asr_qat.losses.ctc import PADDING, pack_targets
+from asr_qat.losses.targets import PADDING, pack_targets
 
 SHUFFLE_BLOCK = 4096  # utterances, when the corpus is streamed from disk
 

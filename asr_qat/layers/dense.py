@@ -17,3 +17,10 @@ class Dense(keras.layers.Dense):
         if self.use_bias:
             outputs = tf.nn.bias_add(outputs, self.bias)
         return outputs if self.activation is None else self.activation(outputs)
+
+
+def product(x, kernel):
+    """`x` `[..., input]` times a kernel `[input, output]`, quantized or not: `[..., output]`."""
+    if isinstance(kernel, QuantizedKernel):
+        return kernel.product(x)
+    return tf.tensordot(x, kernel, 1)

@@ -4,18 +4,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat.audio.front_end import HALVINGS, subsampled_length
-
-PADDING = -1  # fills the label rows behind the last label
-
-
-def pack_targets(lengths, labels):
-    """One tensor for Keras: int32 `[batch, 1 + labels]`, the feature length, then the labels.
-
-    Args:
-        lengths: int32 `[batch]`, frames of the features.
-        labels: int32 `[batch, labels]`, padded with `PADDING`.
-    """
-    return tf.concat([lengths[:, None], labels], axis=1)
+from asr_qat.losses.targets import PADDING
 
 
 class CTCLoss(keras.losses.Loss):

@@ -1,6 +1,6 @@
 """A model on disk: configuration, vocabulary, feature statistics and weights.
 
-config.json             ModelConfig: encoder, front end, quantization
+config.json             ModelConfig: encoder, front end, quantization, transducer
 tokenizer.model         SentencePiece
 stats.json              mean and std of the training features
 model.weights.h5        Keras weights, with a checksum
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tensorflow import keras
 
 from asr_qat import files
 from asr_qat.audio.front_end import FrontEndConfig
@@ -19,6 +20,7 @@ from asr_qat.config import from_dict
 from asr_qat.errors import UserError, require
 from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
+from asr_qat.models.transducer import TransducerConfig, build_transducer
 from asr_qat.models.weights import load_weights, save_weights
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.text.tokenizer import Tokenizer
@@ -39,11 +41,21 @@ class ModelConfig:
         encoder: its shape.
         front_end: the features it was trained on.
         quantization: how it was quantized in training, or null for a float model.
+        transducer: shape of the prediction and joint networks, or null for a CTC model.
     """
 
     encoder: EncoderConfig
     front_end: FrontEndConfig = FrontEndConfig()
     quantization: QuantizationConfig | None = None
+    transducer: TransducerConfig | None = None
+
+
+def build_float(config: ModelConfig, vocab_size: int) -> keras.Model:
+    """The model that `config` describes, not quantized, with initial weights."""
+    mel_bins = config.front_end.mel_bins
+    if config.transducer is None:
+        return build_ctc(config.encoder, vocab_size, mel_bins)
+    return build_transducer(config.encoder, config.transducer, vocab_size, mel_bins)
 
 
 @dataclasses.dataclass
@@ -67,7 +79,7 @@ class Recogniser:
     @classmethod
     def create(cls, config: ModelConfig, tokenizer: Tokenizer, mean, std) -> "Recogniser":
         """A recogniser with initial weights, quantized if `config` says so."""
-        model = build_ctc(config.encoder, tokenizer.vocab_size, config.front_end.mel_bins)
+        model = build_float(config, tokenizer.vocab_size)
         if config.quantization is not None:
             model = quantize_model(model, config.quantization)
         mean, std = np.asarray(mean, np.float32), np.asarray(std, np.float32)

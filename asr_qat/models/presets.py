@@ -1,14 +1,24 @@
-"""Encoder shapes by name."""
+"""Model shapes by name."""
 
 from asr_qat.models.conformer import EncoderConfig
+from asr_qat.models.transducer import TransducerConfig
 
 PRESETS: dict[str, EncoderConfig] = {
     # For corpora of about an hour, on which attention over the whole utterance learns whole
     # transcripts by heart.
     "tiny": EncoderConfig(attention_context=8),
-    # Table 1 of Gulati et al. (2020). Their 10.3, 30.7 and 118.8 M parameters count the
-    # transducer's prediction and joint networks, which a CTC model does not have.
+    # Table 1 of Gulati et al. (2020).
     "S": EncoderConfig(16, dim=144, heads=4, feed_forward=576, kernel=32, subsampling=144),
     "M": EncoderConfig(16, dim=256, heads=4, feed_forward=1024, kernel=32, subsampling=256),
     "L": EncoderConfig(17, dim=512, heads=8, feed_forward=2048, kernel=32, subsampling=512),
+}
+
+TRANSDUCERS: dict[str, TransducerConfig] = {
+    "tiny": TransducerConfig(embedding=128, units=128, joint=128, ctc_weight=0.3),
+    # The LSTM is that of the paper's decoder. It does not say how wide the embedding and the
+    # joint network are: here so that with 1,024 word pieces the whole models have the paper's
+    # 10.3, 30.7 and 118.8 M parameters.
+    "S": TransducerConfig(embedding=320, units=320, joint=384),
+    "M": TransducerConfig(embedding=256, units=640, joint=640),
+    "L": TransducerConfig(embedding=640, units=640, joint=640),
 }

@@ -9,6 +9,9 @@ from tensorflow_model_optimization.python.core.quantization.keras import (
 )
 
 from asr_qat.layers.dense import Dense
+from asr_qat.layers.embedding import Embedding
+from asr_qat.layers.joint import Joint
+from asr_qat.layers.lstm import LSTM
 from asr_qat.quantize.configs import DenseQuantizeConfig
 from asr_qat.quantize.precision import Precision, parse
 
@@ -76,5 +79,11 @@ class PrecisionScheme(quantize_scheme.QuantizeScheme):
 def quantize_scope():
     """The scope in which quantized models are cloned and loaded."""
     return tfmot.quantization.keras.quantize_scope(
-        {"Dense": Dense, "DenseQuantizeConfig": DenseQuantizeConfig}
+        {
+            "Dense": Dense,
+            "Embedding": Embedding,
+            "LSTM": LSTM,
+            "Joint": Joint,
+            "DenseQuantizeConfig": DenseQuantizeConfig,
+        }
     )

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from asr_qat.losses.ctc import CTCLoss, pack_targets
+from asr_qat.losses.ctc import CTCLoss
+from asr_qat.losses.targets import pack_targets
 from asr_qat.models.ctc import build_ctc
 from asr_qat.models.presets import PRESETS
 from asr_qat.progress import progress

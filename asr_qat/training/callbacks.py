@@ -11,7 +11,7 @@ from tensorflow import keras
 from asr_qat import files
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.errors import UserError
-from asr_qat.losses.ctc import PADDING
+from asr_qat.losses.targets import PADDING
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.progress import progress_bar
 from asr_qat.training.averaging import averaged_weights

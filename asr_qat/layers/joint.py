@@ -1,0 +1,82 @@
+"""The joint network of a transducer (Graves, 2012; additive, as in Rao et al., 2017)."""
+
+import dataclasses
+
+import tensorflow as tf
+from tensorflow import keras
+
+from asr_qat.layers.dense import Dense, product
+from asr_qat.losses.fused_transducer import fused_transition_log_probs
+from asr_qat.losses.transducer import transition_log_probs
+from asr_qat.quantize.products import QuantizedKernel
+
+
+class Joint(Dense):
+    """`tanh(encoded + predicted) @ kernel + bias` for every pair of a frame and a label count.
+
+    With labels as a third input it goes on to what the loss needs of these logits, which
+    then need not all be in memory at once.
+
+    Args:
+        units: classes, the blank last.
+        frames_at_once: frames whose logits are in memory at once, in the training of a whole
+            batch: others are computed again for the gradient. None for all, without that cost.
+
+    Call arguments:
+        encoded: `[batch, time, joint]`.
+        predicted: `[batch, 1 + labels, joint]`.
+        labels: int32 `[batch, labels]`, optional.
+
+    Returns:
+        Logits `[batch, time, 1 + labels, classes]`; with labels, the log-probabilities of the
+        blank and of the next label, float32 `[batch, time, 1 + labels, 2]`. Behind the last
+        label that of the next one means nothing.
+    """
+
+    def __init__(self, units: int, frames_at_once: int | None = None, **kwargs):
+        super().__init__(units, **kwargs)
+        self.frames_at_once = frames_at_once
+
+    def build(self, input_shape):
+        super().build(input_shape[0])
+        self.input_spec = None
+
+    def call(self, inputs):
+        encoded, predicted, *labels = inputs
+        if not labels:
+            return _logits(encoded, predicted, self.kernel, self.bias)
+        if self.frames_at_once is None:
+            logits = _logits(encoded, predicted, self.kernel, self.bias)
+            blank, label = transition_log_probs(logits, *labels)
+            label = tf.pad(label, [[0, 0], [0, 0], [0, 1]])
+            return tf.stack([blank, label], axis=-1)
+        return fused_transition_log_probs(
+            self._join, encoded, predicted, *labels, self._weights(), self.frames_at_once
+        )
+
+    def _weights(self) -> list[tf.Tensor]:
+        """The tensors that a gradient goes to."""
+        kernel, bias = self.kernel, tf.convert_to_tensor(self.bias)
+        if isinstance(kernel, QuantizedKernel):
+            return [kernel.integers, kernel.weights, bias]
+        return [tf.convert_to_tensor(kernel), bias]
+
+    def _join(self, encoded, predicted, *weights):
+        """Logits as a function of the tensors of `_weights`, too."""
+        *matrices, bias = weights
+        kernel = self.kernel
+        if isinstance(kernel, QuantizedKernel):
+            integers, floats = matrices
+            kernel = dataclasses.replace(kernel, integers=integers, weights=floats)
+        else:
+            (kernel,) = matrices
+        return _logits(encoded, predicted, kernel, bias)
+
+    def get_config(self):
+        own = {"units": self.units, "frames_at_once": self.frames_at_once}
+        return {**keras.layers.Layer.get_config(self), **own}
+
+
+def _logits(encoded, predicted, kernel, bias):
+    hidden = tf.tanh(encoded[:, :, None, :] + predicted[:, None, :, :])
+    return tf.nn.bias_add(product(hidden, kernel), bias)
