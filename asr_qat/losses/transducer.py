@@ -76,30 +76,36 @@ def transition_log_probs(logits, labels):
         float32 `[batch, time, 1 + labels]` of the blank, and `[batch, time, labels]` of the
         next label.
     """
-    # Every node needs a class for its next label; that of the last one is not used.
+    blank, label = node_log_probs(logits, labels)
+    return blank, label[:, :, :-1]
+
+
+def node_log_probs(logits, labels):
+    """As `transition_log_probs`, with a label, of no meaning, for the last node too."""
     classes = tf.pad(tf.maximum(labels, 0), [[0, 0], [0, 1]])
     classes = tf.repeat(classes[:, None, :], tf.shape(logits)[1], axis=1)
-    blank, label = _log_probs(logits, classes)
-    return blank, label[:, :, :-1]
+    return _log_probs(logits, classes)
 
 
 @tf.custom_gradient
 def _log_probs(logits, classes):
     """Log-probabilities `[batch, time, nodes]` of the blank and of one class of each node."""
-    log_norm = tf.reduce_logsumexp(logits, axis=-1)
-    blank = logits[..., -1] - log_norm
-    label = tf.gather(logits, classes, batch_dims=3) - log_norm
+    values = tf.cast(logits, tf.float32)
+    log_norm = tf.reduce_logsumexp(values, axis=-1)
+    blank = values[..., -1] - log_norm
+    label = tf.gather(values, classes, batch_dims=3) - log_norm
 
     def gradient(d_blank, d_label):
         # Each operation writes over what the one before it made.
-        d_logits = tf.exp(logits - log_norm[..., None]) * -(d_blank + d_label)[..., None]
+        values = tf.cast(logits, tf.float32)
+        d_logits = tf.exp(values - log_norm[..., None]) * -(d_blank + d_label)[..., None]
         nodes = tf.where(tf.ones_like(classes, tf.bool))
         last = tf.fill([tf.shape(nodes)[0], 1], tf.shape(logits, tf.int64)[-1] - 1)
         own = tf.reshape(tf.cast(classes, tf.int64), [-1, 1])
         for index, value in ((last, d_blank), (own, d_label)):
             index = tf.concat([nodes, index], axis=1)
             d_logits = tf.tensor_scatter_nd_add(d_logits, index, tf.reshape(value, [-1]))
-        return d_logits, None
+        return tf.cast(d_logits, logits.dtype), None
 
     return (blank, label), gradient
 
