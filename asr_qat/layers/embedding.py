@@ -27,6 +27,7 @@ class Embedding(Dense):
     def __init__(self, vocab_size: int, units: int, **kwargs):
         super().__init__(units, use_bias=False, kernel_initializer="uniform", **kwargs)
         self.vocab_size = vocab_size
+        self.input_spec = None  # integers
 
     def build(self, input_shape):
         super().build([*input_shape, self.vocab_size])

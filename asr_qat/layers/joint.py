@@ -7,7 +7,7 @@ from tensorflow import keras
 
 from asr_qat.layers.dense import Dense, product
 from asr_qat.losses.fused_transducer import fused_transition_log_probs
-from asr_qat.losses.transducer import transition_log_probs
+from asr_qat.losses.transducer import node_log_probs
 from asr_qat.quantize.products import QuantizedKernel
 
 
@@ -36,6 +36,7 @@ class Joint(Dense):
     def __init__(self, units: int, frames_at_once: int | None = None, **kwargs):
         super().__init__(units, **kwargs)
         self.frames_at_once = frames_at_once
+        self.input_spec = None  # not one tensor of floats
 
     def build(self, input_shape):
         super().build(input_shape[0])
@@ -47,9 +48,7 @@ class Joint(Dense):
             return _logits(encoded, predicted, self.kernel, self.bias)
         if self.frames_at_once is None:
             logits = _logits(encoded, predicted, self.kernel, self.bias)
-            blank, label = transition_log_probs(logits, *labels)
-            label = tf.pad(label, [[0, 0], [0, 0], [0, 1]])
-            return tf.stack([blank, label], axis=-1)
+            return tf.stack(node_log_probs(logits, *labels), axis=-1)
         return fused_transition_log_probs(
             self._join, encoded, predicted, *labels, self._weights(), self.frames_at_once
         )

@@ -45,6 +45,7 @@ class LastLabels(keras.layers.Layer):
 
     Args:
         context: labels seen, at least 2.
+        dim: channels of an embedding.
 
     Call arguments:
         embedded: `[batch, steps, dim]`.
@@ -54,14 +55,19 @@ class LastLabels(keras.layers.Layer):
         `[batch, steps, context * dim]`, oldest first, and the state after the last step.
     """
 
-    def __init__(self, context: int, **kwargs):
+    def __init__(self, context: int, dim: int, **kwargs):
         super().__init__(**kwargs)
         self.context = context
+        self.dim = dim
+
+    def states(self) -> list[tuple[str, int]]:
+        """Name and channels of the state."""
+        return [("embeddings", (self.context - 1) * self.dim)]
 
     def call(self, inputs):
         embedded, state = inputs
         steps = embedded.shape[1] or tf.shape(embedded)[1]
-        dim, before = embedded.shape[-1], self.context - 1
+        dim, before = self.dim, self.context - 1
         if steps == 1:  # on the device, without reshaping
             seen = tf.concat([state, embedded[:, 0]], axis=-1)
             return tf.expand_dims(seen, 1), seen[:, dim:]
@@ -70,4 +76,4 @@ class LastLabels(keras.layers.Layer):
         return seen, tf.reshape(rows[:, steps:], [-1, before * dim])
 
     def get_config(self):
-        return {**super().get_config(), "context": self.context}
+        return {**super().get_config(), "context": self.context, "dim": self.dim}

@@ -28,6 +28,11 @@ class LSTM(Dense):
     def __init__(self, units: int, **kwargs):
         super().__init__(4 * units, use_bias=False, kernel_initializer="orthogonal", **kwargs)
         self.state_units = units
+        self.input_spec = None  # not one tensor of floats
+
+    def states(self) -> list[tuple[str, int]]:
+        """Name and channels of each state."""
+        return [("output", self.state_units), ("cell", self.state_units)]
 
     def build(self, input_shape):
         super().build(input_shape[1])

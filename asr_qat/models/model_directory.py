@@ -20,7 +20,8 @@ from asr_qat.config import from_dict
 from asr_qat.errors import UserError, require
 from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
-from asr_qat.models.transducer import TransducerConfig, build_transducer
+from asr_qat.models.prediction import TransducerConfig
+from asr_qat.models.transducer import build_transducer
 from asr_qat.models.weights import load_weights, save_weights
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.text.tokenizer import Tokenizer

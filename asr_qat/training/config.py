@@ -7,7 +7,8 @@ from typing import Literal
 from asr_qat.corpora.dataset import DataConfig
 from asr_qat.errors import UserError, require
 from asr_qat.models.conformer import EncoderConfig
-from asr_qat.models.presets import PRESETS
+from asr_qat.models.prediction import TransducerConfig
+from asr_qat.models.presets import PRESETS, TRANSDUCERS
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.schedule import ScheduleConfig
 
@@ -55,6 +56,9 @@ class TrainConfig:
         keep: save the model with the lowest development WER, or the last one.
         checkpoint_minutes: time between checkpoints.
         seed: of weights, data order, augmentation and dropout.
+        model: `ctc` or `transducer`; that of `start` if there is one, else `ctc`. A transducer
+            may start from a CTC model: it takes over the encoder.
+        transducer: shape of prediction and joint networks, in the place of the preset's.
     """
 
     data: str
@@ -70,6 +74,8 @@ class TrainConfig:
     keep: Literal["best", "last"] = "best"
     checkpoint_minutes: float = 5.0
     seed: int = 0
+    model: Literal["ctc", "transducer"] | None = None
+    transducer: TransducerConfig | None = None
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a value out of range."""
@@ -84,6 +90,11 @@ class TrainConfig:
             quantization is None or quantization.start_step < self.steps,
             f"quantization.start_step: not before the last of {self.steps} steps",
         )
+        wanted = self.transducer is None or self.model == "transducer"
+        require(
+            wanted,
+            "transducer: is the shape of a model that is not asked for: add `model: transducer`",
+        )
 
     def encoder_config(self) -> EncoderConfig | None:
         """The encoder's shape; None where `start` gives it.
@@ -95,7 +106,20 @@ class TrainConfig:
             return self.encoder
         if self.preset is None and self.start is not None:
             return None
+        return PRESETS[self._preset()]
+
+    def transducer_config(self) -> TransducerConfig | None:
+        """Shape of prediction and joint networks, None for a CTC model or where `start` gives it.
+
+        Raises:
+            UserError: an unknown preset.
+        """
+        if self.model != "transducer" or self.transducer is not None:
+            return self.transducer
+        return TRANSDUCERS[self._preset()]
+
+    def _preset(self) -> str:
         preset = self.preset or "tiny"
         if preset not in PRESETS:
             raise UserError(f"preset: '{preset}' is not one of {', '.join(PRESETS)}")
-        return PRESETS[preset]
+        return preset

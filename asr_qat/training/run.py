@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat import files
@@ -14,9 +15,8 @@ from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.layers.dropout import Dropout
 from asr_qat.losses.ctc import CTCLoss
-from asr_qat.models.conformer import EncoderConfig
+from asr_qat.losses.transducer import TransducerLoss
 from asr_qat.models.model_directory import ModelConfig, Recogniser, weights_checksum
-from asr_qat.quantize.apply import quantize_model
 from asr_qat.training.callbacks import (
     Checkpoints,
     EvaluateAndKeep,
@@ -27,6 +27,7 @@ from asr_qat.training.callbacks import (
 )
 from asr_qat.training.config import OptimizerConfig, TrainConfig
 from asr_qat.training.schedule import WarmupSchedule
+from asr_qat.training.start import first_recogniser
 from asr_qat.training.word_error_rate import Evaluator, damaged_shards
 
 # What a training may be resumed with other values of: `start_weights` stands for `start`.
@@ -62,6 +63,23 @@ def build_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Opt
     return optimizer
 
 
+def build_losses(config: ModelConfig) -> tuple[list[keras.losses.Loss], list[float]]:
+    """The loss of each output of a model, and its weight."""
+    if config.transducer is None:
+        return [CTCLoss()], [1.0]
+    if not config.transducer.ctc_weight:
+        return [TransducerLoss()], [1.0]
+    return [TransducerLoss(), CTCLoss()], [1.0, config.transducer.ctc_weight]
+
+
+def for_model(batches: tf.data.Dataset, config: ModelConfig) -> tf.data.Dataset:
+    """Batches of `Pipeline` as a model takes them: a transducer reads the labels too."""
+    if config.transducer is None:
+        return batches
+    outputs = len(build_losses(config)[0])
+    return batches.map(lambda inputs, targets: ((*inputs, targets[:, 1:]), (targets,) * outputs))
+
+
 def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     """Train, or go on with, the run that `config` describes.
 
@@ -79,7 +97,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     description = _description(config)
     _check_same(output, description)
     seed_everything(config.seed)
-    recogniser = _recogniser(config, folder)
+    recogniser = first_recogniser(config, folder)
     seed_dropout(recogniser.model, config.seed)
     stats = dataclasses.replace(
         folder.stats,
@@ -89,7 +107,10 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     )
     pipeline = Pipeline(folder, config.batches, config.seed, stats)
     model = recogniser.model
-    model.compile(build_optimizer(config.optimizer, config.steps), CTCLoss())
+    losses, loss_weights = build_losses(recogniser.config)
+    model.compile(
+        build_optimizer(config.optimizer, config.steps), losses, loss_weights=loss_weights
+    )
     state = State()
     checkpoints = Checkpoints(model, state, output / "checkpoints", config.checkpoint_minutes)
     done = checkpoints.restore()
@@ -104,7 +125,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
             # One Keras epoch from here to the end: at the end of each, Keras would put the
             # averaged weights in the place of the trained ones.
             model.fit(
-                pipeline.training(done),
+                for_model(pipeline.training(done), recogniser.config),
                 steps_per_epoch=config.steps - done,
                 verbose=0,
                 callbacks=[
@@ -124,7 +145,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
 def _description(config: TrainConfig) -> dict[str, Any]:
     """What `training.json` holds: the configuration and a checksum of the first weights.
 
-    The encoder's shape is in it, since a preset is only a name.
+    The model's shape is in it, since a preset is only a name.
     """
     start = None
     if config.start is not None:
@@ -132,10 +153,10 @@ def _description(config: TrainConfig) -> dict[str, Any]:
             start = weights_checksum(config.start)
         except (FileNotFoundError, NotADirectoryError):
             start = None  # `Recogniser.load` says what is missing
-    encoder = config.encoder_config()
+    shapes = {"encoder": config.encoder_config(), "transducer": config.transducer_config()}
     return {
         **dataclasses.asdict(config),
-        "encoder": None if encoder is None else dataclasses.asdict(encoder),
+        **{key: None if s is None else dataclasses.asdict(s) for key, s in shapes.items()},
         "start_weights": start,
     }
 
@@ -159,48 +180,3 @@ def _check_same(output: Path, description: dict[str, Any]) -> None:
             f"{output}: was trained with other {', '.join(other)}: remove it or choose another "
             "--output"
         )
-
-
-def _recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
-    """A new model, or one with the weights of `config.start`, quantized if wanted."""
-    stats, encoder = folder.stats, config.encoder_config()
-    if config.start is None:
-        assert encoder is not None
-        model_config = ModelConfig(encoder, stats.front_end, config.quantization)
-        return Recogniser.create(model_config, folder.tokenizer, stats.mean, stats.std)
-    started = Recogniser.load(config.start)
-    if started.tokenizer.proto != folder.tokenizer.proto:
-        raise UserError(
-            f"{config.data}: its vocabulary is not that of {config.start}: prepare it with "
-            f"`--tokenizer {config.start}/tokenizer.model`"
-        )
-    if encoder is not None:
-        started = _with_dropout(started, encoder, config.start)
-    before, wanted = started.config.quantization, config.quantization
-    if wanted is None or wanted == before:
-        return started
-    if before is not None:
-        raise UserError(
-            f"{config.start}: is quantized already ({before.precision} {before.mode}): start from "
-            "a float model, or leave quantization away to train on as it is"
-        )
-    return dataclasses.replace(
-        started,
-        config=dataclasses.replace(started.config, quantization=wanted),
-        model=quantize_model(started.model, wanted),
-    )
-
-
-def _with_dropout(started: Recogniser, encoder: EncoderConfig, start: str) -> Recogniser:
-    """The same weights with the dropout of `encoder`, which may differ in nothing else."""
-    before = started.config.encoder
-    if encoder == before:
-        return started
-    if dataclasses.replace(encoder, dropout=before.dropout) != before:
-        raise UserError(
-            f"encoder: not that of {start}, dropout aside: leave encoder and preset away, or start"
-        )
-    config = dataclasses.replace(started.config, encoder=encoder)
-    recogniser = Recogniser.create(config, started.tokenizer, started.mean, started.std)
-    recogniser.model.set_weights(started.model.get_weights())
-    return recogniser

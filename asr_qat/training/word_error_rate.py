@@ -6,10 +6,9 @@ from collections.abc import Iterator
 import jiwer
 import tensorflow as tf
 
-from asr_qat.audio.front_end import subsampled_length
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
-from asr_qat.decoding.greedy import greedy_ctc
+from asr_qat.decoding.keras_decoder import decoder_for
 
 
 @contextlib.contextmanager
@@ -29,15 +28,7 @@ class Evaluator:
         self._dataset = pipeline.evaluation(split)
         self._tokenizer = pipeline.folder.tokenizer
         self._references = [u["text"] for u in pipeline.folder.utterances(split)]
-        mel_bins = pipeline.front_end.mel_bins
-        self._forward = tf.function(
-            lambda features, lengths: model([features, lengths], training=False),
-            input_signature=[
-                tf.TensorSpec([None, None, mel_bins]),
-                tf.TensorSpec([None], tf.int32),
-            ],
-            autograph=False,
-        )
+        self._decoder = decoder_for(model)
 
     def hypotheses(self) -> list[str]:
         """Recognised text of every utterance, in the order of the manifest."""
@@ -47,10 +38,8 @@ class Evaluator:
     def _hypotheses(self) -> list[str]:
         texts = []
         for (features, lengths), _ in self._dataset:
-            logits = self._forward(features, lengths).numpy()
-            frames = subsampled_length(lengths.numpy())
-            for row, valid in zip(logits, frames, strict=True):
-                tokens = greedy_ctc(row[:valid], self._tokenizer.blank)
+            encoded = self._decoder.encode(features, lengths)
+            for tokens in self._decoder.search(encoded, lengths.numpy()):
                 texts.append(self._tokenizer.decode(tokens))
         return texts
 

@@ -1,0 +1,95 @@
+"""Recognition with a Keras model: tf.functions around its parts, the search in numpy."""
+
+from typing import Protocol
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from asr_qat.audio.front_end import subsampled_length
+from asr_qat.decoding.greedy import greedy_ctc
+from asr_qat.decoding.transducer_greedy import greedy_transducer
+from asr_qat.decoding.transducer_steps import State
+from asr_qat.models.transducer import is_transducer
+from asr_qat.models.transducer_functions import TransducerFunctions
+
+
+class Decoder(Protocol):
+    """Tokens of a batch of utterances."""
+
+    def encode(self, features, lengths) -> np.ndarray:
+        """What the search reads, `[batch, frames, channels]`, of normalised features.
+
+        Args:
+            features: float32 `[batch, time, mel_bins]`.
+            lengths: int32 `[batch]`.
+        """
+
+    def search(self, encoded: np.ndarray, lengths: np.ndarray) -> list[list[int]]:
+        """Token ids of each utterance; `lengths` are those of the features."""
+
+
+class CTCDecoder:
+    """Greedy search in the logits of a CTC model."""
+
+    def __init__(self, model: keras.Model):
+        self.encode = _encoder(model)
+        self._blank = model.output_shape[-1] - 1
+
+    def search(self, encoded, lengths):
+        frames = subsampled_length(lengths)
+        return [greedy_ctc(row[:n], self._blank) for row, n in zip(encoded, frames, strict=True)]
+
+
+class TransducerDecoder:
+    """Greedy search with a transducer, all utterances of a batch at a time.
+
+    It is also the `TransducerSteps` that any other search takes.
+    """
+
+    def __init__(self, model: keras.Model):
+        functions = TransducerFunctions(model)
+        self.blank = functions.blank
+        self._units = [units for _, units in functions.states]
+        self.encode = _encoder(functions.encode)
+        self._predict = _forward(
+            functions.predict,
+            tf.TensorSpec([None, 1], tf.int32),
+            *(tf.TensorSpec([None, units]) for units in self._units),
+        )
+        self._join = _forward(functions.join, *[tf.TensorSpec([None, 1, functions.joint])] * 2)
+
+    def search(self, encoded, lengths):
+        return greedy_transducer(self, encoded, subsampled_length(lengths))
+
+    def initial_state(self, rows: int) -> State:
+        return tuple(np.zeros((rows, units), np.float32) for units in self._units)
+
+    def predict(self, labels, state):
+        predicted, *state = self._predict(labels[:, None], *state)
+        return predicted.numpy()[:, 0], tuple(part.numpy() for part in state)
+
+    def join(self, encoded, predicted):
+        return self._join(encoded[:, None], predicted[:, None]).numpy()[:, 0, 0]
+
+
+def decoder_for(model: keras.Model) -> Decoder:
+    """The decoder of a CTC model or of a transducer, quantized or not."""
+    return TransducerDecoder(model) if is_transducer(model) else CTCDecoder(model)
+
+
+def _encoder(model: keras.Model):
+    mel_bins = model.inputs[0].shape[-1]
+    forward = _forward(
+        model, tf.TensorSpec([None, None, mel_bins]), tf.TensorSpec([None], tf.int32)
+    )
+    return lambda features, lengths: forward(features, lengths).numpy()
+
+
+def _forward(model: keras.Model, *signature: tf.TensorSpec):
+    """The model's inference as one traced function of several tensors."""
+    return tf.function(
+        lambda *inputs: model(list(inputs), training=False),
+        input_signature=signature,
+        autograph=False,
+    )

@@ -1,0 +1,105 @@
+"""The model that a training begins with: new, or one with the weights of another."""
+
+import dataclasses
+from typing import Any
+
+from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.errors import UserError
+from asr_qat.models.conformer import EncoderConfig
+from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.prediction import TransducerConfig
+from asr_qat.quantize.apply import quantize_model
+from asr_qat.training.config import TrainConfig
+
+# What may differ from the model whose weights are taken: it changes the training alone.
+FREE = ("dropout", "ctc_weight", "frames_at_once")
+
+
+def first_recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
+    """A new model, or one with the weights of `config.start`, quantized if wanted.
+
+    Raises:
+        UserError: `config.start` is no model, or one that does not suit the configuration.
+    """
+    stats, encoder = folder.stats, config.encoder_config()
+    if config.start is None:
+        assert encoder is not None
+        transducer = config.transducer_config()
+        shape = ModelConfig(encoder, stats.front_end, config.quantization, transducer)
+        return Recogniser.create(shape, folder.tokenizer, stats.mean, stats.std)
+    started = Recogniser.load(config.start)
+    if started.tokenizer.proto != folder.tokenizer.proto:
+        raise UserError(
+            f"{config.data}: its vocabulary is not that of {config.start}: prepare it with "
+            f"`--tokenizer {config.start}/tokenizer.model`"
+        )
+    started = _with_shape(
+        started, _encoder(config, started.config), _transducer(config, started.config)
+    )
+    before, wanted = started.config.quantization, config.quantization
+    if wanted is None or wanted == before:
+        return started
+    if before is not None:
+        raise UserError(
+            f"{config.start}: is quantized already ({before.precision} {before.mode}): start from "
+            "a float model, or leave quantization away to train on as it is"
+        )
+    return dataclasses.replace(
+        started,
+        config=dataclasses.replace(started.config, quantization=wanted),
+        model=quantize_model(started.model, wanted),
+    )
+
+
+def _encoder(config: TrainConfig, started: ModelConfig) -> EncoderConfig:
+    """The encoder's shape: that of `start`, with another dropout if one is given."""
+    encoder = config.encoder_config()
+    if encoder is None:
+        return started.encoder
+    if _fixed(encoder) != _fixed(started.encoder):
+        raise UserError(
+            f"encoder: not that of {config.start}, dropout aside: leave encoder and preset away, "
+            "or start"
+        )
+    return encoder
+
+
+def _transducer(config: TrainConfig, started: ModelConfig) -> TransducerConfig | None:
+    """Shape of prediction and joint networks: that of `start`, or new ones on a CTC encoder."""
+    before = started.transducer
+    if before is None:
+        if config.model == "transducer" and started.quantization is not None:
+            raise UserError(
+                f"{config.start}: a quantized CTC model: start a transducer from a float one"
+            )
+        return config.transducer_config()
+    if config.model == "ctc":
+        raise UserError(f"{config.start}: a transducer: leave `model: ctc` away, or start")
+    given = config.transducer
+    if given is None:
+        return before
+    if _fixed(given) != _fixed(before):
+        raise UserError(
+            f"transducer: not the shape of {config.start}, apart from {', '.join(FREE)}: leave "
+            "transducer away, or start"
+        )
+    return given
+
+
+def _fixed(shape: EncoderConfig | TransducerConfig) -> dict[str, Any]:
+    return {k: v for k, v in dataclasses.asdict(shape).items() if k not in FREE}
+
+
+def _with_shape(
+    started: Recogniser, encoder: EncoderConfig, transducer: TransducerConfig | None
+) -> Recogniser:
+    """The same weights in another model, layer by layer; layers that are new keep theirs."""
+    config = dataclasses.replace(started.config, encoder=encoder, transducer=transducer)
+    if config == started.config:
+        return started
+    changed = Recogniser.create(config, started.tokenizer, started.mean, started.std)
+    weights = {layer.name: layer.get_weights() for layer in started.model.layers}
+    for layer in changed.model.layers:
+        if weights.get(layer.name):
+            layer.set_weights(weights[layer.name])
+    return changed
