@@ -30,19 +30,20 @@ class Decoder(Protocol):
 
 
 class CTCDecoder:
-    """Greedy search in the logits of a CTC model."""
+    """Greedy search in the logits of a CTC model: a `Decoder`."""
 
     def __init__(self, model: keras.Model):
         self.encode = _encoder(model)
         self._blank = model.output_shape[-1] - 1
 
     def search(self, encoded, lengths):
+        """As in `Decoder`."""
         frames = subsampled_length(lengths)
         return [greedy_ctc(row[:n], self._blank) for row, n in zip(encoded, frames, strict=True)]
 
 
 class TransducerDecoder:
-    """Greedy search with a transducer, all utterances of a batch at a time.
+    """Greedy search with a transducer, all utterances of a batch at a time: a `Decoder`.
 
     It is also the `TransducerSteps` that any other search takes.
     """
@@ -60,16 +61,20 @@ class TransducerDecoder:
         self._join = _forward(functions.join, *[tf.TensorSpec([None, 1, functions.joint])] * 2)
 
     def search(self, encoded, lengths):
+        """As in `Decoder`."""
         return greedy_transducer(self, encoded, subsampled_length(lengths))
 
     def initial_state(self, rows: int) -> State:
+        """As in `TransducerSteps`."""
         return tuple(np.zeros((rows, units), np.float32) for units in self._units)
 
     def predict(self, labels, state):
+        """As in `TransducerSteps`."""
         predicted, *state = self._predict(labels[:, None], *state)
         return predicted.numpy()[:, 0], tuple(part.numpy() for part in state)
 
     def join(self, encoded, predicted):
+        """As in `TransducerSteps`."""
         return self._join(encoded[:, None], predicted[:, None]).numpy()[:, 0, 0]
 
 

@@ -43,14 +43,14 @@ class Joint(Dense):
         self.input_spec = None
 
     def call(self, inputs):
-        encoded, predicted, *labels = inputs
-        if not labels:
-            return _logits(encoded, predicted, self.kernel, self.bias)
+        if len(inputs) == 2:
+            return _logits(*inputs, self.kernel, self.bias)
+        encoded, predicted, labels = inputs
         if self.frames_at_once is None:
             logits = _logits(encoded, predicted, self.kernel, self.bias)
-            return tf.stack(node_log_probs(logits, *labels), axis=-1)
+            return tf.stack(node_log_probs(logits, labels), axis=-1)
         return fused_transition_log_probs(
-            self._join, encoded, predicted, *labels, self._weights(), self.frames_at_once
+            self._join, encoded, predicted, labels, self._weights(), self.frames_at_once
         )
 
     def _weights(self) -> list[tf.Tensor]:

@@ -54,7 +54,7 @@ class TransducerConfig:
 
 def prediction_layers(config: TransducerConfig, vocab_size: int) -> dict[str, keras.layers.Layer]:
     """New layers of a prediction network, by name."""
-    layers = [
+    layers: list[keras.layers.Layer] = [
         Embedding(vocab_size, config.embedding, name="prediction_embedding"),
         Dropout(config.dropout, name="prediction_embedding_dropout"),
         Dropout(config.dropout, name="prediction_dropout"),
