@@ -18,6 +18,7 @@ from tflite_export.labels import label_products, tidy_names
 from tflite_export.metadata import Metadata
 from tflite_export.pack import pack
 from tflite_export.serialize import serialize
+from tflite_export.signatures import signatures
 from tflite_export.silence import silence
 
 DEFAULT_SECONDS = (4.0, 16.0)  # utterance lengths of the signatures
@@ -67,7 +68,7 @@ def convert_recogniser(
     front_end = recogniser.config.front_end
     frames = [front_end.frames(round(s * front_end.sample_rate)) for s in sorted(seconds)]
     converted = flatbuffer_utils.read_model_from_bytearray(
-        bytearray(_convert_float(model, frames, front_end.mel_bins))
+        bytearray(_convert_float(signatures(model, frames), model.weights))
     )
     label_products(converted, model)
     packed = pack(bytes(flatbuffer_utils.convert_object_to_bytearray(converted)), layers)
@@ -117,34 +118,18 @@ def _quantization(
     return trained_method(recogniser), trained
 
 
-def _convert_float(model, frames: list[int], mel_bins: int) -> bytes:
-    """One float `.tflite` with a signature for each length; they share the weights."""
+def _convert_float(functions: dict[str, tf.types.experimental.ConcreteFunction], weights) -> bytes:
+    """One float `.tflite` with a signature for each function; they share the weights."""
     module = tf.Module()
-    module.weights = model.weights  # not the model: Keras would trace every layer again
-    signatures = {}
-    for length in frames:
-
-        def encode(features, lengths):
-            return {"logits": model([features, lengths], training=False)}
-
-        signatures[f"encode_{length}"] = tf.function(
-            encode,
-            autograph=False,
-            input_signature=[
-                tf.TensorSpec([1, length, mel_bins], name="features"),
-                tf.TensorSpec([1], tf.int32, name="lengths"),
-            ],
-        ).get_concrete_function()
+    module.weights = weights  # not the model: Keras would trace every layer again
     with tempfile.TemporaryDirectory() as folder, silence():
         try:
-            tf.saved_model.save(module, folder, signatures=signatures)
+            tf.saved_model.save(module, folder, signatures=functions)
         except tf.errors.OpError as error:
             reason = error.message.rsplit("; ", 1)[-1].split(" [Op:")[0]
             raise UserError(
                 f"{folder}: cannot write the intermediate model ({reason}): free some space, or "
                 "set TMPDIR to another folder"
             ) from None
-        converter = tf.lite.TFLiteConverter.from_saved_model(
-            folder, signature_keys=list(signatures)
-        )
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(functions))
         return converter.convert()

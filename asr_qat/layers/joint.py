@@ -43,9 +43,10 @@ class Joint(Dense):
         self.input_spec = None
 
     def call(self, inputs):
+        encoded, predicted = inputs[:2]
         if len(inputs) == 2:
-            return _logits(*inputs, self.kernel, self.bias)
-        encoded, predicted, labels = inputs
+            return _logits(encoded, predicted, self.kernel, self.bias)
+        labels = inputs[2]
         if self.frames_at_once is None:
             logits = _logits(encoded, predicted, self.kernel, self.bias)
             return tf.stack(node_log_probs(logits, labels), axis=-1)
