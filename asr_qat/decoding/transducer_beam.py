@@ -1,0 +1,176 @@
+"""Time-synchronous transducer beam search, in numpy: for training, scoring and devices.
+
+All hypotheses have seen the same frames. In each frame they grow label by label; after each
+label a blank takes a copy out of the frame, and copies with the same labels are merged: their
+probabilities are added. The `beam` best of these go to the next frame (time-synchronous
+decoding in Saon, Tüske & Audhkhasi, "Alignment-length synchronous decoding for RNN transducer",
+2020). As in Graves, "Sequence transduction with recurrent neural networks" (2012), a hypothesis
+grows no further when `beam` hypotheses that left the frame are at least as probable: alone, what
+grew from it would not be among the best. A sure blank ends the frame after a step or two.
+"""
+
+import heapq
+from operator import itemgetter
+
+import numpy as np
+
+from asr_qat.decoding.hypothesis import Hypothesis
+from asr_qat.decoding.transducer_steps import MAX_SYMBOLS, TransducerSteps
+from asr_qat.errors import require
+
+Tokens = tuple[int, ...]
+Key = tuple[int, Tokens]  # utterance of the batch, its labels
+Hypotheses = dict[Tokens, float]  # and their scores
+
+
+def beam_transducer(
+    steps: TransducerSteps,
+    encoded: np.ndarray,
+    lengths: np.ndarray,
+    beam: int,
+    max_symbols: int = MAX_SYMBOLS,
+    nbest: int = 1,
+    normalise: bool = True,
+) -> list[list[Hypothesis]]:
+    """The most probable label sequences, each with the sum over its alignments.
+
+    The networks run for all hypotheses of all utterances at once; the prediction network only
+    for hypotheses that survived, once as long as they do. Equally good hypotheses keep the order
+    in which they were found.
+
+    Args:
+        steps: the model.
+        encoded: float32 `[batch, time, joint]`; what is beyond an utterance's end does not matter.
+        lengths: int `[batch]`, valid frames of each utterance.
+        beam: hypotheses kept from one frame to the next.
+        max_symbols: labels at most from one frame; only a blank can follow.
+        nbest: hypotheses returned, at most; fewer where fewer were found.
+        normalise: return those with the best normalised score, not the best score. The search
+            itself compares scores.
+
+    Returns:
+        Hypotheses of each utterance, the best one first. An utterance without frames has only
+        the empty one, with score 0.
+    """
+    require(beam >= 1, f"beam is {beam}: at least 1")
+    require(1 <= nbest <= beam, f"nbest is {nbest}: from 1 to beam, {beam}")
+    require(max_symbols >= 1, f"max_symbols is {max_symbols}: at least 1")
+    predictions = _Predictions(steps, len(encoded))
+    searches = [_Search(steps.blank, beam) for _ in encoded]
+    for frame in range(max(lengths, default=0)):
+        rows = np.flatnonzero(lengths > frame).tolist()
+        for _ in range(max_symbols + 1):
+            keys = [(row, tokens) for row in rows for tokens in searches[row].growing]
+            if not keys:
+                break
+            predictions.add(keys)
+            frames = encoded[[row for row, _ in keys], frame]
+            logits = steps.join(frames, predictions.of(keys))
+            for row in rows:
+                own, logits = np.split(logits, [len(searches[row].growing)])
+                searches[row].step(own)
+        for row in rows:
+            searches[row].next_frame()
+        predictions.keep([(row, tokens) for row in rows for tokens in searches[row].growing])
+    return [_nbest(search.growing, nbest, normalise) for search in searches]
+
+
+def _nbest(hypotheses: Hypotheses, nbest: int, normalise: bool) -> list[Hypothesis]:
+    found = [Hypothesis(tokens, score) for tokens, score in hypotheses.items()]
+    found.sort(key=lambda h: h.normalised_score if normalise else h.score, reverse=True)
+    return found[:nbest]
+
+
+class _Search:
+    """The hypotheses of one utterance: those growing in a frame, those that left it."""
+
+    def __init__(self, blank: int, beam: int):
+        self._blank, self._beam = blank, beam
+        self.growing: Hypotheses = {(): 0.0}
+        self._left: Hypotheses = {}
+
+    def step(self, logits: np.ndarray) -> None:
+        """Let all that grow leave by a blank, and the best of them grow by a label.
+
+        Args:
+            logits: `[growing, classes]`.
+        """
+        if not self.growing:
+            return
+        before = np.array(list(self.growing.values()))
+        scores = logits + (before - _log_sum_exp(logits))[:, None]
+        for tokens, score in zip(self.growing, scores[:, self._blank].tolist(), strict=True):
+            other = self._left.get(tokens, -np.inf)
+            self._left[tokens] = float(np.logaddexp(other, score))
+        self.growing = self._extended(scores[:, : self._blank])
+
+    def _extended(self, scores: np.ndarray) -> Hypotheses:
+        """The best with one label more: `scores` `[growing, labels]` are of each with each.
+
+        All have grown by as many labels, from different ones: no two have the same labels.
+        """
+        left = heapq.nlargest(self._beam, self._left.values())
+        least = left[-1] if len(left) == self._beam else -np.inf
+        places = np.flatnonzero(scores > least)
+        parents, labels = np.divmod(places, scores.shape[1])
+        candidates = scores[parents, labels]
+        best = _best(candidates, self._beam)
+        tokens = list(self.growing)
+        columns = (parents[best].tolist(), labels[best].tolist(), candidates[best].tolist())
+        return {(*tokens[p], label): score for p, label, score in zip(*columns, strict=True)}
+
+    def next_frame(self) -> None:
+        """Go on with the best of those that left; a hypothesis that did not is dropped."""
+        best = heapq.nlargest(self._beam, self._left.items(), key=itemgetter(1))
+        self.growing, self._left = dict(best), {}
+
+
+def _log_sum_exp(logits: np.ndarray) -> np.ndarray:
+    """`[rows, classes]` to float64 `[rows]`."""
+    largest = logits.max(axis=-1)
+    return largest + np.log(np.exp(logits - largest[:, None]).sum(axis=-1, dtype=np.float64))
+
+
+def _best(values: np.ndarray, count: int) -> np.ndarray:
+    """Indices of the `count` largest, the largest one first; the first of equal ones."""
+    indices = np.arange(len(values))
+    if len(values) > count:  # sort only these
+        indices = np.flatnonzero(values >= np.partition(values, -count)[-count])
+    return indices[np.argsort(-values[indices], kind="stable")][:count]
+
+
+class _Predictions:
+    """Output and state of the prediction network for each label sequence that is in use."""
+
+    def __init__(self, steps: TransducerSteps, utterances: int):
+        self._steps = steps
+        start = np.full(utterances, steps.blank, np.int32)
+        self._predicted, self._state = steps.predict(start, steps.initial_state(utterances))
+        self._places: dict[Key, int] = {(row, ()): row for row in range(utterances)}
+
+    def of(self, keys: list[Key]) -> np.ndarray:
+        """`[keys, joint]`."""
+        return self._predicted[[self._places[key] for key in keys]]
+
+    def add(self, keys: list[Key]) -> None:
+        """Predict for those `keys` that are new; that of one label less is here."""
+        new = [key for key in keys if key not in self._places]
+        if not new:
+            return
+        parents = [self._places[row, tokens[:-1]] for row, tokens in new]
+        labels = np.array([tokens[-1] for _, tokens in new], np.int32)
+        before = tuple(part[parents] for part in self._state)
+        predicted, state = self._steps.predict(labels, before)
+        for key in new:
+            self._places[key] = len(self._places)
+        self._predicted = np.concatenate([self._predicted, predicted])
+        self._state = tuple(map(np.concatenate, zip(self._state, state, strict=True)))
+
+    def keep(self, keys: list[Key]) -> None:
+        """Forget all but `keys`, which are here."""
+        if len(keys) == len(self._places):
+            return
+        places = [self._places[key] for key in keys]
+        self._predicted = self._predicted[places]
+        self._state = tuple(part[places] for part in self._state)
+        self._places = {key: place for place, key in enumerate(keys)}
