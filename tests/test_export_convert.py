@@ -118,7 +118,7 @@ def test_the_float_file_is_the_keras_model(exported, float_recogniser):
         features = noise(frames, frames)
         inputs = [features[None], np.array([frames], np.int32)]
         expected = float_recogniser.model(inputs, training=False)[0].numpy()
-        np.testing.assert_allclose(device.logits(features), expected, atol=1e-4)
+        np.testing.assert_allclose(device.encode(features), expected, atol=1e-4)
 
 
 def test_an_output_file_in_a_new_folder(model_directory, exported, tmp_path):

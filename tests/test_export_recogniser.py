@@ -62,7 +62,7 @@ def test_the_signatures(device):
     ],
 )
 def test_the_number_of_frames(device, frames):
-    logits = device.logits(noise(frames))
+    logits = device.encode(noise(frames))
     halves = -(-frames // 2)
     assert logits.shape == (-(-halves // 2), device.metadata.tokenizer.vocab_size + 1)
     assert np.isfinite(logits).all()
@@ -72,10 +72,10 @@ def test_the_number_of_frames(device, frames):
 def test_windows(device, frames):
     """Each frame of the result comes from one window, at its place, far from its inner ends."""
     features = noise(frames)
-    logits = device.logits(features)
+    logits = device.encode(features)
     windows = {}
     for start in range(0, frames, STEP):
-        windows[start] = device.logits(features[start : start + LONG])
+        windows[start] = device.encode(features[start : start + LONG])
         if start + LONG >= frames:
             break
     assert len(windows) > 1
@@ -106,7 +106,7 @@ def test_local_attention(float_recogniser, tmp_path):
     path = tmp_path / "local.tflite"
     path.write_bytes(convert_recogniser(local, "float", (2.0,)))
     features = noise(150)  # of 198 frames
-    logits = TFLiteRecogniser(path).logits(features)
+    logits = TFLiteRecogniser(path).encode(features)
     inputs = [features[None], np.array([150], np.int32)]
     np.testing.assert_allclose(logits, local.model(inputs)[0], atol=1e-4)
     assert np.abs(logits - float_recogniser.model(inputs)[0]).max() > 0.05
@@ -117,9 +117,9 @@ def test_the_text_of_a_long_utterance(device):
     features = device.features(audio)
     assert len(features) > 2 * LONG
     tokenizer = device.metadata.tokenizer
-    logits = device.logits(features)
+    logits = device.encode(features)
     assert device.transcribe(audio) == tokenizer.decode(greedy_ctc(logits, tokenizer.blank))
-    start = device.logits(features[:LONG])[: (LONG - CONTEXT) // 4]
+    start = device.encode(features[:LONG])[: (LONG - CONTEXT) // 4]
     np.testing.assert_array_equal(logits[: len(start)], start)
     expected = tokenizer.decode(greedy_ctc(start, tokenizer.blank))
     assert device.transcribe(audio).startswith(expected[:-1])  # a cut may end within a word
@@ -140,13 +140,13 @@ def test_padding_does_not_matter(device, exported, frames):
     features = noise(frames)
     longer = TFLiteRecogniser(exported("float"))
     del longer._lengths[SHORT]
-    np.testing.assert_allclose(longer.logits(features), device.logits(features), atol=1e-4)
+    np.testing.assert_allclose(longer.encode(features), device.encode(features), atol=1e-4)
 
 
 def test_threads(device, exported):
     features = noise(150)
     two = TFLiteRecogniser(exported("float"), threads=2)
-    np.testing.assert_allclose(two.logits(features), device.logits(features), atol=1e-4)
+    np.testing.assert_allclose(two.encode(features), device.encode(features), atol=1e-4)
 
 
 def test_whole_path_from_audio_is_that_of_keras(device, model_directory, synthetic_corpus):
@@ -158,7 +158,7 @@ def test_whole_path_from_audio_is_that_of_keras(device, model_directory, synthet
     mels = log_mel(audio, keras.config.front_end).numpy()
     features = ((mels - keras.mean) / keras.std).astype(np.float32)
     expected = keras.model([features[None], np.array([len(features)])], training=False)[0]
-    np.testing.assert_allclose(device.logits(device.features(audio)), expected, atol=2e-3)
+    np.testing.assert_allclose(device.encode(device.features(audio)), expected, atol=2e-3)
 
 
 def without_tensorflow(program: str, *words) -> str:

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from asr_qat.audio.decode import read_audio
 from asr_qat.corpora.utterance import Utterance
-from asr_qat.decoding.greedy import greedy_ctc
+from asr_qat.decoding.keras_decoder import decoder_for
+from asr_qat.decoding.recognition import Recognition
 from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.progress import progress
@@ -21,31 +21,25 @@ from tflite_export.recogniser import TFLiteRecogniser
 PERTURBATION = 1e-7  # relative change of the features: about one unit in the last place
 
 
-def keras_logits(
+def keras_recognitions(
     recogniser: Recogniser,
     device: TFLiteRecogniser,
     items: list[Utterance],
     perturbation: float = 0.0,
     quiet: bool = False,
-) -> list[np.ndarray]:
-    """Logits `[frames, classes]` of the Keras model on the device's own features."""
-    model = recogniser.model
-    forward = tf.function(
-        lambda features, lengths: model([features, lengths], training=False),
-        autograph=False,
-        input_signature=[
-            tf.TensorSpec([1, None, device.metadata.front_end.mel_bins]),
-            tf.TensorSpec([1], tf.int32),
-        ],
-    )
+) -> list[Recognition]:
+    """What the Keras model finds in the device's own features."""
+    decoder = decoder_for(recogniser.model)
     rate = device.metadata.front_end.sample_rate
+    classes = device.metadata.tokenizer.blank + 1
     result = []
     for item in progress(items, "Keras", len(items), quiet=quiet):
         features = device.features(read_audio(item.audio_path, rate)) * np.float32(1 + perturbation)
         if len(features):
-            result.append(forward(features[None], [len(features)]).numpy()[0])
+            (encoded,) = decoder.encode(features[None], [len(features)])
+            result.append(decoder.recognise(encoded))
         else:  # shorter than one window of the front end
-            result.append(np.zeros((0, model.output_shape[-1]), np.float32))
+            result.append(Recognition([], np.zeros((0, classes), np.float32)))
     return result
 
 
@@ -69,28 +63,42 @@ def compare(
         logits of the first frame where the best classes part.
     """
     tokenizer = device.metadata.tokenizer
-    expected = keras_logits(recogniser, device, items, quiet=quiet)
-    perturbed = keras_logits(recogniser, device, items, PERTURBATION, quiet=quiet)
+    expected = keras_recognitions(recogniser, device, items, quiet=quiet)
+    perturbed = keras_recognitions(recogniser, device, items, PERTURBATION, quiet=quiet)
     different = []
     for item, keras, tflite, text in zip(
         items, expected, result.logits, result.hypotheses, strict=True
     ):
-        keras_text = tokenizer.decode(greedy_ctc(keras, tokenizer.blank))
+        keras_text = tokenizer.decode(keras.tokens)
         if keras_text != text:
-            different.append(_parting(item, keras, tflite, keras_text, text))
+            different.append(_parting(item, keras.logits, tflite, keras_text, text))
+    pairs = _comparable(expected, result.logits)
+    floor = _comparable(expected, [other.logits for other in perturbed])
     return {
         "identical_hypotheses": 1 - len(different) / len(items),
-        "max_logit_diff": float(
-            max(np.abs(a - b).max(initial=0) for a, b in _pairs(expected, result))
-        ),
-        "median_logit_diff": _median(_pairs(expected, result)),
-        "rounding_floor": _median(zip(expected, perturbed, strict=True)),
+        "max_logit_diff": float(max(np.abs(a - b).max(initial=0) for a, b in pairs)),
+        "median_logit_diff": _median(pairs),
+        "rounding_floor": _median(floor),
         "different": different,
     }
 
 
-def _pairs(expected, result: Run):
-    return zip(expected, result.logits, strict=True)
+def _comparable(expected: list[Recognition], others: list[np.ndarray]) -> list[tuple]:
+    """Pairs of logits of the same step: up to that in which two searches part.
+
+    With CTC no step depends on the one before; with a transducer all do.
+    """
+    pairs = []
+    for recognition, other in zip(expected, others, strict=True):
+        logits = recognition.logits
+        if len(logits) == len(other) and not recognition.dependent:
+            pairs.append((logits, other))
+            continue
+        steps = min(len(logits), len(other))
+        parted = logits[:steps].argmax(-1) != other[:steps].argmax(-1)
+        steps = int(np.argmax(parted)) + 1 if parted.any() else steps
+        pairs.append((logits[:steps], other[:steps]))
+    return pairs
 
 
 def _median(pairs) -> float:
@@ -99,8 +107,9 @@ def _median(pairs) -> float:
 
 
 def _parting(item: Utterance, keras, tflite, keras_text: str, tflite_text: str) -> dict:
-    """The first frame whose best classes differ, with the logits of both."""
-    frame = int(np.argmax(keras.argmax(-1) != tflite.argmax(-1)))
+    """The first step (with CTC: frame) whose best classes differ, with the logits of both."""
+    steps = min(len(keras), len(tflite))
+    frame = int(np.argmax(keras[:steps].argmax(-1) != tflite[:steps].argmax(-1)))
     classes = sorted({int(keras[frame].argmax()), int(tflite[frame].argmax())})
     return {
         "id": item.id,

@@ -14,7 +14,6 @@ from asr_qat import files
 from asr_qat.audio.decode import read_audio
 from asr_qat.corpora.json_lines import read_json_lines
 from asr_qat.corpora.utterance import Utterance
-from asr_qat.decoding.greedy import greedy_ctc
 from asr_qat.errors import UserError
 from asr_qat.progress import progress
 from asr_qat.text.normalize import normalize
@@ -57,7 +56,7 @@ class Run:
 
     Attributes:
         hypotheses: recognised texts.
-        logits: `[frames, classes]` of each utterance.
+        logits: `[steps, classes]` of each utterance, see `Recognition`; none with a beam.
         seconds: processing time of each utterance: front end, model and search.
         audio_seconds: its duration.
     """
@@ -68,8 +67,10 @@ class Run:
     audio_seconds: np.ndarray
 
 
-def run(recogniser: TFLiteRecogniser, items: list[Utterance], quiet: bool = False) -> Run:
-    """Recognise every recording, one after the other."""
+def run(
+    recogniser: TFLiteRecogniser, items: list[Utterance], quiet: bool = False, beam: int = 0
+) -> Run:
+    """Recognise every recording, one after the other, greedily or with a beam of some width."""
     tokenizer = recogniser.metadata.tokenizer
     rate = recogniser.metadata.front_end.sample_rate
     result = Run([], [], np.zeros(len(items)), np.zeros(len(items)))
@@ -78,11 +79,16 @@ def run(recogniser: TFLiteRecogniser, items: list[Utterance], quiet: bool = Fals
         audio = read_audio(item.audio_path, rate)
         started = time.perf_counter()
         features = recogniser.features(audio)
-        logits = recogniser.logits(features)
-        result.hypotheses.append(tokenizer.decode(greedy_ctc(logits, tokenizer.blank)))
+        if beam:
+            (best,) = recogniser.beam_search(features, beam)
+            tokens = list(best.tokens)
+        else:
+            found = recogniser.recognise(features)
+            tokens = found.tokens
+            result.logits.append(found.logits)
+        result.hypotheses.append(tokenizer.decode(tokens))
         result.seconds[i] = time.perf_counter() - started
         result.audio_seconds[i] = len(audio) / rate
-        result.logits.append(logits)
     return result
 
 
@@ -138,7 +144,7 @@ import numpy as np
 from tflite_export.recogniser import TFLiteRecogniser
 recogniser = TFLiteRecogniser(sys.argv[1], int(sys.argv[2]))
 frames = int(float(sys.argv[3]) * 1000 / recogniser.metadata.front_end.hop_ms)
-recogniser.logits(np.zeros((frames, recogniser.metadata.front_end.mel_bins), np.float32))
+recogniser.recognise(np.zeros((frames, recogniser.metadata.front_end.mel_bins), np.float32))
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 print(status["VmHWM"].split()[0])  # not getrusage: that includes the parent before exec
 """

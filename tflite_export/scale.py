@@ -93,12 +93,12 @@ def _time(rows: list[dict[str, Any]], mel_bins: int, threads: int, quiet: bool) 
     features = np.random.default_rng(0).standard_normal((devices[0].lengths[-1], mel_bins))
     features = features.astype(np.float32)
     for device in devices:
-        device.logits(features)
+        device.encode(features)
     seconds = np.zeros((ROUNDS, len(rows)))
     for i in progress(range(ROUNDS), "time", ROUNDS, "round", quiet):
         for j, device in enumerate(devices):
             started = time.perf_counter()
-            device.logits(features)
+            device.encode(features)
             seconds[i, j] = time.perf_counter() - started
     for j, row in enumerate(rows):
         median = float(np.median(seconds[:, j]))

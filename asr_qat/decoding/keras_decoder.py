@@ -7,7 +7,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat.audio.front_end import subsampled_length
-from asr_qat.decoding.greedy import greedy_ctc
+from asr_qat.decoding.recognition import Recognition, recognise_ctc, recognise_transducer
 from asr_qat.decoding.transducer_greedy import greedy_transducer
 from asr_qat.decoding.transducer_steps import State
 from asr_qat.models.transducer import is_transducer
@@ -28,18 +28,24 @@ class Decoder(Protocol):
     def search(self, encoded: np.ndarray, lengths: np.ndarray) -> list[list[int]]:
         """Token ids of each utterance; `lengths` are those of the features."""
 
+    def recognise(self, encoded: np.ndarray) -> Recognition:
+        """Search in one utterance alone, `[frames, channels]` without padding."""
+
 
 class CTCDecoder:
     """Greedy search in the logits of a CTC model: a `Decoder`."""
 
     def __init__(self, model: keras.Model):
-        self.encode = _encoder(model)
-        self._blank = model.output_shape[-1] - 1
+        self._encode = _encoder(model)
+
+    def encode(self, features, lengths):
+        """As in `Decoder`."""
+        return self._encode(features, lengths).numpy()
 
     def search(self, encoded, lengths):
         """As in `Decoder`."""
         frames = subsampled_length(lengths)
-        return [greedy_ctc(row[:n], self._blank) for row, n in zip(encoded, frames, strict=True)]
+        return [recognise_ctc(row[:n]).tokens for row, n in zip(encoded, frames, strict=True)]
 
 
 class TransducerDecoder:
@@ -52,7 +58,7 @@ class TransducerDecoder:
         functions = TransducerFunctions(model)
         self.blank = functions.blank
         self._units = [units for _, units in functions.states]
-        self.encode = _encoder(functions.encode)
+        self._encode = _encoder(functions.encode)
         self._predict = _forward(
             functions.predict,
             tf.TensorSpec([None, 1], tf.int32),
@@ -60,9 +66,17 @@ class TransducerDecoder:
         )
         self._join = _forward(functions.join, *[tf.TensorSpec([None, 1, functions.joint])] * 2)
 
+    def encode(self, features, lengths):
+        """As in `Decoder`."""
+        return self._encode(features, lengths).numpy()
+
     def search(self, encoded, lengths):
         """As in `Decoder`."""
         return greedy_transducer(self, encoded, subsampled_length(lengths))
+
+    def recognise(self, encoded):
+        """As in `Decoder`."""
+        return recognise_transducer(self, encoded)
 
     def initial_state(self, rows: int) -> State:
         """As in `TransducerSteps`."""
@@ -84,11 +98,8 @@ def decoder_for(model: keras.Model) -> Decoder:
 
 
 def _encoder(model: keras.Model):
-    mel_bins = model.inputs[0].shape[-1]
-    forward = _forward(
-        model, tf.TensorSpec([None, None, mel_bins]), tf.TensorSpec([None], tf.int32)
-    )
-    return lambda features, lengths: forward(features, lengths).numpy()
+    features = tf.TensorSpec([None, None, model.inputs[0].shape[-1]])
+    return _forward(model, features, tf.TensorSpec([None], tf.int32))
 
 
 def _forward(model: keras.Model, *signature: tf.TensorSpec):
