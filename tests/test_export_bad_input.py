@@ -217,7 +217,7 @@ def test_no_model_directory(refused, good, tmp_path):
 def test_an_unknown_precision(refused, model_directory, tmp_path, precision):
     output = tmp_path / "out.tflite"
     said = refused("convert", model_directory, "--precision", precision, "-o", output)
-    assert said == f"precision '{precision}': expected float, w8, w4, w8a8 or w4a8"
+    assert said == f"precision '{precision}': expected float, w8, w4, w2, w8a8, w4a8 or w2a8"
     assert not output.exists()
 
 
