@@ -59,4 +59,4 @@ def parse(name: str) -> Precision | None:
             precision.activation_bits is None or precision.activation_bits in ACTIVATION_BITS
         ):
             return precision
-    raise UserError(f"precision '{name}': expected float, w8, w4, w2, w8a8, w4a8 or w2a8")
+    raise UserError(f"precision '{name}': expected one of float, w8, w4, w2, w8a8, w4a8, w2a8")
