@@ -217,7 +217,8 @@ def test_no_model_directory(refused, good, tmp_path):
 def test_an_unknown_precision(refused, model_directory, tmp_path, precision):
     output = tmp_path / "out.tflite"
     said = refused("convert", model_directory, "--precision", precision, "-o", output)
-    assert said == f"precision '{precision}': expected float, w8, w4, w8a8 or w4a8"
+    known = "float, w8, w4, w2, w8a8, w4a8, w2a8, mixed_4_8, two_bit"
+    assert said == f"precision '{precision}': expected one of {known}"
     assert not output.exists()
 
 

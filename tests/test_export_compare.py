@@ -37,7 +37,7 @@ def test_a_float_file_is_its_model(exported, model_directory, manifest):
     assert found["max_logit_diff"] < 1e-3
 
 
-@pytest.mark.parametrize("precision", ["w4a8", "w8a8", "w4"])
+@pytest.mark.parametrize("precision", ["w4a8", "w8a8", "w2a8", "w4", "w2"])
 def test_a_quantized_file(exported, model_directory, manifest, precision):
     """What is not identical is named, with logits that lie close together."""
     result, found = compared(exported(precision), model_directory, manifest)
@@ -51,7 +51,7 @@ def test_a_quantized_file(exported, model_directory, manifest, precision):
         assert (a["keras"] - b["keras"]) * (a["tflite"] - b["tflite"]) <= 0  # they change order
         for logit in (a, b):
             assert abs(logit["keras"] - logit["tflite"]) <= found["max_logit_diff"] + 1e-6
-    if precision == "w4":  # no activations on rounding edges
+    if precision in ("w4", "w2"):  # no activations on rounding edges
         assert different == []
         assert found["median_logit_diff"] < 1e-5
 

@@ -15,7 +15,7 @@ UTTERANCES = [noise(198, 0), noise(61, 1)]
 HALVED = ("block_00_ffn1_project", "block_00_ffn2_project")
 
 
-@pytest.fixture(params=["w4a8", "w8a8", "w4"])
+@pytest.fixture(params=["w4a8", "w8a8", "w2a8", "w4", "w2"])
 def precision(request):
     return request.param
 

@@ -14,7 +14,7 @@ pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module", params=["float", "w4a8"])
+@pytest.fixture(scope="module", params=["float", "w4a8", "w2a8"])
 def unshared(request, exported):
     """Bytes of a file as the generated code writes it."""
     model = flatbuffer_utils.read_model(str(exported(request.param)))

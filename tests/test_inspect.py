@@ -71,6 +71,17 @@ def test_all_dense_kernels_have_four_bits(found):
     assert 0 < found["weight_widths"]["all"]["4"] < 1
 
 
+def test_two_bits_are_a_quarter_of_a_byte(recogniser, found, tmp_path):
+    path = tmp_path / "two.tflite"
+    path.write_bytes(convert_recogniser(recogniser, "w2a8", (1,)))
+    two = inspect(path)
+    assert two["weight_widths"]["dense"] == {"32": 0, "16": 0, "8": 0, "4": 0, "2": 1}
+    assert two["bytes_by_layer"]["block_00_ffn1_expand"] == 16 * 32 // 4
+    assert two["bytes_by_type"]["INT2"] == found["bytes_by_type"]["INT4"] // 2
+    (taken,) = two["delegated"].values()
+    assert "FULLY_CONNECTED" not in taken["rest"]
+
+
 def test_weights_behind_a_dequantize_belong_to_their_product(recogniser, found, tmp_path):
     path = tmp_path / "weights_only.tflite"
     path.write_bytes(convert_recogniser(recogniser, "w4", (1,)))

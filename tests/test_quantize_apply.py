@@ -64,7 +64,7 @@ def kernel(layer):
     return found
 
 
-@pytest.mark.parametrize("name", ["w4a8", "w8a8", "w4", "w8"])
+@pytest.mark.parametrize("name", ["w4a8", "w8a8", "w2a8", "w4", "w8", "w2"])
 def test_precision_names_are_read_back(name):
     precision = parse(name)
     assert precision.name == name
@@ -75,7 +75,9 @@ def test_float_is_no_precision():
     assert parse("float") is None
 
 
-@pytest.mark.parametrize("name", ["", "w", "w5", "w4a4", "w4a16", "a8", "w4a", "W4A8", " w4", "4"])
+@pytest.mark.parametrize(
+    "name", ["", "w", "w5", "w1a8", "w4a4", "w4a16", "a8", "w4a", "W4A8", " w4", "4"]
+)
 def test_other_names_are_refused(name):
     with pytest.raises(UserError) as caught:
         QuantizationConfig(precision=name)
@@ -210,7 +212,7 @@ def test_weights_are_saved_and_loaded(float_model, way, tmp_path):
     np.testing.assert_array_equal(other(inputs), expected)
 
 
-@pytest.mark.parametrize("precision", ["w4a8", "w4"])
+@pytest.mark.parametrize("precision", ["w4a8", "w2a8", "w4"])
 @pytest.mark.parametrize("mode", ["native", "fake"])
 def test_fit_reduces_the_loss(float_model, precision, mode):
     model = quantize_model(float_model, QuantizationConfig(precision, mode))

@@ -55,7 +55,7 @@ inputs = st.tuples(
 )
 
 
-@given(case=inputs, bits=st.sampled_from([4, 8]))
+@given(case=inputs, bits=st.sampled_from([2, 4, 8]))
 def test_channels(case, bits):
     kind, size, channels, seed = case
     weights = rows(kind, (channels, size), seed)
@@ -84,10 +84,11 @@ def test_channels_do_not_touch_each_other():
         assert scale[column] == own[0]
 
 
-def test_a_grid_is_a_fixed_point():
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_a_grid_is_a_fixed_point(bits):
     """Quantizing what was quantized changes nothing: exporting can bake the values in."""
-    integers, scale = quantize_channels(tf.constant(rows("normal", (40, 8))), 4)
-    again, same = quantize_channels(integers * scale, 4)
+    integers, scale = quantize_channels(tf.constant(rows("normal", (40, 8))), bits)
+    again, same = quantize_channels(integers * scale, bits)
     np.testing.assert_array_equal(again, integers)
     np.testing.assert_allclose(same, scale, rtol=2e-7)
 
@@ -148,7 +149,7 @@ def test_the_gradient_of_channels_is_that_of_the_weights_over_the_scale():
     np.testing.assert_allclose(tape.gradient(value, weights), np.ones((6, 3)), rtol=1e-6)
 
 
-@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("bits", [2, 4, 8])
 def test_integers_are_whole_after_rounding_straight_through(bits):
     """x + (round(x) - x) must give the whole number itself, for every value on the grid."""
     weights = np.linspace(-1, 1, 100_001, dtype=np.float32)[:, None]

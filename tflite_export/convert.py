@@ -11,6 +11,7 @@ from asr_qat.errors import UserError
 from asr_qat.layers.dense import Dense
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.quantize.policies import name_of, named
 from asr_qat.quantize.precision import FLOAT, Precision
 from tflite_export.attach import attach_metadata
 from tflite_export.bake import bake
@@ -37,8 +38,9 @@ def convert(
     Args:
         model_dir: float, or quantized in training.
         output: file to write.
-        precision: `float`, or a quantized precision. A float model is quantized after
-            training; of a model trained quantized it must be the trained one. None: as trained.
+        precision: `float`, or a quantized precision or policy by name. A float model is
+            quantized after training; of a model trained quantized it must be the trained one.
+            None: as trained.
         seconds: utterance lengths that get a signature of their own. An utterance is padded
             to the next one; a longer utterance than the last is cut into windows.
 
@@ -75,7 +77,7 @@ def convert_recogniser(
     finished = flatbuffer_utils.read_model_from_bytearray(bytearray(packed))
     tidy_names(finished)
     metadata = Metadata(
-        precision=quantization.precision if quantization else FLOAT,
+        precision=name_of(quantization),
         method=method,
         front_end=front_end,
         mean=recogniser.mean,
@@ -109,11 +111,11 @@ def _quantization(
     """The method's name and the precisions to pack."""
     trained = recogniser.config.quantization
     if trained is None and precision not in (None, FLOAT):
-        return "ptq", QuantizationConfig(precision)
-    if trained is not None and precision not in (None, trained.precision):
+        return "ptq", named(precision)
+    if trained is not None and precision not in (None, name_of(trained)):
         raise UserError(
-            f"{where}: trained at {trained.precision}, cannot be exported at {precision}: "
-            f"use --precision {trained.precision}, or a float model"
+            f"{where}: trained at {name_of(trained)}, cannot be exported at {precision}: "
+            f"use --precision {name_of(trained)}, or a float model"
         )
     return trained_method(recogniser), trained
 

@@ -1,9 +1,11 @@
 """From the labelled float flatbuffer to packed integer weights, by ai-edge-quantizer."""
 
+from ai_edge_litert.tools import flatbuffer_utils
 from ai_edge_quantizer import qtyping
 from ai_edge_quantizer import quantizer as aeq
 
 from asr_qat.quantize.precision import Precision
+from tflite_export.labels import products
 from tflite_export.silence import silence
 
 FULLY_CONNECTED = qtyping.TFLOperationName.FULLY_CONNECTED
@@ -26,13 +28,39 @@ def pack(content: bytes, layers: dict[str, Precision]) -> bytes:
         return content
     quantizer = aeq.Quantizer(bytearray(content))
     for name, precision in layers.items():
-        add = (
-            quantizer.add_dynamic_config
-            if precision.activation_bits
-            else quantizer.add_weight_only_config
+        quantizer.update_quantization_recipe(
+            f"^{name}/product", FULLY_CONNECTED, _config(precision)
         )
-        add(f"^{name}/product", FULLY_CONNECTED, precision.weight_bits)
     with silence():
         # Its report is printed by Python, which in a notebook goes past the file descriptors.
         packed = quantizer.quantize(enable_progress_bar=False, enable_progress_report=False)
-    return bytes(packed.quantized_model)
+    return _with_zero_points(packed.quantized_model)
+
+
+def _config(precision: Precision) -> qtyping.OpQuantizationConfig:
+    """Weights converted back to float before the product, or multiplied as they are."""
+    integer = precision.activation_bits is not None
+    return qtyping.OpQuantizationConfig(
+        weight_tensor_config=qtyping.TensorQuantizationConfig(
+            precision.weight_bits,
+            symmetric=True,
+            granularity=qtyping.QuantGranularity.CHANNELWISE,
+        ),
+        compute_precision=(
+            qtyping.ComputePrecision.INTEGER if integer else qtyping.ComputePrecision.FLOAT
+        ),
+        explicit_dequantize=not integer,
+        skip_checks=True,  # they know nothing of 2-bit weights with float activations
+    )
+
+
+def _with_zero_points(content: bytearray) -> bytes:
+    """The file, its plain kernels told to quantize activations asymmetrically.
+
+    XNNPACK always does, as training does. A product that it does not take, for its number of
+    inputs or for want of XNNPACK, would else be computed with symmetric activations.
+    """
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    for _, operator in products(model):
+        operator.builtinOptions.asymmetricQuantizeInputs = True
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))

@@ -15,8 +15,8 @@ def round_straight_through(x):
 def quantize_channels(weights, bits: int):
     """Symmetric integers with one scale for each output channel.
 
-    The largest magnitude of a channel maps to `2^(bits-1) - 1` and is kept exactly. The scale
-    is a constant for the gradient; rounding passes it straight through.
+    The largest magnitude of a channel maps to `2^(bits-1) - 1`, 1 at two bits, and is kept
+    exactly. The scale is a constant for the gradient; rounding passes it straight through.
 
     Args:
         weights: float32 `[input, output]`.

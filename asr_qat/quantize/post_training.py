@@ -3,7 +3,8 @@
 import dataclasses
 
 from asr_qat.models.model_directory import Recogniser
-from asr_qat.quantize.apply import QuantizationConfig, quantize_model
+from asr_qat.quantize.apply import quantize_model
+from asr_qat.quantize.policies import named
 
 
 def post_training(recogniser: Recogniser, precision: str) -> Recogniser:
@@ -11,9 +12,10 @@ def post_training(recogniser: Recogniser, precision: str) -> Recogniser:
 
     Args:
         recogniser: a float recogniser; it is left as it is.
-        precision: e.g. `w4a8`, see `asr_qat.quantize.precision`.
+        precision: e.g. `w4a8` or `two_bit`, see `asr_qat.quantize.policies`; not `float`.
     """
-    quantization = QuantizationConfig(precision)
+    quantization = named(precision)
+    assert quantization is not None
     return dataclasses.replace(
         recogniser,
         config=dataclasses.replace(recogniser.config, quantization=quantization),

@@ -2,14 +2,17 @@
 
 Grammar: `w<bits>[a<bits>]`, or `float`.
 
-- `w<bits>`: bits of the weights, 8 or 4: symmetric, one scale for each output channel.
+- `w<bits>`: bits of the weights, 8, 4 or 2: symmetric, one scale for each output channel.
+  Two bits hold the three levels -1, 0 and 1 times the scale.
 - `a<bits>`: bits of the activations, 8: asymmetric, a scale and a zero point for each row,
   computed at run time. Without it the activations stay float.
 
-Examples: `w4a8`, `w8a8`, `w4` (4-bit weights, float activations), `float`.
+Examples: `w4a8`, `w8a8`, `w2a8`, `w4` (4-bit weights, float activations), `float`.
 
 LiteRT runs all of them. Integer products are those with `a8`; with float activations it
-converts the weights back to float at every call, which saves bytes but no time.
+converts the weights back to float at every call, which saves bytes but no time. XNNPACK takes
+a product with `a8` if each output's weights fill whole bytes: an even number of inputs at 4
+bits, a multiple of four at 2. The others are computed alike by a plain, slower kernel.
 """
 
 import dataclasses
@@ -17,7 +20,7 @@ import re
 
 from asr_qat.errors import UserError
 
-WEIGHT_BITS = (4, 8)
+WEIGHT_BITS = (2, 4, 8)
 ACTIVATION_BITS = (8,)
 FLOAT = "float"
 
@@ -56,4 +59,4 @@ def parse(name: str) -> Precision | None:
             precision.activation_bits is None or precision.activation_bits in ACTIVATION_BITS
         ):
             return precision
-    raise UserError(f"precision '{name}': expected float, w8, w4, w8a8 or w4a8")
+    raise UserError(f"precision '{name}': expected one of float, w8, w4, w2, w8a8, w4a8, w2a8")

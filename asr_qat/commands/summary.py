@@ -1,0 +1,70 @@
+"""`asr-qat summary`."""
+
+import argparse
+import dataclasses
+import json
+
+from asr_qat.commands.arguments import positive_int
+from asr_qat.errors import UserError
+
+VOCABULARY = 1024  # the 1k word pieces of Gulati et al. (2020)
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the subcommand and its arguments."""
+    parser = subparsers.add_parser("summary", help="parameters, bits and bytes of every layer")
+    parser.add_argument("model", nargs="?", help="model directory")
+    parser.add_argument("--preset", choices=("tiny", "S", "M", "L"), help="instead of a model")
+    parser.add_argument(
+        "--vocab-size",
+        type=positive_int,
+        help=f"number of tokens, with --preset (default: {VOCABULARY})",
+    )
+    parser.add_argument(
+        "--precision",
+        help="such as w4a8, mixed_4_8 or two_bit: as a float model would be quantized",
+    )
+    parser.add_argument("--by", default="layer", choices=("layer", "block"), help="a row for each")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print a row for each layer or block, then the total and its ratio to float32."""
+    from asr_qat.models.ctc import build_ctc
+    from asr_qat.models.model_directory import Recogniser
+    from asr_qat.models.presets import PRESETS
+    from asr_qat.models.summary import FLOAT_BITS, group, summarize, total
+    from asr_qat.quantize.policies import name_of, named
+
+    if (args.model is None) == (args.preset is None):
+        raise UserError("give a model directory or --preset, one of them")
+    quantization = named(args.precision) if args.precision else None
+    if args.preset:
+        model = build_ctc(PRESETS[args.preset], args.vocab_size or VOCABULARY)
+    else:
+        if args.vocab_size:
+            raise UserError("--vocab-size goes with --preset: a model directory has its own")
+        recogniser = Recogniser.load(args.model)
+        trained = recogniser.config.quantization
+        if trained and args.precision:
+            raise UserError(
+                f"{args.model}: trained at {name_of(trained)}: leave --precision out, "
+                "or give a float model"
+            )
+        model = recogniser.model
+    layers = summarize(model, quantization)
+    rows, whole = group(layers) if args.by == "block" else layers, total(layers)
+    ratio = whole.parameters * FLOAT_BITS / 8 / whole.bytes
+    if args.json:
+        content = {
+            "rows": [dataclasses.asdict(row) for row in rows],
+            "total": dataclasses.asdict(whole),
+            "ratio": ratio,
+        }
+        print(json.dumps(content, indent=2))
+        return
+    print(f"{'layer':<28} {'parameters':>13}  bits {'bytes':>13}")
+    for row in [*rows, whole]:
+        print(f"{row.name:<28} {row.parameters:13,} {row.bits:5.3g} {row.bytes:13,}")
+    print(f"{ratio:.2f} times smaller than float32")

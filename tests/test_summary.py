@@ -1,0 +1,154 @@
+"""Parameters, bits and bytes of every layer."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from asr_qat import cli
+from asr_qat.errors import UserError
+from asr_qat.models.conformer import EncoderConfig
+from asr_qat.models.ctc import build_ctc
+from asr_qat.models.summary import group, summarize, total
+from asr_qat.quantize.apply import QuantizationConfig, quantize_model
+from asr_qat.quantize.policies import MIXED_4_8, POLICIES, TWO_BIT, name_of, named
+from tflite_export.inspect import inspect
+
+pytest_plugins = ["tests.export_fixtures"]
+
+SMALL = EncoderConfig(2, dim=12, heads=2, feed_forward=20, kernel=3, subsampling=6)
+VOCABULARY = 8
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build_ctc(SMALL, VOCABULARY)
+
+
+def test_float_layers_take_four_bytes(model):
+    rows = summarize(model)
+    assert sum(row.parameters for row in rows) == model.count_params()
+    assert all((row.bits, row.bytes) == (32, 4 * row.parameters) for row in rows)
+
+
+def test_bytes_of_quantized_layers(model):
+    rows = {row.name: row for row in summarize(model, TWO_BIT)}
+    expand = rows["block_01_ffn1_expand"]
+    assert (expand.parameters, expand.bits) == (12 * 20 + 20, 2)
+    assert expand.bytes == 12 * 20 / 4 + 4 * 20 + 4 * 20  # kernel, scales, bias
+    position = rows["block_00_attention_position"]  # without bias
+    assert (position.bits, position.bytes) == (2, 12 * 12 / 4 + 4 * 12)
+    output = rows["ctc_output"]
+    assert (output.bits, output.bytes) == (8, 12 * 9 + 4 * 9 + 4 * 9)
+    assert rows["block_00_conv_project"].bits == 4
+    assert rows["block_00_conv_depthwise"].bits == 32
+    assert rows["block_00_attention"].bytes == 4 * 2 * 12  # the two position biases
+
+
+@pytest.mark.parametrize("start_step", [0, 5])
+def test_a_quantized_model_is_as_its_configuration_says(model, start_step):
+    config = QuantizationConfig("w4a8", "native", start_step, {"ctc": "float", "ffn1": "w2a8"})
+    assert summarize(quantize_model(model, config)) == summarize(model, config)
+
+
+def test_an_odd_number_of_weights_fills_bytes(model):
+    odd = summarize(build_ctc(SMALL, 2), QuantizationConfig("w2a8"))[-1]
+    assert (odd.name, odd.bytes) == ("ctc_output", 36 // 4 + 24)
+    odd = summarize(build_ctc(EncoderConfig(1, 6, 2, None, 6, 3, 4), 2), named("w2a8"))[-1]
+    assert odd.bytes == 5 + 24  # 18 weights
+
+
+def test_groups_sum_up(model):
+    rows = summarize(model, MIXED_4_8)
+    groups = group(rows)
+    assert [row.name for row in groups] == ["subsampling", "block_00", "block_01", "ctc"]
+    assert total(groups).bytes == total(rows).bytes == sum(row.bytes for row in rows)
+    whole = total(rows)
+    assert whole.parameters == model.count_params()
+    assert whole.bits == pytest.approx(8 * whole.bytes / whole.parameters)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float", "w8a8", "w4a8", "w2a8", "mixed_4_8", "two_bit"])
+def test_bytes_are_those_in_the_file(exported, float_recogniser, precision):
+    """The file stores the scales elsewhere, and pads nothing."""
+    found = inspect(exported(precision))
+    quantization = named(precision)
+    for row in summarize(float_recogniser.model, quantization):
+        if row.name in found["bytes_by_layer"]:
+            outputs = float_recogniser.model.get_layer(row.name).units
+            scales = 4 * outputs if row.bits < 32 else 0
+            assert found["bytes_by_layer"][row.name] == row.bytes - scales, row
+    assert found["precision"] == precision
+
+
+def test_names_of_policies():
+    for name, policy in POLICIES.items():
+        assert named(name) is policy
+        assert name_of(policy) == name
+    trained = QuantizationConfig("w4a8", "fake", 100, TWO_BIT.overrides)
+    assert name_of(trained) == "two_bit"
+    assert (named("float"), name_of(None)) == (None, "float")
+    assert name_of(named("w2")) == "w2"
+    with pytest.raises(UserError, match="'w3': expected one of float, .*w2a8, mixed_4_8, two_bit"):
+        named("w3")
+
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+def test_policies_fit_a_model(policy):
+    """Every pattern of a policy fits a layer: quantizing checks that."""
+    small = EncoderConfig(1, 8, 2, None, 8, 3, 4)
+    widths = {r.name: r.bits for r in summarize(quantize_model(build_ctc(small, 3), named(policy)))}
+    expected = {"mixed_4_8": (4, 8, 8, 8), "two_bit": (2, 2, 4, 8)}[policy]
+    layers = ("ffn2_expand", "attention_key", "conv_expand")
+    assert tuple(widths[f"block_00_{name}"] for name in layers) == expected[:3]
+    assert widths["ctc_output"] == expected[3]
+
+
+def summary(monkeypatch, capsys, *words):
+    monkeypatch.setattr("sys.argv", ["asr-qat", "summary", *words])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    return stopped.value.code, *capsys.readouterr()
+
+
+def test_the_command_prints_a_preset(monkeypatch, capsys):
+    words = ("--preset", "tiny", "--vocab-size", "128", "--precision", "w4a8")
+    code, printed, _ = summary(monkeypatch, capsys, *words)
+    assert code == 0
+    assert re.search(r"^ctc_output +16,641 +4 +9,288$", printed, re.MULTILINE)
+    _, blocks, _ = summary(monkeypatch, capsys, *words, "--by", "block", "--json")
+    content = json.loads(blocks)
+    assert [row["name"] for row in content["rows"]][-2:] == ["block_05", "ctc"]
+    assert content["total"]["bytes"] == np.sum([row["bytes"] for row in content["rows"]])
+    assert f"{content['total']['bytes']:,}" in printed
+    assert content["ratio"] == 4 * content["total"]["parameters"] / content["total"]["bytes"]
+
+
+@pytest.mark.slow
+def test_the_command_prints_a_model_directory(monkeypatch, capsys, mixed_recogniser, tmp_path):
+    mixed_recogniser.save(tmp_path / "model")
+    code, printed, _ = summary(monkeypatch, capsys, str(tmp_path / "model"))
+    assert code == 0
+    assert re.search(r"^block_00_attention_key +[0-9,]+ +8 ", printed, re.MULTILINE)
+    words = (str(tmp_path / "model"), "--precision", "w8a8")
+    code, _, said = summary(monkeypatch, capsys, *words)
+    assert code == 1
+    assert "trained at w4a8: leave --precision out" in said.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ((), "give a model directory or --preset, one of them"),
+        (("x", "--preset", "S"), "give a model directory or --preset, one of them"),
+        (("x", "--vocab-size", "9"), "--vocab-size goes with --preset"),
+        (("x",), "x: no such model directory"),
+        (("--preset", "S", "--precision", "w3"), "precision 'w3': expected one of"),
+    ],
+)
+def test_what_the_command_refuses(monkeypatch, capsys, words, line):
+    code, _, said = summary(monkeypatch, capsys, *words)
+    assert code == 1
+    assert said.splitlines()[-1].startswith(f"asr-qat: error: {line}")
