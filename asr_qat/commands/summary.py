@@ -13,8 +13,11 @@ VOCABULARY = 1024  # the 1k word pieces of Gulati et al. (2020)
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the subcommand and its arguments."""
     parser = subparsers.add_parser("summary", help="parameters, bits and bytes of every layer")
-    parser.add_argument("model", nargs="?", help="model directory")
-    parser.add_argument("--preset", choices=("tiny", "S", "M", "L"), help="instead of a model")
+    parser.add_argument("directory", nargs="?", help="model directory")
+    parser.add_argument("--preset", choices=("tiny", "S", "M", "L"), help="instead of a directory")
+    parser.add_argument(
+        "--model", choices=("ctc", "transducer"), help="with --preset (default: transducer)"
+    )
     parser.add_argument(
         "--vocab-size",
         type=positive_int,
@@ -31,25 +34,26 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print a row for each layer or block, then the total and its ratio to float32."""
-    from asr_qat.models.ctc import build_ctc
-    from asr_qat.models.model_directory import Recogniser
-    from asr_qat.models.presets import PRESETS
+    from asr_qat.models.model_directory import ModelConfig, Recogniser, build_float
+    from asr_qat.models.presets import PRESETS, TRANSDUCERS
     from asr_qat.models.summary import FLOAT_BITS, group, summarize, total
     from asr_qat.quantize.policies import name_of, named
 
-    if (args.model is None) == (args.preset is None):
+    if (args.directory is None) == (args.preset is None):
         raise UserError("give a model directory or --preset, one of them")
     quantization = named(args.precision) if args.precision else None
     if args.preset:
-        model = build_ctc(PRESETS[args.preset], args.vocab_size or VOCABULARY)
+        transducer = None if args.model == "ctc" else TRANSDUCERS[args.preset]
+        shape = ModelConfig(PRESETS[args.preset], transducer=transducer)
+        model = build_float(shape, args.vocab_size or VOCABULARY)
     else:
-        if args.vocab_size:
-            raise UserError("--vocab-size goes with --preset: a model directory has its own")
-        recogniser = Recogniser.load(args.model)
+        if args.vocab_size or args.model:
+            raise UserError("--vocab-size and --model go with --preset: a directory has its own")
+        recogniser = Recogniser.load(args.directory)
         trained = recogniser.config.quantization
         if trained and args.precision:
             raise UserError(
-                f"{args.model}: trained at {name_of(trained)}: leave --precision out, "
+                f"{args.directory}: trained at {name_of(trained)}: leave --precision out, "
                 "or give a float model"
             )
         model = recogniser.model

@@ -47,6 +47,10 @@ class CTCDecoder:
         frames = subsampled_length(lengths)
         return [recognise_ctc(row[:n]).tokens for row, n in zip(encoded, frames, strict=True)]
 
+    def recognise(self, encoded):
+        """As in `Decoder`."""
+        return recognise_ctc(encoded)
+
 
 class TransducerDecoder:
     """Greedy search with a transducer, all utterances of a batch at a time: a `Decoder`.
@@ -94,7 +98,9 @@ class TransducerDecoder:
 
 def decoder_for(model: keras.Model) -> Decoder:
     """The decoder of a CTC model or of a transducer, quantized or not."""
-    return TransducerDecoder(model) if is_transducer(model) else CTCDecoder(model)
+    if is_transducer(model):
+        return TransducerDecoder(model)
+    return CTCDecoder(model)
 
 
 def _encoder(model: keras.Model):
