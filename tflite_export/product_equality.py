@@ -1,7 +1,8 @@
 """Every quantized product of a `.tflite` against the Keras layer, on the same input.
 
-A copy of the file gets the inputs and outputs of its products as further outputs of the
-graph; what LiteRT feeds to a product is fed to the Keras product, and the results compared.
+A copy of the file gets the inputs and outputs of its products as further outputs of its
+signatures, and recognises utterances. What LiteRT feeds to a product on the way is fed to the
+Keras product, and the results are compared.
 """
 
 import os
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from asr_qat.models.model_directory import Recogniser
@@ -20,6 +21,9 @@ from asr_qat.quantize.apply import QuantizedLayer, quantized_layers
 from asr_qat.quantize.numerics import quantize_channels
 from asr_qat.quantize.products import native_product
 from tflite_export.labels import products
+from tflite_export.recogniser import TFLiteRecogniser
+
+PROBE = "probe_"  # begins the names of the further outputs
 
 
 def product_errors(
@@ -33,58 +37,62 @@ def product_errors(
     Args:
         path: `.tflite` with one quantized model.
         recogniser: its Keras model, quantized.
-        utterances: normalised features `[frames, mel_bins]`, none longer than the longest
-            signature.
+        utterances: normalised features `[frames, mel_bins]`; they are recognised, so that the
+            prediction and joint networks of a transducer see what they see in use.
 
     Returns:
         For each product in graph order: `layer`, `rows` compared, `factor`, `max_error`.
     """
     model = flatbuffer_utils.read_model(os.fspath(path))
-    graph = max(model.subgraphs, key=lambda g: max(g.tensors[i].shape[-2] for i in _features(g)))
-    model.subgraphs = [graph]
-    model.signatureDefs = []
     layers = quantized_layers(recogniser.model)
-    found = [
-        _Product(graph, operator, layers)
-        for g, operator in products(model)
-        if g is graph and (_layer(g, operator) in layers or _scales(g, operator) is not None)
-    ]
-    for product in found:
-        graph.outputs = [*graph.outputs, product.input, product.output]
+    found: dict[str, _Product] = {}
+    for graph, operator in products(model):
+        name = _layer(graph, operator)
+        if name not in layers and _scales(graph, operator) is None:
+            continue  # float in both
+        if name not in found:
+            found[name] = _Product(graph, operator, name, layers[name])
+        _expose(model, graph, operator, name)
     with tempfile.TemporaryDirectory() as folder:
-        probe = Path(folder) / "probe.tflite"
-        flatbuffer_utils.write_model(model, os.fspath(probe))
-        interpreter = Interpreter(os.fspath(probe), num_threads=1)
-    interpreter.allocate_tensors()
+        probed = Path(folder) / "probed.tflite"
+        flatbuffer_utils.write_model(model, os.fspath(probed))
+        device = _ProbedRecogniser(probed, found)
     for features in utterances:
-        _feed(interpreter, features)
-        interpreter.invoke()
-        for product in found:
-            product.check(interpreter)
-    return [product.summary() for product in found]
+        device.recognise(features)
+    return [product.summary() for product in found.values()]
 
 
-def _features(graph) -> list[int]:
-    return [i for i in graph.inputs if len(graph.tensors[i].shape) == 3]
+def _expose(model: schema.ModelT, graph, operator, name: str) -> None:
+    """Make the input and the output of a product outputs of the graph's signature."""
+    index = next(i for i, other in enumerate(model.subgraphs) if other is graph)
+    (signature,) = [s for s in model.signatureDefs if s.subgraphIndex == index]
+    for side, tensor in (("input", operator.inputs[0]), ("output", operator.outputs[0])):
+        entry = schema.TensorMapT()
+        entry.name, entry.tensorIndex = f"{PROBE}{side}/{name}", tensor
+        signature.outputs.append(entry)
+        graph.outputs = [*graph.outputs, tensor]
 
 
-def _feed(interpreter: Interpreter, features: np.ndarray) -> None:
-    for detail in interpreter.get_input_details():
-        value = np.zeros(detail["shape"], detail["dtype"])
-        if value.ndim == 3:
-            value[0, : len(features)] = features
-        else:
-            value[:] = len(features)
-        interpreter.set_tensor(detail["index"], value)
+class _ProbedRecogniser(TFLiteRecogniser):
+    """Compares every product whenever a signature has run."""
+
+    def __init__(self, path: Path, found: "dict[str, _Product]"):
+        super().__init__(path)
+        self._products = found
+
+    def call(self, signature: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        outputs = super().call(signature, **inputs)
+        for name, product in self._products.items():
+            if f"{PROBE}input/{name}" in outputs:
+                product.check(outputs[f"{PROBE}input/{name}"], outputs[f"{PROBE}output/{name}"])
+        return {name: value for name, value in outputs.items() if not name.startswith(PROBE)}
 
 
 class _Product:
-    """One FULLY_CONNECTED operator and the Keras layer of the same name."""
+    """A FULLY_CONNECTED operator, in any signature, and the Keras layer of the same name."""
 
-    def __init__(self, graph, operator, layers: dict[str, QuantizedLayer]):
-        self.input, self.output = operator.inputs[0], operator.outputs[0]
-        self.layer = _layer(graph, operator)
-        layer = layers[self.layer]
+    def __init__(self, graph, operator, name: str, layer: QuantizedLayer):
+        self.layer = name
         self.integers, self.scale = quantize_channels(layer.kernel, layer.quantizer.weight_bits)
         self.activation_bits = layer.quantizer.activation_bits
         self.bias = layer.bias
@@ -93,10 +101,9 @@ class _Product:
         self.factor = 1.0 if scales is None else float(np.median(scales / self.scale.numpy()))
         self.rows, self.error, self.low, self.high = 0, 0.0, np.inf, -np.inf
 
-    def check(self, interpreter: Interpreter) -> None:
-        """Compare on the input of the last invocation."""
-        given = interpreter.get_tensor(self.input)
-        got = interpreter.get_tensor(self.output).reshape(-1, self.scale.shape[0])
+    def check(self, given: np.ndarray, got: np.ndarray) -> None:
+        """Compare LiteRT's output with that of the Keras layer for the same input."""
+        got = got.reshape(-1, self.scale.shape[0])
         rows = tf.constant(given.reshape(-1, given.shape[-1]))
         expected = native_product(rows, self.integers, self.scale, self.activation_bits)
         if self.bias is not None:
@@ -112,7 +119,7 @@ class _Product:
             "layer": self.layer,
             "rows": self.rows,
             "factor": self.factor,
-            "max_error": float(self.error / (self.high - self.low)),
+            "max_error": float(self.error / max(self.high - self.low, np.finfo(np.float32).tiny)),
         }
 
 
