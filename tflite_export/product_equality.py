@@ -99,7 +99,8 @@ class _Product:
         self.fused = graph_activation(operator)
         scales = _scales(graph, operator)
         self.factor = 1.0 if scales is None else float(np.median(scales / self.scale.numpy()))
-        self.rows, self.error, self.low, self.high = 0, 0.0, np.inf, -np.inf
+        self.rows, self.error = 0, 0.0
+        self.low, self.high = np.inf, -np.inf
 
     def check(self, given: np.ndarray, got: np.ndarray) -> None:
         """Compare LiteRT's output with that of the Keras layer for the same input."""
@@ -111,7 +112,7 @@ class _Product:
         expected = self.fused(expected * self.factor).numpy()
         self.rows += len(got)
         self.error = max(self.error, float(np.abs(expected - got).max()))
-        self.low, self.high = min(self.low, got.min()), max(self.high, got.max())
+        self.low, self.high = min(self.low, float(got.min())), max(self.high, float(got.max()))
 
     def summary(self) -> dict[str, Any]:
         """The row of the report."""
@@ -119,7 +120,7 @@ class _Product:
             "layer": self.layer,
             "rows": self.rows,
             "factor": self.factor,
-            "max_error": float(self.error / max(self.high - self.low, np.finfo(np.float32).tiny)),
+            "max_error": self.error / max(self.high - self.low, float(np.finfo(np.float32).tiny)),
         }
 
 
