@@ -71,8 +71,9 @@ def fused_transition_log_probs(
             shared = (predicted, *weights)
 
             def add(i, d_encoded, sums):
+                part = parts[i]
                 with tf.GradientTape() as tape:
-                    tape.watch((part := parts[i], shared))
+                    tape.watch((part, shared))
                     result = transitions(part, *shared)
                 d_part, *new = tape.gradient(
                     result, (part, *shared), d_parts[i], tf.UnconnectedGradients.ZERO
