@@ -10,7 +10,7 @@ from asr_qat.losses.transducer import lattice_loss, node_log_probs
 
 def join(encoded, predicted, kernel, bias, unused):
     hidden = tf.tanh(encoded[:, :, None] + predicted[:, None])
-    return hidden @ kernel + bias + tf.stop_gradient(0.0 * unused)
+    return tf.tensordot(hidden, kernel, 1) + bias + tf.stop_gradient(0.0 * unused)
 
 
 def example(batch, time, count, features=5, classes=7, seed=0):
