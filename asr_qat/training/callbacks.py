@@ -48,14 +48,11 @@ def _step_of(line: str) -> float:
 
 
 class LossOfBatch(keras.callbacks.Callback):
-    """Makes `logs["loss"]` the loss of the batch, not a mean; adds it to the state."""
+    """Adds the loss of each batch to the state."""
 
     def __init__(self, state: State):
         super().__init__()
         self._state = state
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self.model.reset_metrics()
 
     def on_train_batch_end(self, batch, logs=None):
         self._state.loss_sum.assign_add(logs["loss"])

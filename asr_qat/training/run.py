@@ -28,6 +28,7 @@ from asr_qat.training.callbacks import (
 from asr_qat.training.config import OptimizerConfig, TrainConfig
 from asr_qat.training.schedule import WarmupSchedule
 from asr_qat.training.start import first_recogniser
+from asr_qat.training.training_step import TrainedModel, WeightedLoss
 from asr_qat.training.word_error_rate import Evaluator, damaged_shards
 
 # What a training may be resumed with other values of: `start_weights` stands for `start`.
@@ -63,21 +64,20 @@ def build_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Opt
     return optimizer
 
 
-def build_losses(config: ModelConfig) -> tuple[list[keras.losses.Loss], list[float]]:
+def build_losses(config: ModelConfig) -> list[WeightedLoss]:
     """The loss of each output of a model, and its weight."""
     if config.transducer is None:
-        return [CTCLoss()], [1.0]
+        return [(CTCLoss(), 1.0)]
     if not config.transducer.ctc_weight:
-        return [TransducerLoss()], [1.0]
-    return [TransducerLoss(), CTCLoss()], [1.0, config.transducer.ctc_weight]
+        return [(TransducerLoss(), 1.0)]
+    return [(TransducerLoss(), 1.0), (CTCLoss(), config.transducer.ctc_weight)]
 
 
 def for_model(batches: tf.data.Dataset, config: ModelConfig) -> tf.data.Dataset:
     """Batches of `Pipeline` as a model takes them: a transducer reads the labels too."""
     if config.transducer is None:
         return batches
-    outputs = len(build_losses(config)[0])
-    return batches.map(lambda inputs, targets: ((*inputs, targets[:, 1:]), (targets,) * outputs))
+    return batches.map(lambda inputs, targets: ((*inputs, targets[:, 1:]), targets))
 
 
 def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
@@ -106,18 +106,16 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
         front_end=recogniser.config.front_end,
     )
     pipeline = Pipeline(folder, config.batches, config.seed, stats)
-    model = recogniser.model
-    losses, loss_weights = build_losses(recogniser.config)
-    model.compile(
-        build_optimizer(config.optimizer, config.steps), losses, loss_weights=loss_weights
-    )
+    losses = build_losses(recogniser.config)
+    model = TrainedModel(recogniser.model, losses, config.optimizer, config.seed)
+    model.compile(build_optimizer(config.optimizer, config.steps))
     state = State()
     checkpoints = Checkpoints(model, state, output / "checkpoints", config.checkpoint_minutes)
     done = checkpoints.restore()
     if done < config.steps:
         output.mkdir(parents=True, exist_ok=True)
         files.write_json(output / "training.json", description)
-        evaluator = Evaluator(model, pipeline, "dev")
+        evaluator = Evaluator(recogniser.model, pipeline, "dev")
         with (
             contextlib.closing(Progress(config.steps, done, quiet)) as progress,
             damaged_shards(folder, "train"),
@@ -169,7 +167,11 @@ def _check_same(output: Path, description: dict[str, Any]) -> None:
     before = files.read_json(path)
     if not isinstance(before, dict):
         raise UserError(f"{path}: damaged: remove {output} or choose another --output")
-    now = json.loads(json.dumps(description))  # tuples become lists
+    for key, default in dataclasses.asdict(TrainConfig("", "", 1)).items():
+        if isinstance(default, dict) and isinstance(before.get(key), dict):
+            before[key] = default | before[key]  # settings that earlier versions did not have
+    before = json.loads(json.dumps(before))  # tuples become lists
+    now = json.loads(json.dumps(description))
     other = [
         key
         for key, value in now.items()
