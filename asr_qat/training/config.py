@@ -69,6 +69,8 @@ class TrainConfig:
         model: `ctc` or `transducer`; that of `start` if there is one, else `ctc`. A transducer
             may start from a CTC model: it takes over the encoder.
         transducer: shape of prediction and joint networks, in the place of the preset's.
+        compute: of activations in training, see `asr_qat.training.mixed_precision`. The model
+            that is evaluated and saved computes in float32.
     """
 
     data: str
@@ -86,6 +88,7 @@ class TrainConfig:
     seed: int = 0
     model: Literal["ctc", "transducer"] | None = None
     transducer: TransducerConfig | None = None
+    compute: Literal["float32", "bfloat16", "float16"] = "float32"
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a value out of range."""

@@ -12,7 +12,7 @@ from tensorflow import keras
 from asr_qat import files
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
-from asr_qat.errors import UserError
+from asr_qat.errors import UserError, require
 from asr_qat.layers.dropout import Dropout
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.transducer import TransducerLoss
@@ -26,6 +26,8 @@ from asr_qat.training.callbacks import (
     StopOnNaN,
 )
 from asr_qat.training.config import OptimizerConfig, TrainConfig
+from asr_qat.training.distribution import Distribution, choose_distribution
+from asr_qat.training.mixed_precision import training_copy
 from asr_qat.training.schedule import WarmupSchedule
 from asr_qat.training.start import first_recogniser
 from asr_qat.training.training_step import TrainedModel, WeightedLoss
@@ -90,6 +92,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
         UserError: bad configuration or data, an output that was trained with another
             configuration, a loss that is not finite, a full disk.
     """
+    distribution = choose_distribution()  # before TensorFlow computes anything
     folder = PreparedFolder(config.data)
     for split in ("train", "dev"):
         folder.shards(split)
@@ -98,7 +101,6 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     _check_same(output, description)
     seed_everything(config.seed)
     recogniser = first_recogniser(config, folder)
-    seed_dropout(recogniser.model, config.seed)
     stats = dataclasses.replace(
         folder.stats,
         mean=recogniser.mean,
@@ -106,38 +108,54 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
         front_end=recogniser.config.front_end,
     )
     pipeline = Pipeline(folder, config.batches, config.seed, stats)
-    losses = build_losses(recogniser.config)
-    model = TrainedModel(recogniser.model, losses, config.optimizer, config.seed)
-    model.compile(build_optimizer(config.optimizer, config.steps))
-    state = State()
-    checkpoints = Checkpoints(model, state, output / "checkpoints", config.checkpoint_minutes)
-    done = checkpoints.restore()
+    with distribution.scope(), distribution.lost_workers():
+        model = _trained_model(config, recogniser, distribution)
+        state = State()
+        checkpoints = Checkpoints(model, state, output / "checkpoints", config.checkpoint_minutes)
+        done = checkpoints.restore()
+        require(distribution.same(done), f"{output}: not the same folder on all workers")
+    quiet = quiet or not distribution.chief
     if done < config.steps:
-        output.mkdir(parents=True, exist_ok=True)
-        files.write_json(output / "training.json", description)
-        evaluator = Evaluator(recogniser.model, pipeline, "dev")
+        callbacks = [StopOnNaN(pipeline), LossOfBatch(state)]
+        if distribution.chief:
+            output.mkdir(parents=True, exist_ok=True)
+            files.write_json(output / "training.json", description)
+            evaluator = Evaluator(recogniser.model, pipeline, "dev")
+            callbacks += [EvaluateAndKeep(recogniser, evaluator, state, config, quiet), checkpoints]
+        batches = for_model(pipeline.training(done), recogniser.config)
         with (
             contextlib.closing(Progress(config.steps, done, quiet)) as progress,
             damaged_shards(folder, "train"),
+            distribution.lost_workers(),
         ):
             # One Keras epoch from here to the end: at the end of each, Keras would put the
             # averaged weights in the place of the trained ones.
             model.fit(
-                for_model(pipeline.training(done), recogniser.config),
+                distribution.batches(batches),
                 steps_per_epoch=config.steps - done,
                 verbose=0,
-                callbacks=[
-                    StopOnNaN(pipeline),
-                    LossOfBatch(state),
-                    progress,
-                    EvaluateAndKeep(recogniser, evaluator, state, config, quiet),
-                    checkpoints,
-                ],
+                callbacks=[*callbacks[:2], progress, *callbacks[2:]],
             )
-        checkpoints.save()
+            if distribution.chief:
+                checkpoints.save()
+            distribution.same(config.steps)  # the others wait for what the chief writes
     elif not quiet:
         print(f"{output}: all {done} steps are done already")
     return Recogniser.load(output)
+
+
+def _trained_model(
+    config: TrainConfig, recogniser: Recogniser, distribution: Distribution
+) -> TrainedModel:
+    """The model to fit: the recogniser's, or a copy on all replicas or in another precision."""
+    model = recogniser.model
+    if distribution.strategy is not None or config.compute != "float32":
+        model = training_copy(model, config.compute)
+    seed_dropout(model, config.seed)
+    losses, scale = build_losses(recogniser.config), config.compute == "float16"
+    trained = TrainedModel(model, losses, config.optimizer, config.seed, scale)
+    trained.compile(build_optimizer(config.optimizer, config.steps))
+    return trained
 
 
 def _description(config: TrainConfig) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapp
 )
 
 from asr_qat.training.config import OptimizerConfig
+from asr_qat.training.mixed_precision import LossScale
 from asr_qat.training.variational_noise import VariationalNoise
 
 WeightedLoss = tuple[keras.losses.Loss, float]
@@ -27,6 +28,8 @@ class TrainedModel(keras.Model):
     - summed over the replicas of a `tf.distribute` strategy,
     - and that of `config.l2 / 2 * |w|^2` is added.
 
+    What `asr_qat.training.mixed_precision` says of float16 is done here too.
+
     It takes `(inputs, targets)`, or `(inputs, targets, weights)` with the share of each row in
     the mean, float32 `[batch]`. The shares of all rows of all replicas sum to 1.
 
@@ -35,6 +38,7 @@ class TrainedModel(keras.Model):
         losses: a Keras loss that gives `[batch]`, and its weight, for each output of `model`.
         config: see above.
         seed: of the noise.
+        scale_loss: for activations in float16.
     """
 
     def __init__(
@@ -43,8 +47,10 @@ class TrainedModel(keras.Model):
         losses: Sequence[WeightedLoss],
         config: OptimizerConfig,
         seed: int = 0,
+        scale_loss: bool = False,
     ):
         super().__init__(model.inputs, model.outputs, name=model.name)
+        self.loss_scale = LossScale() if scale_loss else None
         noise = config.variational_noise
         self._step = _Step(
             losses,
@@ -65,12 +71,17 @@ class TrainedModel(keras.Model):
         else:
             with self._step.noise.added(self.optimizer.iterations):
                 loss, gradients = self._accumulate(inputs, targets, weights)
-        pairs = self.optimizer.aggregate_gradients(
-            zip(gradients, self.trainable_variables, strict=True)
-        )
+        weights = self.trainable_variables
+        pairs = self.optimizer.aggregate_gradients(zip(gradients, weights, strict=True))
+        gradients = [gradient for gradient, _ in pairs]
+        if self.loss_scale is not None:
+            gradients = self.loss_scale.unscaled(gradients)
         if self._step.config.l2:
-            pairs = [(slope + self._step.config.l2 * weight, weight) for slope, weight in pairs]
-        self.optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
+            decay = self._step.config.l2
+            gradients = [g + decay * w for g, w in zip(gradients, weights, strict=True)]
+        self.optimizer.apply_gradients(
+            zip(gradients, weights, strict=True), skip_gradients_aggregation=True
+        )
         return {"loss": loss}
 
     def _accumulate(self, inputs, targets, weights):
@@ -107,8 +118,9 @@ class TrainedModel(keras.Model):
                     for output, (loss, share) in zip(outputs, self._step.losses, strict=True)
                 ]
             )
+            scaled = loss if self.loss_scale is None else loss * self.loss_scale.factor
         gradients = tape.gradient(
-            loss, self.trainable_variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            scaled, self.trainable_variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
         return loss, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
