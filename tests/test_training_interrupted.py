@@ -12,6 +12,7 @@ import tensorflow as tf
 from asr_qat.models.conformer import EncoderConfig
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.run import train
+from asr_qat.training.variational_noise import VariationalNoiseConfig
 from tests.training_fixtures import (
     as_yaml,
     assert_same_weights,
@@ -24,9 +25,9 @@ pytest_plugins = ["tests.training_fixtures"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("quantized", [False, True], ids=["float", "w4a8"])
-def test_killed_and_resumed_is_as_in_one_go(prepared_folder, tmp_path, quantized):
-    quantization = QuantizationConfig("w4a8", start_step=5) if quantized else None
+@pytest.mark.parametrize("kind", ["float", "w4a8", "noise"])
+def test_killed_and_resumed_is_as_in_one_go(prepared_folder, tmp_path, kind):
+    quantization = QuantizationConfig("w4a8", start_step=5) if kind == "w4a8" else None
     steps = 40
     whole = configuration(
         prepared_folder,
@@ -36,6 +37,11 @@ def test_killed_and_resumed_is_as_in_one_go(prepared_folder, tmp_path, quantized
         quantization=quantization,
         keep="last",
     )
+    if kind == "noise":
+        noise = VariationalNoiseConfig(start_step=5, layers="ctc_output")
+        changes = {"l2": 1e-3, "accumulate": 2, "variational_noise": noise}
+        optimizer = dataclasses.replace(whole.optimizer, **changes)
+        whole = dataclasses.replace(whole, optimizer=optimizer)
     expected = train(whole, quiet=True)
 
     # A checkpoint after every step, so that the kill falls behind one in mid pass.

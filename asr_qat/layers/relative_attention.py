@@ -91,6 +91,8 @@ class RelativeAttention(keras.layers.Layer):
         position = self._split(position)
         content = tf.matmul(query + self.content_bias, key, transpose_b=True)
         relative = tf.matmul(query + self.position_bias, position, transpose_b=True)
+        # Masks and softmax need float32 where the products are computed in less.
+        content, relative = tf.cast(content, tf.float32), tf.cast(relative, tf.float32)
         if self.context is not None:
             # Before the shift a distance is a column: one row masks the band of all frames.
             distance = tf.abs(tf.range(time - 1, -time, -1))
@@ -98,8 +100,9 @@ class RelativeAttention(keras.layers.Layer):
         scores = (content + relative_shift(relative, batch, self.heads, time)) * (
             1.0 / math.sqrt(dim // self.heads)
         )
+        mask = tf.cast(mask, tf.float32)
         scores += tf.expand_dims(tf.expand_dims((1.0 - mask) * MASKED, 1), 1)
-        weights = self.dropout(tf.nn.softmax(scores), training=training)
+        weights = tf.cast(self.dropout(tf.nn.softmax(scores), training=training), value.dtype)
         context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
         return tf.reshape(context, [batch, time, dim])
 

@@ -36,6 +36,9 @@ class ChannelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
                 dtype=tf.int64,
                 trainable=False,
                 initializer="zeros",
+                # Each replica of a distributed training counts for itself.
+                synchronization=tf.VariableSynchronization.ON_READ,
+                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
             )
         }
 

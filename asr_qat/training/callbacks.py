@@ -48,14 +48,11 @@ def _step_of(line: str) -> float:
 
 
 class LossOfBatch(keras.callbacks.Callback):
-    """Makes `logs["loss"]` the loss of the batch, not a mean; adds it to the state."""
+    """Adds the loss of each batch to the state."""
 
     def __init__(self, state: State):
         super().__init__()
         self._state = state
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self.model.reset_metrics()
 
     def on_train_batch_end(self, batch, logs=None):
         self._state.loss_sum.assign_add(logs["loss"])
@@ -205,6 +202,7 @@ class EvaluateAndKeep(keras.callbacks.Callback):
         self._state.loss_sum.assign(0.0)
         self._state.loss_count.assign(0.0)
         with averaged_weights(self.model):
+            self._copy_weights()
             wer = self._evaluator.wer()
             better = self._config.keep == "last" or wer <= float(self._state.best_wer.numpy())
             if better and step >= self._quantized_from:
@@ -220,3 +218,9 @@ class EvaluateAndKeep(keras.callbacks.Callback):
             tf.summary.scalar("learning_rate", self.model.optimizer.learning_rate)
         if not self._quiet:
             print(f"step {step}: loss {loss:.3f}, dev WER {100 * wer:.2f}%", flush=True)
+
+    def _copy_weights(self) -> None:
+        """To the recogniser, where a copy of its model is trained."""
+        for own, trained in zip(self._recogniser.model.layers, self.model.layers, strict=True):
+            if own is not trained:
+                own.set_weights(trained.get_weights())

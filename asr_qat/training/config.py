@@ -11,6 +11,7 @@ from asr_qat.models.prediction import TransducerConfig
 from asr_qat.models.presets import PRESETS, TRANSDUCERS
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.schedule import ScheduleConfig
+from asr_qat.training.variational_noise import VariationalNoiseConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,12 +23,19 @@ class OptimizerConfig:
         clip_norm: largest norm of all gradients together.
         weight_decay: decoupled, on matrices only.
         average: decay of the moving average of the weights that is evaluated and saved.
+        l2: factor of `|w|^2 / 2` in the loss, over all trained weights.
+        accumulate: slices of the rows of each batch that are processed one after the other,
+            for less memory and the same update.
+        variational_noise: noise on weights while their gradient is computed, or null.
     """
 
     schedule: ScheduleConfig = ScheduleConfig()
     clip_norm: float = 5.0
     weight_decay: float = 0.0
     average: float = 0.999
+    l2: float = 0.0
+    accumulate: int = 1
+    variational_noise: VariationalNoiseConfig | None = None
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a value out of range."""
@@ -35,6 +43,8 @@ class OptimizerConfig:
         decay = self.weight_decay
         require(0 <= decay < math.inf, f"weight_decay: {decay} is not a number from 0 up")
         require(0 <= self.average < 1, f"average: {self.average} is not from 0 to below 1")
+        require(0 <= self.l2 < math.inf, f"l2: {self.l2} is not a number from 0 up")
+        require(self.accumulate >= 1, f"accumulate: {self.accumulate} is less than 1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +69,8 @@ class TrainConfig:
         model: `ctc` or `transducer`; that of `start` if there is one, else `ctc`. A transducer
             may start from a CTC model: it takes over the encoder.
         transducer: shape of prediction and joint networks, in the place of the preset's.
+        compute: of activations in training, see `asr_qat.training.mixed_precision`. The model
+            that is evaluated and saved computes in float32.
     """
 
     data: str
@@ -76,6 +88,7 @@ class TrainConfig:
     seed: int = 0
     model: Literal["ctc", "transducer"] | None = None
     transducer: TransducerConfig | None = None
+    compute: Literal["float32", "bfloat16", "float16"] = "float32"
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a value out of range."""

@@ -12,7 +12,7 @@ from tensorflow import keras
 from asr_qat import files
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
-from asr_qat.errors import UserError
+from asr_qat.errors import UserError, require
 from asr_qat.layers.dropout import Dropout
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.transducer import TransducerLoss
@@ -26,8 +26,11 @@ from asr_qat.training.callbacks import (
     StopOnNaN,
 )
 from asr_qat.training.config import OptimizerConfig, TrainConfig
+from asr_qat.training.distribution import Distribution, choose_distribution
+from asr_qat.training.mixed_precision import training_copy
 from asr_qat.training.schedule import WarmupSchedule
 from asr_qat.training.start import first_recogniser
+from asr_qat.training.training_step import TrainedModel, WeightedLoss
 from asr_qat.training.word_error_rate import Evaluator, damaged_shards
 
 # What a training may be resumed with other values of: `start_weights` stands for `start`.
@@ -63,21 +66,20 @@ def build_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Opt
     return optimizer
 
 
-def build_losses(config: ModelConfig) -> tuple[list[keras.losses.Loss], list[float]]:
+def build_losses(config: ModelConfig) -> list[WeightedLoss]:
     """The loss of each output of a model, and its weight."""
     if config.transducer is None:
-        return [CTCLoss()], [1.0]
+        return [(CTCLoss(), 1.0)]
     if not config.transducer.ctc_weight:
-        return [TransducerLoss()], [1.0]
-    return [TransducerLoss(), CTCLoss()], [1.0, config.transducer.ctc_weight]
+        return [(TransducerLoss(), 1.0)]
+    return [(TransducerLoss(), 1.0), (CTCLoss(), config.transducer.ctc_weight)]
 
 
 def for_model(batches: tf.data.Dataset, config: ModelConfig) -> tf.data.Dataset:
     """Batches of `Pipeline` as a model takes them: a transducer reads the labels too."""
     if config.transducer is None:
         return batches
-    outputs = len(build_losses(config)[0])
-    return batches.map(lambda inputs, targets: ((*inputs, targets[:, 1:]), (targets,) * outputs))
+    return batches.map(lambda inputs, targets: ((*inputs, targets[:, 1:]), targets))
 
 
 def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
@@ -90,6 +92,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
         UserError: bad configuration or data, an output that was trained with another
             configuration, a loss that is not finite, a full disk.
     """
+    distribution = choose_distribution()  # before TensorFlow computes anything
     folder = PreparedFolder(config.data)
     for split in ("train", "dev"):
         folder.shards(split)
@@ -98,7 +101,6 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     _check_same(output, description)
     seed_everything(config.seed)
     recogniser = first_recogniser(config, folder)
-    seed_dropout(recogniser.model, config.seed)
     stats = dataclasses.replace(
         folder.stats,
         mean=recogniser.mean,
@@ -106,40 +108,54 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
         front_end=recogniser.config.front_end,
     )
     pipeline = Pipeline(folder, config.batches, config.seed, stats)
-    model = recogniser.model
-    losses, loss_weights = build_losses(recogniser.config)
-    model.compile(
-        build_optimizer(config.optimizer, config.steps), losses, loss_weights=loss_weights
-    )
-    state = State()
-    checkpoints = Checkpoints(model, state, output / "checkpoints", config.checkpoint_minutes)
-    done = checkpoints.restore()
+    with distribution.scope(), distribution.lost_workers():
+        model = _trained_model(config, recogniser, distribution)
+        state = State()
+        checkpoints = Checkpoints(model, state, output / "checkpoints", config.checkpoint_minutes)
+        done = checkpoints.restore()
+        require(distribution.same(done), f"{output}: not the same folder on all workers")
+    quiet = quiet or not distribution.chief
     if done < config.steps:
-        output.mkdir(parents=True, exist_ok=True)
-        files.write_json(output / "training.json", description)
-        evaluator = Evaluator(model, pipeline, "dev")
+        callbacks = [StopOnNaN(pipeline), LossOfBatch(state)]
+        if distribution.chief:
+            output.mkdir(parents=True, exist_ok=True)
+            files.write_json(output / "training.json", description)
+            evaluator = Evaluator(recogniser.model, pipeline, "dev")
+            callbacks += [EvaluateAndKeep(recogniser, evaluator, state, config, quiet), checkpoints]
+        batches = for_model(pipeline.training(done), recogniser.config)
         with (
             contextlib.closing(Progress(config.steps, done, quiet)) as progress,
             damaged_shards(folder, "train"),
+            distribution.lost_workers(),
         ):
             # One Keras epoch from here to the end: at the end of each, Keras would put the
             # averaged weights in the place of the trained ones.
             model.fit(
-                for_model(pipeline.training(done), recogniser.config),
+                distribution.batches(batches),
                 steps_per_epoch=config.steps - done,
                 verbose=0,
-                callbacks=[
-                    StopOnNaN(pipeline),
-                    LossOfBatch(state),
-                    progress,
-                    EvaluateAndKeep(recogniser, evaluator, state, config, quiet),
-                    checkpoints,
-                ],
+                callbacks=[*callbacks[:2], progress, *callbacks[2:]],
             )
-        checkpoints.save()
+            if distribution.chief:
+                checkpoints.save()
+            distribution.same(config.steps)  # the others wait for what the chief writes
     elif not quiet:
         print(f"{output}: all {done} steps are done already")
     return Recogniser.load(output)
+
+
+def _trained_model(
+    config: TrainConfig, recogniser: Recogniser, distribution: Distribution
+) -> TrainedModel:
+    """The model to fit: the recogniser's, or a copy on all replicas or in another precision."""
+    model = recogniser.model
+    if distribution.strategy is not None or config.compute != "float32":
+        model = training_copy(model, config.compute)
+    seed_dropout(model, config.seed)
+    losses, scale = build_losses(recogniser.config), config.compute == "float16"
+    trained = TrainedModel(model, losses, config.optimizer, config.seed, scale)
+    trained.compile(build_optimizer(config.optimizer, config.steps))
+    return trained
 
 
 def _description(config: TrainConfig) -> dict[str, Any]:
@@ -169,7 +185,11 @@ def _check_same(output: Path, description: dict[str, Any]) -> None:
     before = files.read_json(path)
     if not isinstance(before, dict):
         raise UserError(f"{path}: damaged: remove {output} or choose another --output")
-    now = json.loads(json.dumps(description))  # tuples become lists
+    for key, default in dataclasses.asdict(TrainConfig("", "", 1)).items():
+        if isinstance(default, dict) and isinstance(before.get(key), dict):
+            before[key] = default | before[key]  # settings that earlier versions did not have
+    before = json.loads(json.dumps(before))  # tuples become lists
+    now = json.loads(json.dumps(description))
     other = [
         key
         for key, value in now.items()
