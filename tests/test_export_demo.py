@@ -49,7 +49,7 @@ def test_demo(root, synthetic_corpus, monkeypatch):
 
 def test_work_on_another_float_model(root, synthetic_corpus):
     (root / "work").mkdir()
-    (root / "work/manifest_float.sha256").write_text("another")
+    (root / "work/manifest_tiny_float.sha256").write_text("another")
     with pytest.raises(UserError, match="work: was made from another manifest_tiny_float: remove"):
         demo.demo(str(synthetic_corpus), root / "work", root / "results", "manifest", quiet=True)
 

@@ -45,6 +45,7 @@ RESULTS = {
     "hardware": {"cpu": "Some CPU @ 2.80GHz", "cores": 2, "memory_gb": 7.7},
     "seed": 7,
     "seconds": {"float training": 5400.0, "qat": 1260.0},
+    "beside": [],
 }
 EQUALITY = {
     "products": [

@@ -27,6 +27,7 @@ from asr_qat.quantize.precision import FLOAT
 from asr_qat.training.config import TrainConfig
 from asr_qat.training.run import train
 from tflite_export import evaluate, report
+from tflite_export.beside import beam_rows, ctc_row, row
 from tflite_export.compare import compare
 from tflite_export.convert import convert_recogniser
 from tflite_export.product_equality import product_errors
@@ -68,8 +69,9 @@ def demo(
     corpus: str = "an4",
     threads: int = 1,
     quiet: bool = False,
+    model: str = "ctc",
 ) -> dict[str, Any]:
-    """Run the demo and write `demo.json`, `equality.json`, table, plot and page.
+    """Run the demo and write its results, equality, table, plot and page: see `result_names`.
 
     Args:
         data: where the corpus lies, if not in a known place.
@@ -79,9 +81,11 @@ def demo(
         corpus: `an4`, replaced by `asterisk` where it is out of reach, or `asterisk`.
         threads: CPU threads of the interpreter.
         quiet: no progress.
+        model: `ctc` or `transducer`.
 
     Returns:
-        The content of `demo.json`.
+        The content of the results. Those of a transducer also have rows `beside`: it with a
+        beam, and the CTC model of the same corpus.
 
     Raises:
         UserError: no corpus, or no float model for it.
@@ -91,14 +95,15 @@ def demo(
     with _timed("prepare", seconds, quiet):
         source = read_corpus(corpus, data, quiet)
         name = source.name
-        start = _float_model(name, work)
+        stem = f"{name}_tiny" if model == "ctc" else f"{name}_tiny_{model}"
+        start = _float_model(stem, name, work)
         prepared = work / f"{name}_prepared"
         prepare(source, prepared, tokenizer=start / TOKENIZER, quiet=quiet)
         folder = PreparedFolder(prepared)
-    config_path = ROOT / "configs" / f"{name}_tiny_w4a8.yaml"
+    config_path = ROOT / "configs" / f"{stem}_w4a8.yaml"
     config = load_yaml(config_path, TrainConfig)
     config = dataclasses.replace(
-        config, data=str(folder.path), start=str(start), output=str(work / f"{name}_tiny_w4a8")
+        config, data=str(folder.path), start=str(start), output=str(work / f"{stem}_w4a8")
     )
     with _timed("quantization aware training", seconds, quiet):
         trained = train(config, quiet)
@@ -107,13 +112,14 @@ def demo(
     items = evaluate.recordings(folder.path)
     rows: list[dict[str, Any]] = []
     equality: dict[str, Any] = {}
+    devices = {}
     baseline = None
     for variant in VARIANTS:
         with _timed(variant.name, seconds, quiet):
-            path = work / name / variant.file
+            path = work / stem / variant.file
             origin = trained if variant is TRAINED else float_model
             files.write_bytes(path, convert_recogniser(origin, variant.precision, SECONDS))
-            device = TFLiteRecogniser(path, threads)
+            device = devices[variant.name] = TFLiteRecogniser(path, threads)
             result = evaluate.run(device, items, quiet)
             evaluate.write_hypotheses(f"{path}.hypotheses.jsonl", items, result.hypotheses)
             keras = _keras_model(origin, device)
@@ -122,34 +128,44 @@ def demo(
             rows.append(_row(variant.name, device, items, result, baseline, agreement))
             if variant is TRAINED:
                 equality = _equality(keras, device, items, agreement)
-    for row in rows:
-        row["ratio"] = rows[0]["bytes"] / row["bytes"]
+    beside: list[dict[str, Any]] = []
+    if model == "transducer":
+        assert baseline is not None
+        with _timed("beam search", seconds, quiet):
+            chosen = {variant.name: devices[variant.name] for variant in (VARIANTS[0], TRAINED)}
+            beside = beam_rows(chosen, items, baseline, quiet)
+        with _timed("CTC model", seconds, quiet):
+            ctc = _float_model(f"{name}_tiny", name, work)
+            beside.append(ctc_row(ctc, SECONDS, work / stem, items, baseline, threads, quiet))
+    for each in [*rows, *beside]:
+        each["ratio"] = rows[0]["bytes"] / each["bytes"]
     rows[0]["wer_diff_ci"] = None  # float32 against itself
     content = {
         "rows": rows,
+        "beside": beside,
         "corpus": _describe(folder, rows[0]),
         "training": {"start": start.name, "config": config_path.name, "steps": config.steps},
         "seconds": seconds,
         **provenance(config.seed),
     }
-    _write(results, name, content, equality)
+    _write(results, *result_names(name, model), content, equality)
     return content
 
 
-def _float_model(corpus: str, work: Path) -> Path:
-    """The shipped model of a corpus.
+def _float_model(stem: str, corpus: str, work: Path) -> Path:
+    """A shipped model of a corpus.
 
     Raises:
         UserError: there is none, or `work` holds what was made of another one.
     """
-    path = ROOT / "models" / f"{corpus}_tiny_float"
+    path = ROOT / "models" / f"{stem}_float"
     if not (path / WEIGHTS).is_file():
         raise UserError(
             f"{path}: no float model for the corpus {corpus}: "
-            f"train one (make reproduce-{corpus}) and copy it there from work/"
+            f"train one (configs/{stem}_float.yaml) and copy it there from work/"
         )
     checksum = weights_checksum(path)
-    begun = work / f"{corpus}_float.sha256"
+    begun = work / f"{stem}_float.sha256"
     if begun.is_file() and files.read_text(begun) != checksum:
         raise UserError(f"{work}: was made from another {path.name}: remove it, or choose --work")
     files.write_text(begun, checksum)
@@ -172,14 +188,9 @@ def _row(
     agreement: dict[str, Any],
 ) -> dict[str, Any]:
     """What the table says of one file; `agreement` with its Keras model as `compare` gives it."""
-    longest = float(result.audio_seconds.max())
     return {
-        "name": name,
-        **evaluate.describe(device),
-        **evaluate.summarize(result, items, device.threads),
-        **evaluate.difference(result, baseline, items),
+        **row(name, device, items, result, baseline),
         **{k: v for k, v in agreement.items() if k != "different"},
-        "peak_rss_mb": evaluate.peak_rss_mb(device.path, longest, device.threads),
     }
 
 
@@ -203,28 +214,30 @@ def _equality(
     }
 
 
-def _describe(folder: PreparedFolder, row: dict[str, Any]) -> dict[str, Any]:
+def _describe(folder: PreparedFolder, first: dict[str, Any]) -> dict[str, Any]:
     corpus = folder.corpus
     return {
         **{key: corpus[key] for key in ("name", "description", "licence")},
-        "utterances": row["utterances"],
-        "words": row["words"],
+        "utterances": first["utterances"],
+        "words": first["words"],
         "notice": NOTICE.get(corpus["name"]),
     }
 
 
-def result_suffix(corpus: str) -> str:
-    """Of the result files: none for AN4, the corpus's name for another."""
-    return "" if corpus == "an4" else f"_{corpus}"
+def result_names(corpus: str, model: str = "ctc") -> tuple[str, str]:
+    """Stems of the files with the results and with the equality of file and Keras model."""
+    if model == "transducer":
+        return f"transducer_{corpus}", f"equality_transducer_{corpus}"
+    suffix = "" if corpus == "an4" else f"_{corpus}"
+    return f"demo{suffix}", f"equality{suffix}"
 
 
-def _write(results: Path, name: str, content: dict, equality: dict) -> None:
-    suffix = result_suffix(name)
-    files.write_json(results / f"demo{suffix}.json", content)
-    files.write_json(results / f"equality{suffix}.json", {**equality, **provenance()})
-    files.write_text(results / f"demo{suffix}.md", report.markdown_table(content) + "\n")
-    plot_wer_against_size(content, results / f"demo{suffix}.png")
-    report.html_report(content, equality, results / f"demo{suffix}.html")
+def _write(results: Path, name: str, equality_name: str, content: dict, equality: dict) -> None:
+    files.write_json(results / f"{name}.json", content)
+    files.write_json(results / f"{equality_name}.json", {**equality, **provenance()})
+    files.write_text(results / f"{name}.md", report.markdown_table(content) + "\n")
+    plot_wer_against_size(content, results / f"{name}.png")
+    report.html_report(content, equality, results / f"{name}.html")
 
 
 @contextlib.contextmanager

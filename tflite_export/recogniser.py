@@ -131,12 +131,21 @@ class TFLiteRecogniser:
         (found,) = beam_transducer(steps, encoded[None], lengths, beam, nbest=nbest)
         return found
 
-    def transcribe(self, audio: np.ndarray) -> str:
-        """The text spoken in `audio`: float32 `[samples]` in [-1, 1) at the front end's rate."""
+    def transcribe(self, audio: np.ndarray, beam: int = 0) -> str:
+        """The text spoken in `audio`.
+
+        Args:
+            audio: float32 `[samples]` in [-1, 1) at the front end's rate.
+            beam: hypotheses that the search of a transducer keeps; 0 for greedy search.
+        """
         features = self.features(audio)
         if len(features) == 0:
             return ""
-        return self.metadata.tokenizer.decode(self.recognise(features).tokens)
+        if beam:
+            tokens = list(self.beam_search(features, beam)[0].tokens)
+        else:
+            tokens = self.recognise(features).tokens
+        return self.metadata.tokenizer.decode(tokens)
 
     def call(self, signature: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Run a signature: its outputs by name."""

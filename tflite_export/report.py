@@ -53,19 +53,25 @@ DEVICE: tuple[Column, ...] = (
     ("Threads", lambda row: str(row["threads"])),
     ("Peak memory, MB", lambda row: f"{row['peak_rss_mb']:.0f}"),
 )
+BESIDE = (*QUALITY, *DEVICE[2:])  # without the comparison with a Keras model
 
 
 def markdown_table(results: dict[str, Any]) -> str:
     """All rows as a Markdown table; rates in percent, differences in percentage points.
 
-    The corpus's notice, if it has one, stands above it.
+    The corpus's notice, if it has one, stands above it; rows beside, if there are any, make a
+    second table below it.
     """
-    columns = QUALITY + DEVICE
+    parts = [results["corpus"]["notice"], _markdown(QUALITY + DEVICE, results["rows"])]
+    if results["beside"]:
+        parts += ["Beside it, on the same recordings:", _markdown(BESIDE, results["beside"])]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _markdown(columns: tuple[Column, ...], rows: list[Row]) -> str:
     lines = [[title for title, _ in columns], ["---"] * len(columns)]
-    lines += [[show(row).replace("|", r"\|") for _, show in columns] for row in results["rows"]]
-    notice = results["corpus"]["notice"]
-    table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
-    return f"{notice}\n\n{table}" if notice else table
+    lines += [[show(row).replace("|", r"\|") for _, show in columns] for row in rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
 
 
 def headline(results: dict[str, Any]) -> tuple[str, str]:
@@ -127,6 +133,7 @@ def html_report(results: dict[str, Any], equality: dict[str, Any], path: str | P
         quality=_rows_table(QUALITY, results["rows"]),
         plot=svg_wer_against_size(results),
         device=_rows_table((QUALITY[0], *DEVICE), results["rows"]),
+        beside=_beside(results["beside"]),
         products_verdict=_text(_products_verdict(equality)),
         products=_products_table(equality),
         model_verdict=_text(_model_verdict(model)),
@@ -145,6 +152,12 @@ def html_report(results: dict[str, Any], equality: dict[str, Any], path: str | P
         versions=_facts(results["versions"]),
     )
     files.write_text(path, page)
+
+
+def _beside(rows: list[Row]) -> str:
+    if not rows:
+        return ""
+    return f"<h2>Beside it, on the same recordings</h2>\n{_rows_table(BESIDE, rows)}"
 
 
 def _products_verdict(equality: dict[str, Any]) -> str:

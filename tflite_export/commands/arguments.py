@@ -11,3 +11,10 @@ def threads(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= cores:
         raise UserError(f"--threads {text}: expected 1 to {cores}, the number of cores")
     return int(text)
+
+
+def beam(text: str) -> int:
+    """Hypotheses that a beam search keeps: 1 or more."""
+    if not text.isdigit() or int(text) < 1:
+        raise UserError(f"--beam {text}: expected a number from 1 up")
+    return int(text)

@@ -12,6 +12,7 @@ def add_parser(subparsers) -> None:
     )
     parser.add_argument("--data", help="archive or folder of the corpus")
     parser.add_argument("--corpus", default="an4", choices=("an4", "asterisk"))
+    parser.add_argument("--model", default="ctc", choices=("ctc", "transducer"))
     parser.add_argument("--work", default="work/demo", help="folder for what is made on the way")
     parser.add_argument("--results", default="results", help="folder for the results")
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads of the interpreter")
@@ -21,10 +22,12 @@ def add_parser(subparsers) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the demo and print its table."""
-    from tflite_export.demo import demo, result_suffix
+    from tflite_export.demo import demo, result_names
     from tflite_export.report import markdown_table
 
-    content = demo(args.data, args.work, args.results, args.corpus, args.threads, args.quiet)
+    content = demo(
+        args.data, args.work, args.results, args.corpus, args.threads, args.quiet, args.model
+    )
     print(markdown_table(content))
-    written = f"{args.results}/demo{result_suffix(content['corpus']['name'])}"
-    print(f"\nwritten: {written}.json, .md, .png and .html")
+    name, _ = result_names(content["corpus"]["name"], args.model)
+    print(f"\nwritten: {args.results}/{name}.json, .md, .png and .html")

@@ -4,7 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from tflite_export.commands.arguments import threads
+from asr_qat.errors import UserError
+from tflite_export.commands.arguments import beam, threads
 
 # Null without --baseline, and without --compare.
 UNKNOWN = ("ratio", "wer_diff_ci", "identical_hypotheses", "max_logit_diff")
@@ -23,6 +24,9 @@ def add_parser(subparsers) -> None:
         "--baseline", metavar="FILE", help="float .tflite: adds ratio and paired WER difference"
     )
     parser.add_argument("--compare", metavar="MODEL_DIR", help="also compare with a Keras model")
+    parser.add_argument(
+        "--beam", type=beam, default=0, help="of a transducer's search (default: greedy search)"
+    )
     parser.add_argument("--hypotheses", help="file to write, default FILE.hypotheses.jsonl")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress")
@@ -35,11 +39,13 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export import evaluate
     from tflite_export.recogniser import TFLiteRecogniser
 
+    if args.beam and args.compare:
+        raise UserError("--compare: follows the greedy search: leave --beam away")
     items = evaluate.recordings(args.data, args.split)
     device = TFLiteRecogniser(args.file, args.threads)
     keras = _keras(args.compare, device.metadata) if args.compare else None
     baseline = TFLiteRecogniser(args.baseline, args.threads) if args.baseline else None
-    result = evaluate.run(device, items, args.quiet)
+    result = evaluate.run(device, items, args.quiet, args.beam)
     summary = {
         **dict.fromkeys(UNKNOWN),
         "name": Path(args.file).name,
@@ -47,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
         **evaluate.summarize(result, items, args.threads),
     }
     if baseline is not None:
-        other = evaluate.run(baseline, items, args.quiet)
+        other = evaluate.run(baseline, items, args.quiet, args.beam)
         summary |= evaluate.difference(result, other, items)
         summary["ratio"] = evaluate.describe(baseline)["bytes"] / summary["bytes"]
     longest = float(result.audio_seconds.max())

@@ -2,7 +2,8 @@
 
 import argparse
 
-from tflite_export.commands.arguments import threads
+from asr_qat.errors import UserError
+from tflite_export.commands.arguments import beam, threads
 
 
 def add_parser(subparsers) -> None:
@@ -10,6 +11,14 @@ def add_parser(subparsers) -> None:
     parser = subparsers.add_parser("transcribe", help="print the text of recordings")
     parser.add_argument("file", help=".tflite file")
     parser.add_argument("audio", nargs="+", help="WAV, FLAC, SPHERE or OGG files")
+    parser.add_argument(
+        "--beam", type=beam, default=0, help="of a transducer's search (default: greedy search)"
+    )
+    parser.add_argument(
+        "--nbest",
+        action="store_true",
+        help="with --beam: all its hypotheses, with log-probability and that for each label",
+    )
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
     parser.set_defaults(run=run)
 
@@ -19,8 +28,26 @@ def run(args: argparse.Namespace) -> None:
     from asr_qat.audio.decode import read_audio
     from tflite_export.recogniser import TFLiteRecogniser
 
+    if args.nbest and not args.beam:
+        raise UserError("--nbest: the hypotheses of a beam search: add --beam 8")
     recogniser = TFLiteRecogniser(args.file, args.threads)
     rate = recogniser.metadata.front_end.sample_rate
     for path in args.audio:
-        text = recogniser.transcribe(read_audio(path, rate))
-        print(f"{path}\t{text}" if len(args.audio) > 1 else text, flush=True)
+        audio = read_audio(path, rate)
+        if args.nbest:
+            lines = _nbest(recogniser, audio, args.beam)
+        else:
+            lines = [recogniser.transcribe(audio, args.beam)]
+        for line in lines:
+            print(f"{path}\t{line}" if len(args.audio) > 1 else line, flush=True)
+
+
+def _nbest(recogniser, audio, beam: int) -> list[str]:
+    """Rank, score, score for each label and text, separated by tabs."""
+    from asr_qat.decoding.hypothesis import format_nbest
+
+    features = recogniser.features(audio)
+    if len(features) == 0:
+        return []
+    found = recogniser.beam_search(features, beam, beam)
+    return format_nbest(found, recogniser.metadata.tokenizer.decode).splitlines()
