@@ -11,7 +11,7 @@ PYTHON := $(shell for p in python3.11 python3; do \
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 
-.PHONY: demo test benchmarks reproduce reproduce-asterisk lint venv clean
+.PHONY: demo test benchmarks reproduce reproduce-asterisk librispeech-check lint venv clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
 
@@ -30,6 +30,20 @@ reproduce: $(VENV)/train.stamp
 reproduce-asterisk: $(VENV)/train.stamp
 	$(BIN)/asr-qat prepare --corpus asterisk --vocab-size 128 --model-type bpe --out work/asterisk
 	$(BIN)/asr-qat train --config configs/asterisk_tiny_float.yaml
+
+# The whole way at full size, in 20 steps of each kind: shows that it runs, and no more.
+LIBRISPEECH := work/librispeech_check
+FEW := --set steps=20 evaluate_every=20 batches.batch_seconds=64 compute=float32
+librispeech-check: $(VENV)/train.stamp
+	$(BIN)/asr-qat prepare --corpus librispeech --vocab-size 1024 --out $(LIBRISPEECH)
+	$(BIN)/asr-qat train --config configs/librispeech_s_float.yaml --data $(LIBRISPEECH) \
+		--output $(LIBRISPEECH)/s_float $(FEW)
+	$(BIN)/asr-qat quantize --config configs/librispeech_s_w4a8.yaml --data $(LIBRISPEECH) \
+		--model $(LIBRISPEECH)/s_float --output $(LIBRISPEECH)/s_w4a8 $(FEW)
+	$(BIN)/tflite-export convert $(LIBRISPEECH)/s_float -o $(LIBRISPEECH)/s_float.tflite
+	$(BIN)/tflite-export convert $(LIBRISPEECH)/s_w4a8 -o $(LIBRISPEECH)/s_w4a8.tflite
+	$(BIN)/tflite-export evaluate $(LIBRISPEECH)/s_w4a8.tflite --data $(LIBRISPEECH) \
+		--baseline $(LIBRISPEECH)/s_float.tflite --json > results/librispeech_check.json
 
 test: lint
 	$(BIN)/python -m pytest -m "slow or not slow"

@@ -5,6 +5,7 @@ import difflib
 import re
 import types
 import typing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,8 +17,14 @@ Config = TypeVar("Config")
 _EXPONENT = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
 
 
-def load_yaml(path: str | Path, kind: type[Config]) -> Config:
+def load_yaml(path: str | Path, kind: type[Config], settings: Sequence[str] = ()) -> Config:
     """Read the dataclass `kind` from a YAML file.
+
+    Args:
+        path: of the file.
+        kind: of the dataclass.
+        settings: `KEY=VALUE` each, in the place of the file's: a key below another one after a
+            dot, `optimizer.average=0.99`, and a value in YAML.
 
     Raises:
         UserError: naming the file and the key that is missing, unknown or of a wrong type.
@@ -28,7 +35,27 @@ def load_yaml(path: str | Path, kind: type[Config]) -> Config:
         raise UserError(f"{path}: no such configuration file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    return from_dict(kind, content or {}, str(path))
+    content = content or {}
+    for setting in settings:
+        _set(content, setting)
+    return from_dict(kind, content, str(path))
+
+
+def _set(content: Any, setting: str) -> None:
+    """Put the value of `KEY=VALUE` into nested dictionaries."""
+    path, equals, text = setting.partition("=")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        equals = ""
+    if not equals or not path:
+        raise UserError(f"--set {setting}: expected KEY=VALUE, such as batches.batch_size=16")
+    *above, last = path.split(".")
+    for key in above:
+        if not isinstance(content, dict) or not isinstance(content.get(key, {}), dict):
+            raise UserError(f"--set {setting}: '{key}' holds no further keys")
+        content = content.setdefault(key, {})
+    content[last] = value
 
 
 def override(config: Config, **given: Any) -> Config:

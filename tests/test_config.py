@@ -184,3 +184,31 @@ def test_unknown_preset():
     config = from_dict(TrainConfig, {"data": "d", "output": "o", "steps": 1, "preset": "XL"}, "x")
     with pytest.raises(UserError, match="preset: 'XL' is not one of tiny, S, M, L"):
         config.encoder_config()
+
+
+def test_settings_in_the_place_of_the_files(tmp_path):
+    path = tmp_path / "train.yaml"
+    path.write_text("data: a\noutput: b\nsteps: 5\nbatches: {batch_size: 4, gain: 0.5}\n")
+    settings = ["steps=7", "batches.batch_size=16", "optimizer.schedule.peak=1e-4", "preset=S"]
+    config = load_yaml(path, TrainConfig, settings)
+    assert (config.steps, config.batches.batch_size, config.batches.gain) == (7, 16, 0.5)
+    assert (config.optimizer.schedule.peak, config.preset) == (1e-4, "S")
+    assert load_yaml(path, TrainConfig, ["batches.spec_augment=null"]).batches.spec_augment is None
+
+
+@pytest.mark.parametrize(
+    "setting, complaint",
+    [
+        ("steps", "--set steps: expected KEY=VALUE"),
+        ("=3", "--set =3: expected KEY=VALUE"),
+        ("steps=[", "--set steps=[: expected KEY=VALUE"),
+        ("steps.more=3", "--set steps.more=3: 'steps' holds no further keys"),
+        ("batches.batch_sise=3", "batches: unknown key 'batch_sise': did you mean 'batch_size'?"),
+        ("steps=0", "steps: 0 is less than 1"),
+    ],
+)
+def test_a_setting_that_does_not_fit(tmp_path, setting, complaint):
+    path = tmp_path / "train.yaml"
+    path.write_text("data: a\noutput: b\nsteps: 5\n")
+    with pytest.raises(UserError, match=re.escape(complaint)):
+        load_yaml(path, TrainConfig, [setting])

@@ -24,3 +24,15 @@ def positive_float(word: str) -> float:
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"'{word}' is not a number above 0")
     return value
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add `--set`, see `asr_qat.config.load_yaml`."""
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        metavar="KEY=VALUE",
+        nargs="+",
+        default=[],
+        help="values in the place of the file's, such as batches.batch_size=16",
+    )

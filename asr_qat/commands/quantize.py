@@ -2,6 +2,7 @@
 
 import argparse
 
+from asr_qat.commands.arguments import add_settings
 from asr_qat.config import load_yaml, override
 from asr_qat.errors import UserError
 
@@ -16,6 +17,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--steps", type=int, help="updates in all, instead of the file's")
     parser.add_argument("--data", help="prepared folder, instead of the file's")
     parser.add_argument("--output", help="model directory to write, instead of the file's")
+    add_settings(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)
 
@@ -29,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
     from asr_qat.training.run import train
 
     config = override(
-        load_yaml(args.config, TrainConfig),
+        load_yaml(args.config, TrainConfig, args.settings),
         start=args.model,
         steps=args.steps,
         data=args.data,

@@ -2,6 +2,7 @@
 
 import argparse
 
+from asr_qat.commands.arguments import add_settings
 from asr_qat.config import load_yaml, override
 
 
@@ -11,6 +12,7 @@ def add_parser(subparsers) -> None:
     parser.add_argument("--config", required=True, help="YAML file, see configs/")
     parser.add_argument("--data", help="prepared folder, instead of the configuration's")
     parser.add_argument("--output", help="model directory, instead of the configuration's")
+    add_settings(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)
 
@@ -20,5 +22,5 @@ def run(args: argparse.Namespace) -> None:
     from asr_qat.training.config import TrainConfig
     from asr_qat.training.run import train
 
-    config = load_yaml(args.config, TrainConfig)
+    config = load_yaml(args.config, TrainConfig, args.settings)
     train(override(config, data=args.data, output=args.output), args.quiet)
