@@ -6,7 +6,14 @@ import sys
 from asr_qat.errors import exit_code
 from asr_qat.parser import Parser
 
-COMMANDS = ("prepare", "train", "quantize", "summary", "benchmark")
+COMMANDS = (
+    "prepare",
+    "train",
+    "quantize",
+    "summary",
+    "benchmark",
+    "benchmark_loss",
+)
 
 
 def build_parser() -> Parser:

@@ -20,6 +20,8 @@ PACKAGES = (
     "numpy",
     "sentencepiece",
     "jiwer",
+    "torch",  # of a peer in benchmarks, where it is installed
+    "torchaudio",
 )
 
 

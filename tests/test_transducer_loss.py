@@ -1,6 +1,5 @@
 """The transducer loss against the enumeration of all alignments and finite differences."""
 
-import itertools
 import math
 
 import numpy as np
@@ -10,26 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_qat.losses.transducer import transducer_loss
-
-
-def brute_force(logits, labels, frames):
-    """Sum over every order of `frames` blanks, the last one at the end, and the labels."""
-    logits = logits.astype(np.float64)
-    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
-    count = len(labels)
-    total = 0.0
-    for places in itertools.combinations(range(frames - 1 + count), count):
-        t = u = 0
-        score = 0.0
-        for place in range(frames - 1 + count):
-            if place in places:
-                score += log_probs[t, u, labels[u]]
-                u += 1
-            else:
-                score += log_probs[t, u, -1]
-                t += 1
-        total += np.exp(score + log_probs[t, u, -1])
-    return -np.log(total)
+from asr_qat.training.naive_transducer import (
+    brute_force_loss,
+    naive_transducer_loss,
+    rowwise_transducer_loss,
+)
 
 
 def example(batch, time, count, classes, seed=0, scale=2.0):
@@ -49,15 +33,15 @@ def test_loss_is_the_sum_over_all_alignments(batch, time, count, classes, seed):
     logits, labels, frames, counts = example(batch, time, count, classes, seed)
     losses = transducer_loss(logits, labels, frames, counts).numpy()
     for b in range(batch):
-        expected = brute_force(logits[b], labels[b, : counts[b]], frames[b])
+        expected = brute_force_loss(logits[b], labels[b, : counts[b]], frames[b])
         assert losses[b] == pytest.approx(expected, rel=1e-5, abs=1e-5)
 
 
-def gradient_of(logits, labels, frames, counts, weights):
+def gradient_of(logits, labels, frames, counts, weights, loss=transducer_loss):
     logits = tf.constant(logits)
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        total = tf.reduce_sum(weights * transducer_loss(logits, labels, frames, counts))
+        total = tf.reduce_sum(weights * loss(logits, labels, frames, counts))
     return tape.gradient(total, logits).numpy()
 
 
@@ -68,7 +52,8 @@ def test_gradient_is_that_of_finite_differences():
 
     def total(values):
         return sum(
-            weights[b] * brute_force(values[b], labels[b, : counts[b]], frames[b]) for b in range(2)
+            weights[b] * brute_force_loss(values[b], labels[b, : counts[b]], frames[b])
+            for b in range(2)
         )
 
     step = 1e-5
@@ -123,3 +108,51 @@ def test_xla_gives_the_same():
     np.testing.assert_allclose(losses, transducer_loss(logits, labels, frames, counts), rtol=1e-5)
     expected = gradient_of(logits, labels, frames, counts, ones)
     np.testing.assert_allclose(gradient, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_logits_are_summed_in_float32(dtype):
+    logits, labels, frames, counts = example(2, 40, 9, 50, seed=5)
+    halves = tf.cast(logits, dtype)
+    rounded = tf.cast(halves, tf.float32).numpy()
+    losses = transducer_loss(halves, labels, frames, counts)
+    assert losses.dtype == tf.float32
+    np.testing.assert_allclose(losses, transducer_loss(rounded, labels, frames, counts), rtol=1e-6)
+    with tf.GradientTape() as tape:
+        tape.watch(halves)
+        losses = transducer_loss(halves, labels, frames, counts)
+    gradient = tape.gradient(losses, halves)
+    assert gradient.dtype == dtype
+    expected = gradient_of(rounded, labels, frames, counts, np.ones(2, np.float32))
+    np.testing.assert_allclose(tf.cast(gradient, tf.float32), expected, rtol=1e-2, atol=1e-5)
+
+
+@pytest.mark.parametrize("loss", [naive_transducer_loss, rowwise_transducer_loss])
+def test_plain_versions_agree_at_real_size(loss):
+    """Independent recursions, with TensorFlow's own gradient."""
+    logits, labels, _, _ = example(2, 60, 25, 40, seed=6)
+    frames, counts = np.array([60, 41], np.int32), np.array([25, 13], np.int32)
+    np.testing.assert_allclose(
+        transducer_loss(logits, labels, frames, counts),
+        loss(logits, labels, frames, counts),
+        rtol=1e-5,
+    )
+    ones = np.ones(2, np.float32)
+    expected = gradient_of(logits, labels, frames, counts, ones, tf.function(loss))
+    result = gradient_of(logits, labels, frames, counts, ones)
+    np.testing.assert_allclose(result, expected, atol=2e-4)
+
+
+def test_torchaudio_agrees():
+    torch = pytest.importorskip("torch")
+    rnnt_loss = pytest.importorskip("torchaudio").functional.rnnt_loss
+    logits, labels, _, _ = example(2, 60, 25, 40, seed=7)
+    frames, counts = np.array([60, 41], np.int32), np.array([25, 13], np.int32)
+    values = torch.tensor(logits, requires_grad=True)
+    lattice = [torch.tensor(part) for part in (labels, frames, counts)]
+    peer = rnnt_loss(values, *lattice, blank=39, reduction="none")
+    peer.sum().backward()
+    losses = transducer_loss(logits, labels, frames, counts)
+    np.testing.assert_allclose(losses, peer.detach(), rtol=1e-5)
+    gradient = gradient_of(logits, labels, frames, counts, np.ones(2, np.float32))
+    np.testing.assert_allclose(gradient, values.grad, atol=2e-4)
