@@ -6,7 +6,7 @@ import sys
 from asr_qat.errors import exit_code
 from asr_qat.parser import Parser
 
-COMMANDS = ("prepare", "train", "quantize", "summary", "benchmark")
+COMMANDS = ("prepare", "train", "quantize", "summary", "benchmark", "benchmark-input")
 
 
 def build_parser() -> Parser:
@@ -14,7 +14,8 @@ def build_parser() -> Parser:
     parser = Parser(prog="asr-qat", description="Train 4-bit speech recognisers.")
     subparsers = parser.add_subparsers(dest="command", required=True)
     for name in COMMANDS:
-        importlib.import_module(f"asr_qat.commands.{name}").add_parser(subparsers)
+        module = name.replace("-", "_")
+        importlib.import_module(f"asr_qat.commands.{module}").add_parser(subparsers)
     return parser
 
 
