@@ -11,8 +11,10 @@ COMMANDS = (
     "train",
     "quantize",
     "summary",
+    "cost",
     "benchmark",
-    "benchmark_loss",
+    "benchmark-input",
+    "benchmark-loss",
 )
 
 
@@ -21,7 +23,8 @@ def build_parser() -> Parser:
     parser = Parser(prog="asr-qat", description="Train 4-bit speech recognisers.")
     subparsers = parser.add_subparsers(dest="command", required=True)
     for name in COMMANDS:
-        importlib.import_module(f"asr_qat.commands.{name}").add_parser(subparsers)
+        module = importlib.import_module(f"asr_qat.commands.{name.replace('-', '_')}")
+        module.add_parser(subparsers)
     return parser
 
 

@@ -49,11 +49,11 @@ def as_yaml(config, path) -> Path:
     return path
 
 
-def command(name, path, *more, **options):
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+def command(name, path, *more, environment=None, **options):
+    variables = {**os.environ, "PYTHONPATH": str(REPOSITORY), **(environment or {})}
     words = [sys.executable, "-m", "asr_qat.cli", name, "--config", str(path), *more]
     return subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables, **options
     )
 
 

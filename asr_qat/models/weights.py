@@ -19,8 +19,9 @@ def save_weights(model: keras.Model, path: Path) -> None:
         left.unlink()
     with files.replacing(path) as temporary:
         named = temporary.with_suffix(".weights.h5")  # Keras insists on this ending
-        # The same layers in a model that was not compiled: else Keras saves the optimizer too.
-        bare = keras.Model(model.inputs, model.outputs)
+        # Of a model that was compiled Keras saves the optimizer too: the same layers in another.
+        compiled = getattr(model, "optimizer", None) is not None
+        bare = keras.Model(model.inputs, model.outputs) if compiled else model
         try:
             bare.save_weights(named)
             with h5py.File(named, "r+") as file:

@@ -116,6 +116,7 @@ class Checkpoints(keras.callbacks.Callback):
         self._seconds = 60 * minutes
         self._saved_at = time.monotonic()
         checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer, **vars(state))
+        checkpoint.save_counter  # noqa: B018  # creates it: later it would be on the chief alone
         self._manager = tf.train.CheckpointManager(checkpoint, str(folder), max_to_keep=2)
 
     def restore(self) -> int:

@@ -1,0 +1,158 @@
+"""Training on several workers: the losses of one, and lines that explain what is wrong."""
+
+import dataclasses
+import json
+import signal
+import socket
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from asr_qat.errors import UserError
+from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.training.distribution import Distribution, choose_distribution, replica_rows
+from asr_qat.training.run import train
+from asr_qat.training.variational_noise import VariationalNoiseConfig
+from tests.training_fixtures import ENCODER, as_yaml, command, configuration, history
+
+pytest_plugins = ["tests.training_fixtures"]
+
+WORKERS = {"worker": ["a:1", "b:2"]}
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("replicas", [1, 2, 3])
+def test_every_row_goes_to_one_replica(rows, replicas):
+    values = np.arange(1, rows + 1)
+    inputs = (tf.constant(values[:, None] * np.ones([1, 3])), tf.constant(values))
+    parts = list(replica_rows(inputs, tf.constant(values), replicas))
+    assert len(parts) == replicas
+    seen = []
+    for (wide, narrow), targets, shares in parts:
+        assert len(targets) == -(-rows // replicas)
+        np.testing.assert_array_equal(wide, narrow.numpy()[:, None] * np.ones([1, 3]))
+        np.testing.assert_array_equal(narrow, targets)
+        assert set(targets.numpy()) <= set(values)
+        assert set(shares.numpy()) <= {0.0, np.float32(1 / rows)}
+        seen += [row for row, share in zip(targets.numpy(), shares.numpy(), strict=True) if share]
+    assert seen == list(values)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "expected "),
+        ("[]", "expected "),
+        ("{}", "expected .*KeyError: 'cluster'"),
+        ({"cluster": WORKERS}, "expected .*KeyError: 'task'"),
+        ({"cluster": WORKERS, "task": {"type": "worker", "index": 2}}, "expected .*IndexError"),
+        ({"cluster": WORKERS, "task": {"type": "chief", "index": 0}}, "expected .*KeyError"),
+        ({"cluster": WORKERS, "task": {"type": "worker", "index": -1}}, "expected workers"),
+        ({"cluster": {**WORKERS, "ps": ["c:3"]}, "task": {"type": "ps", "index": 0}},
+         "expected workers"),
+        ({"cluster": {"worker": ["a:1", "a:1"]}, "task": {"type": "worker", "index": 0}},
+         "expected different addresses"),
+        ({"cluster": {"worker": ["a", "b:2"]}, "task": {"type": "worker", "index": 0}},
+         "expected different addresses"),
+    ],
+)  # fmt: skip
+def test_a_wrong_variable(monkeypatch, content, complaint):
+    text = content if isinstance(content, str) else json.dumps(content)
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(UserError, match=f"^TF_CONFIG: .*{complaint}") as caught:
+        choose_distribution()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_single_device(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    assert choose_distribution() == Distribution()
+    one = {"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(one))
+    assert choose_distribution() == Distribution()
+
+
+def whole_batch(prepared_folder, output, **changes):
+    """A training that has no dropout, which is another one on another number of replicas."""
+    config = configuration(
+        prepared_folder,
+        output,
+        encoder=dataclasses.replace(ENCODER, dropout=0.0),
+        keep="last",
+        **changes,
+    )
+    noise = VariationalNoiseConfig(start_step=2, layers="ctc_output")
+    more = {"l2": 1e-3, "accumulate": 2, "variational_noise": noise}
+    return dataclasses.replace(config, optimizer=dataclasses.replace(config.optimizer, **more))
+
+
+def start_workers(config, path):
+    """The command `train` twice, as two workers."""
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(2)]
+    addresses = [f"localhost:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    path = as_yaml(config, path)
+    return [
+        command(
+            "train",
+            path,
+            environment={
+                "TF_CONFIG": json.dumps(
+                    {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+                )
+            },
+        )
+        for index in range(2)
+    ]
+
+
+def finish(processes):
+    said = [process.communicate(timeout=240) for process in processes]
+    for process, (_, errors) in zip(processes, said, strict=True):
+        assert process.returncode == 0, errors
+        assert "Traceback" not in errors
+    assert "dev WER" in said[0][0]
+    assert not said[1][0]  # the chief alone says how it goes
+
+
+def assert_same_losses(first, second):
+    """Not the weights: Adam makes much of a gradient that is zero but for rounding."""
+    for one, other in zip(history(first.output), history(second.output), strict=True):
+        assert one["step"] == other["step"]
+        assert one["loss"] == pytest.approx(other["loss"], rel=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantized", [False, True], ids=["float", "w4a8"])
+def test_two_workers_have_the_losses_of_one(prepared_folder, tmp_path, quantized):
+    late = QuantizationConfig("w4", start_step=3) if quantized else None
+    one = whole_batch(prepared_folder, tmp_path / "one", evaluate_every=1, quantization=late)
+    train(one, quiet=True)
+    two = dataclasses.replace(one, output=str(tmp_path / "two"))
+    finish(start_workers(two, tmp_path / "two.yaml"))
+    assert_same_losses(two, one)
+
+
+@pytest.mark.slow
+def test_two_workers_that_are_stopped_go_on(prepared_folder, tmp_path):
+    """One is killed: the other says so. Together they go on from the chief's checkpoint."""
+    one = whole_batch(prepared_folder, tmp_path / "one", steps=14, evaluate_every=7)
+    train(one, quiet=True)
+    two = dataclasses.replace(one, output=str(tmp_path / "two"), checkpoint_minutes=1e-9)
+    chief, other = start_workers(two, tmp_path / "two.yaml")
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "two/checkpoints").glob("ckpt-[5-9].index")):
+        assert chief.poll() is None, chief.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    other.send_signal(signal.SIGKILL)
+    other.communicate()
+    _, errors = chief.communicate(timeout=120)
+    assert chief.returncode == 1
+    assert "asr-qat: error: another worker was stopped" in errors, errors
+    assert "Traceback" not in errors
+    finish(start_workers(two, tmp_path / "two.yaml"))
+    assert_same_losses(two, one)
