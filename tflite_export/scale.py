@@ -100,7 +100,7 @@ def scale(
         }
         described = []
         for name, path in progress(files.items(), f"convert {preset}", len(files), "file", quiet):
-            costs = _convert(directory, path, VARIANTS[model][name])
+            costs = _convert(directory, path, variants[name])
             facts = {"name": f"{preset} {name}", "preset": preset, "parameters": parameters}
             if model == "transducer":
                 facts["paper_ratio"] = PAPER_RATIO.get(name)
