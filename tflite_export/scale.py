@@ -95,9 +95,8 @@ def scale(
         if model == "transducer" and preset in PAPER_PARAMETERS:
             paper = PAPER_PARAMETERS[preset]
             totals[preset] |= {"paper_parameters": paper, "deviation": parameters / paper - 1}
-        files = {
-            name: folder / f"{precision}.tflite" for name, precision in VARIANTS[model].items()
-        }
+        variants = VARIANTS[model]
+        files = {name: folder / f"{precision}.tflite" for name, precision in variants.items()}
         described = []
         for name, path in progress(files.items(), f"convert {preset}", len(files), "file", quiet):
             costs = _convert(directory, path, variants[name])
