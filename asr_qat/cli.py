@@ -6,7 +6,7 @@ import sys
 from asr_qat.errors import exit_code
 from asr_qat.parser import Parser
 
-COMMANDS = ("prepare", "train", "quantize", "summary", "benchmark")
+COMMANDS = ("prepare", "train", "quantize", "summary", "benchmark", "cost")
 
 
 def build_parser() -> Parser:

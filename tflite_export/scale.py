@@ -86,7 +86,7 @@ def scale(
         all; and provenance.
     """
     rows: list[Row] = []
-    totals = {}
+    totals: dict[str, dict[str, float]] = {}
     for preset in presets:
         folder = Path(work) / f"{model}_{preset}"
         directory = folder / "initial"
@@ -100,7 +100,7 @@ def scale(
         described = []
         for name, path in progress(files.items(), f"convert {preset}", len(files), "file", quiet):
             costs = _convert(directory, path, variants[name])
-            facts = {"name": f"{preset} {name}", "preset": preset, "parameters": parameters}
+            facts: Row = {"name": f"{preset} {name}", "preset": preset, "parameters": parameters}
             if model == "transducer":
                 facts["paper_ratio"] = PAPER_RATIO.get(name)
             described.append(facts | _describe(path, threads) | costs)
