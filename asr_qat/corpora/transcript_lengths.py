@@ -57,7 +57,7 @@ def measure_lengths(
             than these transcripts are enough for.
     """
     corpus = read_corpus("librispeech", data, quiet)
-    utterances = corpus.splits["train"]
+    utterances = corpus.splits.get("train")
     if not utterances:
         raise UserError(f"{corpus.name}: no train-* part to measure: add one")
     texts = [normalize(utterance.text) for utterance in utterances]
