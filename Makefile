@@ -1,6 +1,7 @@
 # make demo       train the shipped float model on with 4-bit weights, export, score, compare
 # make test       everything that has to pass: lint, types, fast tests, slow tests
-# make benchmarks cost of a training step; size, speed and memory of the L preset
+# make benchmarks cost of a training step; size, speed and memory of the presets S, M and L; cost of
+#                 training on LibriSpeech, which it looks for in $ASR_QAT_DATA or downloads (7 GB)
 # make reproduce  prepare CMU AN4 and train the float model; reproduce-asterisk: the default corpus
 # make venv       .venv with all of it; make lint: the static checks alone; make clean
 
@@ -20,7 +21,9 @@ demo: $(VENV)/train.stamp
 
 benchmarks: $(VENV)/train.stamp
 	$(BIN)/asr-qat benchmark
-	$(BIN)/tflite-export scale --preset L --tokenizer models/an4_tiny_float/tokenizer.model
+	$(BIN)/tflite-export scale --model ctc --preset L --tokenizer models/an4_tiny_float/tokenizer.model
+	$(BIN)/tflite-export scale --model transducer --preset S M L
+	$(BIN)/asr-qat cost
 
 reproduce: $(VENV)/train.stamp
 	$(BIN)/asr-qat prepare --corpus an4 --no-fallback --vocab-size 128 --model-type bpe --out work/an4

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
 from asr_qat.progress import progress
 from asr_qat.text.normalize import normalize
+from tflite_export.fresh_process import peak_memory_mb
 from tflite_export.recogniser import TFLiteRecogniser
 from tflite_export.statistics import (
     character_errors,
@@ -145,8 +144,6 @@ from tflite_export.recogniser import TFLiteRecogniser
 recogniser = TFLiteRecogniser(sys.argv[1], int(sys.argv[2]))
 frames = int(float(sys.argv[3]) * 1000 / recogniser.metadata.front_end.hop_ms)
 recogniser.recognise(np.zeros((frames, recogniser.metadata.front_end.mel_bins), np.float32))
-status = dict(line.split(":", 1) for line in open("/proc/self/status"))
-print(status["VmHWM"].split()[0])  # not getrusage: that includes the parent before exec
 """
 
 
@@ -160,12 +157,4 @@ def peak_rss_mb(path: str | Path, seconds: float, threads: int = 1) -> float:
         seconds: length of the utterance.
         threads: CPU threads.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", PEAK_PROGRAM, str(path), str(threads), str(seconds)],
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"ended with exit code {done.returncode}"]
-        raise UserError(f"{path}: {lines[-1]}")
-    return int(done.stdout.split()[-1]) / 1024
+    return peak_memory_mb(PEAK_PROGRAM, path, threads, seconds)
