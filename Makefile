@@ -1,7 +1,9 @@
 # make demo       train the shipped float model on with 4-bit weights, export, score, compare
+# make librispeech-check  the whole way at full size in 20 steps, and the input pipeline's throughput
 # make test       everything that has to pass: lint, types, fast tests, slow tests
-# make benchmarks cost of a training step; size, speed and memory of the presets S, M and L; cost of
-#                 training on LibriSpeech, which it looks for in $ASR_QAT_DATA or downloads (7 GB)
+# make benchmarks cost of a training step; size, speed and memory of the presets S, M and L; the
+#                 transducer loss; cost of training on LibriSpeech
+# Both look for LibriSpeech in $ASR_QAT_DATA, else download its train-clean-100 (7 GB).
 # make reproduce  prepare CMU AN4 and train the float model; reproduce-asterisk: the default corpus
 # make venv       .venv with all of it; make lint: the static checks alone; make clean
 
@@ -23,6 +25,7 @@ benchmarks: $(VENV)/train.stamp
 	$(BIN)/asr-qat benchmark
 	$(BIN)/tflite-export scale --model ctc --preset L --tokenizer models/an4_tiny_float/tokenizer.model
 	$(BIN)/tflite-export scale --model transducer --preset S M L
+	$(BIN)/asr-qat benchmark-loss
 	$(BIN)/asr-qat cost
 
 reproduce: $(VENV)/train.stamp
@@ -46,7 +49,9 @@ librispeech-check: $(VENV)/train.stamp
 	$(BIN)/tflite-export convert $(LIBRISPEECH)/s_float -o $(LIBRISPEECH)/s_float.tflite
 	$(BIN)/tflite-export convert $(LIBRISPEECH)/s_w4a8 -o $(LIBRISPEECH)/s_w4a8.tflite
 	$(BIN)/tflite-export evaluate $(LIBRISPEECH)/s_w4a8.tflite --data $(LIBRISPEECH) \
-		--baseline $(LIBRISPEECH)/s_float.tflite --json > results/librispeech_check.json
+		--baseline $(LIBRISPEECH)/s_float.tflite --json > $(LIBRISPEECH)/score.json
+	cp $(LIBRISPEECH)/score.json results/librispeech_check.json
+	$(BIN)/asr-qat benchmark-input --data $(LIBRISPEECH)
 
 test: lint
 	$(BIN)/python -m pytest -m "slow or not slow"
