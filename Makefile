@@ -4,7 +4,7 @@
 # make benchmarks cost of a training step; size, speed and memory of the presets S, M and L; the
 #                 transducer loss; cost of training on LibriSpeech
 # Both look for LibriSpeech in $ASR_QAT_DATA, else download its train-clean-100 (7 GB).
-# make reproduce  prepare CMU AN4 and train the float model; reproduce-asterisk: the default corpus
+# make reproduce  prepare CMU AN4 and train its float models; reproduce-asterisk: the default corpus
 # make venv       .venv with all of it; make lint: the static checks alone; make clean
 
 VENV := .venv
@@ -32,6 +32,8 @@ reproduce: $(VENV)/train.stamp
 	$(BIN)/asr-qat prepare --corpus an4 --no-fallback --vocab-size 128 --model-type bpe --out work/an4
 	$(BIN)/asr-qat train --config configs/an4_tiny_plain.yaml
 	$(BIN)/asr-qat train --config configs/an4_tiny_float.yaml
+	$(BIN)/asr-qat train --config configs/an4_tiny_transducer_first.yaml
+	$(BIN)/asr-qat train --config configs/an4_tiny_transducer_float.yaml
 
 reproduce-asterisk: $(VENV)/train.stamp
 	$(BIN)/asr-qat prepare --corpus asterisk --vocab-size 128 --model-type bpe --out work/asterisk
