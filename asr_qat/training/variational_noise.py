@@ -55,12 +55,18 @@ class VariationalNoise:
     def __init__(self, model: keras.Model, config: VariationalNoiseConfig, seed: int):
         self._config = config
         layers = [layer for layer in model.layers if re.search(config.layers, layer.name)]
-        self._variables = [weight for layer in layers for weight in layer.trainable_weights]
+        # By the layer's name: a weight's own is another one in a copy of a quantized model.
+        named = {
+            f"{layer.name}/{index}": weight
+            for layer in layers
+            for index, weight in enumerate(layer.trainable_weights)
+        }
+        self._variables = list(named.values())
+        self._seeds = [seed + zlib.crc32(name.encode()) for name in named]
         require(
             bool(self._variables),
             f"variational_noise: layers: '{config.layers}' fits no layer with weights",
         )
-        self._seeds = [seed + zlib.crc32(weight.name.encode()) for weight in self._variables]
 
     @contextlib.contextmanager
     def added(self, step) -> Iterator[None]:
