@@ -1,5 +1,8 @@
 """The Dense layer that every quantized product of the model is."""
 
+import dataclasses
+from collections.abc import Callable
+
 import tensorflow as tf
 from tensorflow import keras
 
@@ -24,3 +27,14 @@ def product(x, kernel):
     if isinstance(kernel, QuantizedKernel):
         return kernel.product(x)
     return tf.tensordot(x, kernel, 1)
+
+
+def with_kernel(function: Callable, kernel):
+    """`function(kernel)`, whether the kernel is quantized yet decided once and for all.
+
+    For a function with a loop in it: TensorFlow cannot differentiate the choice inside of one.
+    """
+    if not isinstance(kernel, QuantizedKernel) or kernel.active is None:
+        return function(kernel)
+    quantized = dataclasses.replace(kernel, active=None)
+    return tf.cond(kernel.active, lambda: function(quantized), lambda: function(kernel.weights))

@@ -5,7 +5,7 @@ import dataclasses
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.layers.dense import Dense, product
+from asr_qat.layers.dense import Dense, product, with_kernel
 from asr_qat.losses.fused_transducer import fused_transition_log_probs
 from asr_qat.losses.transducer import node_log_probs
 from asr_qat.quantize.products import QuantizedKernel
@@ -46,31 +46,24 @@ class Joint(Dense):
         encoded, predicted = inputs[:2]
         if len(inputs) == 2:
             return _logits(encoded, predicted, self.kernel, self.bias)
-        labels = inputs[2]
+        return with_kernel(lambda kernel: self._transitions(inputs, kernel), self.kernel)
+
+    def _transitions(self, inputs, kernel):
+        encoded, predicted, labels = inputs
         if self.frames_at_once is None:
-            logits = _logits(encoded, predicted, self.kernel, self.bias)
+            logits = _logits(encoded, predicted, kernel, self.bias)
             return tf.stack(node_log_probs(logits, labels), axis=-1)
+        quantized = isinstance(kernel, QuantizedKernel)
+
+        def join(encoded, predicted, matrix, bias):
+            """Logits as a function of the tensors that a gradient goes to, too."""
+            own = dataclasses.replace(kernel, integers=matrix) if quantized else matrix
+            return _logits(encoded, predicted, own, bias)
+
+        weights = [kernel.integers if quantized else kernel, self.bias]
         return fused_transition_log_probs(
-            self._join, encoded, predicted, labels, self._weights(), self.frames_at_once
+            join, encoded, predicted, labels, weights, self.frames_at_once
         )
-
-    def _weights(self) -> list[tf.Tensor]:
-        """The tensors that a gradient goes to."""
-        kernel, bias = self.kernel, tf.convert_to_tensor(self.bias)
-        if isinstance(kernel, QuantizedKernel):
-            return [kernel.integers, kernel.weights, bias]
-        return [tf.convert_to_tensor(kernel), bias]
-
-    def _join(self, encoded, predicted, *weights):
-        """Logits as a function of the tensors of `_weights`, too."""
-        *matrices, bias = weights
-        kernel = self.kernel
-        if isinstance(kernel, QuantizedKernel):
-            integers, floats = matrices
-            kernel = dataclasses.replace(kernel, integers=integers, weights=floats)
-        else:
-            (kernel,) = matrices
-        return _logits(encoded, predicted, kernel, bias)
 
     def get_config(self):
         own = {"units": self.units, "frames_at_once": self.frames_at_once}

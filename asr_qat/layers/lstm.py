@@ -3,7 +3,7 @@
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.layers.dense import Dense
+from asr_qat.layers.dense import Dense, product, with_kernel
 
 FORGET_BIAS = 1.0  # added to the forget gate, so that an initial cell remembers
 
@@ -39,19 +39,21 @@ class LSTM(Dense):
         self.input_spec = None
 
     def call(self, inputs):
-        gates, output, cell = inputs
-        if gates.shape[1] == 1:  # on the device: no loop in the graph
-            output, cell = self._step((output, cell), gates[:, 0])
-            return tf.expand_dims(output, 1), output, cell
-        outputs, cells = tf.scan(self._step, tf.transpose(gates, [1, 0, 2]), (output, cell))
-        return tf.transpose(outputs, [1, 0, 2]), outputs[-1], cells[-1]
+        return with_kernel(lambda kernel: self._run(*inputs, kernel), self.kernel)
 
-    def _step(self, state, gates):
-        output, cell = state
-        gates += super().call(output)
-        entered, kept, new, shown = tf.split(gates, 4, axis=-1)
-        cell = tf.sigmoid(kept + FORGET_BIAS) * cell + tf.sigmoid(entered) * tf.tanh(new)
-        return tf.sigmoid(shown) * tf.tanh(cell), cell
+    def _run(self, gates, output, cell, kernel):
+        def step(state, gates):
+            output, cell = state
+            gates += product(output, kernel)
+            entered, kept, new, shown = tf.split(gates, 4, axis=-1)
+            cell = tf.sigmoid(kept + FORGET_BIAS) * cell + tf.sigmoid(entered) * tf.tanh(new)
+            return tf.sigmoid(shown) * tf.tanh(cell), cell
+
+        if gates.shape[1] == 1:  # on the device: no loop in the graph
+            output, cell = step((output, cell), gates[:, 0])
+            return tf.expand_dims(output, 1), output, cell
+        outputs, cells = tf.scan(step, tf.transpose(gates, [1, 0, 2]), (output, cell))
+        return tf.transpose(outputs, [1, 0, 2]), outputs[-1], cells[-1]
 
     def get_config(self):
         return {**keras.layers.Layer.get_config(self), "units": self.state_units}

@@ -1,6 +1,7 @@
 """The prediction network of a transducer: over whole transcripts and label by label."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -47,7 +48,8 @@ class TransducerConfig:
             require(value >= 2 and value % 2 == 0, f"{name}: {value} is not even and above 0")
         require(self.context >= 2, f"context: {self.context} is less than 2")
         require(0 <= self.dropout < 1, f"dropout: {self.dropout} is not from 0 to below 1")
-        require(self.ctc_weight >= 0, f"ctc_weight: {self.ctc_weight} is less than 0")
+        weight = self.ctc_weight
+        require(0 <= weight < math.inf, f"ctc_weight: {weight} is not a number from 0 up")
         frames = self.frames_at_once
         require(frames is None or frames >= 1, f"frames_at_once: {frames} is less than 1")
 
