@@ -39,7 +39,8 @@ class LSTM(Dense):
         self.input_spec = None
 
     def call(self, inputs):
-        return with_kernel(lambda kernel: self._run(*inputs, kernel), self.kernel)
+        gates, output, cell = inputs
+        return with_kernel(lambda kernel: self._run(gates, output, cell, kernel), self.kernel)
 
     def _run(self, gates, output, cell, kernel):
         def step(state, gates):
