@@ -92,7 +92,7 @@ def test_the_page_names_what_it_assumes(estimated):
     page = cost_page(
         {**found, "measured_step": step, "lengths": {**measured, "vocabulary": 16}, **hardware}
     )
-    for words in ("5 to 20%", "312 / 156 TFLOP/s", "a test", "1.50 times", "| S | w4a8 | 50 |"):
+    for words in ("3 to 20%", "312 / 156 TFLOP/s", "a test", "1.50 times", "| S | w4a8 | 50 |"):
         assert words in page
 
 

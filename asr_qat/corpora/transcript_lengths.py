@@ -77,4 +77,4 @@ def measure_lengths(
         except soundfile.SoundFileError as error:
             raise UserError(f"{item.audio_path}: cannot be read ({error})") from None
     labels = np.array([len(words.encode(text)) for text in texts])
-    return TranscriptLengths(words, seconds, labels, corpus.description)
+    return TranscriptLengths(words, seconds, labels, corpus.description.rstrip("."))

@@ -52,7 +52,7 @@ GPU_COUNT = 8
 GPUS = (GPU("A100", 312e12, 156e12, (1.2, 4.1)), GPU("H100", 989e12, 494e12, (2.0, 7.0)))
 # Share of the peak that is sustained over a whole run, padding, input and evaluation included.
 # An assumption; narrow products wait for memory, so that small models use less of it.
-UTILISATION: Mapping[str, Range] = {"S": (0.05, 0.20), "M": (0.10, 0.30), "L": (0.20, 0.40)}
+UTILISATION: Mapping[str, Range] = {"S": (0.03, 0.20), "M": (0.05, 0.30), "L": (0.10, 0.40)}
 CORPUS_HOURS = 960.0
 PASSES = 3  # forward, and the gradients of inputs and of weights
 # What float32 computes beside `compute: bfloat16`: the recurrence and the joint network, and

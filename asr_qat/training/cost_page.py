@@ -19,10 +19,12 @@ ASSUMPTIONS = """Assumptions:
 
 - {gpus} GPUs scale without loss beyond the utilisation. Peaks (bfloat16 / float32 products as
   TF32, which holds 8-bit integers exactly; NVIDIA's data sheets, without sparsity) and prices
-  for an hour (our assumption of what clouds ask on demand): {peaks}.
+  for an hour (our assumption of what clouds ask on demand):
+  {peaks}.
 - Utilisation, the share of that peak over the whole run with input, evaluation and restarts:
   {utilisation}. It is the largest unknown: narrow layers wait for memory.
-- float32 in spite of `compute: bfloat16`: {float32}; for w4a8 also all products of the encoder.
+- float32 in spite of `compute: bfloat16`: {float32}; for w4a8 also all
+  products of the encoder with weights.
 - Steps and batches are those of the configurations; each batch is full, and its padding is paid
   for like speech, so that there are a few epochs fewer than said.
 - Every product is counted: {passes} times the forward pass, with the lengths of the utterances
@@ -57,7 +59,7 @@ def cost_page(content: dict[str, Any]) -> str:
     lines += ["| --- | --- | ---: | ---: | ---: | --- | ---: | ---: |"]
     lines += [
         f"| {row['preset']} | {row['stage']} | {row['steps']:,} | {row['epochs']:.0f} "
-        f"| {row['exaflop']:,.0f} | {GPU_COUNT} {row['gpu']} | {_range(row['hours'], 1)} "
+        f"| {row['exaflop']:,.1f} | {GPU_COUNT} {row['gpu']} | {_range(row['hours'], 1)} "
         f"| {_range(row['dollars'])} |"
         for row in content["rows"]
     ]
