@@ -202,6 +202,16 @@ def test_last_labels(context, steps):
     np.testing.assert_array_equal(state, after)
 
 
+def test_last_labels_of_any_number():
+    layer = LastLabels(3, 4)
+    specs = [tf.TensorSpec([None, None, 4]), tf.TensorSpec([None, 8])]
+    traced = tf.function(lambda *xs: layer(xs), input_signature=specs, autograph=False)
+    for steps in (1, 5):
+        inputs = normal(2, steps, 4), normal(2, 8, seed=1)
+        for ours, expected in zip(traced(*inputs), layer(inputs), strict=True):
+            np.testing.assert_array_equal(ours, expected)
+
+
 def test_before_the_labels():
     before = from_config(LabelsBefore(BLANK))(LABELS)
     assert before.dtype == tf.int32

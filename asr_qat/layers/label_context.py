@@ -66,11 +66,11 @@ class LastLabels(keras.layers.Layer):
 
     def call(self, inputs):
         embedded, state = inputs
-        steps = embedded.shape[1] or tf.shape(embedded)[1]
         dim, before = self.dim, self.context - 1
-        if steps == 1:  # on the device, without reshaping
+        if embedded.shape[1] == 1:  # on the device, without reshaping
             seen = tf.concat([state, embedded[:, 0]], axis=-1)
             return tf.expand_dims(seen, 1), seen[:, dim:]
+        steps = tf.shape(embedded)[1]
         rows = tf.concat([tf.reshape(state, [-1, before, dim]), embedded], axis=1)
         seen = tf.concat([rows[:, i : i + steps] for i in range(self.context)], axis=-1)
         return seen, tf.reshape(rows[:, steps:], [-1, before * dim])

@@ -1,0 +1,266 @@
+"""Transducers as `.tflite` files: three kinds of signatures that compute what Keras does."""
+
+import json
+
+import jiwer
+import numpy as np
+import pytest
+import soundfile
+
+from asr_qat.decoding.keras_decoder import decoder_for
+from asr_qat.decoding.transducer_beam import beam_transducer
+from asr_qat.decoding.transducer_greedy import greedy_transducer
+from asr_qat.errors import UserError
+from asr_qat.layers.dense import Dense
+from asr_qat.quantize.apply import quantized_layers
+from asr_qat.quantize.post_training import post_training
+from asr_qat.training.run import train
+from tests.export_fixtures import FRAMES, SECONDS, noise
+from tests.training_fixtures import W4, configuration
+from tests.transducer_fixtures import PLAIN, optimizer
+from tflite_export import evaluate
+from tflite_export.compare import compare
+from tflite_export.convert import convert, convert_recogniser
+from tflite_export.inspect import inspect
+from tflite_export.product_equality import product_errors
+from tflite_export.recogniser import TFLiteRecogniser
+
+pytest_plugins = [
+    "tests.export_fixtures", "tests.training_fixtures", "tests.transducer_fixtures"
+]  # fmt: skip
+pytestmark = pytest.mark.slow
+
+UTTERANCES = [noise(198, 0), noise(61, 1)]
+LSTM_STATES = {"prediction_lstm_output": [1, 16], "prediction_lstm_cell": [1, 16]}
+
+
+def keras_recognition(recogniser, features):
+    decoder = decoder_for(recogniser.model)
+    (encoded,) = decoder.encode(features[None], [len(features)])
+    return decoder.recognise(encoded)
+
+
+def shapes(details) -> dict[str, list[int]]:
+    return {name: list(tensor["shape"]) for name, tensor in details.items()}
+
+
+def test_the_signatures(exported_transducer, transducer):
+    interpreter = TFLiteRecogniser(exported_transducer("w4a8")).interpreter
+    names = [*(f"encode_{frames}" for frames in FRAMES), "predict", "join"]
+    assert sorted(interpreter.get_signature_list()) == sorted(names)
+    joint, classes = [1, 1, 14], transducer.tokenizer.vocab_size + 1
+    predict = interpreter.get_signature_runner("predict")
+    assert shapes(predict.get_input_details()) == {"label": [1, 1], **LSTM_STATES}
+    assert shapes(predict.get_output_details()) == {"predicted": joint, **LSTM_STATES}
+    join = interpreter.get_signature_runner("join")
+    assert shapes(join.get_input_details()) == {"encoded": joint, "predicted": joint}
+    assert shapes(join.get_output_details()) == {"logits": [1, 1, 1, classes]}
+    encode = interpreter.get_signature_runner("encode_198")
+    assert shapes(encode.get_output_details()) == {"encoded": [1, 50, 14]}
+
+
+@pytest.mark.parametrize("precision", ["float", "w4a8", "w4", "w2a8"])
+def test_a_file_is_its_keras_model(exported_transducer, transducer, manifest, precision):
+    """What is not identical is named, with logits that lie close together."""
+    items = evaluate.recordings(manifest)
+    device = TFLiteRecogniser(exported_transducer(precision))
+    result = evaluate.run(device, items, quiet=True)
+    keras = transducer if precision == "float" else post_training(transducer, precision)
+    found = compare(keras, device, items, result, quiet=True)
+    assert any(result.hypotheses)
+    assert found["median_logit_diff"] <= max(1e-5, 3 * found["rounding_floor"])
+    if precision in ("float", "w4"):  # no activations on rounding edges
+        assert found["different"] == []
+        assert found["max_logit_diff"] < 1e-3
+        for features in UTTERANCES:
+            expected = keras_recognition(keras, features)
+            recognised = device.recognise(features)
+            assert len(recognised.tokens) > 5
+            assert recognised.tokens == expected.tokens
+            np.testing.assert_allclose(recognised.logits, expected.logits, atol=1e-3)
+    for row in found["different"]:
+        (a, b) = row["logits"].values()
+        assert (a["keras"] - b["keras"]) * (a["tflite"] - b["tflite"]) <= 0  # they change order
+
+
+def test_another_model_is_noticed(exported_transducer, transducer, manifest):
+    items = evaluate.recordings(manifest)
+    device = TFLiteRecogniser(exported_transducer("float"))
+    result = evaluate.run(device, items, quiet=True)
+    kernel = transducer.model.get_layer("joint_output").kernel
+    before = kernel.numpy()
+    try:
+        kernel.assign(-before)
+        found = compare(transducer, device, items, result, quiet=True)
+    finally:
+        kernel.assign(before)
+    assert found["identical_hypotheses"] < 1
+    assert found["max_logit_diff"] > 0.1
+    for row in found["different"]:
+        assert row["keras"] != row["tflite"]
+        assert len(row["logits"]) == 2
+
+
+@pytest.mark.parametrize(("precision", "width"), [("w4a8", "4"), ("w4", "4"), ("w2a8", "2")])
+def test_every_product_has_the_width(exported_transducer, transducer, precision, width):
+    """Embedding, recurrence and output of the joint network too."""
+    found = inspect(exported_transducer(precision))
+    assert found["weight_widths"]["dense"][width] == 1
+    assert found["custom_operators"] == []
+    assert "GATHER" not in found["operators"]["predict"]
+    dense = {layer.name for layer in transducer.model.layers if isinstance(layer, Dense)}
+    assert dense <= found["bytes_by_layer"].keys()
+    assert {"prediction_embedding", "prediction_lstm", "joint_output"} <= dense
+    inputs, outputs = transducer.model.get_layer("prediction_lstm").kernel.shape
+    assert found["bytes_by_layer"]["prediction_lstm"] == inputs * outputs * int(width) // 8
+
+
+@pytest.mark.parametrize("precision", ["w4a8", "w4", "w2a8"])
+def test_every_product_is_equal(exported_transducer, transducer, precision):
+    quantized = post_training(transducer, precision)
+    rows = product_errors(exported_transducer(precision), quantized, UTTERANCES)
+    assert {row["layer"] for row in rows} == quantized_layers(quantized.model).keys()
+    for row in rows:
+        assert row["max_error"] < 1e-5, row
+        assert row["rows"] > 0, row
+
+
+@pytest.mark.parametrize("layer", ["prediction_embedding", "prediction_lstm", "joint_output"])
+def test_another_kernel_is_noticed(exported_transducer, transducer, layer):
+    perturbed = post_training(transducer, "w4a8")
+    kernel = quantized_layers(perturbed.model)[layer].kernel
+    kernel.assign(kernel[::-1])  # the same scales
+    for row in product_errors(exported_transducer("w4a8"), perturbed, UTTERANCES[1:]):
+        if row["layer"] == layer:
+            assert row["max_error"] > 0.1
+        else:
+            assert row["max_error"] < 1e-5, row
+
+
+def test_windows_of_long_utterances(exported_transducer):
+    """Encoded frames are those of one window, and the search goes through all of them."""
+    device = TFLiteRecogniser(exported_transducer("float"))
+    features = noise(555)
+    encoded = device.encode(features)
+    assert encoded.shape == (139, 14)
+    start = device.encode(features[:198])[:37]  # a quarter of the window is context
+    np.testing.assert_array_equal(encoded[: len(start)], start)
+    found = device.recognise(features)
+    lengths = np.array([139])
+    assert greedy_transducer(device.steps, encoded[None], lengths) == [found.tokens]
+    blanks = np.sum(found.logits.argmax(-1) == device.metadata.tokenizer.blank)
+    assert len(found.logits) == blanks + len(found.tokens)
+    assert len(found.tokens) > len(device.recognise(features[:198]).tokens)
+
+
+def test_beam_search_is_that_of_keras(exported_transducer, transducer):
+    device = TFLiteRecogniser(exported_transducer("float"))
+    decoder = decoder_for(transducer.model)
+    for features in UTTERANCES:
+        found = device.beam_search(features, beam=4, nbest=3)
+        encoded = decoder.encode(features[None], [len(features)])
+        lengths = np.array([encoded.shape[1]])
+        (expected,) = beam_transducer(decoder, encoded, lengths, 4, nbest=3)
+        assert [h.tokens for h in found] == [h.tokens for h in expected]
+        np.testing.assert_allclose([h.score for h in found], [h.score for h in expected], rtol=1e-4)
+
+
+def test_beam_search_with_a_ctc_model_is_refused(exported, manifest):
+    device = TFLiteRecogniser(exported("w4a8"))
+    with pytest.raises(UserError, match="a CTC model, no transducer") as caught:
+        device.beam_search(noise(40), beam=4)
+    assert str(caught.value).startswith(str(device.path))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="a CTC model"):
+        evaluate.run(device, evaluate.recordings(manifest), quiet=True, beam=2)
+
+
+def test_less_than_one_frame(exported_transducer):
+    device = TFLiteRecogniser(exported_transducer("w4a8"))
+    assert device.transcribe(np.zeros(399, np.float32)) == ""
+    empty = device.features(np.zeros(399, np.float32))
+    assert device.recognise(empty).logits.shape == (0, device.metadata.tokenizer.vocab_size + 1)
+    assert [h.tokens for h in device.beam_search(empty, beam=2)] == [()]
+
+
+def test_commands(
+    tflite_export, exported_transducer, transducer, manifest, synthetic_corpus, tmp_path
+):
+    path = tmp_path / "model.tflite"
+    transducer.save(tmp_path / "model")
+    words = ("--precision", "w4a8", "-o", path, "--seconds", *SECONDS)
+    assert tflite_export("convert", tmp_path / "model", *words)[0] == 0
+    assert path.read_bytes() == exported_transducer("w4a8").read_bytes()
+
+    audio = sorted((synthetic_corpus / "test").glob("*.wav"))
+    device = TFLiteRecogniser(path)
+    texts = [device.transcribe(soundfile.read(a, dtype="float32")[0]) for a in audio]
+    code, out, _ = tflite_export("transcribe", path, *audio)
+    assert code == 0
+    lines = [f"{a}\t{text}" for a, text in zip(audio, texts, strict=True)]
+    assert out.splitlines() == lines
+
+    words = ("--data", manifest, "--json", "--quiet", "--compare", tmp_path / "model")
+    code, out, err = tflite_export("evaluate", path, *words)
+    assert code == 0, err
+    found = json.loads(out)
+    references = [item.text for item in evaluate.recordings(manifest)]
+    assert found["wer"] == pytest.approx(jiwer.wer(references, texts))
+    assert 0 <= found["identical_hypotheses"] <= 1
+
+    code, out, _ = tflite_export("inspect", path, "--json")
+    assert code == 0
+    assert set(json.loads(out)["operators"]) >= {"encode_98", "predict", "join", "total"}
+
+
+def test_an_ngram(ngram_transducer, tmp_path):
+    """Its state is one tensor, and the CTC head of the training is left out."""
+    path = tmp_path / "ngram.tflite"
+    path.write_bytes(convert_recogniser(ngram_transducer, "w4a8", SECONDS[:1]))
+    device = TFLiteRecogniser(path)
+    assert [part.shape for part in device.steps.initial_state(1)] == [(1, 2 * 12)]
+    quantized = post_training(ngram_transducer, "w4a8")
+    rows = product_errors(path, quantized, [noise(98)])
+    names = quantized_layers(quantized.model).keys() - {"ctc_output"}
+    assert {row["layer"] for row in rows} == names
+    assert "prediction_ngram" in names
+    assert max(row["max_error"] for row in rows) < 1e-5
+    found = inspect(path)
+    assert found["weight_widths"]["dense"]["4"] == 1
+    assert found["custom_operators"] == []
+    assert "ctc_output" not in found["bytes_by_layer"]
+
+
+def test_from_audio_to_the_word_error_rate_of_four_bits(
+    transducer_run, prepared_folder, tflite_export, tmp_path
+):
+    started, _ = transducer_run
+    config = configuration(
+        prepared_folder,
+        tmp_path / "w4a8",
+        start=started.output,
+        encoder=None,
+        quantization=W4,
+        steps=20,
+        evaluate_every=20,
+        batches=PLAIN,
+        optimizer=optimizer(0.002),
+    )
+    quantized = train(config, quiet=True)
+    assert quantized.config.transducer == started.transducer
+    assert quantized.config.quantization == W4
+    path = tmp_path / "model.tflite"
+    convert(config.output, path, seconds=(2.0,))
+    code, out, err = tflite_export(
+        *("evaluate", path, "--data", prepared_folder, "--compare", config.output),
+        *("--json", "--quiet"),
+    )
+    assert code == 0, err
+    found = json.loads(out)
+    assert (found["precision"], found["method"]) == ("w4a8", "native-qat")
+    assert found["wer"] <= 0.2
+    assert found["identical_hypotheses"] >= 2 / 3
+    assert inspect(path)["weight_widths"]["dense"]["4"] == 1
+    device, items = TFLiteRecogniser(path), evaluate.recordings(prepared_folder)
+    searched = evaluate.run(device, items, quiet=True, beam=3)
+    assert jiwer.wer([item.text for item in items], searched.hypotheses) <= 0.2
