@@ -1,9 +1,9 @@
 # make demo       train the shipped float model on with 4-bit weights, export, score, compare
-# make librispeech-check  the whole way at full size in 20 steps, and the input pipeline's throughput
 # make test       everything that has to pass: lint, types, fast tests, slow tests
 # make benchmarks cost of a training step; size, speed and memory of the presets S, M and L; the
 #                 transducer loss; cost of training on LibriSpeech
-# Both look for LibriSpeech in $ASR_QAT_DATA, else download its train-clean-100 (7 GB).
+# make librispeech-check  the whole way at full size in 20 steps, and the input pipeline's throughput
+# The last two look for LibriSpeech in $ASR_QAT_DATA, else download its train-clean-100 (7 GB).
 # make reproduce  prepare CMU AN4 and train its float models; reproduce-asterisk: the default corpus
 # make venv       .venv with all of it; make lint: the static checks alone; make clean
 

@@ -36,12 +36,12 @@ def load_yaml(path: str | Path, kind: type[Config], settings: Sequence[str] = ()
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     content = content or {}
-    for setting in settings:
+    for setting in settings if isinstance(content, dict) else ():  # else the file is refused below
         _set(content, setting)
     return from_dict(kind, content, str(path))
 
 
-def _set(content: Any, setting: str) -> None:
+def _set(content: dict[str, Any], setting: str) -> None:
     """Put the value of `KEY=VALUE` into nested dictionaries."""
     path, equals, text = setting.partition("=")
     try:
@@ -52,7 +52,7 @@ def _set(content: Any, setting: str) -> None:
         raise UserError(f"--set {setting}: expected KEY=VALUE, such as batches.batch_size=16")
     *above, last = path.split(".")
     for key in above:
-        if not isinstance(content, dict) or not isinstance(content.get(key, {}), dict):
+        if not isinstance(content.get(key, {}), dict):
             raise UserError(f"--set {setting}: '{key}' holds no further keys")
         content = content.setdefault(key, {})
     content[last] = value

@@ -11,7 +11,6 @@ EXTRAS = (
     "matplotlib",
     "soxr",
     "tensorflow",
-    "tensorflow_io",
     "tensorflow_model_optimization",
     "tf_keras",
 )

@@ -14,7 +14,6 @@ PACKAGES = (
     "tensorflow",
     "tf-keras",
     "tensorflow-model-optimization",
-    "tensorflow-io",
     "ai-edge-litert",
     "ai-edge-quantizer",
     "numpy",

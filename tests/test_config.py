@@ -213,3 +213,10 @@ def test_a_setting_that_does_not_fit(tmp_path, setting, complaint):
     path.write_text("data: a\noutput: b\nsteps: 5\n")
     with pytest.raises(UserError, match=re.escape(complaint)):
         load_yaml(path, TrainConfig, [setting])
+
+
+def test_a_setting_of_a_file_that_is_no_configuration(tmp_path):
+    path = tmp_path / "train.yaml"
+    path.write_text("- data\n- output\n")
+    with pytest.raises(UserError, match="train.yaml: expected keys and values"):
+        load_yaml(path, TrainConfig, ["steps=5"])

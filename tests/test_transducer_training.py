@@ -192,7 +192,7 @@ def test_a_start_from_a_transducer(transducer_run, folder):
 
 @pytest.mark.slow
 def test_refused_starts(float_run, transducer_run, folder, tmp_path):
-    ctc, transducer = float_run[0].output, transducer_run[0].output
+    transducer = transducer_run[0].output
 
     def refusal(**changes):
         values = {"encoder": None, **changes}
@@ -217,7 +217,6 @@ def test_refused_starts(float_run, transducer_run, folder, tmp_path):
     assert message == (
         f"{tmp_path / 'w4'}: a quantized CTC model: start a transducer from a float one"
     )
-    assert ctc != transducer
 
 
 def test_a_shape_without_a_transducer():

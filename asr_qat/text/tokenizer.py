@@ -15,7 +15,7 @@ MODEL_TYPES = ("char", "unigram", "bpe")
 class Tokenizer:
     """A SentencePiece vocabulary without sentence marks; id 0 is `<unk>`.
 
-    The CTC blank is the class after the last piece, so a model has `vocab_size + 1` outputs.
+    The blank is the class after the last piece, so a model has `vocab_size + 1` outputs.
     """
 
     def __init__(self, proto: bytes) -> None:
@@ -102,7 +102,7 @@ class Tokenizer:
 
     @property
     def blank(self) -> int:
-        """The CTC blank: the last class of a model."""
+        """The blank: the last class of a model."""
         return self.vocab_size
 
     def pieces(self) -> list[str]:

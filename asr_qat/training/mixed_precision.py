@@ -1,7 +1,7 @@
 """Training in 16-bit floats where it does no harm (Micikevicius et al., 2018).
 
-The weights stay float32. So do the quantized products, whose integers a 16-bit float could not
-hold, the quantizers, the normalisations, the recurrence, softmax, the outputs and the losses.
+The weights stay float32. So do the quantized products, whose integer sums a 16-bit float could
+not hold, the quantizers, the normalisations, the recurrence, softmax, the outputs and the losses.
 """
 
 import tensorflow as tf

@@ -4,11 +4,16 @@ import contextlib
 from collections.abc import Iterator
 
 import jiwer
+import numpy as np
 import tensorflow as tf
 
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.decoding.keras_decoder import decoder_for
+
+# Feature frames, padding included, that the encoder takes at once: 480 s. A batch may be that of
+# many accelerators, and is evaluated on one.
+ENCODED_FRAMES = 48_000
 
 
 @contextlib.contextmanager
@@ -38,10 +43,19 @@ class Evaluator:
     def _hypotheses(self) -> list[str]:
         texts = []
         for (features, lengths), _ in self._dataset:
-            encoded = self._decoder.encode(features, lengths)
+            encoded = self._encode(features, lengths)
             for tokens in self._decoder.search(encoded, lengths.numpy()):
                 texts.append(self._tokenizer.decode(tokens))
         return texts
+
+    def _encode(self, features, lengths) -> np.ndarray:
+        """What the search reads, a part of the rows at a time."""
+        rows = max(1, ENCODED_FRAMES // features.shape[1])
+        parts = [
+            self._decoder.encode(features[i : i + rows], lengths[i : i + rows])
+            for i in range(0, len(features), rows)
+        ]
+        return np.concatenate(parts)
 
     def wer(self) -> float:
         """Word error rate of the whole split, as a share."""
