@@ -10,6 +10,7 @@ from asr_qat import files
 from asr_qat.errors import UserError
 from asr_qat.layers.dense import Dense
 from asr_qat.models.model_directory import Recogniser
+from asr_qat.models.transducer import CTC_HEAD, is_transducer
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.policies import name_of, named
 from asr_qat.quantize.precision import FLOAT, Precision
@@ -90,12 +91,18 @@ def convert_recogniser(
 
 
 def layer_precisions(model, quantization: QuantizationConfig | None) -> dict[str, Precision]:
-    """Precision of each Dense layer that is quantized, by name; wrapped or not."""
+    """Precision of each Dense layer that is quantized, by name; wrapped or not.
+
+    The auxiliary CTC head of a transducer is none of them: the file does without it.
+    """
     if quantization is None:
         return {}
     registry = quantization.registry()
     dense = [layer for layer in model.layers if isinstance(getattr(layer, "layer", layer), Dense)]
-    precisions = {layer.name: registry.precision(layer.name) for layer in dense}
+    names = [layer.name for layer in dense]
+    if is_transducer(model) and CTC_HEAD in names:
+        names.remove(CTC_HEAD)
+    precisions = {name: registry.precision(name) for name in names}
     return {name: p for name, p in precisions.items() if p is not None}
 
 

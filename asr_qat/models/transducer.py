@@ -8,6 +8,8 @@ from asr_qat.layers.label_context import LabelsBefore, ZeroState
 from asr_qat.models.conformer import EncoderConfig, encode, encoder_inputs
 from asr_qat.models.prediction import TransducerConfig, predict, prediction_layers, states
 
+CTC_HEAD = "ctc_output"  # a layer of the training alone
+
 
 def build_transducer(
     encoder: EncoderConfig, config: TransducerConfig, vocab_size: int, mel_bins: int = 80
@@ -39,7 +41,7 @@ def build_transducer(
     )
     outputs = [transitions]
     if config.ctc_weight:
-        outputs.append(Dense(vocab_size + 1, name="ctc_output")(encoded))
+        outputs.append(Dense(vocab_size + 1, name=CTC_HEAD)(encoded))
     return keras.Model([features, lengths, labels], outputs, name="conformer_transducer")
 
 

@@ -127,7 +127,8 @@ class TrainConfig:
         Raises:
             UserError: an unknown preset.
         """
-        if self.model != "transducer" or self.transducer is not None:
+        given_by_start = self.preset is None and self.start is not None
+        if self.model != "transducer" or self.transducer is not None or given_by_start:
             return self.transducer
         return TRANSDUCERS[self._preset()]
 

@@ -8,6 +8,7 @@ from asr_qat.errors import UserError
 from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.model_directory import ModelConfig, Recogniser
 from asr_qat.models.prediction import TransducerConfig
+from asr_qat.models.presets import PRESETS, TRANSDUCERS
 from asr_qat.quantize.apply import quantize_model
 from asr_qat.training.config import TrainConfig
 
@@ -72,7 +73,9 @@ def _transducer(config: TrainConfig, started: ModelConfig) -> TransducerConfig |
             raise UserError(
                 f"{config.start}: a quantized CTC model: start a transducer from a float one"
             )
-        return config.transducer_config()
+        if config.model != "transducer":
+            return None
+        return config.transducer_config() or _of_encoder(started.encoder, config.start)
     if config.model == "ctc":
         raise UserError(f"{config.start}: a transducer: leave `model: ctc` away, or start")
     given = config.transducer
@@ -84,6 +87,14 @@ def _transducer(config: TrainConfig, started: ModelConfig) -> TransducerConfig |
             "transducer away, or start"
         )
     return given
+
+
+def _of_encoder(encoder: EncoderConfig, start: str | None) -> TransducerConfig:
+    """The prediction and joint networks of the preset with this encoder."""
+    for name, preset in PRESETS.items():
+        if _fixed(preset) == _fixed(encoder):
+            return TRANSDUCERS[name]
+    raise UserError(f"{start}: its encoder is that of no preset: give the shape in `transducer`")
 
 
 def _fixed(shape: EncoderConfig | TransducerConfig) -> dict[str, Any]:
