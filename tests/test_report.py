@@ -115,6 +115,34 @@ def test_markdown_has_a_line_for_each_model():
     assert "| 1.21 | 6.0x | 11.4 [10.2, 12.7] | +0.1 [-0.5, +0.7] |" in lines[-1]
 
 
+def with_rows_beside():
+    """Their comparison with a Keras model was never made."""
+    results = copy.deepcopy(RESULTS)
+    results["beside"] = [
+        row("int4 native QAT, beam 8", "w4a8", "native-qat", 1_213_448, 0.111, [-0.008, 0.004]),
+        row("CTC float32 | <other>", "float", "float", 6_100_000, 0.146, [0.021, 0.045]),
+    ]
+    for each in results["beside"]:
+        for key in ("identical_hypotheses", "max_logit_diff", "median_logit_diff"):
+            del each[key]
+    return results
+
+
+def test_markdown_has_a_second_table_for_what_stands_beside():
+    first, heading, second = markdown_table(with_rows_beside()).rsplit("\n\n", 2)
+    assert first == markdown_table(RESULTS)
+    assert heading == "Beside it, on the same recordings:"
+    names, line, beam, ctc = second.splitlines()
+    assert names.startswith("| Model | Precision | Method | MB | Smaller | WER % [95%] |")
+    assert names.endswith(
+        "| CER % | RTF | Latency p50 / p95 / p99, ms | Threads | Peak memory, MB |"
+    )
+    assert names.count("|") == line.count("|") == beam.count("|")
+    assert "| 6.0x | 11.1 [9.9, 12.4] | -0.2 [-0.8, +0.4] |" in beam
+    assert ctc.startswith(r"| CTC float32 \| <other> | float | float | 6.10 | 1.2x | 14.6 ")
+    assert ctc.endswith("| 0.021 | 71 / 161 / 201 | 1 | 183 |")
+
+
 def test_the_plot_is_a_png(tmp_path):
     path = tmp_path / "plot.png"
     plot_wer_against_size(RESULTS, path)
@@ -183,6 +211,25 @@ def test_the_page_says_everything(page):
         "1.5 h",
     ):
         assert expected in words, expected
+
+
+def test_the_page_has_a_second_table_for_what_stands_beside(page, tmp_path):
+    results = with_rows_beside()
+    html_report(results, EQUALITY, tmp_path / "beside.html")
+    text = (tmp_path / "beside.html").read_text(encoding="utf-8")
+    parsed = Page(text)
+    assert parsed.open == []
+    heading = "Beside it, on the same recordings"
+    assert heading not in page
+    words = " ".join(" ".join(parsed.words).split())
+    _, found = words.split(heading)
+    table = found[: found.index("int4 native QAT, beam 8")]
+    assert "Same text as Keras" not in table
+    assert "Peak memory, MB" in table
+    for expected in ("11.1 [9.9, 12.4]", "+3.3 [+2.1, +4.5]", "CTC float32 | <other>", "1.2x"):
+        assert expected in found, expected
+    # What the page says first is not about them.
+    assert headline(results) == headline(RESULTS)
 
 
 def test_no_notice_without_reason(tmp_path):

@@ -213,6 +213,70 @@ def test_commands(
     assert set(json.loads(out)["operators"]) >= {"encode_98", "predict", "join", "total"}
 
 
+def test_commands_with_a_beam(
+    tflite_export, exported_transducer, manifest, synthetic_corpus, tmp_path
+):
+    path = exported_transducer("w4a8")
+    audio = sorted((synthetic_corpus / "test").glob("*.wav"))
+    device = TFLiteRecogniser(path)
+    lists = [
+        device.beam_search(device.features(soundfile.read(a, dtype="float32")[0]), 4, nbest=4)
+        for a in audio
+    ]
+    decode = device.metadata.tokenizer.decode
+    texts = [decode(list(nbest[0].tokens)) for nbest in lists]
+
+    code, out, err = tflite_export("transcribe", path, *audio, "--beam", "4")
+    assert code == 0, err
+    assert out.splitlines() == [f"{a}\t{text}" for a, text in zip(audio, texts, strict=True)]
+
+    code, out, err = tflite_export("transcribe", path, audio[0], "--beam", "4", "--nbest")
+    assert code == 0, err
+    lines = [line.split("\t") for line in out.splitlines()]
+    assert [line[0] for line in lines] == ["1", "2", "3", "4"]
+    for (_, score, of_label, text), hypothesis in zip(lines, lists[0], strict=True):
+        assert float(score) == pytest.approx(hypothesis.score, abs=1e-3)
+        mean = hypothesis.score / (1 + len(hypothesis.tokens))
+        assert float(of_label) == pytest.approx(mean, abs=1e-3)
+        assert text == decode(list(hypothesis.tokens))
+
+    written = tmp_path / "hypotheses.jsonl"
+    words = ("--data", manifest, "--json", "--quiet", "--beam", "4", "--hypotheses", written)
+    code, out, err = tflite_export("evaluate", path, *words)
+    assert code == 0, err
+    references = [item.text for item in evaluate.recordings(manifest)]
+    assert json.loads(out)["wer"] == pytest.approx(jiwer.wer(references, texts))
+    rows = [json.loads(line) for line in written.read_text().splitlines()]
+    assert [row["hypothesis"] for row in rows] == texts
+    assert texts != [device.transcribe(soundfile.read(a, dtype="float32")[0]) for a in audio]
+
+
+def test_refused_beams(tflite_export, exported, exported_transducer, manifest, synthetic_corpus):
+    (audio, *_) = (synthetic_corpus / "test").glob("*.wav")
+    ctc, path = exported("w4a8"), exported_transducer("w4a8")
+
+    def refusal(*words):
+        code, out, err = tflite_export(*words)
+        assert code == 1
+        assert out == ""
+        (line,) = err.splitlines()
+        return line.removeprefix("tflite-export: error: ")
+
+    for command in (("transcribe", path, audio), ("evaluate", path, "--data", manifest)):
+        for word in ("0", "x", "-1", "1.5"):
+            expected = f"--beam {word}: expected a number from 1 up"
+            assert refusal(*command, f"--beam={word}") == expected
+    message = refusal("transcribe", path, audio, "--nbest")
+    assert message == "--nbest: the hypotheses of a beam search: add --beam 8"
+    words = ("--data", manifest, "--quiet", "--beam", "4")
+    message = refusal("evaluate", path, *words, "--compare", "model")
+    assert message == "--compare: follows the greedy search: leave --beam away"
+    no_transducer = f"{ctc}: a CTC model, no transducer: leave beam away"
+    assert refusal("evaluate", ctc, *words) == no_transducer
+    for more in ((), ("--nbest",)):
+        assert refusal("transcribe", ctc, audio, "--beam", "4", *more) == no_transducer
+
+
 def test_an_ngram(ngram_transducer, tmp_path):
     """Its state is one tensor, and the CTC head of the training is left out."""
     path = tmp_path / "ngram.tflite"

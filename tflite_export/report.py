@@ -71,7 +71,7 @@ def markdown_table(results: dict[str, Any]) -> str:
 def _markdown(columns: tuple[Column, ...], rows: list[Row]) -> str:
     lines = [[title for title, _ in columns], ["---"] * len(columns)]
     lines += [[show(row).replace("|", r"\|") for _, show in columns] for row in rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def headline(results: dict[str, Any]) -> tuple[str, str]:
