@@ -2,8 +2,11 @@
 
 import dataclasses
 import json
+import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -15,11 +18,33 @@ from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.distribution import Distribution, choose_distribution, replica_rows
 from asr_qat.training.run import train
 from asr_qat.training.variational_noise import VariationalNoiseConfig
-from tests.training_fixtures import ENCODER, as_yaml, command, configuration, history
+from tests.training_fixtures import (
+    ENCODER,
+    REPOSITORY,
+    as_yaml,
+    command,
+    configuration,
+    history,
+)
+from tests.transducer_fixtures import LSTM
 
 pytest_plugins = ["tests.training_fixtures"]
 
 WORKERS = {"worker": ["a:1", "b:2"]}
+LATE = QuantizationConfig("w4", start_step=3)
+TRANSDUCER = dataclasses.replace(LSTM, dropout=0.0, ctc_weight=0.3)
+# The command `train`, as on a machine with two GPUs.
+MIRRORED = """
+from asr_qat import cli
+import tensorflow as tf
+from asr_qat.training import run
+from asr_qat.training.distribution import Distribution
+
+(cpu,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+run.choose_distribution = lambda: Distribution(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+cli.main()
+"""
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 7])
@@ -83,7 +108,7 @@ def whole_batch(prepared_folder, output, **changes):
         keep="last",
         **changes,
     )
-    noise = VariationalNoiseConfig(start_step=2, layers="ctc_output")
+    noise = VariationalNoiseConfig(start_step=2, layers="^prediction_|ctc_output")
     more = {"l2": 1e-3, "accumulate": 2, "variational_noise": noise}
     return dataclasses.replace(config, optimizer=dataclasses.replace(config.optimizer, **more))
 
@@ -118,6 +143,16 @@ def finish(processes):
     assert not said[1][0]  # the chief alone says how it goes
 
 
+def train_mirrored(config, path):
+    """The command `train` with two replicas on this machine."""
+    words = [sys.executable, "-c", MIRRORED, "train", "--config", as_yaml(config, path)]
+    variables = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(words, capture_output=True, text=True, timeout=240, env=variables)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "dev WER" in done.stdout
+
+
 def assert_same_losses(first, second):
     """Not the weights: Adam makes much of a gradient that is zero but for rounding."""
     for one, other in zip(history(first.output), history(second.output), strict=True):
@@ -126,13 +161,37 @@ def assert_same_losses(first, second):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("quantized", [False, True], ids=["float", "w4a8"])
-def test_two_workers_have_the_losses_of_one(prepared_folder, tmp_path, quantized):
-    late = QuantizationConfig("w4", start_step=3) if quantized else None
-    one = whole_batch(prepared_folder, tmp_path / "one", evaluate_every=1, quantization=late)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": "transducer", "transducer": TRANSDUCER},
+        {"quantization": LATE},
+    ],
+    ids=["transducer", "ctc-w4"],
+)
+def test_two_workers_have_the_losses_of_one(prepared_folder, tmp_path, changes):
+    one = whole_batch(prepared_folder, tmp_path / "one", evaluate_every=1, **changes)
     train(one, quiet=True)
     two = dataclasses.replace(one, output=str(tmp_path / "two"))
     finish(start_workers(two, tmp_path / "two.yaml"))
+    assert_same_losses(two, one)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("late", [None, LATE], ids=["float", "w4"])
+def test_two_replicas_have_the_losses_of_one(prepared_folder, tmp_path, late):
+    one = whole_batch(
+        prepared_folder,
+        tmp_path / "one",
+        steps=4,
+        evaluate_every=1,
+        model="transducer",
+        transducer=TRANSDUCER,
+        quantization=late,
+    )
+    train(one, quiet=True)
+    two = dataclasses.replace(one, output=str(tmp_path / "two"))
+    train_mirrored(two, tmp_path / "two.yaml")
     assert_same_losses(two, one)
 
 

@@ -12,18 +12,21 @@ from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.targets import pack_targets
 from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
-from asr_qat.models.model_directory import Recogniser
+from asr_qat.models.model_directory import ModelConfig, Recogniser, build_float
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.training.config import OptimizerConfig
 from asr_qat.training.mixed_precision import STEPS_TO_GROW, LossScale, training_copy
 from asr_qat.training.run import train
 from asr_qat.training.training_step import TrainedModel
 from tests.training_fixtures import W4, configuration, history
+from tests.transducer_fixtures import LSTM, NGRAM
 
 pytest_plugins = ["tests.training_fixtures"]
 
 ENCODER = EncoderConfig(1, dim=16, heads=2, feed_forward=16, kernel=5, subsampling=8, dropout=0.0)
 LOW = pytest.mark.parametrize("compute", ["bfloat16", "float16"])
+WITH_CTC = dataclasses.replace(LSTM, ctc_weight=0.3)
+IN_SLICES = dataclasses.replace(LSTM, frames_at_once=4)
 
 
 @pytest.fixture
@@ -86,6 +89,26 @@ def test_layers_compute_in_the_precision_that_is_theirs(model, batch, compute, q
     np.testing.assert_allclose(near, exact, atol=0.15)
 
 
+@pytest.mark.parametrize(
+    ("shape", "quantized"),
+    [(WITH_CTC, False), (WITH_CTC, True), (NGRAM, False)],
+    ids=["lstm", "lstm-w4a8", "ngram"],
+)
+def test_layers_of_a_transducer_compute_in_the_precision_that_is_theirs(shape, quantized):
+    model = build_float(ModelConfig(ENCODER, transducer=shape), 6)
+    low = training_copy(quantize_model(model, W4) if quantized else model, "bfloat16")
+    dtypes = {layer.name: layer.compute_dtype for layer in low.layers}
+    exact = {"prediction_embedding", "joint_output"}
+    exact |= {"prediction_lstm", "ctc_output"} if shape is WITH_CTC else {"prediction_last_labels"}
+    products = {"joint_encoder", "joint_prediction"}
+    products |= {"prediction_lstm_input"} if shape is WITH_CTC else {"prediction_ngram"}
+    assert {dtypes[name] for name in exact} == {"float32"}
+    assert {dtypes[name] for name in products} == {"float32" if quantized else "bfloat16"}
+    assert dtypes["prediction_dropout"] == "bfloat16"
+    assert {w.dtype for w in low.trainable_weights} == {tf.float32}
+    assert {output.dtype for output in low.outputs} == {tf.float32}
+
+
 @LOW
 def test_gradients_are_near_those_of_float32(model, batch, compute):
     def moved(trained_model):
@@ -135,3 +158,33 @@ def test_the_saved_model_knows_nothing_of_it(prepared_folder, tmp_path, compute)
     for one, other in zip(history(low.output), history(plain.output), strict=True):
         assert one["loss"] != other["loss"]
         assert one["loss"] == pytest.approx(other["loss"], rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shape", "quantization"),
+    [(WITH_CTC, None), (IN_SLICES, W4), (NGRAM, None), (NGRAM, W4)],
+    ids=["lstm", "lstm-w4a8", "ngram", "ngram-w4a8"],
+)
+def test_a_transducer_in_bfloat16(prepared_folder, tmp_path, shape, quantization):
+    """Its losses are near those of float32, and what is saved computes in float32."""
+    plain = configuration(
+        prepared_folder,
+        tmp_path / "float32",
+        steps=4,
+        evaluate_every=2,
+        keep="last",
+        model="transducer",
+        transducer=shape,
+        quantization=quantization,
+    )
+    low = dataclasses.replace(plain, output=str(tmp_path / "low"), compute="bfloat16")
+    exact, near = train(plain, quiet=True), train(low, quiet=True)
+    for one, other in zip(history(low.output), history(plain.output), strict=True):
+        assert one["step"] == other["step"]
+        assert one["loss"] != other["loss"]
+        assert one["loss"] == pytest.approx(other["loss"], rel=0.01)
+    loaded = Recogniser.load(low.output)
+    assert loaded.config == near.config == exact.config
+    assert {layer.compute_dtype for layer in loaded.model.layers} <= {"float32", "int32"}
+    assert {weight.dtype for weight in loaded.model.trainable_weights} == {tf.float32}
