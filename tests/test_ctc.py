@@ -8,7 +8,7 @@ import tensorflow as tf
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from asr_qat.decoding.greedy import greedy_ctc
+from asr_qat.decoding.ctc_greedy import greedy_ctc
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.targets import PADDING, pack_targets
 from asr_qat.text.labels import frames_needed

@@ -56,5 +56,5 @@ def test_work_on_another_float_model(root, synthetic_corpus):
 
 def test_a_corpus_without_a_float_model(root, synthetic_corpus):
     shutil.rmtree(root / "models")
-    with pytest.raises(UserError, match="no float model for the corpus manifest: train one"):
+    with pytest.raises(UserError, match="no such float model for the corpus manifest: train one"):
         demo.demo(str(synthetic_corpus), root / "work", root / "results", "manifest", quiet=True)

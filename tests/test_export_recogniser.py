@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr_qat.decoding.greedy import greedy_ctc
+from asr_qat.decoding.ctc_greedy import greedy_ctc
 from asr_qat.models.model_directory import Recogniser
 from tests.conftest import WORD_HZ, utterance
 from tests.export_fixtures import FRAMES, noise

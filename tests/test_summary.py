@@ -12,7 +12,7 @@ from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
 from asr_qat.models.summary import group, summarize, total
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
-from asr_qat.quantize.policies import MIXED_4_8, POLICIES, TWO_BIT, name_of, named
+from asr_qat.quantize.policies import POLICIES
 from tflite_export.inspect import inspect
 
 pytest_plugins = ["tests.export_fixtures"]
@@ -33,7 +33,7 @@ def test_float_layers_take_four_bytes(model):
 
 
 def test_bytes_of_quantized_layers(model):
-    rows = {row.name: row for row in summarize(model, TWO_BIT)}
+    rows = {row.name: row for row in summarize(model, QuantizationConfig("two_bit"))}
     expand = rows["block_01_ffn1_expand"]
     assert (expand.parameters, expand.bits) == (12 * 20 + 20, 2)
     assert expand.bytes == 12 * 20 / 4 + 4 * 20 + 4 * 20  # kernel, scales, bias
@@ -55,12 +55,14 @@ def test_a_quantized_model_is_as_its_configuration_says(model, start_step):
 def test_an_odd_number_of_weights_fills_bytes(model):
     odd = summarize(build_ctc(SMALL, 2), QuantizationConfig("w2a8"))[-1]
     assert (odd.name, odd.bytes) == ("ctc_output", 36 // 4 + 24)
-    odd = summarize(build_ctc(EncoderConfig(1, 6, 2, None, 6, 3, 4), 2), named("w2a8"))[-1]
+    odd = summarize(
+        build_ctc(EncoderConfig(1, 6, 2, None, 6, 3, 4), 2), QuantizationConfig("w2a8")
+    )[-1]
     assert odd.bytes == 5 + 24  # 18 weights
 
 
 def test_groups_sum_up(model):
-    rows = summarize(model, MIXED_4_8)
+    rows = summarize(model, QuantizationConfig("mixed_4_8"))
     groups = group(rows)
     assert [row.name for row in groups] == ["subsampling", "block_00", "block_01", "ctc"]
     assert total(groups).bytes == total(rows).bytes == sum(row.bytes for row in rows)
@@ -74,7 +76,7 @@ def test_groups_sum_up(model):
 def test_bytes_are_those_in_the_file(exported, float_recogniser, precision):
     """The file stores the scales elsewhere, and pads nothing."""
     found = inspect(exported(precision))
-    quantization = named(precision)
+    quantization = QuantizationConfig(precision)
     for row in summarize(float_recogniser.model, quantization):
         if row.name in found["bytes_by_layer"]:
             outputs = float_recogniser.model.get_layer(row.name).units
@@ -83,23 +85,30 @@ def test_bytes_are_those_in_the_file(exported, float_recogniser, precision):
     assert found["precision"] == precision
 
 
-def test_names_of_policies():
-    for name, policy in POLICIES.items():
-        assert named(name) is policy
-        assert name_of(policy) == name
-    trained = QuantizationConfig("w4a8", "fake", 100, TWO_BIT.overrides)
-    assert name_of(trained) == "two_bit"
-    assert (named("float"), name_of(None)) == (None, "float")
-    assert name_of(named("w2")) == "w2"
+def test_own_overrides_go_before_those_of_a_policy():
+    config = QuantizationConfig("two_bit", overrides={"_ffn1_": "w8a8", "^joint_output$": "w4a8"})
+    registry = config.registry()
+    names = ("block_00_ffn1_expand", "block_00_ffn2_expand", "joint_output", "ctc_output")
+    found = [registry.precision(name).name for name in (*names, "joint_encoder")]
+    assert found == ["w8a8", "w2a8", "w4a8", "w8a8", "w4a8"]
+
+
+def test_neither_a_policy_nor_a_precision():
     with pytest.raises(UserError, match="'w3': expected one of float, .*w2a8, mixed_4_8, two_bit"):
-        named("w3")
+        QuantizationConfig("w3")
 
 
 @pytest.mark.parametrize("policy", list(POLICIES))
 def test_policies_fit_a_model(policy):
-    """Every pattern of a policy fits a layer: quantizing checks that."""
+    """Every pattern of a policy fits a layer."""
     small = EncoderConfig(1, 8, 2, None, 8, 3, 4)
-    widths = {r.name: r.bits for r in summarize(quantize_model(build_ctc(small, 3), named(policy)))}
+    names = [layer.name for layer in build_ctc(small, 3).layers]
+    for pattern in POLICIES[policy].overrides:
+        assert any(re.search(pattern, name) for name in names), pattern
+    widths = {
+        r.name: r.bits
+        for r in summarize(quantize_model(build_ctc(small, 3), QuantizationConfig(policy)))
+    }
     expected = {"mixed_4_8": (4, 8, 8, 8), "two_bit": (2, 2, 4, 8)}[policy]
     layers = ("ffn2_expand", "attention_key", "conv_expand")
     assert tuple(widths[f"block_00_{name}"] for name in layers) == expected[:3]
@@ -115,6 +124,9 @@ def summary(monkeypatch, capsys, *words):
 
 def test_the_command_prints_a_preset(monkeypatch, capsys):
     words = ("--preset", "tiny", "--vocab-size", "128", "--precision", "w4a8")
+    _, printed, _ = summary(monkeypatch, capsys, *words)  # a transducer
+    assert re.search(r"^joint_output +16,641 +4 +9,288$", printed, re.MULTILINE)
+    words = (*words, "--model", "ctc")
     code, printed, _ = summary(monkeypatch, capsys, *words)
     assert code == 0
     assert re.search(r"^ctc_output +16,641 +4 +9,288$", printed, re.MULTILINE)
@@ -143,7 +155,7 @@ def test_the_command_prints_a_model_directory(monkeypatch, capsys, mixed_recogni
     [
         ((), "give a model directory or --preset, one of them"),
         (("x", "--preset", "S"), "give a model directory or --preset, one of them"),
-        (("x", "--vocab-size", "9"), "--vocab-size goes with --preset"),
+        (("x", "--vocab-size", "9"), "--vocab-size and --model go with --preset"),
         (("x",), "x: no such model directory"),
         (("--preset", "S", "--precision", "w3"), "precision 'w3': expected one of"),
     ],

@@ -25,6 +25,7 @@ from tests.transducer_fixtures import LSTM, NGRAM, PLAIN, STEPS, WRITER
 
 pytest_plugins = ["tests.training_fixtures", "tests.transducer_fixtures"]
 
+STATS = (np.zeros(80), np.ones(80))  # of features
 DROPPING = dataclasses.replace(LSTM, dropout=0.3, ctc_weight=0.3)
 
 
@@ -249,3 +250,28 @@ def test_losses():
     assert kinds(None) == [(CTCLoss, 1.0)]
     assert kinds(LSTM) == [(TransducerLoss, 1.0)]
     assert kinds(DROPPING) == [(TransducerLoss, 1.0), (CTCLoss, 0.3)]
+
+
+def test_frames_at_once_of_a_training(folder, tmp_path):
+    config = configuration(
+        folder.path, tmp_path, encoder=ENCODER, model="transducer", transducer=LSTM
+    )
+    for frames in (None, 5):
+        started = first_recogniser(dataclasses.replace(config, frames_at_once=frames), folder)
+        assert started.config.transducer == dataclasses.replace(LSTM, frames_at_once=frames)
+    with pytest.raises(UserError, match="frames_at_once: 0 is less than 1"):
+        dataclasses.replace(config, frames_at_once=0)
+
+
+def test_networks_of_the_preset_with_the_same_encoder(folder, tmp_path):
+    tiny, other = (
+        Recogniser.create(ModelConfig(shape, folder.stats.front_end), folder.tokenizer, *STATS)
+        for shape in (PRESETS["tiny"], ENCODER)
+    )
+    tiny.save(tmp_path / "tiny")
+    other.save(tmp_path / "other")
+    config = TrainConfig("data", "out", 5, start=str(tmp_path / "tiny"), model="transducer")
+    assert first_recogniser(config, folder).config.transducer == TRANSDUCERS["tiny"]
+    config = dataclasses.replace(config, start=str(tmp_path / "other"))
+    with pytest.raises(UserError, match="other: its encoder is that of no preset"):
+        first_recogniser(config, folder)

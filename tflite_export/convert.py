@@ -12,7 +12,6 @@ from asr_qat.layers.dense import Dense
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.transducer import CTC_HEAD, is_transducer
 from asr_qat.quantize.apply import QuantizationConfig
-from asr_qat.quantize.policies import name_of, named
 from asr_qat.quantize.precision import FLOAT, Precision
 from tflite_export.attach import attach_metadata
 from tflite_export.bake import bake
@@ -78,7 +77,7 @@ def convert_recogniser(
     finished = flatbuffer_utils.read_model_from_bytearray(bytearray(packed))
     tidy_names(finished)
     metadata = Metadata(
-        precision=name_of(quantization),
+        precision=quantization.precision if quantization else FLOAT,
         method=method,
         front_end=front_end,
         mean=recogniser.mean,
@@ -118,11 +117,11 @@ def _quantization(
     """The method's name and the precisions to pack."""
     trained = recogniser.config.quantization
     if trained is None and precision not in (None, FLOAT):
-        return "ptq", named(precision)
-    if trained is not None and precision not in (None, name_of(trained)):
+        return "ptq", QuantizationConfig(precision)
+    if trained is not None and precision not in (None, trained.precision):
         raise UserError(
-            f"{where}: trained at {name_of(trained)}, cannot be exported at {precision}: "
-            f"use --precision {name_of(trained)}, or a float model"
+            f"{where}: trained at {trained.precision}, cannot be exported at {precision}: "
+            f"use --precision {trained.precision}, or a float model"
         )
     return trained_method(recogniser), trained
 

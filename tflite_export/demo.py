@@ -95,6 +95,7 @@ def demo(
     with _timed("prepare", seconds, quiet):
         source = read_corpus(corpus, data, quiet)
         name = source.name
+        ctc = _float_model(f"{name}_tiny", name, work)
         stem = f"{name}_tiny" if model == "ctc" else f"{name}_tiny_{model}"
         start = _float_model(stem, name, work)
         prepared = work / f"{name}_prepared"
@@ -135,7 +136,6 @@ def demo(
             chosen = {variant.name: devices[variant.name] for variant in (VARIANTS[0], TRAINED)}
             beside = beam_rows(chosen, items, baseline, quiet)
         with _timed("CTC model", seconds, quiet):
-            ctc = _float_model(f"{name}_tiny", name, work)
             beside.append(ctc_row(ctc, SECONDS, work / stem, items, baseline, threads, quiet))
     for each in [*rows, *beside]:
         each["ratio"] = rows[0]["bytes"] / each["bytes"]
@@ -161,8 +161,8 @@ def _float_model(stem: str, corpus: str, work: Path) -> Path:
     path = ROOT / "models" / f"{stem}_float"
     if not (path / WEIGHTS).is_file():
         raise UserError(
-            f"{path}: no float model for the corpus {corpus}: "
-            f"train one (configs/{stem}_float.yaml) and copy it there from work/"
+            f"{path}: no such float model for the corpus {corpus}: train one, see configs/ and "
+            "`make reproduce`, and copy it there"
         )
     checksum = weights_checksum(path)
     begun = work / f"{stem}_float.sha256"

@@ -11,9 +11,9 @@ from asr_qat.decoding.hypothesis import Hypothesis
 from asr_qat.decoding.recognition import Recognition, recognise_ctc, recognise_transducer
 from asr_qat.decoding.transducer_beam import beam_transducer
 from asr_qat.errors import UserError, require
+from tflite_export.litert_steps import LiteRTSteps
 from tflite_export.metadata import read_metadata
 from tflite_export.silence import silence
-from tflite_export.transducer_steps import LiteRTSteps
 
 CONTEXT_S = 1.0  # of a window that its neighbours overlap, on either side
 SUBSAMPLING = 2**HALVINGS  # feature frames to one encoded frame

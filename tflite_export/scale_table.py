@@ -63,7 +63,7 @@ def _notes(content: dict[str, Any]) -> str:
             "The real-time factor (RTF) is of a whole utterance: encode once, join at each frame "
             "and each label, predict at the start and after each label, at "
             f"{content['labels_per_second']:.2f} labels a second (measured: "
-            f"{content['labels_of']})."
+            f"{content['labels_of'].split('. ')[0].rstrip('.')})."
         )
         notes.append(
             "Paper: Ding et al. (2022, arXiv 2203.15952, abstract), 5.8x on LibriSpeech, 5x "

@@ -22,8 +22,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """Time, write `training_cost.json` and print it."""
     from asr_qat import files
+    from asr_qat.benchmarks.training_step import benchmark
     from asr_qat.provenance import provenance
-    from asr_qat.training.benchmark import benchmark
 
     content = benchmark(
         args.preset, args.precision, args.batch, args.seconds, args.rounds, quiet=args.quiet

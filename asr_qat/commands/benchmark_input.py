@@ -22,9 +22,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """Measure, write `input_throughput.json` and print it."""
     from asr_qat import files
+    from asr_qat.benchmarks.input_throughput import input_throughput
     from asr_qat.corpora.dataset import DataConfig
     from asr_qat.corpora.prepared import PreparedFolder
-    from asr_qat.corpora.throughput import input_throughput
     from asr_qat.provenance import provenance
 
     folder = PreparedFolder(args.data)

@@ -20,9 +20,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """Measure, write `transducer_loss.json` and print it."""
     from asr_qat import files
+    from asr_qat.benchmarks.loss import benchmark_loss
+    from asr_qat.benchmarks.loss_cases import one_thread
     from asr_qat.provenance import provenance
-    from asr_qat.training.loss_benchmark import benchmark_loss
-    from asr_qat.training.loss_cases import one_thread
 
     one_thread()
     content = benchmark_loss(rounds=args.rounds, quiet=args.quiet)

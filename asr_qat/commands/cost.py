@@ -34,12 +34,12 @@ def run(args: argparse.Namespace) -> None:
     import tensorflow as tf
 
     from asr_qat import files
+    from asr_qat.benchmarks.cost_estimate import SECONDS, estimate, measure_steps
+    from asr_qat.benchmarks.cost_page import cost_page
     from asr_qat.config import load_yaml
     from asr_qat.corpora.transcript_lengths import measure_lengths
     from asr_qat.provenance import provenance
     from asr_qat.training.config import TrainConfig
-    from asr_qat.training.cost_estimate import SECONDS, estimate, measure_steps
-    from asr_qat.training.cost_page import cost_page
 
     stages = {
         (preset, stage): load_yaml(

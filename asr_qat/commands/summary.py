@@ -37,11 +37,13 @@ def run(args: argparse.Namespace) -> None:
     from asr_qat.models.model_directory import ModelConfig, Recogniser, build_float
     from asr_qat.models.presets import PRESETS, TRANSDUCERS
     from asr_qat.models.summary import FLOAT_BITS, group, summarize, total
-    from asr_qat.quantize.policies import name_of, named
+    from asr_qat.quantize.apply import QuantizationConfig
+    from asr_qat.quantize.precision import FLOAT
 
     if (args.directory is None) == (args.preset is None):
         raise UserError("give a model directory or --preset, one of them")
-    quantization = named(args.precision) if args.precision else None
+    wanted = args.precision or FLOAT
+    quantization = None if wanted == FLOAT else QuantizationConfig(wanted)
     if args.preset:
         transducer = None if args.model == "ctc" else TRANSDUCERS[args.preset]
         shape = ModelConfig(PRESETS[args.preset], transducer=transducer)
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
         trained = recogniser.config.quantization
         if trained and args.precision:
             raise UserError(
-                f"{args.directory}: trained at {name_of(trained)}: leave --precision out, "
+                f"{args.directory}: trained at {trained.precision}: leave --precision out, "
                 "or give a float model"
             )
         model = recogniser.model

@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from asr_qat.decoding.greedy import greedy_ctc
+from asr_qat.decoding.ctc_greedy import greedy_ctc
 from asr_qat.decoding.transducer_greedy import greedy_transducer
 from asr_qat.decoding.transducer_steps import State, TransducerSteps
 

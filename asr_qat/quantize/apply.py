@@ -12,6 +12,7 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapp
 )
 
 from asr_qat.errors import UserError, require
+from asr_qat.quantize.policies import policy
 from asr_qat.quantize.precision import parse
 from asr_qat.quantize.quantizers import ChannelQuantizer
 from asr_qat.quantize.scheme import PrecisionRegistry, PrecisionScheme, quantize_scope
@@ -22,7 +23,8 @@ class QuantizationConfig:
     """How a model is quantized in training.
 
     Attributes:
-        precision: of every Dense layer, e.g. `w4a8` (see `asr_qat.quantize.precision`).
+        precision: of every Dense layer, e.g. `w4a8` (see `asr_qat.quantize.precision`), or a
+            mixture by name, e.g. `two_bit` (see `asr_qat.quantize.policies`).
         mode: `native` multiplies integers as the device does, `fake` rounded floats.
         start_step: training steps in float before the quantization begins.
         overrides: precision, or `float`, by regular expression on the layer's name; the first
@@ -37,7 +39,8 @@ class QuantizationConfig:
     def __post_init__(self) -> None:
         """Raise `UserError` for an unknown precision or a pattern that is none."""
         require(self.start_step >= 0, f"start_step: {self.start_step} is less than 0")
-        for name in (self.precision, *self.overrides.values()):
+        policy(self.precision)
+        for name in self.overrides.values():
             parse(name)
         for pattern in self.overrides:
             try:
@@ -49,8 +52,10 @@ class QuantizationConfig:
 
     def registry(self) -> PrecisionRegistry:
         """The precision of each layer."""
+        named = policy(self.precision)
+        others = {k: v for k, v in named.overrides.items() if k not in self.overrides}
         return PrecisionRegistry(
-            self.precision, self.overrides, self.mode == "native", self.start_step
+            named.precision, {**self.overrides, **others}, self.mode == "native", self.start_step
         )
 
 

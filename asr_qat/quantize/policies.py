@@ -11,20 +11,35 @@ products, norms and biases stay float. `mixed_4_8` is after the large-scale syst
 is not known. `two_bit` is after Rybakov et al. (2023, arXiv 2305.16619), with three levels.
 """
 
+import dataclasses
+
 from asr_qat.errors import UserError
-from asr_qat.quantize.apply import QuantizationConfig
-from asr_qat.quantize.precision import FLOAT, parse
-
-MIXED_4_8 = QuantizationConfig("w8a8", overrides={"_ffn[12]_": "w4a8"})
-TWO_BIT = QuantizationConfig(
-    "w4a8", overrides={"_(ffn[12]|attention)_": "w2a8", "^(ctc_output|joint_output)$": "w8a8"}
-)
-
-POLICIES: dict[str, QuantizationConfig] = {"mixed_4_8": MIXED_4_8, "two_bit": TWO_BIT}
+from asr_qat.quantize.precision import parse
 
 
-def named(name: str) -> QuantizationConfig | None:
-    """The policy or the precision of every layer called `name`, None for `float`.
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """Precisions by layer.
+
+    Attributes:
+        precision: of every layer that no pattern fits.
+        overrides: precision by regular expression on the layer's name.
+    """
+
+    precision: str
+    overrides: dict[str, str]
+
+
+POLICIES: dict[str, Policy] = {
+    "mixed_4_8": Policy("w8a8", {"_ffn[12]_": "w4a8"}),
+    "two_bit": Policy(
+        "w4a8", {"_(ffn[12]|attention)_": "w2a8", "^(ctc_output|joint_output)$": "w8a8"}
+    ),
+}
+
+
+def policy(name: str) -> Policy:
+    """The policy called `name`, or one precision for all layers.
 
     Raises:
         UserError: neither a policy nor a precision.
@@ -35,14 +50,4 @@ def named(name: str) -> QuantizationConfig | None:
         parse(name)
     except UserError as error:
         raise UserError(", ".join([str(error), *POLICIES])) from None
-    return None if name == FLOAT else QuantizationConfig(name)
-
-
-def name_of(quantization: QuantizationConfig | None) -> str:
-    """The name of the policy with the same precisions, else that of most layers."""
-    if quantization is None:
-        return FLOAT
-    for name, policy in POLICIES.items():
-        if (policy.precision, policy.overrides) == (quantization.precision, quantization.overrides):
-            return name
-    return quantization.precision
+    return Policy(name, {})

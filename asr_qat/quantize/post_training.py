@@ -3,8 +3,7 @@
 import dataclasses
 
 from asr_qat.models.model_directory import Recogniser
-from asr_qat.quantize.apply import quantize_model
-from asr_qat.quantize.policies import named
+from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 
 
 def post_training(recogniser: Recogniser, precision: str) -> Recogniser:
@@ -14,8 +13,7 @@ def post_training(recogniser: Recogniser, precision: str) -> Recogniser:
         recogniser: a float recogniser; it is left as it is.
         precision: e.g. `w4a8` or `two_bit`, see `asr_qat.quantize.policies`; not `float`.
     """
-    quantization = named(precision)
-    assert quantization is not None
+    quantization = QuantizationConfig(precision)
     return dataclasses.replace(
         recogniser,
         config=dataclasses.replace(recogniser.config, quantization=quantization),

@@ -71,6 +71,8 @@ class TrainConfig:
         transducer: shape of prediction and joint networks, in the place of the preset's.
         compute: of activations in training, see `asr_qat.training.mixed_precision`. The model
             that is evaluated and saved computes in float32.
+        frames_at_once: frames whose logits of the joint network are in memory at once, instead of
+            the transducer's own `frames_at_once`.
     """
 
     data: str
@@ -89,6 +91,7 @@ class TrainConfig:
     model: Literal["ctc", "transducer"] | None = None
     transducer: TransducerConfig | None = None
     compute: Literal["float32", "bfloat16", "float16"] = "float32"
+    frames_at_once: int | None = None
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a value out of range."""
@@ -98,6 +101,8 @@ class TrainConfig:
         minutes = self.checkpoint_minutes
         require(minutes >= 0, f"checkpoint_minutes: {minutes} is not a number from 0 up")
 
+        frames = self.frames_at_once
+        require(frames is None or frames >= 1, f"frames_at_once: {frames} is less than 1")
         quantization = self.quantization
         require(
             quantization is None or quantization.start_step < self.steps,

@@ -2,7 +2,8 @@
 
 Batches stay those of one device: each step's global batch is a function of seed and step, and
 every replica takes its part of the rows. The same configuration gives the same losses on any
-number of replicas, up to the order of sums and the dropout.
+number of replicas, up to the order of sums and the dropout. The price: every machine decodes
+and augments the whole global batch.
 """
 
 import contextlib

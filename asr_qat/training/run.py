@@ -34,7 +34,15 @@ from asr_qat.training.training_step import TrainedModel, WeightedLoss
 from asr_qat.training.word_error_rate import Evaluator, damaged_shards
 
 # What a training may be resumed with other values of: `start_weights` stands for `start`.
-MAY_CHANGE = ("data", "output", "start", "checkpoint_minutes", "evaluate_every", "keep")
+MAY_CHANGE = (
+    "data",
+    "output",
+    "start",
+    "checkpoint_minutes",
+    "evaluate_every",
+    "keep",
+    "frames_at_once",
+)
 
 
 def seed_everything(seed: int) -> None:

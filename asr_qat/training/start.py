@@ -25,7 +25,7 @@ def first_recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
     stats, encoder = folder.stats, config.encoder_config()
     if config.start is None:
         assert encoder is not None
-        transducer = config.transducer_config()
+        transducer = _with_frames(config, config.transducer_config())
         shape = ModelConfig(encoder, stats.front_end, config.quantization, transducer)
         return Recogniser.create(shape, folder.tokenizer, stats.mean, stats.std)
     started = Recogniser.load(config.start)
@@ -34,9 +34,8 @@ def first_recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
             f"{config.data}: its vocabulary is not that of {config.start}: prepare it with "
             f"`--tokenizer {config.start}/tokenizer.model`"
         )
-    started = _with_shape(
-        started, _encoder(config, started.config), _transducer(config, started.config)
-    )
+    transducer = _with_frames(config, _transducer(config, started.config))
+    started = _with_shape(started, _encoder(config, started.config), transducer)
     before, wanted = started.config.quantization, config.quantization
     if wanted is None or wanted == before:
         return started
@@ -87,6 +86,14 @@ def _transducer(config: TrainConfig, started: ModelConfig) -> TransducerConfig |
             "transducer away, or start"
         )
     return given
+
+
+def _with_frames(
+    config: TrainConfig, transducer: TransducerConfig | None
+) -> TransducerConfig | None:
+    if transducer is None or config.frames_at_once is None:
+        return transducer
+    return dataclasses.replace(transducer, frames_at_once=config.frames_at_once)
 
 
 def _of_encoder(encoder: EncoderConfig, start: str | None) -> TransducerConfig:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from asr_qat.training.cost_estimate import (
+from asr_qat.benchmarks.cost_estimate import (
     CORPUS_HOURS,
     FLOAT32,
     GPU_COUNT,

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from asr_qat.benchmarks.loss_cases import JOINTS, Shape, build, losses, peak_mb
+from asr_qat.benchmarks.naive_transducer import brute_force_loss
 from asr_qat.losses.transducer import transducer_loss
 from asr_qat.progress import progress_bar
-from asr_qat.training.loss_cases import JOINTS, Shape, build, losses, peak_mb
-from asr_qat.training.naive_transducer import brute_force_loss
 
 # A common one, one dimension of it changed at a time, then all but the classes.
 SHAPES = (

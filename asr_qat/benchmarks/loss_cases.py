@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from asr_qat.benchmarks.naive_transducer import naive_transducer_loss, rowwise_transducer_loss
+from asr_qat.errors import UserError
 from asr_qat.losses.fused_transducer import fused_transition_log_probs
 from asr_qat.losses.transducer import lattice_loss, transducer_loss
-from asr_qat.training.naive_transducer import naive_transducer_loss, rowwise_transducer_loss
 
 JOINT_FEATURES = 640  # as in Conformer-L
 FUSED_FRAMES = 16  # in a slice
@@ -130,7 +131,8 @@ def peak_mb(name: str, shape: Shape) -> float:
     command = [sys.executable, "-m", __name__, name, *map(str, shape)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"{name} at {tuple(shape)} failed:\n{done.stderr}")
+        lines = done.stderr.strip().splitlines() or [f"ended with exit code {done.returncode}"]
+        raise UserError(f"{name} at {tuple(shape)}: {lines[-1]}")
     return float(done.stdout.split()[-1])
 
 
