@@ -86,7 +86,7 @@ def cost_page(content: dict[str, Any]) -> str:
         plain=step["float_seconds"],
         speed=step["float_flop_per_second"] / 1e9,
         deviations=", ".join(f"{n} {c['profiler_deviation']:+.2%}" for n, c in counts.items()),
-        **lengths,
+        **{**lengths, "corpus": lengths["corpus"].split(". ")[0].rstrip(".")},
     )
     introduction = INTRODUCTION.format(hours=CORPUS_HOURS, gpus=GPU_COUNT)
     return "\n".join([introduction, "", *lines, "", assumptions, ""])
