@@ -130,12 +130,12 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
             files.write_json(output / "training.json", description)
             evaluator = Evaluator(recogniser.model, pipeline, "dev")
             callbacks += [EvaluateAndKeep(recogniser, evaluator, state, config, quiet), checkpoints]
-        batches = for_model(pipeline.training(done), recogniser.config)
         with (
             contextlib.closing(Progress(config.steps, done, quiet)) as progress,
             damaged_shards(folder, "train"),
             distribution.lost_workers(),
         ):
+            batches = for_model(pipeline.training(done), recogniser.config)
             # One Keras epoch from here to the end: at the end of each, Keras would put the
             # averaged weights in the place of the trained ones.
             model.fit(
