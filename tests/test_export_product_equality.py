@@ -28,7 +28,7 @@ def test_every_product_is_equal(exported, float_recogniser, precision):
     for row in rows:
         assert row["max_error"] < 1e-5, row
         assert row["factor"] == (0.5 if row["layer"] in HALVED else 1), row
-        assert row["rows"] >= 2 * 50, row
+        assert row["rows"] >= 50 + 25, row  # one utterance in each signature
 
 
 def test_another_kernel_is_noticed(exported, float_recogniser, precision):

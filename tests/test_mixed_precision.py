@@ -155,9 +155,11 @@ def test_the_saved_model_knows_nothing_of_it(prepared_folder, tmp_path, compute)
     assert near.config == exact.config
     assert {layer.compute_dtype for layer in near.model.layers} <= {"float32", "int32"}
     assert Recogniser.load(low.output).model.get_weights()[0].dtype == np.float32
+    # In float16 the first steps overflow and leave the weights as they are.
+    tolerance = 0.25 if compute == "float16" else 0.05
     for one, other in zip(history(low.output), history(plain.output), strict=True):
         assert one["loss"] != other["loss"]
-        assert one["loss"] == pytest.approx(other["loss"], rel=0.05)
+        assert one["loss"] == pytest.approx(other["loss"], rel=tolerance)
 
 
 @pytest.mark.slow
