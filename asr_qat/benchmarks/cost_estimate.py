@@ -25,6 +25,7 @@ from asr_qat.progress import progress
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.training.config import OptimizerConfig, TrainConfig
 from asr_qat.training.run import build_optimizer, seed_everything
+from asr_qat.training.training_step import TrainedModel
 
 Range = tuple[float, float]
 
@@ -140,8 +141,9 @@ def measure_steps(rounds: int, labels: int, quiet: bool = False, seed: int = 0) 
     data = (features, lengths, tokens), pack_targets(lengths, tokens)
     steps = []
     for model in (plain, quantize_model(plain, QuantizationConfig("w4a8"))):
-        model.compile(build_optimizer(OptimizerConfig(), 1000), TransducerLoss())
-        steps.append(tf.function(lambda model=model: model.train_step(data), autograph=False))
+        trained = TrainedModel(model, [(TransducerLoss(), 1.0)], OptimizerConfig())
+        trained.compile(build_optimizer(OptimizerConfig(), 1000))
+        steps.append(tf.function(lambda model=trained: model.train_step(data), autograph=False))
         steps[-1]()["loss"].numpy()  # traced
     seconds = np.zeros((rounds, len(steps)))
     for i in progress(range(rounds), "time", rounds, "round", quiet):

@@ -17,6 +17,7 @@ from asr_qat.progress import progress
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.training.config import OptimizerConfig
 from asr_qat.training.run import build_optimizer, seed_everything
+from asr_qat.training.training_step import TrainedModel
 
 VOCABULARY = 128
 LABELS = 20  # in each utterance
@@ -98,9 +99,11 @@ def _batch(utterances: int, frames: int, seed: int):
 
 
 def _step(model, data):
-    """One update on `data`, as `model.fit` makes it; waits until it is done."""
-    model.compile(build_optimizer(OptimizerConfig(), 1000), CTCLoss())
-    update = tf.function(lambda: model.train_step(data), autograph=False)
+    """One update on `data`, as a training makes it; waits until it is done."""
+    config = OptimizerConfig()
+    trained = TrainedModel(model, [(CTCLoss(), 1.0)], config)
+    trained.compile(build_optimizer(config, 1000))
+    update = tf.function(lambda: trained.train_step(data), autograph=False)
     return lambda: update()["loss"].numpy()
 
 
