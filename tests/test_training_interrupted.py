@@ -67,6 +67,29 @@ def test_killed_and_resumed_is_as_in_one_go(prepared_folder, tmp_path, kind):
     assert history(parts.output) == history(whole.output)
 
 
+@pytest.mark.slow
+def test_interrupted_and_resumed_is_as_in_one_go(prepared_folder, tmp_path):
+    whole = configuration(
+        prepared_folder, tmp_path / "whole", steps=60, evaluate_every=10, keep="last"
+    )
+    expected = train(whole, quiet=True)
+    parts = dataclasses.replace(whole, output=str(tmp_path / "parts"))
+    process = command("train", as_yaml(parts, tmp_path / "parts.yaml"), "--quiet")
+    lines = tmp_path / "parts/history.jsonl"
+    deadline = time.monotonic() + 120
+    while not lines.is_file():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    latest = tf.train.latest_checkpoint(str(tmp_path / "parts/checkpoints"))
+    assert 10 <= int(latest.rsplit("-", 1)[1]) < 60
+    assert_same_weights(train(parts, quiet=True), expected)
+
+
 def _listing(folder):
     return " ".join(path.name for path in folder.glob("*.index")) if folder.is_dir() else ""
 

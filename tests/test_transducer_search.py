@@ -219,7 +219,7 @@ def test_sums_are_those_of_the_loss():
             [[model.log_probs(encoded[0, t], labels[:u]) for u in range(3)] for t in range(3)]
         )
         loss = transducer_loss(
-            logits[None].astype(np.float32), np.array([labels]), np.array([3]), np.array([2])
+            logits[None].astype(np.float32), *(np.int32([n]) for n in (labels, 3, 2))
         )
         assert found[labels] == pytest.approx(-float(loss[0]), abs=1e-5)
 

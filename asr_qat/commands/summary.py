@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> None:
     from asr_qat.models.model_directory import ModelConfig, Recogniser, build_float
     from asr_qat.models.presets import PRESETS, TRANSDUCERS
     from asr_qat.models.summary import FLOAT_BITS, group, summarize, total
+    from asr_qat.models.transducer import CTC_HEAD, is_transducer
     from asr_qat.quantize.apply import QuantizationConfig
     from asr_qat.quantize.precision import FLOAT
 
@@ -73,4 +74,6 @@ def run(args: argparse.Namespace) -> None:
     print(f"{'layer':<28} {'parameters':>13}  bits {'bytes':>13}")
     for row in [*rows, whole]:
         print(f"{row.name:<28} {row.parameters:13,} {row.bits:5.3g} {row.bytes:13,}")
-    print(f"{ratio:.2f} times smaller than float32")
+    print(f"{ratio:.2f} times smaller than float32, without a file's graph and metadata")
+    if is_transducer(model) and any(layer.name == CTC_HEAD for layer in layers):
+        print(f"{CTC_HEAD} is of the training alone: a file does without it")

@@ -108,11 +108,14 @@ class Checkpoints(keras.callbacks.Callback):
         model: compiled.
         state: saved with it.
         folder: where the checkpoints are kept; the last two stay.
-        minutes: time between checkpoints.
+        minutes: most time between checkpoints.
+        every: most steps between checkpoints.
     """
 
-    def __init__(self, model, state: State, folder: Path, minutes: float):
+    def __init__(self, model, state: State, folder: Path, minutes: float, every: int):
         super().__init__()
+        self._every = every
+        self._saved_step = 0
         self._seconds = 60 * minutes
         self._saved_at = time.monotonic()
         checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer, **vars(state))
@@ -131,7 +134,12 @@ class Checkpoints(keras.callbacks.Callback):
                     f"{self._manager.latest_checkpoint}: does not fit this configuration: remove "
                     f"{self._manager.directory} to start anew ({str(error).splitlines()[0]})"
                 ) from None
-        return _step(model)
+        self._saved_step = _step(model)
+        return self._saved_step
+
+    def is_behind(self) -> bool:
+        """Whether there are steps that no checkpoint holds."""
+        return _step(self.model) > self._saved_step
 
     def save(self) -> None:
         """Write a checkpoint. A full disk leaves the earlier ones as they were."""
@@ -144,10 +152,11 @@ class Checkpoints(keras.callbacks.Callback):
                 f"{str(error.message).splitlines()[0]}; the earlier ones are kept: "
                 "make room and run the same command again"
             ) from None
-        self._saved_at = time.monotonic()
+        self._saved_at, self._saved_step = time.monotonic(), step
 
     def on_train_batch_end(self, batch, logs=None):
-        if time.monotonic() - self._saved_at > self._seconds:
+        late = time.monotonic() - self._saved_at > self._seconds
+        if late or _step(self.model) % self._every == 0:
             self.save()
 
 

@@ -62,9 +62,10 @@ class TrainConfig:
         quantization: train quantized, or null for float.
         batches: how batches are made.
         optimizer: how weights are updated.
-        evaluate_every: steps between evaluations on the development split.
+        evaluate_every: steps between evaluations on the development split, and the most
+            between checkpoints.
         keep: save the model with the lowest development WER, or the last one.
-        checkpoint_minutes: time between checkpoints.
+        checkpoint_minutes: most time between checkpoints.
         seed: of weights, data order, augmentation and dropout.
         model: `ctc` or `transducer`; that of `start` if there is one, else `ctc`. A transducer
             may start from a CTC model: it takes over the encoder.

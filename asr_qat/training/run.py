@@ -119,11 +119,19 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     with distribution.scope(), distribution.lost_workers():
         model = _trained_model(config, recogniser, distribution)
         state = State()
-        checkpoints = Checkpoints(model, state, output / "checkpoints", config.checkpoint_minutes)
+        checkpoints = Checkpoints(
+            model,
+            state,
+            output / "checkpoints",
+            config.checkpoint_minutes,
+            config.evaluate_every,
+        )
         done = checkpoints.restore()
         require(distribution.same(done), f"{output}: not the same folder on all workers")
     quiet = quiet or not distribution.chief
     if done < config.steps:
+        if done and not quiet:
+            print(f"{output}: going on from step {done}", flush=True)
         callbacks = [StopOnNaN(pipeline), LossOfBatch(state)]
         if distribution.chief:
             output.mkdir(parents=True, exist_ok=True)
@@ -138,13 +146,18 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
             batches = for_model(pipeline.training(done), recogniser.config)
             # One Keras epoch from here to the end: at the end of each, Keras would put the
             # averaged weights in the place of the trained ones.
-            model.fit(
-                distribution.batches(batches),
-                steps_per_epoch=config.steps - done,
-                verbose=0,
-                callbacks=[*callbacks[:2], progress, *callbacks[2:]],
-            )
-            if distribution.chief:
+            try:
+                model.fit(
+                    distribution.batches(batches),
+                    steps_per_epoch=config.steps - done,
+                    verbose=0,
+                    callbacks=[*callbacks[:2], progress, *callbacks[2:]],
+                )
+            except KeyboardInterrupt:
+                if distribution.chief and checkpoints.is_behind():
+                    checkpoints.save()
+                raise
+            if distribution.chief and checkpoints.is_behind():
                 checkpoints.save()
             distribution.same(config.steps)  # the others wait for what the chief writes
     elif not quiet:

@@ -7,6 +7,8 @@ from pathlib import Path
 from asr_qat.errors import UserError
 from tflite_export.commands.arguments import beam, threads
 
+SHOWN = 5  # utterances with another hypothesis than the Keras model's
+SHOWN_CHARACTERS = 80  # of their hypotheses
 # Null without --baseline, and without --compare.
 UNKNOWN = ("ratio", "wer_diff_ci", "identical_hypotheses", "max_logit_diff")
 
@@ -23,7 +25,9 @@ def add_parser(subparsers) -> None:
     parser.add_argument(
         "--baseline", metavar="FILE", help="float .tflite: adds ratio and paired WER difference"
     )
-    parser.add_argument("--compare", metavar="MODEL_DIR", help="also compare with a Keras model")
+    parser.add_argument(
+        "--compare", metavar="MODEL_DIR", help="also compare with a Keras model, in greedy search"
+    )
     parser.add_argument(
         "--beam", type=beam, default=0, help="of a transducer's search (default: greedy search)"
     )
@@ -104,7 +108,15 @@ def _print(summary: dict) -> None:
             f"(rounding floor {summary['rounding_floor']:.1e}), "
             f"largest {summary['max_logit_diff']:.2g}"
         )
-        for row in summary["different"]:
-            print(f"  {row['id']}, frame {row['frame']}: {row['keras']!r} != {row['tflite']!r}")
+        different = summary["different"]
+        for row in different[:SHOWN]:
+            keras, tflite = (_shortened(row[side]) for side in ("keras", "tflite"))
+            print(f"  {row['id']}, step {row['frame']}: {keras!r} != {tflite!r}")
             for token, logits in row["logits"].items():
                 print(f"    class {token}: {logits['keras']:.4f} != {logits['tflite']:.4f}")
+        if len(different) > SHOWN:
+            print(f"  and {len(different) - SHOWN} more: --json has all")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
