@@ -132,11 +132,11 @@ def log_softmax(logits):
 
 
 @pytest.mark.parametrize(
-    "name", ["model", pytest.param("native", marks=pytest.mark.slow)], ids=["float", "w4a8"]
+    "quantized", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["float", "w4a8"]
 )
-def test_functions_of_recognition_give_the_transitions_of_training(request, name):
+def test_functions_of_recognition_give_the_transitions_of_training(request, model, quantized):
     """Label by label and pair by pair, each `[1, ...]`."""
-    trained = request.getfixturevalue(name)
+    trained = request.getfixturevalue("native") if quantized else model
     functions = TransducerFunctions(trained)
     assert functions.blank == VOCABULARY
     assert functions.joint == LSTM.joint
