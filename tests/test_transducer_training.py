@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from asr_qat.config import load_yaml
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.decoding.keras_decoder import decoder_for
@@ -275,3 +276,11 @@ def test_networks_of_the_preset_with_the_same_encoder(folder, tmp_path):
     config = dataclasses.replace(config, start=str(tmp_path / "other"))
     with pytest.raises(UserError, match="other: its encoder is that of no preset"):
         first_recogniser(config, folder)
+
+
+def test_a_shape_is_given_whole(tmp_path):
+    """Else what is not given would be some preset's."""
+    path = tmp_path / "train.yaml"
+    path.write_text("data: a\noutput: b\nsteps: 5\nmodel: transducer\npreset: S\n")
+    with pytest.raises(UserError, match="transducer: key 'embedding' is missing"):
+        load_yaml(path, TrainConfig, ["transducer.ctc_weight=0.3"])

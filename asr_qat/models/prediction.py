@@ -20,11 +20,11 @@ class TransducerConfig:
     """Shape of the prediction and joint networks.
 
     Attributes:
-        prediction: `lstm` sees all labels before (Graves, 2012), `ngram` the last `context`
-            ones (Ghodsi et al., 2020, "stateless").
         embedding: channels of a label.
         units: channels of the LSTM, or of the n-gram's hidden layer.
         joint: channels in which encoder and prediction network meet.
+        prediction: `lstm` sees all labels before (Graves, 2012), `ngram` the last `context`
+            ones (Ghodsi et al., 2020, "stateless").
         context: labels that the n-gram sees.
         dropout: rate in the prediction network, in training.
         ctc_weight: of the CTC loss of an auxiliary head on the encoder, beside the
@@ -32,10 +32,10 @@ class TransducerConfig:
         frames_at_once: frames whose logits are in memory at once in training, or null for all.
     """
 
+    embedding: int
+    units: int
+    joint: int
     prediction: Literal["lstm", "ngram"] = "lstm"
-    embedding: int = 128
-    units: int = 128
-    joint: int = 128
     context: int = 2
     dropout: float = 0.1
     ctc_weight: float = 0.0

@@ -14,7 +14,7 @@ PRESETS: dict[str, EncoderConfig] = {
 }
 
 TRANSDUCERS: dict[str, TransducerConfig] = {
-    "tiny": TransducerConfig(dropout=0.2, ctc_weight=0.3),
+    "tiny": TransducerConfig(embedding=128, units=128, joint=128, dropout=0.2, ctc_weight=0.3),
     # The LSTM is that of the paper's decoder. It does not say how wide the embedding and the
     # joint network are: here so that with 1,024 word pieces the whole models have the paper's
     # 10.3, 30.7 and 118.8 M parameters.
