@@ -1,9 +1,11 @@
 """Trainings that are killed, or stopped by a full disk, and go on."""
 
+import contextlib
 import dataclasses
 import re
 import resource
 import signal
+import subprocess
 import time
 
 import pytest
@@ -70,7 +72,7 @@ def test_killed_and_resumed_is_as_in_one_go(prepared_folder, tmp_path, kind):
 @pytest.mark.slow
 def test_interrupted_and_resumed_is_as_in_one_go(prepared_folder, tmp_path):
     whole = configuration(
-        prepared_folder, tmp_path / "whole", steps=60, evaluate_every=10, keep="last"
+        prepared_folder, tmp_path / "whole", steps=120, evaluate_every=10, keep="last"
     )
     expected = train(whole, quiet=True)
     parts = dataclasses.replace(whole, output=str(tmp_path / "parts"))
@@ -81,12 +83,15 @@ def test_interrupted_and_resumed_is_as_in_one_go(prepared_folder, tmp_path):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    while process.poll() is None:  # Python may drop an interrupt that falls into a destructor
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=3)
+    _, said = process.communicate()
     assert process.returncode == 130, said
     assert "Traceback" not in said
     latest = tf.train.latest_checkpoint(str(tmp_path / "parts/checkpoints"))
-    assert 10 <= int(latest.rsplit("-", 1)[1]) < 60
+    assert 10 <= int(latest.rsplit("-", 1)[1]) < 120
     assert_same_weights(train(parts, quiet=True), expected)
 
 
