@@ -1,13 +1,12 @@
 """Connectionist temporal classification (Graves et al., 2006)."""
 
 import tensorflow as tf
-from tensorflow import keras
 
-from asr_qat.audio.front_end import HALVINGS, subsampled_length
-from asr_qat.losses.targets import PADDING
+from asr_qat.audio.front_end import HALVINGS
+from asr_qat.losses.targets import PADDING, TargetsLoss
 
 
-class CTCLoss(keras.losses.Loss):
+class CTCLoss(TargetsLoss):
     """Negative log-likelihood of the labels, in nats per utterance.
 
     The blank is the last class. An utterance with too few frames for its labels
@@ -18,8 +17,7 @@ class CTCLoss(keras.losses.Loss):
     """
 
     def __init__(self, halvings: int = HALVINGS, name: str = "ctc", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self.halvings = halvings
+        super().__init__(halvings, name=name, **kwargs)
 
     def call(self, y_true, y_pred):
         """`y_true` from `pack_targets`; `y_pred` logits `[batch, time, classes]`.
@@ -27,9 +25,7 @@ class CTCLoss(keras.losses.Loss):
         Returns:
             float32 `[batch]`.
         """
-        y_true = tf.cast(y_true, tf.int32)
-        lengths, labels = y_true[:, 0], y_true[:, 1:]
-        lengths = subsampled_length(lengths, self.halvings)
+        lengths, labels = self.unpack(y_true)
         present = tf.where(labels != PADDING)
         # Sparse labels select the CPU kernel that is several times faster than the dense one.
         sparse = tf.SparseTensor(present, tf.gather_nd(labels, present), tf.shape(labels, tf.int64))
@@ -44,6 +40,3 @@ class CTCLoss(keras.losses.Loss):
         needed = tf.math.count_nonzero(labels != PADDING, axis=1, dtype=tf.int32)
         needed += tf.math.count_nonzero(repeated, axis=1, dtype=tf.int32)
         return tf.where(needed <= lengths, losses, 0.0)
-
-    def get_config(self):
-        return {**super().get_config(), "halvings": self.halvings}

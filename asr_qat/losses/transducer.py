@@ -11,16 +11,15 @@ recursions run over antidiagonals, each step over all of batch and labels at onc
 """
 
 import tensorflow as tf
-from tensorflow import keras
 from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
-from asr_qat.audio.front_end import HALVINGS, subsampled_length
-from asr_qat.losses.targets import PADDING
+from asr_qat.audio.front_end import HALVINGS
+from asr_qat.losses.targets import PADDING, TargetsLoss
 
 IMPOSSIBLE = -1e30  # log of zero, finite so that sums and differences are
 
 
-class TransducerLoss(keras.losses.Loss):
+class TransducerLoss(TargetsLoss):
     """`lattice_loss` for `model.fit`, in nats per utterance.
 
     Args:
@@ -28,8 +27,7 @@ class TransducerLoss(keras.losses.Loss):
     """
 
     def __init__(self, halvings: int = HALVINGS, name: str = "transducer", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self.halvings = halvings
+        super().__init__(halvings, name=name, **kwargs)
 
     def call(self, y_true, y_pred):
         """`y_true` from `pack_targets`; `y_pred` as `asr_qat.layers.joint.Joint` gives it.
@@ -37,17 +35,13 @@ class TransducerLoss(keras.losses.Loss):
         Returns:
             float32 `[batch]`.
         """
-        y_true = tf.cast(y_true, tf.int32)
-        lengths, labels = y_true[:, 0], y_true[:, 1:]
+        frames, labels = self.unpack(y_true)
         return lattice_loss(
             y_pred[..., 0],
             y_pred[:, :, :-1, 1],
-            subsampled_length(lengths, self.halvings),
+            frames,
             tf.math.count_nonzero(labels != PADDING, axis=1, dtype=tf.int32),
         )
-
-    def get_config(self):
-        return {**super().get_config(), "halvings": self.halvings}
 
 
 def transducer_loss(logits, labels, frame_lengths, label_lengths):
