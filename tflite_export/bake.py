@@ -1,37 +1,105 @@
-"""From a quantized Keras model to a plain float model that holds the same weights.
+"""From a quantized Keras model to a plain float model and the integers of its layers.
 
-Every trained weight becomes the value that its integer and scale stand for, so that packing
-finds the trained integers again.
+Every kernel of the plain model holds the values that its integers and scales stand for, so that
+the converter sees the numbers that the device will compute with; packing puts the trained
+integers in their place.
 """
 
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
 from tensorflow import keras
 
+from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser, build_float
+from asr_qat.models.transducer import CTC_HEAD, is_transducer
 from asr_qat.quantize.apply import QuantizedLayer, quantized_layers
-from asr_qat.quantize.numerics import quantize_channels
+from asr_qat.quantize.precision import Precision
 
 
-def bake(recogniser: Recogniser) -> keras.Model:
-    """The float model with the values of the quantized weights.
+@dataclasses.dataclass(frozen=True)
+class BakedLayer:
+    """What the file holds of a quantized layer.
+
+    Attributes:
+        precision: of the layer.
+        integers: int8 `[output, input]`.
+        scale: float32 `[output]`, or `[output, blocks]`.
+        values: float32 `[output, input]`, `integers * scale`: the kernel of the plain model.
+        input: scale and zero point of static activations, else None.
+        output: the same of the layer's output.
+    """
+
+    precision: Precision
+    integers: np.ndarray
+    scale: np.ndarray
+    values: np.ndarray
+    input: tuple[float, int] | None = None
+    output: tuple[float, int] | None = None
+
+
+def bake(recogniser: Recogniser) -> tuple[keras.Model, dict[str, BakedLayer]]:
+    """The plain model of a recogniser, and its quantized layers by name.
 
     Args:
         recogniser: quantized or not; without wrappers the weights are taken as they are.
 
-    Returns:
-        A model of the same architecture, without wrappers.
+    Raises:
+        UserError: a precision that the device does not execute.
     """
     plain = build_float(recogniser.config, recogniser.tokenizer.vocab_size)
-    quantized = quantized_layers(recogniser.model)
+    quantized = layers_in_file(recogniser)
+    baked = {}
     for layer in plain.layers:
-        if layer.name in quantized:
-            layer.set_weights(_baked(quantized[layer.name]))
-        else:
-            layer.set_weights(recogniser.model.get_layer(layer.name).get_weights())
-    return plain
+        if layer.name not in quantized:
+            if layer.name != CTC_HEAD or not is_transducer(plain):
+                layer.set_weights(recogniser.model.get_layer(layer.name).get_weights())
+            continue
+        source = quantized[layer.name]
+        baked[layer.name] = _baked(layer.name, source)
+        weights = [baked[layer.name].values.T]
+        weights += [] if source.bias is None else [source.bias.numpy()]
+        offset = source.integers()[1].offset
+        if offset is not None:
+            layer.add_offset()
+            weights.append(np.reshape(offset, [-1]))
+        layer.set_weights(weights)
+    return plain, baked
 
 
-def _baked(layer: QuantizedLayer) -> list:
-    """Kernel on the grid and, where there is one, the bias."""
-    integers, scale = quantize_channels(layer.kernel, layer.quantizer.weight_bits)
-    bias = [] if layer.bias is None else [layer.bias.numpy()]
-    return [(integers * scale).numpy(), *bias]
+def layers_in_file(recogniser: Recogniser) -> dict[str, QuantizedLayer]:
+    """The quantized layers that are exported, by name.
+
+    The auxiliary CTC head of a transducer is none of them: the file does without it.
+    """
+    layers = quantized_layers(recogniser.model)
+    if is_transducer(recogniser.model):
+        layers.pop(CTC_HEAD, None)
+    return layers
+
+
+def _baked(name: str, layer: QuantizedLayer) -> BakedLayer:
+    precision, (inputs, outputs) = layer.precision, layer.kernel.shape
+    if not precision.on_device:
+        raise UserError(
+            f"{name}: LiteRT does not execute {precision.name}, it exists in training only: see "
+            "asr_qat/quantize/precision.py for those that it does"
+        )
+    integers, grid = layer.integers()
+    values = tf.reshape(integers * grid.scale, [inputs, outputs]).numpy().T
+    integers = tf.reshape(integers, [inputs, outputs]).numpy().T.astype(np.int8)
+    scale = np.reshape(grid.scale, [-1, outputs]).T
+    ranges = layer.ranges()
+    return BakedLayer(
+        precision,
+        np.ascontiguousarray(integers),
+        scale if precision.block else scale[:, 0],
+        np.ascontiguousarray(values),
+        None if ranges is None else _numbers(*ranges.input.parameters()),
+        None if ranges is None else _numbers(*ranges.output.parameters()),
+    )
+
+
+def _numbers(scale, zero_point) -> tuple[float, int]:
+    return float(scale), int(zero_point)

@@ -13,7 +13,8 @@ from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.progress import progress
 from asr_qat.quantize.post_training import post_training
-from tflite_export.convert import layer_precisions, trained_method
+from tflite_export.bake import layers_in_file
+from tflite_export.convert import trained_method
 from tflite_export.evaluate import Run
 from tflite_export.metadata import Metadata
 from tflite_export.recogniser import TFLiteRecogniser
@@ -140,12 +141,11 @@ def matching_model(path: str | Path, metadata: Metadata) -> Recogniser:
     if recogniser.tokenizer.proto != metadata.tokenizer.proto:
         raise UserError(f"{path}: its vocabulary is not that of the file")
     if recogniser.config.quantization is None and metadata.method == "ptq":
-        recogniser, method = post_training(recogniser, metadata.precision), "ptq"
-    else:
-        method = trained_method(recogniser)
+        recogniser = post_training(recogniser, metadata.precision)
+    method = trained_method(recogniser)
     if method != metadata.method:
         raise UserError(f"{path}: a {method} model, but the file's is {metadata.method}")
-    layers = layer_precisions(recogniser.model, recogniser.config.quantization)
-    if {name: layer.name for name, layer in layers.items()} != metadata.layers:
+    layers = layers_in_file(recogniser)
+    if {name: layer.precision.name for name, layer in layers.items()} != metadata.layers:
         raise UserError(f"{path}: its layers have other precisions than those of the file")
     return recogniser

@@ -8,11 +8,9 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from asr_qat import files
 from asr_qat.errors import UserError
-from asr_qat.layers.dense import Dense
 from asr_qat.models.model_directory import Recogniser
-from asr_qat.models.transducer import CTC_HEAD, is_transducer
-from asr_qat.quantize.apply import QuantizationConfig
-from asr_qat.quantize.precision import FLOAT, Precision
+from asr_qat.quantize.post_training import post_training
+from asr_qat.quantize.precision import FLOAT
 from tflite_export.attach import attach_metadata
 from tflite_export.bake import bake
 from tflite_export.labels import label_products, tidy_names
@@ -32,6 +30,7 @@ def convert(
     output: str | Path,
     precision: str | None = None,
     seconds: tuple[float, ...] = DEFAULT_SECONDS,
+    calibration: str | Path | None = None,
 ) -> None:
     """Write the `.tflite` of a model directory.
 
@@ -43,13 +42,15 @@ def convert(
             None: as trained.
         seconds: utterance lengths that get a signature of their own. An utterance is padded
             to the next one; a longer utterance than the last is cut into windows.
+        calibration: prepared folder for the static ranges of a float model.
 
     Raises:
         UserError: no such model, a precision that it was not trained for, or a length that
             is not in `LEAST_SECONDS` to `MOST_SECONDS`.
     """
     recogniser = Recogniser.load(model_dir)
-    files.write_bytes(output, convert_recogniser(recogniser, precision, seconds, str(model_dir)))
+    content = convert_recogniser(recogniser, precision, seconds, str(model_dir), calibration)
+    files.write_bytes(output, content)
 
 
 def convert_recogniser(
@@ -57,16 +58,23 @@ def convert_recogniser(
     precision: str | None = None,
     seconds: tuple[float, ...] = DEFAULT_SECONDS,
     where: str = "model",
+    calibration: str | Path | None = None,
 ) -> bytes:
     """The bytes of the `.tflite`; see `convert`."""
-    method, quantization = _quantization(recogniser, precision, where)
+    trained = recogniser.config.quantization
+    if trained is None and precision not in (None, FLOAT):
+        recogniser = post_training(recogniser, precision, calibration)
+    elif trained is not None and precision not in (None, trained.precision):
+        raise UserError(
+            f"{where}: trained at {trained.precision}, cannot be exported at {precision}: "
+            f"use --precision {trained.precision}, or a float model"
+        )
     for length in seconds:
         if not LEAST_SECONDS <= length <= MOST_SECONDS:
             raise UserError(
                 f"a signature of {length} s: expected {LEAST_SECONDS} to {MOST_SECONDS} s"
             )
-    model = bake(recogniser)
-    layers = layer_precisions(model, quantization)
+    model, layers = bake(recogniser)
     front_end = recogniser.config.front_end
     frames = [front_end.frames(round(s * front_end.sample_rate)) for s in sorted(seconds)]
     converted = flatbuffer_utils.read_model_from_bytearray(
@@ -76,54 +84,26 @@ def convert_recogniser(
     packed = pack(bytes(flatbuffer_utils.convert_object_to_bytearray(converted)), layers)
     finished = flatbuffer_utils.read_model_from_bytearray(bytearray(packed))
     tidy_names(finished)
+    quantization = recogniser.config.quantization
     metadata = Metadata(
         precision=quantization.precision if quantization else FLOAT,
-        method=method,
+        method=trained_method(recogniser),
         front_end=front_end,
         mean=recogniser.mean,
         std=recogniser.std,
         tokenizer=recogniser.tokenizer,
-        layers={name: layer.name for name, layer in layers.items()},
+        layers={name: layer.precision.name for name, layer in layers.items()},
     )
     attach_metadata(finished, metadata)
     return serialize(finished)
 
 
-def layer_precisions(model, quantization: QuantizationConfig | None) -> dict[str, Precision]:
-    """Precision of each Dense layer that is quantized, by name; wrapped or not.
-
-    The auxiliary CTC head of a transducer is none of them: the file does without it.
-    """
-    if quantization is None:
-        return {}
-    registry = quantization.registry()
-    dense = [layer for layer in model.layers if isinstance(getattr(layer, "layer", layer), Dense)]
-    names = [layer.name for layer in dense]
-    if is_transducer(model) and CTC_HEAD in names:
-        names.remove(CTC_HEAD)
-    precisions = {name: registry.precision(name) for name in names}
-    return {name: p for name, p in precisions.items() if p is not None}
-
-
 def trained_method(recogniser: Recogniser) -> str:
-    """`float`, `fake-qat` or `native-qat`."""
+    """`float`, `ptq`, `fake-qat` or `native-qat`."""
     trained = recogniser.config.quantization
-    return f"{trained.mode}-qat" if trained else "float"
-
-
-def _quantization(
-    recogniser: Recogniser, precision: str | None, where: str
-) -> tuple[str, QuantizationConfig | None]:
-    """The method's name and the precisions to pack."""
-    trained = recogniser.config.quantization
-    if trained is None and precision not in (None, FLOAT):
-        return "ptq", QuantizationConfig(precision)
-    if trained is not None and precision not in (None, trained.precision):
-        raise UserError(
-            f"{where}: trained at {trained.precision}, cannot be exported at {precision}: "
-            f"use --precision {trained.precision}, or a float model"
-        )
-    return trained_method(recogniser), trained
+    if trained is None:
+        return FLOAT
+    return trained.mode if trained.mode == "ptq" else f"{trained.mode}-qat"
 
 
 def _convert_float(functions: dict[str, tf.types.experimental.ConcreteFunction], weights) -> bytes:

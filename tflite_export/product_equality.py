@@ -15,11 +15,12 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
+from tensorflow import keras
 
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizedLayer, quantized_layers
-from asr_qat.quantize.numerics import quantize_channels
-from asr_qat.quantize.products import native_product
+from asr_qat.quantize.grids import Grid
+from asr_qat.quantize.products import QuantizedKernel
 from tflite_export.labels import products
 from tflite_export.recogniser import TFLiteRecogniser
 
@@ -48,10 +49,10 @@ def product_errors(
     found: dict[str, _Product] = {}
     for graph, operator in products(model):
         name = _layer(graph, operator)
-        if name not in layers and _scales(graph, operator) is None:
+        if name not in layers and _scales(model, graph, operator) is None:
             continue  # float in both
         if name not in found:
-            found[name] = _Product(graph, operator, name, layers[name])
+            found[name] = _Product(model, graph, operator, name, layers[name])
         _expose(model, graph, operator, name)
     with tempfile.TemporaryDirectory() as folder:
         probed = Path(folder) / "probed.tflite"
@@ -63,14 +64,32 @@ def product_errors(
 
 
 def _expose(model: schema.ModelT, graph, operator, name: str) -> None:
-    """Make the input and the output of a product outputs of the graph's signature."""
+    """Make the float input and output of a product outputs of the graph's signature."""
     index = next(i for i, other in enumerate(model.subgraphs) if other is graph)
     (signature,) = [s for s in model.signatureDefs if s.subgraphIndex == index]
-    for side, tensor in (("input", operator.inputs[0]), ("output", operator.outputs[0])):
+    ends = {
+        "input": _beyond(model, graph, operator.inputs[0], "QUANTIZE"),
+        "output": _beyond(model, graph, operator.outputs[0], "DEQUANTIZE"),
+    }
+    for side, tensor in ends.items():
         entry = schema.TensorMapT()
         entry.name, entry.tensorIndex = f"{PROBE}{side}/{name}", tensor
         signature.outputs.append(entry)
         graph.outputs = [*graph.outputs, tensor]
+
+
+def _beyond(model: schema.ModelT, graph, tensor: int, conversion: str) -> int:
+    """The float tensor in front of the QUANTIZE, or behind the DEQUANTIZE, of an int8 one."""
+    if graph.tensors[tensor].type != schema.TensorType.INT8:
+        return tensor
+    wanted = getattr(schema.BuiltinOperator, conversion)
+    for operator in graph.operators:
+        near, far = operator.inputs[0], operator.outputs[0]
+        if conversion == "QUANTIZE":
+            near, far = far, near
+        if near == tensor and model.operatorCodes[operator.opcodeIndex].builtinCode == wanted:
+            return far
+    raise ValueError(f"an int8 tensor without {conversion}")
 
 
 class _ProbedRecogniser(TFLiteRecogniser):
@@ -91,25 +110,30 @@ class _ProbedRecogniser(TFLiteRecogniser):
 class _Product:
     """A FULLY_CONNECTED operator, in any signature, and the Keras layer of the same name."""
 
-    def __init__(self, graph, operator, name: str, layer: QuantizedLayer):
-        self.layer = name
-        self.integers, self.scale = quantize_channels(layer.kernel, layer.quantizer.weight_bits)
-        self.activation_bits = layer.quantizer.activation_bits
-        self.bias = layer.bias
+    def __init__(self, model, graph, operator, name: str, layer: QuantizedLayer):
+        self.layer, self.bias = name, layer.bias
+        integers, grid = layer.integers()
+        self.kernel = QuantizedKernel(
+            integers,
+            Grid(grid.scale),  # the device adds what an offset gives behind the product
+            layer.precision.activation_bits,
+            native=True,
+            weights=tf.convert_to_tensor(layer.kernel),
+            ranges=layer.ranges(),
+        )
         self.fused = graph_activation(operator)
-        scales = _scales(graph, operator)
-        self.factor = 1.0 if scales is None else float(np.median(scales / self.scale.numpy()))
+        trained = np.reshape(grid.scale, [-1, layer.kernel.shape[1]]).T.reshape(-1)
+        scales = _scales(model, graph, operator)
+        self.factor = 1.0 if scales is None else float(np.median(scales / trained))
         self.rows, self.error = 0, 0.0
         self.low, self.high = np.inf, -np.inf
 
     def check(self, given: np.ndarray, got: np.ndarray) -> None:
         """Compare LiteRT's output with that of the Keras layer for the same input."""
-        got = got.reshape(-1, self.scale.shape[0])
+        got = got.reshape(-1, got.shape[-1])
         rows = tf.constant(given.reshape(-1, given.shape[-1]))
-        expected = native_product(rows, self.integers, self.scale, self.activation_bits)
-        if self.bias is not None:
-            expected += self.bias
-        expected = self.fused(expected * self.factor).numpy()
+        expected = self.kernel.dense(rows, self.bias, self.fused) * self.factor
+        expected = expected.numpy()
         self.rows += len(got)
         self.error = max(self.error, float(np.abs(expected - got).max()))
         self.low, self.high = min(self.low, float(got.min())), max(self.high, float(got.max()))
@@ -130,17 +154,25 @@ def _layer(graph, operator) -> str:
     return name.decode().split("/")[0]
 
 
-def _scales(graph, operator) -> np.ndarray | None:
-    """Scales of a product's weights; with float activations they pass a DEQUANTIZE first."""
+def _scales(model: schema.ModelT, graph, operator) -> np.ndarray | None:
+    """Scales `[channels]` or `[channels * blocks]` of a product's weights, None for float ones.
+
+    With float activations the weights pass a DEQUANTIZE first.
+    """
     weights = operator.inputs[1]
     for other in graph.operators:
         if weights in other.outputs:
             (weights,) = other.inputs
     quantization = graph.tensors[weights].quantization
-    return None if quantization is None else np.asarray(quantization.scale)
+    if quantization is None:
+        return None
+    if quantization.details is None:
+        return np.asarray(quantization.scale)
+    scales = graph.tensors[quantization.details.scales]
+    return model.buffers[scales.buffer].data.view(np.float16).astype(np.float32)
 
 
 def graph_activation(operator):
     """The activation that is fused into a FULLY_CONNECTED operator."""
     fused = operator.builtinOptions.fusedActivationFunction
-    return {0: tf.identity, 1: tf.nn.relu}[fused]
+    return {0: keras.activations.linear, 1: keras.activations.relu}[fused]

@@ -36,10 +36,10 @@ def run(args: argparse.Namespace) -> None:
     """Print a row for each layer or block, then the total and its ratio to float32."""
     from asr_qat.models.model_directory import ModelConfig, Recogniser, build_float
     from asr_qat.models.presets import PRESETS, TRANSDUCERS
-    from asr_qat.models.summary import FLOAT_BITS, group, summarize, total
+    from asr_qat.models.summary import group, summarize, total
     from asr_qat.models.transducer import CTC_HEAD, is_transducer
     from asr_qat.quantize.apply import QuantizationConfig
-    from asr_qat.quantize.precision import FLOAT
+    from asr_qat.quantize.precision import FLOAT, FLOAT_BITS
 
     if (args.directory is None) == (args.preset is None):
         raise UserError("give a model directory or --preset, one of them")

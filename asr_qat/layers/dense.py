@@ -12,14 +12,27 @@ from asr_qat.quantize.products import QuantizedKernel
 class Dense(keras.layers.Dense):
     """The stock Dense layer, until a quantizer puts a `QuantizedKernel` in its kernel's place."""
 
+    offset = None
+
     def call(self, inputs):
         """`activation(inputs @ kernel + bias)`: `[..., input]` to `[..., units]`."""
-        if not isinstance(self.kernel, QuantizedKernel):
+        if isinstance(self.kernel, QuantizedKernel):
+            return self.kernel.dense(inputs, self.bias if self.use_bias else None, self.activation)
+        if self.offset is None:
             return super().call(inputs)
-        outputs = self.kernel.product(inputs)
+        outputs = tf.tensordot(inputs, self.kernel, 1)
         if self.use_bias:
             outputs = tf.nn.bias_add(outputs, self.bias)
-        return outputs if self.activation is None else self.activation(outputs)
+        outputs += tf.reduce_sum(inputs, axis=-1, keepdims=True) * self.offset
+        return self.activation(outputs)
+
+    def add_offset(self) -> None:
+        """Add a weight `[units]` to all rows of the kernel, as the device does: by the row sum.
+
+        For an exported model, where the kernel holds the integers of an asymmetric grid times
+        their scale.
+        """
+        self.offset = self.add_weight("offset", [self.units], initializer="zeros")
 
 
 def product(x, kernel):

@@ -17,6 +17,7 @@ from tensorflow import keras
 from asr_qat import files
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.config import from_dict
+from asr_qat.corpora.prepared import FeatureStats, PreparedFolder
 from asr_qat.errors import UserError, require
 from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
@@ -105,6 +106,16 @@ class Recogniser:
         recogniser = cls.create(config, tokenizer, mean, std)
         load_weights(recogniser.model, path / WEIGHTS)
         return recogniser
+
+    def stats_for(self, folder: PreparedFolder) -> FeatureStats:
+        """The folder's statistics, with this recogniser's normalisation and front end."""
+        return dataclasses.replace(
+            folder.stats, mean=self.mean, std=self.std, front_end=self.config.front_end
+        )
+
+    def model_inputs(self, inputs, targets):
+        """The model's inputs in a batch of `Pipeline`: a transducer reads the labels too."""
+        return inputs if self.config.transducer is None else (*inputs, targets[:, 1:])
 
     def save(self, path: str | Path) -> None:
         """Write the model directory, each file whole or not at all, the weights last."""

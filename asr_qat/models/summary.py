@@ -9,10 +9,10 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapp
     QuantizeWrapperV2,
 )
 
-from asr_qat.layers.dense import Dense
 from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.quantize.precision import FLOAT_BITS, Precision
 
-FLOAT_BITS = 32
+BLOCK_SCALE_BITS = 16
 _BLOCK_OR_WORD = re.compile(r"block_\d+|[^_]+")
 
 
@@ -24,8 +24,8 @@ class LayerSummary:
         name: of the layer in the Keras model.
         parameters: number of its weights.
         bits: width of its kernel; of a group the mean over all its parameters.
-        bytes: kernel packed at its width, a float32 scale for each output channel if it is
-            quantized, everything else in float32.
+        bytes: kernel packed at its width, a float32 scale for each output channel (and an
+            offset, or float16 scales of blocks) if it is quantized, everything else in float32.
     """
 
     name: str
@@ -46,23 +46,45 @@ def summarize(
     registry = quantization.registry() if quantization else None
     rows = []
     for layer in model.layers:
-        weights = [w for w in layer.weights if w.dtype.is_floating]  # no step counters
+        weights = _weights(layer)
         if not weights:
             continue
         parameters = sum(int(np.prod(w.shape)) for w in weights)
-        kernel, bits = None, FLOAT_BITS
         if isinstance(layer, QuantizeWrapperV2):
-            ((kernel, quantizer, _),) = layer._weight_vars
-            bits = quantizer.weight_bits
-        elif registry and isinstance(layer, Dense) and (found := registry.precision(layer.name)):
-            kernel, bits = layer.kernel, found.weight_bits
-        size = parameters * FLOAT_BITS // 8
-        if kernel is not None:
+            ((_, quantizer, _),) = layer._weight_vars
+            precision = quantizer.precision
+        else:
+            precision = registry.of(layer) if registry else None
+        size, bits = _bytes(parameters, FLOAT_BITS), FLOAT_BITS
+        if precision is not None:
+            kernel = next(w for w in weights if w.shape.rank == 2)
             inputs, outputs = kernel.shape
-            size = _bytes(inputs * outputs, bits) + _bytes(outputs, FLOAT_BITS)
-            size += _bytes(parameters - inputs * outputs, FLOAT_BITS)
+            size = kernel_bytes(inputs, outputs, precision)
+            size += _bytes(parameters - int(np.prod(kernel.shape)), FLOAT_BITS)
+            bits = precision.weight_bits
         rows.append(LayerSummary(layer.name, parameters, bits, size))
     return rows
+
+
+def kernel_bytes(inputs: int, outputs: int, precision: Precision) -> int:
+    """Bytes of the integers, scales and offsets of a kernel `[inputs, outputs]`."""
+    size = _bytes(inputs * outputs, precision.storage_bits)
+    if precision.weight_bits == FLOAT_BITS:
+        return size
+    if precision.block is None:
+        scales = _bytes(outputs, FLOAT_BITS)
+    else:
+        scales = _bytes(inputs // precision.block * outputs, BLOCK_SCALE_BITS)
+    return size + scales * (2 if precision.asymmetric else 1)
+
+
+def _weights(layer: keras.layers.Layer) -> list:
+    """The weights of the layer itself, without what a quantizer remembers."""
+    if not isinstance(layer, QuantizeWrapperV2):
+        return layer.weights
+    ((_, _, variables),) = layer._weight_vars
+    own = {id(variable) for variable in variables.values()}
+    return [w for w in layer.weights if w.dtype.is_floating and id(w) not in own]
 
 
 def group(rows: list[LayerSummary]) -> list[LayerSummary]:

@@ -12,10 +12,12 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapp
 )
 
 from asr_qat.errors import UserError, require
+from asr_qat.quantize.grids import Grid
 from asr_qat.quantize.policies import policy
-from asr_qat.quantize.precision import parse
-from asr_qat.quantize.quantizers import ChannelQuantizer
+from asr_qat.quantize.precision import Precision, parse
+from asr_qat.quantize.quantizers import ActivationRanges, KernelQuantizer
 from asr_qat.quantize.scheme import PrecisionRegistry, PrecisionScheme, quantize_scope
+from asr_qat.quantize.static_ranges import StaticRanges
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,16 +27,20 @@ class QuantizationConfig:
     Attributes:
         precision: of every Dense layer, e.g. `w4a8` (see `asr_qat.quantize.precision`), or a
             mixture by name, e.g. `two_bit` (see `asr_qat.quantize.policies`).
-        mode: `native` multiplies integers as the device does, `fake` rounded floats.
+        mode: `native` multiplies integers as the device does, `fake` rounded floats; `ptq` does
+            what `native` does, in a model that was quantized after training.
         start_step: training steps in float before the quantization begins.
         overrides: precision, or `float`, by regular expression on the layer's name; the first
             that fits decides. Example: `{"^block_00_": w8a8, "ctc_output": float}`.
+        activation_ranges: static ranges of activations (`a8s`) are `averaged` in training, or
+            `learned` with the weights.
     """
 
     precision: str = "w4a8"
-    mode: Literal["native", "fake"] = "native"
+    mode: Literal["native", "fake", "ptq"] = "native"
     start_step: int = 0
     overrides: dict[str, str] = dataclasses.field(default_factory=dict)
+    activation_ranges: ActivationRanges = "averaged"
 
     def __post_init__(self) -> None:
         """Raise `UserError` for an unknown precision or a pattern that is none."""
@@ -55,7 +61,11 @@ class QuantizationConfig:
         named = policy(self.precision)
         others = {k: v for k, v in named.overrides.items() if k not in self.overrides}
         return PrecisionRegistry(
-            named.precision, {**self.overrides, **others}, self.mode == "native", self.start_step
+            named.precision,
+            {**self.overrides, **others},
+            native=self.mode != "fake",
+            start_step=self.start_step,
+            activation_ranges=self.activation_ranges,
         )
 
 
@@ -90,6 +100,8 @@ def quantize_model(model: keras.Model, config: QuantizationConfig) -> keras.Mode
         quantized = tfmot.quantization.keras.quantize_apply(
             annotated, scheme=PrecisionScheme(registry), quantized_layer_name_prefix=""
         )
+    for layer in quantized_layers(quantized).values():
+        layer.quantizer.initialize(layer.kernel, layer.variables)
     return quantized
 
 
@@ -101,11 +113,26 @@ class QuantizedLayer:
         kernel: the trained float weights `[input, output]`.
         bias: `[output]` or None.
         quantizer: turns the kernel into integers and scales.
+        variables: what the quantizer remembers, by name.
     """
 
     kernel: tf.Variable
     bias: tf.Variable | None
-    quantizer: ChannelQuantizer
+    quantizer: KernelQuantizer
+    variables: dict[str, tf.Variable]
+
+    @property
+    def precision(self) -> Precision:
+        """Of the layer."""
+        return self.quantizer.precision
+
+    def integers(self) -> tuple[tf.Tensor, Grid]:
+        """Integers `[input, output]`, or `[blocks, block, output]`, and their grid."""
+        return self.quantizer.quantize(tf.convert_to_tensor(self.kernel), self.variables)
+
+    def ranges(self) -> StaticRanges | None:
+        """Static ranges of input and output, if it has them."""
+        return self.quantizer.ranges(self.variables)
 
 
 def quantized_layers(model: keras.Model) -> dict[str, QuantizedLayer]:
@@ -113,6 +140,6 @@ def quantized_layers(model: keras.Model) -> dict[str, QuantizedLayer]:
     found = {}
     for layer in model.layers:
         if isinstance(layer, QuantizeWrapperV2):
-            ((kernel, quantizer, _),) = layer._weight_vars
-            found[layer.name] = QuantizedLayer(kernel, layer.layer.bias, quantizer)
+            ((kernel, quantizer, variables),) = layer._weight_vars
+            found[layer.name] = QuantizedLayer(kernel, layer.layer.bias, quantizer, variables)
     return found

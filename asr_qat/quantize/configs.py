@@ -1,23 +1,29 @@
 """tfmot quantize configs: which weights of a layer are quantized, and how."""
 
+from typing import Any
+
 import tensorflow_model_optimization as tfmot
 
-from asr_qat.quantize.quantizers import ChannelQuantizer
+from asr_qat.quantize.precision import Precision
+from asr_qat.quantize.quantizers import KernelQuantizer
 
 
 class DenseQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
     """Quantizes the kernel of `asr_qat.layers.dense.Dense`, and its input with it.
 
     The input is quantized inside the layer's product, because its scale is needed to rescale
-    the integer sum. Bias and output stay float, as on the device.
+    the integer sum; so is the output, where it has a static range. Else it stays float, as on
+    the device.
 
-    Args: those of `ChannelQuantizer`.
+    Args:
+        precision: of the layer, or its fields.
+        more: further arguments of `KernelQuantizer`.
     """
 
-    def __init__(
-        self, weight_bits: int, activation_bits: int | None, native: bool, start_step: int = 0
-    ):
-        self.quantizer = ChannelQuantizer(weight_bits, activation_bits, native, start_step)
+    def __init__(self, precision: Precision | dict[str, Any], **more: Any):
+        if isinstance(precision, dict):
+            precision = Precision(**precision)
+        self.quantizer = KernelQuantizer(precision, **more)
 
     def get_weights_and_quantizers(self, layer):
         """The kernel."""

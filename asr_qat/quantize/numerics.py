@@ -32,36 +32,46 @@ def quantize_channels(weights, bits: int):
     return round_straight_through(weights / scale), scale
 
 
-def row_parameters(x):
+def row_parameters(x, bits: int = 8):
     """Scale and zero point of each row, as LiteRT's dynamic kernels (XNNPACK) compute them.
 
-    The range of a row is widened to hold zero and mapped to the 255 steps of int8.
+    The range of a row is widened to hold zero and mapped to the 255 steps of int8. LiteRT knows
+    no other width; fewer bits have fewer steps of the same kind.
 
     Args:
         x: float32 `[..., channels]`.
+        bits: width of the integers.
 
     Returns:
         Inverse scale and zero point, float32 `[..., 1]`.
     """
+    smallest, largest = integer_range(bits)
     low = tf.minimum(tf.reduce_min(x, axis=-1, keepdims=True), 0.0)
     high = tf.maximum(tf.reduce_max(x, axis=-1, keepdims=True), 0.0)
     empty = low == high
-    inverse = tf.where(empty, 1.0, 255.0 / tf.where(empty, 1.0, high - low))
-    from_low, from_high = -128.0 - low * inverse, 127.0 - high * inverse
+    inverse = tf.where(empty, 1.0, (largest - smallest) / tf.where(empty, 1.0, high - low))
+    from_low, from_high = smallest - low * inverse, largest - high * inverse
     zero_point = tf.where(low * inverse + high * inverse - 1.0 > 0, from_low, from_high)
-    return inverse, tf.round(tf.clip_by_value(zero_point, -128.0, 127.0))
+    return inverse, tf.round(tf.clip_by_value(zero_point, smallest, largest))
 
 
-def quantize_rows(x):
-    """Int8 of each row, its zero point subtracted.
+def quantize_rows(x, bits: int = 8):
+    """Integers of each row, its zero point subtracted.
 
     Args:
         x: float32 `[..., channels]`.
+        bits: width of the integers.
 
     Returns:
-        Integers `[..., channels]` in [-255, 255] and scales `[..., 1]`, both float32:
+        Integers `[..., channels]`, at 8 bits in [-255, 255], and scales `[..., 1]`, both float32:
         `x ~ integers * scales`. No gradient is defined: see `asr_qat.quantize.products`.
     """
-    inverse, zero_point = row_parameters(x)
-    integers = tf.clip_by_value(tf.round(x * inverse), -128.0 - zero_point, 127.0 - zero_point)
+    smallest, largest = integer_range(bits)
+    inverse, zero_point = row_parameters(x, bits)
+    integers = tf.clip_by_value(tf.round(x * inverse), smallest - zero_point, largest - zero_point)
     return integers, 1.0 / inverse
+
+
+def integer_range(bits: int) -> tuple[float, float]:
+    """Smallest and largest signed integer of a width."""
+    return -(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1

@@ -1,47 +1,97 @@
 """Named precisions.
 
-Grammar: `w<bits>[a<bits>]`, or `float`.
+Grammar: `w<bits>[a<bits>[s]][-b<block>][-asym][-<range>]`, or `float`.
 
-- `w<bits>`: bits of the weights, 8, 4 or 2: symmetric, one scale for each output channel.
-  Two bits hold the three levels -1, 0 and 1 times the scale.
-- `a<bits>`: bits of the activations, 8: asymmetric, a scale and a zero point for each row,
-  computed at run time. Without it the activations stay float.
+| part       | meaning                                                | LiteRT executes it   |
+|------------|--------------------------------------------------------|----------------------|
+| `w8 w4 w2` | weights: symmetric, a scale for each output channel    | yes                  |
+| `w3`       | three bits, -3 to 3                                    | yes, held in 4 bits  |
+| `w32`      | float weights, with quantized activations              | no, training only    |
+| (no `a`)   | float activations, weights are dequantized             | yes                  |
+| `a8`       | int8 activations, a scale and zero point for each row  | yes                  |
+| `a8s`      | int8 in and out, ranges fixed in training              | yes                  |
+| `a4`       | 4-bit activations, a scale and zero point for each row | no, training only    |
+| `-b32`     | sub-channel: a scale for 32, 64 or 128 inputs each     | up to 4 bits, `a8`;  |
+|            |                                                        | held in 4 bits       |
+| `-asym`    | 2-bit weights with an offset: all four levels          | yes, not with blocks |
+| `-aqt`     | scale = max / (2^(bits-1) - 1/2), the bound of AQT     | yes                  |
+| `-clip`    | scale of the range with the least sum of errors        | yes                  |
+| `-learned` | scale trained with the weights                         | yes                  |
 
-Examples: `w4a8`, `w8a8`, `w2a8`, `w4` (4-bit weights, float activations), `float`.
+Without a range the largest weight is kept exactly: scale = max / (2^(bits-1) - 1); two bits hold
+the levels -1, 0 and 1 times the scale. How weights become integers: `asr_qat.quantize.grids`;
+how equal LiteRT is to training: `tests/test_device_arithmetic.py`.
 
-LiteRT runs all of them. Integer products are those with `a8`; with float activations it
-converts the weights back to float at every call, which saves bytes but no time. XNNPACK takes
-a product with `a8` if each output's weights fill whole bytes: an even number of inputs at 4
-bits, a multiple of four at 2. The others are computed alike by a plain, slower kernel.
+Examples: `w4a8`, `w8a8s`, `w2a8-asym-clip`, `w4-b32`, `w4` (4-bit weights, float activations).
+
+Integer products are those with `a`; with float activations LiteRT converts the weights back to
+float at every call, which saves bytes but no time. XNNPACK takes a product with `a8` if each
+output's weights fill whole bytes: an even number of inputs at 4 bits, a multiple of four at 2.
+The others are computed alike by a plain, slower kernel.
 """
 
 import dataclasses
 import re
+from typing import Literal
 
 from asr_qat.errors import UserError
 
-WEIGHT_BITS = (2, 4, 8)
-ACTIVATION_BITS = (8,)
+WEIGHT_BITS = (2, 3, 4, 8, 32)
+BLOCKS = (32, 64, 128)
 FLOAT = "float"
+FLOAT_BITS = 32
+Range = Literal["max", "aqt", "clip", "learned"]
+_NAME = re.compile(r"w(\d+)(?:a(\d+)(s?))?(?:-b(\d+))?(-asym)?(?:-(aqt|clip|learned))?")
 
 
 @dataclasses.dataclass(frozen=True)
 class Precision:
-    """Bits of one layer.
+    """Arithmetic of one layer.
 
     Attributes:
-        weight_bits: of the weights.
+        weight_bits: of the weights, `FLOAT_BITS` for float.
         activation_bits: of the layer's input, None for float.
+        static: the activations' ranges are fixed in training; the output is quantized too.
+        block: inputs that share a scale, None for all of a channel.
+        asymmetric: the weights have an offset.
+        range: how the scale is found.
     """
 
     weight_bits: int
     activation_bits: int | None = None
+    static: bool = False
+    block: int | None = None
+    asymmetric: bool = False
+    range: Range = "max"
 
     @property
     def name(self) -> str:
         """The name that `parse` reads."""
-        activations = f"a{self.activation_bits}" if self.activation_bits else ""
-        return f"w{self.weight_bits}{activations}"
+        parts = [f"w{self.weight_bits}"]
+        if self.activation_bits:
+            parts.append(f"a{self.activation_bits}{'s' if self.static else ''}")
+        parts += [f"-b{self.block}"] if self.block else []
+        parts += ["-asym"] if self.asymmetric else []
+        parts += [f"-{self.range}"] if self.range != "max" else []
+        return "".join(parts)
+
+    @property
+    def storage_bits(self) -> int:
+        """Width of a weight in the file; LiteRT has no 3 bits, and no blocks of 2."""
+        return (
+            4
+            if self.weight_bits == 3 or (self.block and self.weight_bits == 2)
+            else (self.weight_bits)
+        )
+
+    @property
+    def on_device(self) -> bool:
+        """Whether LiteRT executes it; else it exists in training only."""
+        if self.weight_bits == FLOAT_BITS or self.activation_bits == 4:
+            return False
+        if self.block is None:
+            return True
+        return self.weight_bits <= 4 and self.activation_bits == 8 and not self.asymmetric
 
 
 def parse(name: str) -> Precision | None:
@@ -52,11 +102,34 @@ def parse(name: str) -> Precision | None:
     """
     if name == FLOAT:
         return None
-    match = re.fullmatch(r"w(\d+)(?:a(\d+))?", name)
+    match = _NAME.fullmatch(name)
     if match:
-        precision = Precision(int(match[1]), int(match[2]) if match[2] else None)
-        if precision.weight_bits in WEIGHT_BITS and (
-            precision.activation_bits is None or precision.activation_bits in ACTIVATION_BITS
-        ):
+        precision = Precision(
+            weight_bits=int(match[1]),
+            activation_bits=int(match[2]) if match[2] else None,
+            static=bool(match[3]),
+            block=int(match[4]) if match[4] else None,
+            asymmetric=bool(match[5]),
+            range=match[6] or "max",  # type: ignore[arg-type]  # the pattern has no other
+        )
+        if _sound(precision):
             return precision
-    raise UserError(f"precision '{name}': expected one of float, w8, w4, w2, w8a8, w4a8, w2a8")
+    raise UserError(
+        f"precision '{name}': expected one of float, w8, w4, w2, w8a8, w4a8, w2a8, or another name "
+        "by the grammar w<8|4|3|2>[a8|a8s|a4][-b<32|64|128>][-asym][-aqt|-clip|-learned]"
+    )
+
+
+def _sound(precision: Precision) -> bool:
+    """Whether the parts of a name go together."""
+    if precision.weight_bits not in WEIGHT_BITS or precision.block not in (None, *BLOCKS):
+        return False
+    plain = Precision(precision.weight_bits, precision.activation_bits, precision.static)
+    if precision.weight_bits == FLOAT_BITS:
+        return precision == plain and precision.activation_bits in (4, 8)
+    if precision.asymmetric and (precision.weight_bits != 2 or precision.range == "aqt"):
+        return False
+    if precision.static:
+        # The device rounds the sum of the product itself: there is nothing to add to it before.
+        return precision.activation_bits == 8 and not (precision.block or precision.asymmetric)
+    return precision.activation_bits in (None, 4, 8)

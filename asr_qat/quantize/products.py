@@ -8,8 +8,11 @@ straight-through gradient of the float product of the rounded values.
 import dataclasses
 
 import tensorflow as tf
+from tensorflow import keras
 
+from asr_qat.quantize.grids import Grid, values
 from asr_qat.quantize.numerics import quantize_rows
+from asr_qat.quantize.static_ranges import StaticRanges
 
 
 @dataclasses.dataclass(eq=False)
@@ -17,49 +20,81 @@ class QuantizedKernel:
     """What a quantizer puts in the place of a Dense layer's kernel.
 
     Attributes:
-        integers: float32 `[input, output]`, whole numbers.
-        scale: float32 `[output]`.
-        activation_bits: 8 for int8 inputs, None for float inputs.
+        integers: float32 `[input, output]`, or `[blocks, block, output]`, whole numbers.
+        grid: what they stand for.
+        activation_bits: width of the inputs, None for float inputs.
         native: integer product, or fake quantization.
-        weights: the float weights, used while `active` is false.
+        weights: the float weights `[input, output]`, used while `active` is false.
         active: boolean scalar, or None for always.
+        ranges: of input and output, where they do not depend on the row; see `dense`.
     """
 
     integers: tf.Tensor
-    scale: tf.Tensor
+    grid: Grid
     activation_bits: int | None
     native: bool
     weights: tf.Tensor
     active: tf.Tensor | None = None
+    ranges: StaticRanges | None = None
 
     def product(self, x):
         """`x` `[..., input]` times the weights: `[..., output]`."""
+        return self._on_rows(x, self._quantized, lambda rows: tf.matmul(rows, self.weights))
+
+    def dense(self, x, bias, activation):
+        """`activation(x @ weights + bias)`.
+
+        With static ranges the output is on their grid: that of the activation if the device
+        fuses it into the product, a rectifier, else what the activation is applied to.
+
+        Args:
+            x: float32 `[..., input]`.
+            bias: float32 `[output]`, or None.
+            activation: a function of Keras.
+        """
+
+        def finish(y):
+            return activation(y if bias is None else tf.nn.bias_add(y, bias))
+
+        if self.ranges is None:
+            return finish(self.product(x))
+        ranges, scale = self.ranges, self.grid.scale[0]
+        fused = activation is keras.activations.relu
+
+        def quantized(rows):
+            y = ranges.dense(rows, self.integers, scale, bias, fused, self.native)
+            return y if fused else activation(y)
+
+        return self._on_rows(x, quantized, lambda rows: finish(tf.matmul(rows, self.weights)))
+
+    def _on_rows(self, x, quantized, plain):
+        """Apply one of two functions of rows `[rows, input]` to `x` `[..., input]`."""
         rows = tf.reshape(x, [-1, x.shape[-1]])
         if self.active is None:
-            y = self._quantized(rows)
+            y = quantized(rows)
         else:
-            y = tf.cond(
-                self.active, lambda: self._quantized(rows), lambda: tf.matmul(rows, self.weights)
-            )
-        return tf.reshape(y, tf.concat([tf.shape(x)[:-1], [self.scale.shape[0]]], axis=0))
+            y = tf.cond(self.active, lambda: quantized(rows), lambda: plain(rows))
+        return tf.reshape(y, tf.concat([tf.shape(x)[:-1], [self.weights.shape[1]]], axis=0))
 
     def _quantized(self, rows):
-        if self.native:
-            return native_product(rows, self.integers, self.scale, self.activation_bits)
-        return fake_product(rows, self.integers, self.scale, self.activation_bits)
+        function = native_product if self.native else fake_product
+        if self.integers.shape.rank == 3:
+            function = native_block_product if self.native else fake_block_product
+        return function(rows, self.integers, self.grid, self.activation_bits)
 
 
-def native_product(x, integers, scale, activation_bits: int | None):
+def native_product(x, integers, grid: Grid, activation_bits: int | None):
     """Integer product, then rescaling.
 
     `y = (q(x) @ integers) * s(x) * scale` with `q`, `s` from `quantize_rows`; with float
-    activations `q(x) = x`, `s(x) = 1`.
+    activations `q(x) = x`, `s(x) = 1`. An offset of the weights adds `sum(x) * offset`, the sum
+    over the float inputs.
 
     Args:
         x: float32 `[rows, input]`.
         integers: float32 `[input, output]`, whole numbers.
-        scale: float32 `[output]`.
-        activation_bits: 8 or None.
+        grid: scale and offset `[1, output]`.
+        activation_bits: 8, 4 or None.
 
     Returns:
         float32 `[rows, output]`. Gradient: that of `(q(x) s(x)) @ (integers scale)` with
@@ -67,25 +102,68 @@ def native_product(x, integers, scale, activation_bits: int | None):
     """
 
     @tf.custom_gradient
-    def product(x, integers):
-        rows, row_scale = quantize_rows(x) if activation_bits else (x, None)
-        y = tf.matmul(rows, integers)
-        y = y * scale if row_scale is None else y * row_scale * scale
+    def product(x, integers, scale):
+        rows, row_scale = quantize_rows(x, activation_bits) if activation_bits else (x, None)
+        sums = tf.matmul(rows, integers)
+        sums = sums if row_scale is None else sums * row_scale
+        y = sums * scale
 
         def gradient(upstream):
             seen = rows if row_scale is None else rows * row_scale
             d_x = tf.matmul(upstream, integers * scale, transpose_b=True)
             d_integers = tf.matmul(seen, upstream, transpose_a=True) * scale
-            return d_x, d_integers
+            return d_x, d_integers, tf.reduce_sum(upstream * sums, axis=0, keepdims=True)
 
         return y, gradient
 
-    return product(x, integers)
+    y = product(x, integers, grid.scale)
+    if grid.offset is None:
+        return y
+    return y + tf.reduce_sum(x, axis=-1, keepdims=True) * grid.offset
 
 
-def fake_product(x, integers, scale, activation_bits: int | None):
-    """As `native_product`, but rounded values are multiplied in float."""
+def native_block_product(x, integers, grid: Grid, activation_bits: int | None):
+    """As `native_product`, the integer sum of each block of inputs rescaled by its own scale.
+
+    Args:
+        x: float32 `[rows, input]`; the scale of a row is that of all its inputs.
+        integers: float32 `[blocks, block, output]`, whole numbers.
+        grid: scale and offset `[blocks, 1, output]`.
+        activation_bits: 8, 4 or None.
+    """
+    seen = x
     if activation_bits:
-        rows, row_scale = quantize_rows(tf.stop_gradient(x))
-        x = x + tf.stop_gradient(rows * row_scale - x)
-    return tf.matmul(x, integers * scale)
+        rows, row_scale = quantize_rows(tf.stop_gradient(x), activation_bits)
+        seen = x / row_scale
+        seen += tf.stop_gradient(rows - seen)
+    sums = tf.matmul(_blocked(seen, integers), integers) * grid.scale
+    y = tf.reduce_sum(sums, axis=0)
+    y = y * row_scale if activation_bits else y
+    if grid.offset is None:
+        return y
+    totals = tf.reduce_sum(_blocked(x, integers), axis=-1)  # [blocks, rows]
+    return y + tf.matmul(totals, grid.offset[:, 0], transpose_a=True)
+
+
+def fake_product(x, integers, grid: Grid, activation_bits: int | None):
+    """As `native_product`, but rounded values are multiplied in float."""
+    return tf.matmul(_fake_rows(x, activation_bits), values(integers, grid))
+
+
+def fake_block_product(x, integers, grid: Grid, activation_bits: int | None):
+    """As `native_block_product`, but rounded values are multiplied in float."""
+    weights = tf.reshape(values(integers, grid), [x.shape[-1], integers.shape[-1]])
+    return tf.matmul(_fake_rows(x, activation_bits), weights)
+
+
+def _fake_rows(x, activation_bits: int | None):
+    if not activation_bits:
+        return x
+    rows, row_scale = quantize_rows(tf.stop_gradient(x), activation_bits)
+    return x + tf.stop_gradient(rows * row_scale - x)
+
+
+def _blocked(rows, integers):
+    """Rows `[rows, input]` in the blocks of the weights: `[blocks, rows, block]`."""
+    blocks, block, _ = integers.shape
+    return tf.transpose(tf.reshape(rows, [-1, blocks, block]), [1, 0, 2])

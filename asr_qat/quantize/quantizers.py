@@ -1,36 +1,55 @@
-"""tfmot quantizers for weights below and at 8 bits."""
+"""The tfmot quantizer of a kernel: any grid of `asr_qat.quantize.grids`, any activations."""
+
+import dataclasses
+from typing import Any, Literal
 
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 
-from asr_qat.quantize.numerics import quantize_channels
+from asr_qat.quantize.grids import (
+    Grid,
+    best_share,
+    blocks_of,
+    device_scale,
+    grid_of,
+    on_grid,
+    values,
+)
+from asr_qat.quantize.precision import FLOAT_BITS, Precision
 from asr_qat.quantize.products import QuantizedKernel
+from asr_qat.quantize.static_ranges import StaticRange, StaticRanges
+
+SEARCH_EVERY = 100  # steps between two searches for the range of a clipped grid
+ActivationRanges = Literal["averaged", "learned"]
 
 
-class ChannelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
-    """Symmetric per-channel weights; hands integers and scales to the layer.
+class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
+    """Hands integers and scales of a kernel to its layer.
 
     Args:
-        weight_bits: width of the weights.
-        activation_bits: width of the layer's inputs, None for float.
+        precision: of weights and activations.
         native: integer product, or fake quantization.
         start_step: training steps before the quantization begins.
+        activation_ranges: how static ranges of activations are found in training.
     """
 
     def __init__(
-        self, weight_bits: int, activation_bits: int | None, native: bool, start_step: int = 0
+        self,
+        precision: Precision,
+        native: bool,
+        start_step: int = 0,
+        activation_ranges: ActivationRanges = "averaged",
     ):
-        self.weight_bits = weight_bits
-        self.activation_bits = activation_bits
+        self.precision = precision
         self.native = native
         self.start_step = start_step
+        self.activation_ranges = activation_ranges
 
     def build(self, tensor_shape, name, layer):
-        """Adds the step counter, if the quantization begins later than at step 0."""
-        if not self.start_step:
-            return {}
-        return {
-            "step": layer.add_weight(
+        """Adds what this precision has to remember; `initialize` gives it sensible values."""
+        precision, found = self.precision, {}
+        if self.start_step or precision.range == "clip":
+            found["step"] = layer.add_weight(
                 name + "_step",
                 shape=(),
                 dtype=tf.int64,
@@ -40,26 +59,106 @@ class ChannelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
                 synchronization=tf.VariableSynchronization.ON_READ,
                 aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
             )
-        }
+        inputs, outputs = tensor_shape
+        shape = [1, outputs]
+        if precision.block:
+            shape = [inputs // precision.block, *shape]
+        if precision.range == "clip":
+            found["share"] = self._add(layer, f"{name}_share", shape, trainable=False)
+        if precision.range == "learned":
+            found["scale"] = self._add(layer, f"{name}_scale", shape, trainable=True)
+            if precision.asymmetric:
+                found["offset"] = self._add(layer, f"{name}_offset", shape, trainable=True)
+        if precision.static:
+            learned = self.activation_ranges == "learned"
+            for end in ("input_low", "input_high", "output_low", "output_high"):
+                found[end] = self._add(layer, f"{name}_{end}", [], trainable=learned)
+        return found
+
+    def _add(self, layer, name: str, shape, trainable: bool):
+        options: dict[str, Any] = {}
+        if not trainable:  # one value on all replicas of a distributed training
+            options["aggregation"] = tf.VariableAggregation.MEAN
+        return layer.add_weight(name, shape, trainable=trainable, initializer="ones", **options)
+
+    def initialize(self, kernel, variables) -> None:
+        """Set a searched or learned range from the kernel `[input, output]`."""
+        if self.precision.range not in ("clip", "learned"):
+            return
+        weights = blocks_of(tf.convert_to_tensor(kernel), self.precision.block)
+        share = best_share(weights, self.precision)
+        if self.precision.range == "clip":
+            variables["share"].assign(share)
+            return
+        grid = grid_of(weights, self.precision, share)
+        variables["scale"].assign(grid.scale)
+        if grid.offset is not None:
+            variables["offset"].assign(grid.offset)
 
     def __call__(self, inputs, training, weights, **kwargs):
         """The `QuantizedKernel` of the float weights `inputs` `[input, output]`."""
-        weights_now = tf.convert_to_tensor(inputs)
+        kernel = tf.convert_to_tensor(inputs)
         active = None
         if self.start_step:
             active = weights["step"] >= self.start_step
-            if training:
-                weights["step"].assign_add(1)
-        integers, scale = quantize_channels(weights_now, self.weight_bits)
+        if training and "share" in weights:
+            self._search(kernel, weights)
+        if training and "step" in weights:
+            weights["step"].assign_add(1)
+        integers, grid = self.quantize(kernel, weights)
         return QuantizedKernel(
-            integers, scale, self.activation_bits, self.native, weights_now, active
+            integers,
+            grid,
+            self.precision.activation_bits,
+            self.native,
+            kernel,
+            active,
+            self.ranges(weights, bool(training)),
         )
+
+    def quantize(self, kernel, variables) -> tuple[tf.Tensor, Grid]:
+        """Integers `[input, output]`, or `[blocks, block, output]`, and their grid."""
+        weights = blocks_of(kernel, self.precision.block)
+        if self.precision.weight_bits == FLOAT_BITS:
+            return weights, Grid(tf.ones([1, weights.shape[-1]]))
+        if self.precision.range == "learned":
+            offset = variables["offset"] + 0.0 if "offset" in variables else None
+            grid = Grid(device_scale(tf.abs(variables["scale"]), self.precision), offset)
+        else:
+            grid = grid_of(weights, self.precision, variables.get("share", 1.0))
+        return on_grid(weights, grid, self.precision), grid
+
+    def rounded(self, kernel, variables):
+        """The values `[input, output]` that the quantized kernel stands for."""
+        integers, grid = self.quantize(tf.convert_to_tensor(kernel), variables)
+        return tf.reshape(values(integers, grid), kernel.shape)
+
+    def ranges(self, variables, training: bool = False) -> StaticRanges | None:
+        """The static ranges of input and output, if the precision has them."""
+        if not self.precision.static:
+            return None
+        average = training and self.activation_ranges == "averaged"
+        return StaticRanges(
+            StaticRange(variables["input_low"], variables["input_high"], average),
+            StaticRange(variables["output_low"], variables["output_high"], average),
+        )
+
+    def _search(self, kernel, variables) -> None:
+        """Search for the ranges of a clipped grid anew, now and then."""
+
+        def search():
+            weights = blocks_of(kernel, self.precision.block)
+            return tf.stop_gradient(best_share(weights, self.precision))
+
+        share = variables["share"]
+        due = variables["step"] % SEARCH_EVERY == 0
+        share.assign(tf.cond(due, search, lambda: tf.convert_to_tensor(share)))
 
     def get_config(self):
         """Constructor arguments."""
         return {
-            "weight_bits": self.weight_bits,
-            "activation_bits": self.activation_bits,
+            "precision": dataclasses.asdict(self.precision),
             "native": self.native,
             "start_step": self.start_step,
+            "activation_ranges": self.activation_ranges,
         }

@@ -1,8 +1,11 @@
 """The tfmot scheme: no graph rewriting, and a registry that goes by layer name."""
 
+import dataclasses
 import re
+from typing import Any
 
 import tensorflow_model_optimization as tfmot
+from tensorflow import keras
 from tensorflow_model_optimization.python.core.quantization.keras import (
     quantize_registry,
     quantize_scheme,
@@ -13,7 +16,7 @@ from asr_qat.layers.embedding import Embedding
 from asr_qat.layers.joint import Joint
 from asr_qat.layers.lstm import LSTM
 from asr_qat.quantize.configs import DenseQuantizeConfig
-from asr_qat.quantize.precision import Precision, parse
+from asr_qat.quantize.precision import Precision, Range, parse
 
 
 class PrecisionRegistry(quantize_registry.QuantizeRegistry):
@@ -23,34 +26,45 @@ class PrecisionRegistry(quantize_registry.QuantizeRegistry):
         precision: name of the precision of every Dense layer.
         overrides: precision names by regular expression, searched in the layer's name; the
             first that fits decides.
-        native: integer products, or fake quantization.
-        start_step: training steps before the quantization begins.
+        more: arguments of `KernelQuantizer` for all layers.
     """
 
-    def __init__(self, precision: str, overrides: dict[str, str], native: bool, start_step: int):
+    def __init__(self, precision: str, overrides: dict[str, str], **more: Any):
         self._default = parse(precision)
         self._overrides = [(re.compile(p), parse(name)) for p, name in overrides.items()]
-        self._native = native
-        self._start_step = start_step
+        self._more = more
 
     def precision(self, name: str) -> Precision | None:
-        """The precision of the layer called `name`, None for float."""
+        """The precision by the layer's name, None for float."""
         for pattern, precision in self._overrides:
             if pattern.search(name):
                 return precision
         return self._default
 
+    def of(self, layer: keras.layers.Layer) -> Precision | None:
+        """The precision of a layer that has weights already, None for float.
+
+        Blocks that do not divide its inputs give way to a scale for each channel. A product
+        inside of a recurrence or of a joint network has dynamic activations and no offset, and
+        is clipped where a scale would be learned.
+        """
+        found = self.precision(layer.name) if isinstance(layer, Dense) else None
+        if found is not None and found.block and layer.kernel.shape[0] % found.block:
+            found = dataclasses.replace(found, block=None)
+        if found is None or type(layer) is Dense:
+            return found
+        searched: Range = "clip" if found.range == "learned" else found.range
+        return dataclasses.replace(found, static=False, asymmetric=False, range=searched)
+
     def supports(self, layer):
         """Whether `layer` is to be quantized."""
-        return isinstance(layer, Dense) and self.precision(layer.name) is not None
+        return self.of(layer) is not None
 
     def get_quantize_config(self, layer):
         """The config of a supported layer."""
-        precision = self.precision(layer.name)
+        precision = self.of(layer)
         assert precision is not None
-        return DenseQuantizeConfig(
-            precision.weight_bits, precision.activation_bits, self._native, self._start_step
-        )
+        return DenseQuantizeConfig(precision, **self._more)
 
 
 class KeepLayout:

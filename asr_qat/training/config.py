@@ -106,6 +106,10 @@ class TrainConfig:
         require(frames is None or frames >= 1, f"frames_at_once: {frames} is less than 1")
         quantization = self.quantization
         require(
+            quantization is None or quantization.mode != "ptq",
+            "quantization.mode: 'ptq' is quantized after training: native or fake",
+        )
+        require(
             quantization is None or quantization.start_step < self.steps,
             f"quantization.start_step: not before the last of {self.steps} steps",
         )

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat import files
@@ -33,6 +32,8 @@ from asr_qat.training.start import first_recogniser
 from asr_qat.training.training_step import TrainedModel, WeightedLoss
 from asr_qat.training.word_error_rate import Evaluator, damaged_shards
 
+# Parts of the names of what a quantizer trains: no decay pulls them to zero.
+QUANTIZER_VARIABLES = ["_scale", "_offset", "_low", "_high"]
 # What a training may be resumed with other values of: `start_weights` stands for `start`.
 MAY_CHANGE = (
     "data",
@@ -70,7 +71,7 @@ def build_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Opt
         ema_momentum=config.average or 0.99,
         jit_compile=False,
     )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", *QUANTIZER_VARIABLES])
     return optimizer
 
 
@@ -81,13 +82,6 @@ def build_losses(config: ModelConfig) -> list[WeightedLoss]:
     if not config.transducer.ctc_weight:
         return [(TransducerLoss(), 1.0)]
     return [(TransducerLoss(), 1.0), (CTCLoss(), config.transducer.ctc_weight)]
-
-
-def for_model(batches: tf.data.Dataset, config: ModelConfig) -> tf.data.Dataset:
-    """Batches of `Pipeline` as a model takes them: a transducer reads the labels too."""
-    if config.transducer is None:
-        return batches
-    return batches.map(lambda inputs, targets: ((*inputs, targets[:, 1:]), targets))
 
 
 def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
@@ -109,13 +103,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     _check_same(output, description)
     seed_everything(config.seed)
     recogniser = first_recogniser(config, folder)
-    stats = dataclasses.replace(
-        folder.stats,
-        mean=recogniser.mean,
-        std=recogniser.std,
-        front_end=recogniser.config.front_end,
-    )
-    pipeline = Pipeline(folder, config.batches, config.seed, stats)
+    pipeline = Pipeline(folder, config.batches, config.seed, recogniser.stats_for(folder))
     with distribution.scope(), distribution.lost_workers():
         model = _trained_model(config, recogniser, distribution)
         state = State()
@@ -143,7 +131,9 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
             damaged_shards(folder, "train"),
             distribution.lost_workers(),
         ):
-            batches = for_model(pipeline.training(done), recogniser.config)
+            batches = pipeline.training(done).map(
+                lambda inputs, targets: (recogniser.model_inputs(inputs, targets), targets)
+            )
             # One Keras epoch from here to the end: at the end of each, Keras would put the
             # averaged weights in the place of the trained ones.
             try:

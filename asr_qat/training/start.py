@@ -3,13 +3,15 @@
 import dataclasses
 from typing import Any
 
+from asr_qat.corpora.calibration import calibration_batches
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.model_directory import ModelConfig, Recogniser
 from asr_qat.models.prediction import TransducerConfig
 from asr_qat.models.presets import PRESETS, TRANSDUCERS
-from asr_qat.quantize.apply import quantize_model
+from asr_qat.quantize.apply import QuantizationConfig, quantize_model
+from asr_qat.quantize.calibrate import calibrate, needs_calibration
 from asr_qat.training.config import TrainConfig
 
 # What may differ from the model whose weights are taken: it changes the training alone.
@@ -26,8 +28,9 @@ def first_recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
     if config.start is None:
         assert encoder is not None
         transducer = _with_frames(config, config.transducer_config())
-        shape = ModelConfig(encoder, stats.front_end, config.quantization, transducer)
-        return Recogniser.create(shape, folder.tokenizer, stats.mean, stats.std)
+        shape = ModelConfig(encoder, stats.front_end, None, transducer)
+        new = Recogniser.create(shape, folder.tokenizer, stats.mean, stats.std)
+        return _quantized(new, config.quantization, folder)
     started = Recogniser.load(config.start)
     if started.tokenizer.proto != folder.tokenizer.proto:
         raise UserError(
@@ -44,11 +47,21 @@ def first_recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
             f"{config.start}: is quantized already ({before.precision} {before.mode}): start from "
             "a float model, or leave quantization away to train on as it is"
         )
-    return dataclasses.replace(
-        started,
-        config=dataclasses.replace(started.config, quantization=wanted),
-        model=quantize_model(started.model, wanted),
-    )
+    return _quantized(started, wanted, folder)
+
+
+def _quantized(
+    plain: Recogniser, quantization: QuantizationConfig | None, folder: PreparedFolder
+) -> Recogniser:
+    """As quantized training begins; static ranges are those of the float model."""
+    if quantization is None:
+        return plain
+    model = quantize_model(plain.model, quantization)
+    if needs_calibration(model):
+        batches = calibration_batches(folder, plain.stats_for(folder))
+        calibrate(model, plain.model, batches.map(plain.model_inputs))
+    config = dataclasses.replace(plain.config, quantization=quantization)
+    return dataclasses.replace(plain, config=config, model=model)
 
 
 def _encoder(config: TrainConfig, started: ModelConfig) -> EncoderConfig:

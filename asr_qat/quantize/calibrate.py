@@ -1,0 +1,55 @@
+"""Static ranges of activations from data, where a quantized model begins."""
+
+from collections.abc import Iterable
+
+import tensorflow as tf
+from tensorflow import keras
+
+from asr_qat.quantize.apply import QuantizedLayer, quantized_layers
+
+
+def needs_calibration(model: keras.Model) -> bool:
+    """Whether a quantized model has static ranges."""
+    return any(layer.precision.static for layer in quantized_layers(model).values())
+
+
+def calibrate(model: keras.Model, plain: keras.Model, batches: Iterable) -> None:
+    """Set the static ranges of a quantized model to those in the float model.
+
+    The ends of a range are the means over the batches of the least and the greatest value.
+
+    Args:
+        model: from `quantize_model`, changed in place.
+        plain: the float model that it was made from.
+        batches: inputs of the model: `(features, lengths)`, or with the labels of a transducer.
+    """
+    layers = {k: v for k, v in quantized_layers(model).items() if v.precision.static}
+    inputs = keras.Model(plain.inputs, {name: plain.get_layer(name).input for name in layers})
+    totals = {name: tf.zeros(4) for name in layers}
+
+    @tf.function
+    def extremes(batch):
+        found = inputs(batch, training=False)
+        return {name: _extremes(found[name], plain.get_layer(name)) for name in layers}
+
+    count = 0
+    for batch in batches:
+        for name, ends in extremes(batch).items():
+            totals[name] += ends
+        count += 1
+    for name, layer in layers.items():
+        _assign(layer, totals[name] / count)
+
+
+def _extremes(x, layer: keras.layers.Dense):
+    """Least and greatest value of a layer's input, and of what the device rounds behind it."""
+    y = tf.tensordot(x, layer.kernel, 1)
+    y = y if layer.bias is None else y + layer.bias
+    y = tf.nn.relu(y) if layer.activation is keras.activations.relu else y
+    return tf.stack([tf.reduce_min(x), tf.reduce_max(x), tf.reduce_min(y), tf.reduce_max(y)])
+
+
+def _assign(layer: QuantizedLayer, ends) -> None:
+    names = ("input_low", "input_high", "output_low", "output_high")
+    for name, end in zip(names, tf.unstack(ends), strict=True):
+        layer.variables[name].assign(end)
