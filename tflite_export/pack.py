@@ -167,7 +167,8 @@ class _Product:
         """Index of a new tensor."""
         tensor = schema.TensorT()
         tensor.name, tensor.buffer = b"", 0
-        tensor.shape, tensor.type, tensor.quantization = np.asarray(shape), kind, quantization
+        tensor.shape, tensor.type = np.asarray(shape, np.int32), kind
+        tensor.quantization = quantization
         self.graph.tensors.append(tensor)
         return len(self.graph.tensors) - 1
 

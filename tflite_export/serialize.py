@@ -40,7 +40,7 @@ def serialize(model: schema.ModelT) -> bytes:
 
 def _share_quantization(tensor: schema.TensorT) -> None:
     quantization = tensor.quantization
-    if quantization is None:
+    if quantization is None or quantization.details is not None:  # scales of blocks: a tensor
         return
     if quantization.scale is None or len(quantization.scale) == 0:
         tensor.quantization = None  # the converter leaves empty tables behind
