@@ -6,25 +6,27 @@ import sys
 from asr_qat.errors import exit_code
 from asr_qat.parser import Parser
 
-COMMANDS = (
-    "prepare",
-    "train",
-    "quantize",
-    "summary",
-    "cost",
-    "benchmark",
-    "benchmark-input",
-    "benchmark-loss",
-)
+# Modules by command. They are imported by name: `study` spans training and device, and nothing
+# in this package imports the device side.
+COMMANDS = {
+    "prepare": "asr_qat.commands.prepare",
+    "train": "asr_qat.commands.train",
+    "quantize": "asr_qat.commands.quantize",
+    "study": "tflite_export.commands.study",
+    "summary": "asr_qat.commands.summary",
+    "cost": "asr_qat.commands.cost",
+    "benchmark": "asr_qat.commands.benchmark",
+    "benchmark-input": "asr_qat.commands.benchmark_input",
+    "benchmark-loss": "asr_qat.commands.benchmark_loss",
+}
 
 
 def build_parser() -> Parser:
     """The parser with every subcommand; each module defines its own arguments."""
     parser = Parser(prog="asr-qat", description="Train 4-bit speech recognisers.")
     subparsers = parser.add_subparsers(dest="command", required=True)
-    for name in COMMANDS:
-        module = importlib.import_module(f"asr_qat.commands.{name.replace('-', '_')}")
-        module.add_parser(subparsers)
+    for module in COMMANDS.values():
+        importlib.import_module(module).add_parser(subparsers)
     return parser
 
 

@@ -9,6 +9,7 @@ import functools
 import io
 import itertools
 import math
+import os
 
 import numpy as np
 import soundfile
@@ -21,6 +22,7 @@ from asr_qat.errors import require
 from asr_qat.losses.targets import PADDING, pack_targets
 
 SHUFFLE_BLOCK = 4096  # utterances, when the corpus is streamed from disk
+_LAST_FEATURES: dict[tuple, tuple] = {}  # those of the latest training with `cache`, see below
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,23 +177,8 @@ class Pipeline:
 
     def _cached_examples(self):
         """All features of all speeds in memory; a pass is a random order of indices."""
-        records = tf.data.TFRecordDataset(self.folder.shards("train"))
-        items = records.map(self._parse, tf.data.AUTOTUNE).map(
-            lambda item: (
-                tuple(self._features(item["audio"], speed) for speed in self.config.speeds),
-                item["tokens"],
-            ),
-            tf.data.AUTOTUNE,
-        )
-        features, tokens = [], []
-        for versions, labels in items.as_numpy_iterator():
-            features.extend(versions)
-            tokens.append(labels)
-        offsets = np.concatenate([[0], np.cumsum([len(f) for f in features])])
-        frames = tf.constant(np.concatenate(features))
-        del features
+        frames, offsets, tokens = self._all_features()
         labels = tf.ragged.constant(tokens, dtype=tf.int32, row_splits_dtype=tf.int64)
-        offsets = tf.constant(offsets, tf.int64)
         speeds, count = len(self.config.speeds), len(tokens)
 
         def example(utterance, choice, seed):
@@ -209,6 +196,44 @@ class Pipeline:
             )
 
         return examples
+
+    def _all_features(self) -> tuple[tf.Tensor, tf.Tensor, list[np.ndarray]]:
+        """Of the training split: frames `[frames, mel_bins]`, offsets and the tokens.
+
+        Version `speed` of an utterance begins at `offsets[utterance * speeds + speed]`. A process
+        that trains again on the same features, as a study does, finds them in memory.
+        """
+        shards = [str(path) for path in self.folder.shards("train")]
+        key = (
+            *((path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in shards),
+            self.config.speeds,
+            self.front_end,
+            self._mean.numpy().tobytes(),
+            self._std.numpy().tobytes(),
+        )
+        if key not in _LAST_FEATURES:
+            _LAST_FEATURES.clear()  # first: both would not fit
+            _LAST_FEATURES[key] = self._compute_features(shards)
+        return _LAST_FEATURES[key]
+
+    def _compute_features(self, shards: list[str]):
+        items = (
+            tf.data.TFRecordDataset(shards)
+            .map(self._parse, tf.data.AUTOTUNE)
+            .map(
+                lambda item: (
+                    tuple(self._features(item["audio"], speed) for speed in self.config.speeds),
+                    item["tokens"],
+                ),
+                tf.data.AUTOTUNE,
+            )
+        )
+        features, tokens = [], []
+        for versions, labels in items.as_numpy_iterator():
+            features.extend(versions)
+            tokens.append(labels)
+        offsets = np.concatenate([[0], np.cumsum([len(f) for f in features])])
+        return tf.constant(np.concatenate(features)), tf.constant(offsets, tf.int64), tokens
 
     def _streamed_examples(self, seed):
         """Features computed on the way, from shards in random order, shuffled in blocks."""

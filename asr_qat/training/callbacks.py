@@ -109,10 +109,10 @@ class Checkpoints(keras.callbacks.Callback):
         state: saved with it.
         folder: where the checkpoints are kept; the last two stay.
         minutes: most time between checkpoints.
-        every: most steps between checkpoints.
+        every: most steps between checkpoints, None for any number.
     """
 
-    def __init__(self, model, state: State, folder: Path, minutes: float, every: int):
+    def __init__(self, model, state: State, folder: Path, minutes: float, every: int | None):
         super().__init__()
         self._every = every
         self._saved_step = 0
@@ -156,7 +156,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         late = time.monotonic() - self._saved_at > self._seconds
-        if late or _step(self.model) % self._every == 0:
+        if late or (self._every and _step(self.model) % self._every == 0):
             self.save()
 
 
@@ -165,7 +165,8 @@ class EvaluateAndKeep(keras.callbacks.Callback):
 
     Those of a model that is yet to be quantized are not kept.
 
-    Writes `history.jsonl` beside the model: step, mean loss, wer, seconds.
+    Writes `history.jsonl` beside the model: step, mean loss, wer (null without evaluation),
+    seconds.
 
     Args:
         recogniser: its model is trained.
@@ -205,18 +206,19 @@ class EvaluateAndKeep(keras.callbacks.Callback):
                 files.write_text(self._history, "".join(kept))
 
     def on_train_batch_end(self, batch, logs=None):
-        step = _step(self.model)
-        if step % self._config.evaluate_every and step < self._config.steps:
+        step, every = _step(self.model), self._config.evaluate_every
+        if (every is None or step % every) and step < self._config.steps:
             return
         loss = float(self._state.loss_sum / self._state.loss_count)
         self._state.loss_sum.assign(0.0)
         self._state.loss_count.assign(0.0)
         with averaged_weights(self.model):
             self._copy_weights()
-            wer = self._evaluator.wer()
-            better = self._config.keep == "last" or wer <= float(self._state.best_wer.numpy())
+            wer = None if every is None else self._evaluator.wer()
+            last = self._config.keep == "last" or wer is None
+            better = last or wer <= float(self._state.best_wer.numpy())
             if better and step >= self._quantized_from:
-                self._state.best_wer.assign(wer)
+                self._state.best_wer.assign(math.inf if wer is None else wer)
                 self._recogniser.save(self._output)
         seconds = round(time.monotonic() - self._started, 1)
         line = {"step": step, "loss": loss, "wer": wer, "seconds": seconds}
@@ -224,10 +226,12 @@ class EvaluateAndKeep(keras.callbacks.Callback):
             history.write(json.dumps(line) + "\n")
         with self._writer.as_default(step):
             tf.summary.scalar("loss", loss)
-            tf.summary.scalar("wer", wer)
+            if wer is not None:
+                tf.summary.scalar("wer", wer)
             tf.summary.scalar("learning_rate", self.model.optimizer.learning_rate)
         if not self._quiet:
-            print(f"step {step}: loss {loss:.3f}, dev WER {100 * wer:.2f}%", flush=True)
+            score = "" if wer is None else f", dev WER {100 * wer:.2f}%"
+            print(f"step {step}: loss {loss:.3f}{score}", flush=True)
 
     def _copy_weights(self) -> None:
         """To the recogniser, where a copy of its model is trained."""

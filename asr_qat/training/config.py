@@ -63,7 +63,7 @@ class TrainConfig:
         batches: how batches are made.
         optimizer: how weights are updated.
         evaluate_every: steps between evaluations on the development split, and the most
-            between checkpoints.
+            between checkpoints; null for no evaluation at all, with `keep: last`.
         keep: save the model with the lowest development WER, or the last one.
         checkpoint_minutes: most time between checkpoints.
         seed: of weights, data order, augmentation and dropout.
@@ -85,7 +85,7 @@ class TrainConfig:
     quantization: QuantizationConfig | None = None
     batches: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
-    evaluate_every: int = 500
+    evaluate_every: int | None = 500
     keep: Literal["best", "last"] = "best"
     checkpoint_minutes: float = 5.0
     seed: int = 0
@@ -98,7 +98,11 @@ class TrainConfig:
         """Raise `UserError` for a value out of range."""
         require(self.steps >= 1, f"steps: {self.steps} is less than 1")
         every = self.evaluate_every
-        require(every >= 1, f"evaluate_every: {every} is less than 1")
+        require(every is None or every >= 1, f"evaluate_every: {every} is less than 1")
+        require(
+            every is not None or self.keep == "last",
+            "evaluate_every: null leaves no best model to keep: add `keep: last`",
+        )
         minutes = self.checkpoint_minutes
         require(minutes >= 0, f"checkpoint_minutes: {minutes} is not a number from 0 up")
 

@@ -1,0 +1,1 @@
+"""Precision studies: a grid of quantized recognisers, each scored from its `.tflite`."""

@@ -1,0 +1,143 @@
+"""One cell of a study: train, export, score, write its file."""
+
+import contextlib
+import dataclasses
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from asr_qat import files
+from asr_qat.corpora.utterance import Utterance
+from asr_qat.models.model_directory import Recogniser
+from asr_qat.provenance import provenance
+from asr_qat.quantize.post_training import post_training
+from asr_qat.training.run import train
+from tflite_export import evaluate
+from tflite_export.compare import compare
+from tflite_export.convert import convert_recogniser
+from tflite_export.recogniser import TFLiteRecogniser
+from tflite_export.statistics import word_errors
+from tflite_export.study.cells import Cell
+from tflite_export.study.scheme import describe
+
+TRAINED = "trained.json"  # in a model directory whose training is finished: its fingerprint
+
+
+def run_cell(cell: Cell, fingerprint: dict[str, Any], output: Path) -> dict[str, Any]:
+    """Do what a cell needs, each step where it is not done, and write `output`.
+
+    Args:
+        cell: to run.
+        fingerprint: of it.
+        output: file of the result.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UserError: bad configuration or data, or a training that fails.
+    """
+    seconds: dict[str, float] = {}
+    with _timed("train", seconds):
+        source = trained(cell, fingerprint)
+    items = {split: evaluate.recordings(cell.training.data, split) for split in cell.splits}
+    with _timed("export", seconds):
+        files.write_bytes(cell.file, _convert(cell, source))
+    with _timed("score", seconds):
+        device = TFLiteRecogniser(cell.file)
+        everything = [item for part in items.values() for item in part]
+        result = evaluate.run(device, everything, quiet=True)
+    with _timed("compare", seconds):
+        keras = source
+        if cell.method == "ptq":
+            keras = post_training(source, cell.quantization.precision)
+        agreement = compare(keras, device, everything, result, quiet=True, floor=False)
+    expected = {each["id"]: each["keras"] for each in agreement.pop("different")}
+    splits, start = {}, 0
+    for split, part in items.items():
+        end = start + len(part)
+        splits[split] = _score(part, _slice(result, start, end), expected, device.threads)
+        start = end
+    first = splits[cell.splits[0]]
+    content = {
+        "name": cell.name,
+        "variant": cell.variant,
+        "groups": cell.groups,
+        "baseline": cell.baseline,
+        **evaluate.describe(device),
+        **describe(cell.quantization),
+        "seed": cell.training.seed,
+        "steps": cell.training.steps,
+        "executed_on_device": True,
+        **{key: value for key, value in first.items() if "hypotheses" not in key},
+        **agreement,
+        "splits": splits,
+        "seconds": seconds,
+        "provenance": provenance(cell.training.seed),
+        "fingerprint": fingerprint,
+    }
+    files.write_json(output, content)
+    return content
+
+
+def trained(cell: Cell, fingerprint: dict[str, Any]) -> Recogniser:
+    """The recogniser of the cell's training, which is done or gone on with if need be.
+
+    Its checkpoints are removed when it is finished.
+    """
+    marker = cell.model / TRAINED
+    what = {key: fingerprint[key] for key in ("training", "start", "corpus")}
+    if cell.training.quantization is not None:
+        what["quantization"] = fingerprint["quantization"]
+    if marker.is_file() and files.read_json(marker) == what:
+        return Recogniser.load(cell.model)
+    marker.unlink(missing_ok=True)
+    recogniser = train(cell.training, quiet=True)
+    files.write_json(marker, what)
+    shutil.rmtree(cell.model / "checkpoints")
+    return recogniser
+
+
+def _convert(cell: Cell, source: Recogniser) -> bytes:
+    precision = cell.quantization.precision if cell.method == "ptq" else None
+    return convert_recogniser(source, precision, cell.seconds, str(cell.model))
+
+
+def _slice(result: evaluate.Run, start: int, end: int) -> evaluate.Run:
+    """The part of a run that is one split."""
+    parts = {
+        field.name: getattr(result, field.name)[start:end] for field in dataclasses.fields(result)
+    }
+    return evaluate.Run(**parts)
+
+
+def _score(
+    items: list[Utterance], result: evaluate.Run, expected: dict[str, str], threads: int
+) -> dict[str, Any]:
+    """Figures and hypotheses of one split.
+
+    Args:
+        items: its utterances.
+        result: what was recognised.
+        expected: hypothesis of the Keras model, where it is another one, by utterance.
+        threads: CPU threads.
+    """
+    references = [item.text for item in items]
+    keras = [
+        expected.get(item.id, text) for item, text in zip(items, result.hypotheses, strict=True)
+    ]
+    return {
+        **evaluate.summarize(result, items, threads),
+        "keras_wer": word_errors(references, keras).rate,
+        "keras_hypotheses": {item.id: expected[item.id] for item in items if item.id in expected},
+        "hypotheses": result.hypotheses,
+    }
+
+
+@contextlib.contextmanager
+def _timed(stage: str, seconds: dict[str, float]) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    seconds[stage] = round(time.monotonic() - started, 1)

@@ -1,0 +1,148 @@
+"""From a study's configuration to its cells."""
+
+import dataclasses
+import itertools
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from asr_qat.config import from_dict
+from asr_qat.errors import UserError
+from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.quantize.precision import FLOAT
+from asr_qat.training.config import TrainConfig
+from tflite_export.study.config import Group, StudyConfig, merged
+
+Method = Literal["float", "ptq", "fake", "native"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One recogniser of a study, with one seed.
+
+    Attributes:
+        name: unique, and name of its files.
+        variant: the name without the seed: what is pooled over the seeds.
+        groups: those that it belongs to.
+        method: how it is quantized.
+        quantization: precisions and method, None for float.
+        training: what makes the model; of a `ptq` cell the training of its baseline.
+        baseline: name of the float cell with the same training, seed and data order, None for
+            such a cell itself.
+        seconds: lengths of the signatures.
+        splits: those that are scored.
+    """
+
+    name: str
+    variant: str
+    groups: tuple[str, ...]
+    method: Method
+    quantization: QuantizationConfig | None
+    training: TrainConfig
+    baseline: str | None
+    seconds: tuple[float, ...]
+    splits: tuple[str, ...]
+
+    @property
+    def model(self) -> Path:
+        """Model directory of the training."""
+        return Path(self.training.output)
+
+    @property
+    def file(self) -> Path:
+        """The `.tflite`."""
+        return self.model.with_name(f"{self.name}.tflite")
+
+
+def expand(config: StudyConfig) -> list[Cell]:
+    """All cells of a study, each once: baselines first, then by seed in the order of the file.
+
+    Raises:
+        UserError: a training or precision that is none, or two groups with different cells of
+            the same name.
+    """
+    settings: dict[str, str] = {}
+    cells: dict[str, Cell] = {}
+    for name, group in config.groups.items():
+        setting = _setting_name(config, name, group, settings)
+        for cell in _cells(config, name, group, setting):
+            before = cells.get(cell.name)
+            if before is None:
+                cells[cell.name] = cell
+                continue
+            groups = before.groups if name in before.groups else (*before.groups, name)
+            if dataclasses.replace(before, groups=cell.groups) != cell:
+                raise UserError(
+                    f"groups: {name}: its cell {cell.name} is another one than that of "
+                    f"{', '.join(before.groups)}: give the group a `label`"
+                )
+            cells[cell.name] = dataclasses.replace(before, groups=groups)
+    return sorted(cells.values(), key=lambda c: (c.baseline is not None, c.training.seed))
+
+
+def _setting_name(config: StudyConfig, name: str, group: Group, settings: dict[str, str]) -> str:
+    """`s240` for a training of 240 steps; with the group's name where more than that differs."""
+    training = merged(config.training, group.training)
+    key = json.dumps(training, sort_keys=True)
+    short = f"s{training.get('steps', 0)}"
+    only_steps = set(group.training) <= {"steps", "evaluate_every"}
+    return settings.setdefault(key, short if only_steps else f"{short}-{group.label or name}")
+
+
+def _cells(config: StudyConfig, name: str, group: Group, setting: str) -> list[Cell]:
+    where = f"groups: {name}"
+    # The development split is scored from the file: no need to evaluate in training.
+    common = {"start": config.start, "evaluate_every": None, "keep": "last"}
+    base = merged(common, merged(config.training, group.training))
+    label = group.label or (name if group.recipe or group.quantization else None)
+    cells = []
+
+    def add(variant: str, method: Method, quantization, training, seed: int) -> None:
+        baseline = f"{FLOAT}_{setting}_seed{seed}"
+        trained = f"{variant}_seed{seed}" if method in ("fake", "native") else baseline
+        values = {
+            **training,
+            "data": config.data,
+            "output": str(Path(config.work) / trained),
+            "seed": seed,
+            "quantization": dataclasses.asdict(quantization) if trained != baseline else None,
+        }
+        cells.append(
+            Cell(
+                name=f"{variant}_seed{seed}",
+                variant=variant,
+                groups=(name,),
+                method=method,
+                quantization=quantization,
+                training=from_dict(TrainConfig, values, f"{where}: training"),
+                baseline=None if method == FLOAT else baseline,
+                seconds=config.seconds,
+                splits=config.splits,
+            )
+        )
+
+    for seed in group.seeds or config.seeds:
+        add(f"{FLOAT}_{setting}", "float", None, base, seed)
+        for (short, quantization), method in itertools.product(
+            _quantizations(group, label, where), group.methods
+        ):
+            variant = f"{short}_{method}_{setting}"
+            if method == "ptq":
+                add(variant, method, quantization, base, seed)
+            else:
+                mode = dataclasses.replace(quantization, mode=method)
+                add(variant, method, mode, merged(base, group.recipe), seed)
+    return cells
+
+
+def _quantizations(
+    group: Group, label: str | None, where: str
+) -> list[tuple[str, QuantizationConfig]]:
+    """The quantized precisions of a group by a short name; another kind of group adds here."""
+    found = []
+    for precision in group.precisions_by_name():
+        if precision != FLOAT:
+            values: dict[str, Any] = {**group.quantization, "precision": precision}
+            quantization = from_dict(QuantizationConfig, values, f"{where}: quantization")
+            found.append((f"{precision}+{label}" if label else precision, quantization))
+    return found
