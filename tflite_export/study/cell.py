@@ -42,18 +42,17 @@ def run_cell(cell: Cell, fingerprint: dict[str, Any], output: Path) -> dict[str,
     seconds: dict[str, float] = {}
     with _timed("train", seconds):
         source = trained(cell, fingerprint)
+        if cell.method == "ptq":
+            source = post_training(source, cell.quantization, cell.training.data)
     items = {split: evaluate.recordings(cell.training.data, split) for split in cell.splits}
     with _timed("export", seconds):
-        files.write_bytes(cell.file, _convert(cell, source))
+        files.write_bytes(cell.file, convert_recogniser(source, None, cell.seconds))
     with _timed("score", seconds):
         device = TFLiteRecogniser(cell.file)
         everything = [item for part in items.values() for item in part]
         result = evaluate.run(device, everything, quiet=True)
     with _timed("compare", seconds):
-        keras = source
-        if cell.method == "ptq":
-            keras = post_training(source, cell.quantization.precision)
-        agreement = compare(keras, device, everything, result, quiet=True, floor=False)
+        agreement = compare(source, device, everything, result, quiet=True, floor=False)
     expected = {each["id"]: each["keras"] for each in agreement.pop("different")}
     splits, start = {}, 0
     for split, part in items.items():
@@ -98,11 +97,6 @@ def trained(cell: Cell, fingerprint: dict[str, Any]) -> Recogniser:
     files.write_json(marker, what)
     shutil.rmtree(cell.model / "checkpoints")
     return recogniser
-
-
-def _convert(cell: Cell, source: Recogniser) -> bytes:
-    precision = cell.quantization.precision if cell.method == "ptq" else None
-    return convert_recogniser(source, precision, cell.seconds, str(cell.model))
 
 
 def _slice(result: evaluate.Run, start: int, end: int) -> evaluate.Run:
