@@ -8,8 +8,8 @@ from ai_edge_litert.tools import flatbuffer_utils
 from asr_qat.errors import UserError
 from asr_qat.layers.dense import Dense
 from asr_qat.quantize.apply import QuantizationConfig, quantized_layers
-from asr_qat.quantize.numerics import quantize_channels
 from tests.export_fixtures import DENSE_LAYERS, FRAMES, SECONDS, noise, quantized
+from tests.quantize_fixtures import quantize_channels
 from tflite_export.bake import bake
 from tflite_export.convert import convert, convert_recogniser
 from tflite_export.inspect import inspect
@@ -145,11 +145,11 @@ def test_baking_a_model_whose_quantization_has_not_begun(float_recogniser, mode)
         late.model(inputs, training=False), float_recogniser.model(inputs), atol=1e-5
     )
     now = quantized(float_recogniser, QuantizationConfig("w4a8", mode))
-    plain = bake(late)
+    plain, _ = bake(late)
     assert [layer.name for layer in plain.layers] == [
         layer.name for layer in float_recogniser.model.layers
     ]
-    for baked, expected in zip(plain.get_weights(), bake(now).get_weights(), strict=True):
+    for baked, expected in zip(plain.get_weights(), bake(now)[0].get_weights(), strict=True):
         np.testing.assert_array_equal(baked, expected)
     for layer in plain.layers:
         if isinstance(layer, Dense):
@@ -159,7 +159,7 @@ def test_baking_a_model_whose_quantization_has_not_begun(float_recogniser, mode)
 
 
 def test_baking_a_float_model_changes_nothing(float_recogniser):
-    plain = bake(float_recogniser)
+    plain, _ = bake(float_recogniser)
     assert plain is not float_recogniser.model
     for baked, weights in zip(
         plain.get_weights(), float_recogniser.model.get_weights(), strict=True
@@ -180,7 +180,7 @@ def test_a_product_with_other_weights_is_refused(exported, float_recogniser):
 
 
 def test_a_weight_changed_after_conversion_is_refused(exported, float_recogniser):
-    plain = bake(float_recogniser)
+    plain, _ = bake(float_recogniser)
     kernel = plain.get_layer("ctc_output").kernel
     kernel.assign(kernel + np.eye(*kernel.shape, dtype=np.float32))
     with pytest.raises(ValueError, match="those of no layer"):

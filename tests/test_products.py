@@ -1,6 +1,4 @@
-"""The quantized products: against numpy integers, finite differences and the device itself."""
-
-import itertools
+"""The quantized products: against numpy integers and finite differences."""
 
 import numpy as np
 import pytest
@@ -8,8 +6,9 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_qat.quantize.numerics import quantize_channels, quantize_rows
+from asr_qat.quantize.numerics import quantize_rows
 from asr_qat.quantize.products import QuantizedKernel, fake_product, native_product
+from tests.quantize_fixtures import channel_grid, quantize_channels
 from tests.test_quantize_numerics import KINDS, reference_channels, rows
 
 CHANNELS, UNITS = 24, 10
@@ -29,7 +28,7 @@ def test_native_is_the_product_of_integers(kind, bits, count, seed):
     """int32 accumulators of int8 numbers, rescaled once."""
     x, weights = rows(kind, (count, CHANNELS), seed), rows("normal", (CHANNELS, UNITS), seed + 1)
     integers, scale = quantized(weights, bits)
-    y = native_product(tf.constant(x), integers, scale, 8).numpy()
+    y = native_product(tf.constant(x), integers, channel_grid(scale), 8).numpy()
     q_x, s_x = (t.numpy() for t in quantize_rows(tf.constant(x)))
     q_w, s_w = reference_channels(weights, bits)
     accumulators = q_x.astype(np.int32) @ q_w.astype(np.int32)
@@ -45,7 +44,7 @@ def test_sums_are_exact_at_the_width_of_the_large_model(bits):
     x = np.ones((1, channels), np.float32)
     weights = np.full((channels, 1), 0.7, np.float32)
     integers, scale = quantized(weights, bits)
-    y = native_product(tf.constant(x), integers, scale, 8).numpy()
+    y = native_product(tf.constant(x), integers, channel_grid(scale), 8).numpy()
     exact = 255 * (2 ** (bits - 1) - 1) * channels
     assert exact < 2**24
     assert y[0, 0] == np.float32(exact) * np.float32(1 / np.float32(255)) * scale.numpy()[0]
@@ -56,8 +55,10 @@ def test_fake_and_native_agree(kind, bits, seed):
     x, weights = rows(kind, (4, CHANNELS), seed), rows("normal", (CHANNELS, UNITS), seed + 1)
     integers, scale = quantized(weights, bits)
     for activation_bits in (8, None):
-        native = native_product(tf.constant(x), integers, scale, activation_bits).numpy()
-        fake = fake_product(tf.constant(x), integers, scale, activation_bits).numpy()
+        native = native_product(
+            tf.constant(x), integers, channel_grid(scale), activation_bits
+        ).numpy()
+        fake = fake_product(tf.constant(x), integers, channel_grid(scale), activation_bits).numpy()
         rounding = 1e-6 * np.abs(x).max() * np.abs(weights).max() * CHANNELS
         np.testing.assert_allclose(native, fake, atol=rounding, rtol=0)
 
@@ -67,7 +68,9 @@ def test_float_activations():
     integers, scale = quantized(weights, 4)
     expected = x.astype(np.float64) @ (integers.numpy().astype(np.float64) * scale.numpy())
     for product in (native_product, fake_product):
-        np.testing.assert_allclose(product(x, integers, scale, None), expected, atol=1e-5)
+        np.testing.assert_allclose(
+            product(x, integers, channel_grid(scale), None), expected, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("product", [native_product, fake_product])
@@ -80,7 +83,7 @@ def test_gradient_is_that_of_the_product_of_rounded_values(product, activation_b
     with tf.GradientTape() as tape:
         tape.watch([x, weights])
         integers, scale = quantize_channels(weights, 4)
-        total = tf.reduce_sum(product(x, integers, scale, activation_bits) * upstream)
+        total = tf.reduce_sum(product(x, integers, channel_grid(scale), activation_bits) * upstream)
     d_x, d_weights = (g.numpy() for g in tape.gradient(total, [x, weights]))
 
     # The rounded values, which finite differences move as if they were free.
@@ -110,7 +113,7 @@ def test_gradient_is_that_of_the_product_of_rounded_values(product, activation_b
 def test_kernel_takes_inputs_of_any_rank(native):
     weights = rows("normal", (6, 4))
     integers, scale = quantized(weights, 4)
-    kernel = QuantizedKernel(integers, scale, 8, native, tf.constant(weights))
+    kernel = QuantizedKernel(integers, channel_grid(scale), 8, native, tf.constant(weights))
     x = rows("normal", (2, 3, 5, 6))
     y = kernel.product(tf.constant(x))
     assert y.shape == (2, 3, 5, 4)
@@ -124,73 +127,11 @@ def test_kernel_takes_inputs_of_any_rank(native):
 def test_kernel_is_float_until_it_is_active(active):
     weights = rows("normal", (6, 4))
     integers, scale = quantized(weights, 4)
-    kernel = QuantizedKernel(integers, scale, 8, True, tf.constant(weights), tf.constant(active))
-    x = tf.constant(rows("normal", (3, 6)))
-    expected = native_product(x, integers, scale, 8) if active else tf.matmul(x, weights)
-    np.testing.assert_array_equal(kernel.product(x), expected)
-
-
-# Rows of 23 weights at 4 bits, of 22 at 2, do not fill bytes: XNNPACK leaves them to others.
-@pytest.fixture(
-    scope="module",
-    params=itertools.product([(2, 24), (2, 23), (2, 22), (4, 24), (4, 23), (8, 24)], [True, False]),
-    ids=lambda case: "w{}-{}-{}".format(*case[0], "xnnpack" if case[1] else "plain"),
-)
-def device(request):
-    """A FULLY_CONNECTED op in a .tflite of `bits` weights, and its weights as trained."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-    from ai_edge_litert.tools import flatbuffer_utils
-    from tensorflow import keras
-
-    from asr_qat.layers.dense import Dense
-    from asr_qat.quantize.precision import Precision
-    from tflite_export.labels import label_products
-    from tflite_export.pack import pack
-
-    (bits, channels), delegate = request.param
-    weights = rows("normal", (channels, UNITS), 5) * np.geomspace(1e-3, 1e3, UNITS)
-    weights = weights.astype(np.float32)
-    integers, scale = quantized(weights, bits)
-    inputs = keras.Input((channels,), batch_size=len(KINDS))
-    layer = Dense(UNITS, use_bias=False, name="dense")
-    model = keras.Model(inputs, layer(inputs))
-    layer.set_weights([(integers * scale).numpy()])  # baked: the values on the grid
-    content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
-    labelled = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    label_products(labelled, model)
-    content = bytes(flatbuffer_utils.convert_object_to_bytearray(labelled))
-    interpreter = Interpreter(
-        model_content=pack(content, {"dense": Precision(bits, 8)}),
-        num_threads=1,
-        experimental_op_resolver_type=(
-            OpResolverType.AUTO if delegate else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        ),
+    kernel = QuantizedKernel(
+        integers, channel_grid(scale), 8, True, tf.constant(weights), tf.constant(active)
     )
-    interpreter.allocate_tensors()
-
-    def run(x):
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
-        interpreter.invoke()
-        return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-
-    return channels, integers, scale, run
-
-
-def test_native_is_what_the_device_computes(device):
-    """Rows of every kind, thirty draws each; error against the range of the output."""
-    channels, integers, scale, run = device
-    for seed in range(30):
-        x = np.stack([rows(kind, (1, channels), seed)[0] for kind in KINDS])
-        served = run(x) / scale
-        trained = native_product(tf.constant(x), integers, scale, 8).numpy() / scale
-        reach = np.abs(trained).max(axis=1, keepdims=True)
-        error = np.abs(served - trained) / np.where(reach > 0, reach, 1)
-        assert error.max() < 1e-5, [KINDS[i] for i in np.flatnonzero(error.max(axis=1) >= 1e-5)]
-
-
-def test_fake_is_what_the_device_computes(device):
-    channels, integers, scale, run = device
-    x = np.stack([rows(kind, (1, channels), 3)[0] for kind in KINDS])
-    trained = fake_product(tf.constant(x), integers, scale, 8).numpy()
-    reach = np.abs(trained).max(axis=1, keepdims=True)
-    assert (np.abs(run(x) - trained) <= 1e-5 * reach).all()
+    x = tf.constant(rows("normal", (3, 6)))
+    expected = (
+        native_product(x, integers, channel_grid(scale), 8) if active else tf.matmul(x, weights)
+    )
+    np.testing.assert_array_equal(kernel.product(x), expected)

@@ -14,8 +14,8 @@ from asr_qat.losses.targets import PADDING, pack_targets
 from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
-from asr_qat.quantize.numerics import quantize_channels
 from asr_qat.quantize.precision import Precision, parse
+from tests.quantize_fixtures import quantize_channels
 
 TINY = EncoderConfig(1, dim=8, heads=2, feed_forward=12, kernel=3, subsampling=4, dropout=0.1)
 BINS, VOCABULARY = 16, 5
@@ -76,7 +76,7 @@ def test_float_is_no_precision():
 
 
 @pytest.mark.parametrize(
-    "name", ["", "w", "w5", "w1a8", "w4a4", "w4a16", "a8", "w4a", "W4A8", " w4", "4"]
+    "name", ["", "w", "w5", "w1a8", "w32", "w4a16", "a8", "w4a", "W4A8", " w4", "4"]
 )
 def test_other_names_are_refused(name):
     with pytest.raises(UserError) as caught:
@@ -86,8 +86,8 @@ def test_other_names_are_refused(name):
 
 
 def test_overrides_are_checked(float_model):
-    with pytest.raises(UserError, match="'w3'"):
-        QuantizationConfig(overrides={"block": "w3"})
+    with pytest.raises(UserError, match="'w5'"):
+        QuantizationConfig(overrides={"block": "w5"})
     with pytest.raises(UserError, match="not a regular expression"):
         QuantizationConfig(overrides={"block_(": "w8"})
     with pytest.raises(UserError, match="'blok' fits no layer"):
@@ -97,7 +97,7 @@ def test_overrides_are_checked(float_model):
 def test_configuration_from_yaml():
     config = from_dict(QuantizationConfig, {"overrides": {"ctc": "float"}, "mode": "fake"}, "x")
     assert config == QuantizationConfig(mode="fake", overrides={"ctc": "float"})
-    with pytest.raises(UserError, match="mode: 'real' is not one of native, fake"):
+    with pytest.raises(UserError, match="mode: 'real' is not one of native, fake, ptq"):
         from_dict(QuantizationConfig, {"mode": "real"}, "x")
 
 
@@ -147,7 +147,7 @@ def test_overrides_by_pattern(float_model):
 
     def precision(name):
         quantizer = layers[name].quantize_config.quantizer
-        return Precision(quantizer.weight_bits, quantizer.activation_bits).name
+        return quantizer.precision.name
 
     assert precision("block_00_ffn1_expand") == "w8a8"  # the first that fits decides
     assert precision("block_00_ffn1_project") == "w4"

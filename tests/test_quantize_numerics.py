@@ -6,7 +6,8 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_qat.quantize.numerics import quantize_channels, quantize_rows, round_straight_through
+from asr_qat.quantize.numerics import quantize_rows, round_straight_through
+from tests.quantize_fixtures import quantize_channels
 
 KINDS = ["normal", "positive", "negative", "zero", "huge", "tiny", "offset", "one value"]
 

@@ -10,8 +10,8 @@ from asr_qat.layers.joint import Joint
 from asr_qat.layers.label_context import LabelsBefore, LastLabels, ZeroState
 from asr_qat.layers.lstm import LSTM
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
-from asr_qat.quantize.numerics import quantize_channels
 from asr_qat.quantize.products import QuantizedKernel, native_product
+from tests.quantize_fixtures import channel_grid, quantize_channels
 from tests.test_layers import from_config, normal
 
 VOCABULARY, BLANK = 7, 7
@@ -22,7 +22,7 @@ def quantize(layer, bits=4, activation_bits=8):
     """Put a quantized kernel in the place of a built layer's: integers and scales."""
     weights = tf.constant(layer.kernel.numpy())
     integers, scale = quantize_channels(weights, bits)
-    layer.kernel = QuantizedKernel(integers, scale, activation_bits, True, weights)
+    layer.kernel = QuantizedKernel(integers, channel_grid(scale), activation_bits, True, weights)
     return integers.numpy(), scale.numpy()
 
 
@@ -251,7 +251,7 @@ def joint_logits(quantization):
         return hidden @ kernel + bias
     integers, scale = quantize_channels(tf.constant(kernel), 4)
     bits = 8 if "a8" in quantization.precision else None
-    flat = native_product(tf.constant(hidden.reshape(-1, 6)), integers, scale, bits)
+    flat = native_product(tf.constant(hidden.reshape(-1, 6)), integers, channel_grid(scale), bits)
     return flat.numpy().reshape(2, 5, 4, CLASSES) + bias
 
 

@@ -191,7 +191,7 @@ def test_every_product_is_quantized(model, native):
     own = lstm if "prediction_lstm" in dense else {"prediction_ngram"}
     assert PRODUCTS | own <= dense
     assert dense - PRODUCTS - own == {n for n in dense if n.startswith(("block_", "subsampling_"))}
-    assert {name: layer.quantizer.weight_bits for name, layer in found.items()} == {
+    assert {name: layer.precision.weight_bits for name, layer in found.items()} == {
         name: 8 if name == "ctc_output" else 4 for name in dense
     }
     if own == lstm:

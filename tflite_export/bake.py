@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat.errors import UserError
+from asr_qat.layers.dense import Dense
 from asr_qat.models.model_directory import Recogniser, build_float
 from asr_qat.models.transducer import CTC_HEAD, is_transducer
 from asr_qat.quantize.apply import QuantizedLayer, quantized_layers
@@ -56,15 +57,7 @@ def bake(recogniser: Recogniser) -> tuple[keras.Model, dict[str, BakedLayer]]:
             if layer.name != CTC_HEAD or not is_transducer(plain):
                 layer.set_weights(recogniser.model.get_layer(layer.name).get_weights())
             continue
-        source = quantized[layer.name]
-        baked[layer.name] = _baked(layer.name, source)
-        weights = [baked[layer.name].values.T]
-        weights += [] if source.bias is None else [source.bias.numpy()]
-        offset = source.integers()[1].offset
-        if offset is not None:
-            layer.add_offset()
-            weights.append(np.reshape(offset, [-1]))
-        layer.set_weights(weights)
+        baked[layer.name] = bake_layer(layer, quantized[layer.name])
     return plain, baked
 
 
@@ -79,15 +72,25 @@ def layers_in_file(recogniser: Recogniser) -> dict[str, QuantizedLayer]:
     return layers
 
 
-def _baked(name: str, layer: QuantizedLayer) -> BakedLayer:
+def bake_layer(plain: Dense, layer: QuantizedLayer) -> BakedLayer:
+    """Give a plain layer the values of a quantized one.
+
+    Raises:
+        UserError: a precision that the device does not execute.
+    """
     precision, (inputs, outputs) = layer.precision, layer.kernel.shape
     if not precision.on_device:
         raise UserError(
-            f"{name}: LiteRT does not execute {precision.name}, it exists in training only: see "
-            "asr_qat/quantize/precision.py for those that it does"
+            f"{plain.name}: LiteRT does not execute {precision.name}, it exists in training only: "
+            "see asr_qat/quantize/precision.py for those that it does"
         )
     integers, grid = layer.integers()
-    values = tf.reshape(integers * grid.scale, [inputs, outputs]).numpy().T
+    values = tf.reshape(integers * grid.scale, [inputs, outputs]).numpy()
+    weights = [values] if layer.bias is None else [values, layer.bias.numpy()]
+    if grid.offset is not None:
+        plain.add_offset()
+        weights.append(np.reshape(grid.offset, [-1]))
+    plain.set_weights(weights)
     integers = tf.reshape(integers, [inputs, outputs]).numpy().T.astype(np.int8)
     scale = np.reshape(grid.scale, [-1, outputs]).T
     ranges = layer.ranges()
@@ -95,7 +98,7 @@ def _baked(name: str, layer: QuantizedLayer) -> BakedLayer:
         precision,
         np.ascontiguousarray(integers),
         scale if precision.block else scale[:, 0],
-        np.ascontiguousarray(values),
+        np.ascontiguousarray(values.T),
         None if ranges is None else _numbers(*ranges.input.parameters()),
         None if ranges is None else _numbers(*ranges.output.parameters()),
     )

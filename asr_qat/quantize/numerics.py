@@ -12,26 +12,6 @@ def round_straight_through(x):
     return x + tf.stop_gradient(tf.round(x) - x)
 
 
-def quantize_channels(weights, bits: int):
-    """Symmetric integers with one scale for each output channel.
-
-    The largest magnitude of a channel maps to `2^(bits-1) - 1`, 1 at two bits, and is kept
-    exactly. The scale is a constant for the gradient; rounding passes it straight through.
-
-    Args:
-        weights: float32 `[input, output]`.
-        bits: width of the integers.
-
-    Returns:
-        Integers `[input, output]` and scales `[output]`, both float32:
-        `weights ~ integers * scales`.
-    """
-    largest = 2 ** (bits - 1) - 1
-    scale = tf.stop_gradient(tf.reduce_max(tf.abs(weights), axis=0)) / largest
-    scale = tf.where(scale > 0, scale, tf.ones_like(scale))
-    return round_straight_through(weights / scale), scale
-
-
 def row_parameters(x, bits: int = 8):
     """Scale and zero point of each row, as LiteRT's dynamic kernels (XNNPACK) compute them.
 
