@@ -215,10 +215,12 @@ class EvaluateAndKeep(keras.callbacks.Callback):
         with averaged_weights(self.model):
             self._copy_weights()
             wer = None if every is None else self._evaluator.wer()
-            last = self._config.keep == "last" or wer is None
-            better = last or wer <= float(self._state.best_wer.numpy())
+            better = self._config.keep == "last"
+            if wer is not None:
+                better |= wer <= float(self._state.best_wer.numpy())
             if better and step >= self._quantized_from:
-                self._state.best_wer.assign(math.inf if wer is None else wer)
+                if wer is not None:
+                    self._state.best_wer.assign(wer)
                 self._recogniser.save(self._output)
         seconds = round(time.monotonic() - self._started, 1)
         line = {"step": step, "loss": loss, "wer": wer, "seconds": seconds}

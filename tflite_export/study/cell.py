@@ -11,18 +11,25 @@ from typing import Any
 from asr_qat import files
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.models.model_directory import Recogniser
+from asr_qat.models.summary import summarize, total
 from asr_qat.provenance import provenance
 from asr_qat.quantize.post_training import post_training
+from asr_qat.quantize.precision import FLOAT
 from asr_qat.training.run import train
 from tflite_export import evaluate
 from tflite_export.compare import compare
-from tflite_export.convert import convert_recogniser
+from tflite_export.convert import convert_recogniser, trained_method
 from tflite_export.recogniser import TFLiteRecogniser
 from tflite_export.statistics import word_errors
 from tflite_export.study.cells import Cell
+from tflite_export.study.keras_run import keras_run
 from tflite_export.study.scheme import describe
 
 TRAINED = "trained.json"  # in a model directory whose training is finished: its fingerprint
+DETAILS = ("hypotheses", "keras_hypotheses")  # of a split, not among the figures
+
+Items = dict[str, list[Utterance]]
+Seconds = dict[str, float]
 
 
 def run_cell(cell: Cell, fingerprint: dict[str, Any], output: Path) -> dict[str, Any]:
@@ -42,37 +49,26 @@ def run_cell(cell: Cell, fingerprint: dict[str, Any], output: Path) -> dict[str,
     seconds: dict[str, float] = {}
     with _timed("train", seconds):
         source = trained(cell, fingerprint)
-        if cell.method == "ptq":
+    if cell.method == "ptq":
+        assert cell.quantization is not None
+        with _timed("quantize", seconds):
             source = post_training(source, cell.quantization, cell.training.data)
     items = {split: evaluate.recordings(cell.training.data, split) for split in cell.splits}
-    with _timed("export", seconds):
-        files.write_bytes(cell.file, convert_recogniser(source, None, cell.seconds))
-    with _timed("score", seconds):
-        device = TFLiteRecogniser(cell.file)
-        everything = [item for part in items.values() for item in part]
-        result = evaluate.run(device, everything, quiet=True)
-    with _timed("compare", seconds):
-        agreement = compare(source, device, everything, result, quiet=True, floor=False)
-    expected = {each["id"]: each["keras"] for each in agreement.pop("different")}
-    splits, start = {}, 0
-    for split, part in items.items():
-        end = start + len(part)
-        splits[split] = _score(part, _slice(result, start, end), expected, device.threads)
-        start = end
-    first = splits[cell.splits[0]]
+    description = describe(cell.quantization)
+    score = _score_file if description["executed_on_device"] else _score_keras
+    figures = score(cell, source, items, seconds)
     content = {
         "name": cell.name,
         "variant": cell.variant,
         "groups": cell.groups,
         "baseline": cell.baseline,
-        **evaluate.describe(device),
-        **describe(cell.quantization),
+        "precision": cell.quantization.precision if cell.quantization else FLOAT,
+        "method": trained_method(source),
+        **description,
         "seed": cell.training.seed,
         "steps": cell.training.steps,
-        "executed_on_device": True,
-        **{key: value for key, value in first.items() if "hypotheses" not in key},
-        **agreement,
-        "splits": splits,
+        **{k: v for k, v in figures["splits"][cell.splits[0]].items() if k not in DETAILS},
+        **figures,
         "seconds": seconds,
         "provenance": provenance(cell.training.seed),
         "fingerprint": fingerprint,
@@ -99,6 +95,53 @@ def trained(cell: Cell, fingerprint: dict[str, Any]) -> Recogniser:
     return recogniser
 
 
+def _score_file(cell: Cell, source: Recogniser, items: Items, seconds: Seconds) -> dict[str, Any]:
+    """Export, score in LiteRT, and compare with the Keras model."""
+    with _timed("export", seconds):
+        content = convert_recogniser(source, None, cell.seconds, str(cell.model))
+        files.write_bytes(cell.file, content)
+    everything = [item for part in items.values() for item in part]
+    with _timed("score", seconds):
+        device = TFLiteRecogniser(cell.file)
+        result = evaluate.run(device, everything, quiet=True)
+    with _timed("compare", seconds):
+        agreement = compare(source, device, everything, result, quiet=True, floor=False)
+    other = {each["id"]: each["keras"] for each in agreement.pop("different")}
+    return {
+        "bytes": len(content),
+        **agreement,
+        "splits": _by_split(items, result, other, device.threads),
+    }
+
+
+def _score_keras(cell: Cell, source: Recogniser, items: Items, seconds: Seconds) -> dict[str, Any]:
+    """Score the Keras model alone; the bytes are those that its weights would take."""
+    everything = [item for part in items.values() for item in part]
+    with _timed("score", seconds):
+        result = keras_run(source, everything)
+    splits = _by_split(items, result, {}, 1)
+    for figures in splits.values():
+        figures |= {"rtf": None, "latency_ms": None, "threads": None}
+    return {
+        "bytes": total(summarize(source.model)).bytes,
+        "identical_hypotheses": None,
+        "max_logit_diff": None,
+        "median_logit_diff": None,
+        "splits": splits,
+    }
+
+
+def _by_split(
+    items: Items, result: evaluate.Run, other: dict[str, str], threads: int
+) -> dict[str, dict[str, Any]]:
+    splits, start = {}, 0
+    for split, part in items.items():
+        end = start + len(part)
+        splits[split] = _figures(part, _slice(result, start, end), other, threads)
+        start = end
+    return splits
+
+
 def _slice(result: evaluate.Run, start: int, end: int) -> evaluate.Run:
     """The part of a run that is one split."""
     parts = {
@@ -107,25 +150,23 @@ def _slice(result: evaluate.Run, start: int, end: int) -> evaluate.Run:
     return evaluate.Run(**parts)
 
 
-def _score(
-    items: list[Utterance], result: evaluate.Run, expected: dict[str, str], threads: int
+def _figures(
+    items: list[Utterance], result: evaluate.Run, other: dict[str, str], threads: int
 ) -> dict[str, Any]:
     """Figures and hypotheses of one split.
 
     Args:
         items: its utterances.
         result: what was recognised.
-        expected: hypothesis of the Keras model, where it is another one, by utterance.
+        other: hypothesis of the Keras model, where it is another one, by utterance.
         threads: CPU threads.
     """
     references = [item.text for item in items]
-    keras = [
-        expected.get(item.id, text) for item, text in zip(items, result.hypotheses, strict=True)
-    ]
+    keras = [other.get(item.id, text) for item, text in zip(items, result.hypotheses, strict=True)]
     return {
         **evaluate.summarize(result, items, threads),
         "keras_wer": word_errors(references, keras).rate,
-        "keras_hypotheses": {item.id: expected[item.id] for item in items if item.id in expected},
+        "keras_hypotheses": {item.id: other[item.id] for item in items if item.id in other},
         "hypotheses": result.hypotheses,
     }
 

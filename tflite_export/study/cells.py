@@ -25,7 +25,7 @@ class Cell:
         variant: the name without the seed: what is pooled over the seeds.
         groups: those that it belongs to.
         method: how it is quantized.
-        quantization: precisions and method, None for float.
+        quantization: precisions, None for float; its mode is that of the training, if any.
         training: what makes the model; of a `ptq` cell the training of its baseline.
         baseline: name of the float cell with the same training, seed and data order, None for
             such a cell itself.

@@ -4,8 +4,8 @@ import dataclasses
 from typing import Any, Literal
 
 from asr_qat.errors import require
+from asr_qat.quantize.precision import FLOAT, FLOAT_BITS
 
-FLOAT_BITS = 32
 # Kinds of activations, and how they end the name of a precision.
 ACTIVATIONS = {"float": "", "int8 dynamic": "a8", "int8 static": "a8s", "int4 dynamic": "a4"}
 
@@ -110,10 +110,11 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for key, value in changes.items():
         before = result.get(key)
-        both = isinstance(before, dict) and isinstance(value, dict)
-        result[key] = merged(before, value) if both else value
+        if isinstance(before, dict) and isinstance(value, dict):
+            value = merged(before, value)
+        result[key] = value
     return result
 
 
 def _name(weights: int, suffix: str) -> str:
-    return "float" if weights == FLOAT_BITS and not suffix else f"w{weights}{suffix}"
+    return FLOAT if weights == FLOAT_BITS and not suffix else f"w{weights}{suffix}"

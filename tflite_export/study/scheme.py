@@ -4,47 +4,60 @@ from typing import Any
 
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.policies import policy
-from asr_qat.quantize.precision import parse
-from tflite_export.study.config import FLOAT_BITS
+from asr_qat.quantize.precision import FLOAT, FLOAT_BITS, Precision, parse
 
-RANGES = {
-    "aqt": "AQT's bound",
-    "clip": "range by search",
-    "learned": "learned scale",
-}
+RANGES = {"aqt": "AQT's bound", "clip": "range by search", "learned": "learned scale"}
 
 
 def describe(quantization: QuantizationConfig | None) -> dict[str, Any]:
-    """`weights` in bits (None for a mixture), kind of `activations`, and `scheme` in words."""
-    precision = None if quantization is None else parse(policy(quantization.precision).precision)
-    if precision is None or quantization is None:
-        return {"weights": FLOAT_BITS, "activations": "float", "scheme": "float"}
-    bits = precision.activation_bits
-    kind = "static" if getattr(precision, "static", False) else "dynamic"
-    mixed = bool(policy(quantization.precision).overrides or quantization.overrides)
-    return {
-        "weights": None if mixed else precision.weight_bits,
-        "activations": f"int{bits} {kind}" if bits else "float",
-        "scheme": ", ".join(_words(precision) + ["mixed by layer"] * mixed),
+    """What a precision is.
+
+    Returns:
+        `weights` in bits, None for a mixture; `activations`: `float`, `int8 dynamic`,
+        `int8 static` or `int4 dynamic`; `scheme` in words; `executed_on_device`: whether LiteRT
+        executes the arithmetic of all layers.
+    """
+    found = _precisions(quantization)
+    named = found[0]
+    row: dict[str, Any] = {
+        "weights": FLOAT_BITS,
+        "activations": FLOAT,
+        "scheme": FLOAT,
+        "executed_on_device": all(p is None or p.on_device for p in found),
     }
+    if named is not None:
+        row |= {
+            "weights": named.weight_bits,
+            "activations": _activations(named),
+            "scheme": _words(named),
+        }
+    if len(found) > 1:
+        row |= {"weights": None, "scheme": f"{row['scheme']}; mixed by layer"}
+    return row
 
 
-def executed_on_device(quantization: QuantizationConfig | None) -> bool:
-    """Whether LiteRT runs every layer as it was trained."""
+def _precisions(quantization: QuantizationConfig | None) -> list[Precision | None]:
+    """The precision of most layers, and those of the others."""
     if quantization is None:
-        return True
+        return [None]
     named = policy(quantization.precision)
-    names = [named.precision, *named.overrides.values(), *quantization.overrides.values()]
-    return all(getattr(parse(name), "on_device", True) for name in names)
+    others = [*named.overrides.values(), *quantization.overrides.values()]
+    return [parse(name) for name in (named.precision, *others)]
 
 
-def _words(precision: Any) -> list[str]:
+def _activations(precision: Precision) -> str:
+    if precision.activation_bits is None:
+        return FLOAT
+    return f"int{precision.activation_bits} {'static' if precision.static else 'dynamic'}"
+
+
+def _words(precision: Precision) -> str:
     if precision.weight_bits == FLOAT_BITS:
-        return ["float"]
-    block = getattr(precision, "block", None)
+        return FLOAT
     words = [
-        "asymmetric" if getattr(precision, "asymmetric", False) else "symmetric",
-        f"blocks of {block}" if block else "per channel",
+        "asymmetric" if precision.asymmetric else "symmetric",
+        f"blocks of {precision.block}" if precision.block else "per channel",
     ]
-    chosen = getattr(precision, "range", None)
-    return words + [RANGES[chosen]] if chosen in RANGES else words
+    if precision.range in RANGES:
+        words.append(RANGES[precision.range])
+    return ", ".join(words)

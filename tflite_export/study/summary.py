@@ -10,10 +10,10 @@ from asr_qat import files
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.provenance import provenance
 from tflite_export.statistics import ErrorCounts, paired_interval, word_errors
+from tflite_export.study.cell import DETAILS
 from tflite_export.study.cells import expand
 from tflite_export.study.config import StudyConfig
 
-DETAILS = ("hypotheses", "keras_hypotheses")  # of a split: in the cells' own files alone
 OWN = ("fingerprint", "provenance")
 SHARED = (  # by all seeds of a variant
     "groups",

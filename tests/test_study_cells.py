@@ -1,0 +1,233 @@
+"""Which cells a study has, and when they are the same work."""
+
+import dataclasses
+import itertools
+import json
+
+import pytest
+
+from asr_qat.config import from_dict, load_yaml
+from asr_qat.errors import UserError
+from asr_qat.quantize.precision import parse
+from tests.training_fixtures import REPOSITORY
+from tflite_export.study.cells import Cell, expand
+from tflite_export.study.config import ACTIVATIONS, StudyConfig
+from tflite_export.study.fingerprint import given
+from tflite_export.study.scheme import describe
+from tflite_export.study.worker import encode_job
+
+GRID = {
+    "weights": [32, 8, 4, 2],
+    "activations": ["float", "int8 dynamic", "int8 static"],
+    "methods": ["ptq", "fake", "native"],
+}
+
+
+def configuration(groups, **changes) -> StudyConfig:
+    values = {
+        "data": "data",
+        "output": "results/study",
+        "work": "work/study",
+        "start": "models/start",
+        "training": {"steps": 240, "optimizer": {"schedule": {"peak": 1e-4, "warmup": 20}}},
+        "groups": groups,
+        **changes,
+    }
+    return from_dict(StudyConfig, values, "study.yaml")
+
+
+def names(config) -> list[str]:
+    return [cell.name for cell in expand(config)]
+
+
+def refusal(groups, **changes) -> str:
+    with pytest.raises(UserError) as caught:
+        expand(configuration(groups, **changes))
+    return str(caught.value)
+
+
+def test_grid_is_complete_and_every_name_unique():
+    cells = expand(configuration({"grid": GRID}))
+    found = {cell.name for cell in cells}
+    precisions = [
+        f"w{weights}{ACTIVATIONS[kind]}"
+        for weights, kind in itertools.product(GRID["weights"], GRID["activations"])
+    ]
+    precisions.remove("w32")
+    expected = {f"float_s240_seed{seed}" for seed in range(3)} | {
+        f"{precision}_{method}_s240_seed{seed}"
+        for precision in precisions
+        for method in GRID["methods"]
+        for seed in range(3)
+    }
+    assert found == expected
+    assert len(cells) == len(found) == 3 + 11 * 3 * 3
+
+
+def test_each_cell_is_what_its_name_says():
+    for cell in expand(configuration({"grid": GRID})):
+        variant, seed = cell.name.rsplit("_seed", 1)
+        precision, *methods, setting = variant.split("_")
+        method = methods[0] if methods else "float"
+        assert (cell.method, cell.variant, cell.training.seed) == (method, variant, int(seed))
+        assert cell.training.steps == 240 and setting == "s240"
+        assert cell.training.optimizer.schedule.warmup == 20
+        if method == "float":
+            assert cell.quantization is None and cell.baseline is None
+        else:
+            assert cell.quantization.precision == precision
+            assert method == "ptq" or cell.training.quantization.mode == method
+            assert cell.baseline == f"float_s240_seed{seed}"
+
+
+def test_baselines_come_first_and_ptq_quantizes_them():
+    cells = expand(configuration({"grid": GRID}))
+    assert [cell.method == "float" for cell in cells[:4]] == [True, True, True, False]
+    by_name = {cell.name: cell for cell in cells}
+    for cell in cells:
+        if cell.method == "ptq":
+            assert cell.training == by_name[cell.baseline].training
+            assert cell.file != by_name[cell.baseline].file
+        elif cell.method != "float":
+            plain = dataclasses.replace(
+                cell.training,
+                quantization=None,
+                output=by_name[cell.baseline].training.output,
+            )
+            assert plain == by_name[cell.baseline].training
+
+
+def test_training_of_its_own_has_a_baseline_of_its_own():
+    long = {"precisions": ["w2a8"], "training": {"steps": 900}}
+    wide = {
+        "precisions": ["w2a8"],
+        "training": {"steps": 900, "optimizer": {"schedule": {"peak": 0.001}}},
+    }
+    config = configuration(
+        {"short": {"precisions": ["w4a8"]}, "long": long, "wide": wide}, seeds=[0]
+    )
+    cells = {cell.name: cell for cell in expand(config)}
+    assert set(cells) == {
+        "float_s240_seed0",
+        "w4a8_native_s240_seed0",
+        "float_s900_seed0",
+        "w2a8_native_s900_seed0",
+        "float_s900-wide_seed0",
+        "w2a8_native_s900-wide_seed0",
+    }
+    schedule = cells["float_s900-wide_seed0"].training.optimizer.schedule
+    assert (schedule.peak, schedule.warmup) == (0.001, 20)  # merged deeply
+
+
+def test_same_cell_of_two_groups_is_run_once():
+    config = configuration({"a": {"precisions": ["w4a8", "w8a8"]}, "b": {"precisions": ["w4a8"]}})
+    groups = {cell.name: cell.groups for cell in expand(config)}
+    assert groups["w4a8_native_s240_seed1"] == ("a", "b")
+    assert groups["w8a8_native_s240_seed1"] == ("a",)
+    assert groups["float_s240_seed1"] == ("a", "b")
+
+
+def test_recipe_and_quantization_are_of_the_quantized_cells_alone():
+    group = {
+        "precisions": ["w4a8"],
+        "quantization": {"overrides": {"^block_00_": "w8a8"}, "start_step": 10},
+        "recipe": {"optimizer": {"clip_norm": 1.0}},
+    }
+    baseline, cell = expand(configuration({"first": group}, seeds=[5]))
+    assert cell.name == "w4a8+first_native_s240_seed5"
+    assert cell.training.quantization.overrides == {"^block_00_": "w8a8"}
+    assert cell.training.optimizer.clip_norm == 1.0
+    assert baseline.training.optimizer.clip_norm != 1.0
+    assert baseline.name == "float_s240_seed5"
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        ({}, "no cells"),
+        ({"precisions": ["w5"]}, "w5"),
+        ({"weights": [4], "activations": ["int7"]}, "int7"),
+        ({"weights": [4]}, "both or none"),
+        ({"precisions": ["w4a8"], "methods": ["qat"]}, "qat"),
+        ({"precisions": ["w4a8"], "training": {"step": 3}}, "did you mean 'steps'"),
+        ({"precisions": ["w4a8"], "training": {"seed": 3}}, "seed"),
+        ({"precisions": ["w4a8"], "recipe": {"steps": 3}}, "those of the baseline"),
+        ({"precisions": ["w4a8"], "recipe": {"keep": "last"}, "methods": ["ptq"]}, "ptq"),
+        ({"precisions": ["w4a8"], "quantization": {"mode": "fake"}}, "see precisions, methods"),
+        ({"precisions": ["w4a8"], "label": "x", "quantization": {"start": 1}}, "start_step"),
+    ],
+)
+def test_bad_group_is_refused_by_name(group, message):
+    found = refusal({"grid": group})
+    assert message in found and "grid" in found
+
+
+def test_two_cells_of_one_name_are_refused():
+    first = {"precisions": ["w4a8"], "quantization": {"start_step": 1}, "label": "late"}
+    other = {"precisions": ["w4a8"], "quantization": {"start_step": 2}, "label": "late"}
+    assert "label" in refusal({"a": first, "b": other})
+
+
+def test_cells_survive_the_way_to_a_worker():
+    for cell in expand(configuration({"grid": GRID}, seeds=[0])):
+        job = json.loads(encode_job(cell, {}, "out.json"))
+        assert from_dict(Cell, job["cell"], "cell") == cell
+
+
+def test_given_leaves_defaults_out():
+    (cell, *_) = expand(configuration({"grid": GRID}, seeds=[0]))
+    assert given(cell.training) == {
+        "data": "data",
+        "output": "work/study/float_s240_seed0",
+        "steps": 240,
+        "start": "models/start",
+        "optimizer": {"schedule": {"peak": 1e-4, "warmup": 20}},
+        "evaluate_every": None,
+        "keep": "last",
+    }
+
+
+@pytest.mark.parametrize(
+    ("precision", "weights", "activations", "scheme", "executed"),
+    [
+        ("w4a8", 4, "int8 dynamic", "symmetric, per channel", True),
+        ("w8a8s", 8, "int8 static", "symmetric, per channel", True),
+        ("w2-asym-clip", 2, "float", "asymmetric, per channel, range by search", True),
+        ("w4a8-b32", 4, "int8 dynamic", "symmetric, blocks of 32", True),
+        ("w4a4", 4, "int4 dynamic", "symmetric, per channel", False),
+        ("w32a8", 32, "int8 dynamic", "float", False),
+        ("two_bit", None, "int8 dynamic", "symmetric, per channel; mixed by layer", True),
+    ],
+)
+def test_words_of_a_precision(precision, weights, activations, scheme, executed):
+    _, cell = expand(configuration({"g": {"precisions": [precision]}}, seeds=[0]))
+    assert describe(cell.quantization) == {
+        "weights": weights,
+        "activations": activations,
+        "scheme": scheme,
+        "executed_on_device": executed,
+    }
+
+
+def test_shipped_study_has_the_whole_grid():
+    config = load_yaml(REPOSITORY / "configs/study_an4.yaml", StudyConfig)
+    seeds = set()
+    grid = {}
+    for cell in expand(config):
+        seeds.add(cell.training.seed)
+        words = describe(cell.quantization)
+        if "grid" in cell.groups and cell.method != "float":
+            key = (words["weights"], words["activations"], cell.method)
+            grid.setdefault(key, []).append(cell.training.seed)
+    assert len(seeds) >= 3
+    for weights, kind, method in itertools.product(
+        (32, 8, 4, 2), list(ACTIVATIONS)[:3], GRID["methods"]
+    ):
+        if (weights, kind) != (32, "float"):
+            assert set(grid[weights, kind, method]) == seeds
+
+
+def test_names_of_the_grid_parse():
+    for suffix in ACTIVATIONS.values():
+        precision = parse(f"w4{suffix}")
+        assert precision is not None and precision.name == f"w4{suffix}"
