@@ -59,6 +59,19 @@ def test_quantized_training_starts_from_the_float_weights(float_run, prepared_fo
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("mode", ["native", "fake"])
+def test_quantized_training_from_scratch(prepared_folder, tmp_path, mode):
+    wanted = QuantizationConfig("w4a8", mode)
+    config = configuration(
+        prepared_folder, tmp_path / "scratch", quantization=wanted, steps=60, evaluate_every=20
+    )
+    trained = train(config, quiet=True)
+    assert trained.config.quantization == wanted
+    losses = [line["loss"] for line in history(config.output)]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.slow
 def test_command_quantize(float_run, prepared_folder, tmp_path, monkeypatch):
     from asr_qat import cli
 

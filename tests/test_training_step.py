@@ -1,4 +1,4 @@
-"""One update of the weights: slices, noise, L2, several outputs."""
+"""One update of the weights: slices, noise, L2, norm decay, a teacher, several outputs."""
 
 import numpy as np
 import pytest
@@ -12,6 +12,8 @@ from asr_qat.losses.targets import pack_targets
 from asr_qat.models.conformer import encoder_inputs
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.training.config import OptimizerConfig
+from asr_qat.training.distillation import Distillation, DistillationConfig, distillation_loss
+from asr_qat.training.norm_decay import NormDecayConfig, norm_decay
 from asr_qat.training.training_step import TrainedModel
 from asr_qat.training.variational_noise import VariationalNoiseConfig
 
@@ -44,9 +46,15 @@ def model():
     return build()
 
 
-def step(model, data, count=1, losses=None, **settings):
+def step(model, data, count=1, losses=None, distillation=None, **settings):
     """`count` updates with gradient descent of rate 1; how the weights moved, and the losses."""
-    trained = TrainedModel(model, losses or [(LOSS, 1.0)], OptimizerConfig(**settings), seed=3)
+    trained = TrainedModel(
+        model,
+        losses or [(LOSS, 1.0)],
+        OptimizerConfig(**settings),
+        seed=3,
+        distillation=distillation,
+    )
     trained.compile(keras.optimizers.SGD(1.0))
     before = [w.numpy() for w in model.trainable_weights]
     function = tf.function(trained.train_step)
@@ -97,6 +105,97 @@ def test_l2(model, batch):
     expected, _ = reference(model, batch)
     moved, _ = step(model, batch, l2=0.01)
     assert_close(moved, [e - 0.01 * w for e, w in zip(expected, weights, strict=True)])
+
+
+@pytest.mark.parametrize("p", [None, 4.0])
+@pytest.mark.parametrize("in_float", [None, "hidden", "."])
+def test_norm_decay(batch, p, in_float):
+    """Of the kernels that are quantized; of all in a float model."""
+    overrides = {in_float: "float"} if in_float else {}
+
+    def moved(**settings):
+        model = quantize_model(build(), QuantizationConfig("w4", overrides=overrides))
+        before = [w.numpy() for w in model.trainable_weights]
+        layers = [layer.name for layer in model.layers for _ in layer.trainable_weights]
+        changes, _ = step(model, batch, **settings)
+        return list(zip(layers, before, changes, strict=True))
+
+    for (layer, weight, plain), (_, _, decayed) in zip(
+        moved(), moved(norm_decay=NormDecayConfig(0.01, p)), strict=True
+    ):
+        is_kernel = weight.ndim == 2
+        if is_kernel and not (in_float == "hidden" == layer):
+            plain = plain - 0.01 * norm_decay(tf.constant(weight), p)
+        np.testing.assert_allclose(decayed, plain, atol=1e-5, err_msg=layer)
+
+
+def test_norm_decay_of_p_2_is_l2_of_the_kernels(model, batch):
+    before = [w.numpy() for w in model.trainable_weights]
+    decayed, _ = step(model, batch, norm_decay=NormDecayConfig(0.01, 2.0))
+    for weight, value in zip(model.trainable_weights, before, strict=True):
+        weight.assign(value)
+    plain, _ = step(model, batch, l2=0.01)
+    for weight, ours, theirs in zip(model.trainable_weights, decayed, plain, strict=True):
+        if "kernel" in weight.name:
+            np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def other_model():
+    """A teacher: the same shape, other weights."""
+    teacher = build()
+    for weight in teacher.trainable_weights:
+        weight.assign_add(tf.random.stateless_normal(weight.shape, [5, 6]))
+    return teacher
+
+
+def divergence(model, teacher, data, config):
+    """The mean of the utterances' divergences, and minus its gradient."""
+    (features, lengths), _ = data
+    with tf.GradientTape() as tape:
+        losses = distillation_loss(
+            lengths, model([features, lengths]), teacher([features, lengths]), config.temperature
+        )
+        loss = config.weight * tf.reduce_mean(losses)
+    return [-g.numpy() for g in tape.gradient(loss, model.trainable_weights)], float(loss)
+
+
+@pytest.mark.parametrize("slices", [1, 2, 3])
+def test_distillation_is_added_to_the_loss(model, batch, slices):
+    """Whatever the slices, and with copies that count nothing; the teacher stays as it is."""
+    config, teacher = DistillationConfig(0.5, 2.0), other_model()
+    before = [w.numpy() for w in teacher.weights]
+    slopes, loss = reference(model, batch)
+    more, added = divergence(model, teacher, batch, config)
+    assert added > 0.1
+    rows = [0, 1, 2, 3, 4, 0, 0]
+    copied = tf.nest.map_structure(lambda t: tf.gather(t, rows), batch)
+    weights = tf.constant([1 / ROWS] * ROWS + [0.0, 0.0])
+    distillation = Distillation(teacher, config, halvings=0)
+    moved, (found,) = step(model, (*copied, weights), distillation=distillation, accumulate=slices)
+    assert found == pytest.approx(loss + added, rel=1e-5)
+    assert_close(moved, [a + b for a, b in zip(slopes, more, strict=True)])
+    for was, now in zip(before, teacher.weights, strict=True):
+        np.testing.assert_array_equal(was, now)
+
+
+def test_distillation_of_the_last_output(batch):
+    model = build(["first", "ctc_output"])
+    config, teacher = DistillationConfig(0.5, 2.0), other_model()
+    losses = [(LOSS, 1.0), (LOSS, 0.3)]
+    _, (plain,) = step(build(["first", "ctc_output"]), batch, losses=losses)
+    _, added = divergence(keras.Model(model.inputs, model.outputs[1]), teacher, batch, config)
+    distillation = Distillation(teacher, config, halvings=0)
+    _, (found,) = step(model, batch, losses=losses, distillation=distillation)
+    assert found == pytest.approx(plain + added, rel=1e-5)
+
+
+def test_a_teacher_is_not_saved(model, tmp_path):
+    distillation = Distillation(other_model(), DistillationConfig(), halvings=0)
+    trained = TrainedModel(model, [(LOSS, 1.0)], OptimizerConfig(), distillation=distillation)
+    assert len(trained.weights) == len(model.weights)
+    path = tf.train.Checkpoint(model=trained).save(str(tmp_path / "checkpoint"))
+    saved = [name for name, _ in tf.train.list_variables(path) if name.startswith("model/")]
+    assert len(saved) == len(model.weights)
 
 
 @pytest.mark.parametrize("slices", [1, 2])

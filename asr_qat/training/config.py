@@ -10,6 +10,8 @@ from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.prediction import TransducerConfig
 from asr_qat.models.presets import PRESETS, TRANSDUCERS
 from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.training.distillation import DistillationConfig
+from asr_qat.training.norm_decay import NormDecayConfig
 from asr_qat.training.schedule import ScheduleConfig
 from asr_qat.training.variational_noise import VariationalNoiseConfig
 
@@ -27,6 +29,7 @@ class OptimizerConfig:
         accumulate: slices of the rows of each batch that are processed one after the other,
             for less memory and the same update.
         variational_noise: noise on weights while their gradient is computed, or null.
+        norm_decay: penalty on the range of the quantized weights, or null.
     """
 
     schedule: ScheduleConfig = ScheduleConfig()
@@ -36,6 +39,7 @@ class OptimizerConfig:
     l2: float = 0.0
     accumulate: int = 1
     variational_noise: VariationalNoiseConfig | None = None
+    norm_decay: NormDecayConfig | None = None
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a value out of range."""
@@ -74,6 +78,7 @@ class TrainConfig:
             that is evaluated and saved computes in float32.
         frames_at_once: frames whose logits of the joint network are in memory at once, instead of
             the transducer's own `frames_at_once`.
+        distillation: learn the CTC logits of a teacher too, or null.
     """
 
     data: str
@@ -93,6 +98,7 @@ class TrainConfig:
     transducer: TransducerConfig | None = None
     compute: Literal["float32", "bfloat16", "float16"] = "float32"
     frames_at_once: int | None = None
+    distillation: DistillationConfig | None = None
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a value out of range."""
@@ -117,11 +123,19 @@ class TrainConfig:
             quantization is None or quantization.start_step < self.steps,
             f"quantization.start_step: not before the last of {self.steps} steps",
         )
+        require(
+            self.distillation is None or self.teacher() is not None,
+            "distillation.teacher: is missing, and there is no `start` to learn from",
+        )
         wanted = self.transducer is None or self.model == "transducer"
         require(
             wanted,
             "transducer: is the shape of a model that is not asked for: add `model: transducer`",
         )
+
+    def teacher(self) -> str | None:
+        """The model directory to learn from; None without distillation."""
+        return None if self.distillation is None else self.distillation.teacher or self.start
 
     def encoder_config(self) -> EncoderConfig | None:
         """The encoder's shape; None where `start` gives it.

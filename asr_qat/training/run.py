@@ -25,6 +25,7 @@ from asr_qat.training.callbacks import (
     StopOnNaN,
 )
 from asr_qat.training.config import OptimizerConfig, TrainConfig
+from asr_qat.training.distillation import Distillation, load_teacher
 from asr_qat.training.distribution import Distribution, choose_distribution
 from asr_qat.training.mixed_precision import training_copy
 from asr_qat.training.schedule import WarmupSchedule
@@ -159,33 +160,51 @@ def _trained_model(
     config: TrainConfig, recogniser: Recogniser, distribution: Distribution
 ) -> TrainedModel:
     """The model to fit: the recogniser's, or a copy on all replicas or in another precision."""
-    model = recogniser.model
-    if distribution.strategy is not None or config.compute != "float32":
-        model = training_copy(model, config.compute)
+
+    def to_run(model):
+        if distribution.strategy is not None or config.compute != "float32":
+            return training_copy(model, config.compute)
+        return model
+
+    model, distillation = to_run(recogniser.model), None
+    if config.distillation is not None:
+        teacher = load_teacher(config.distillation, config.start, recogniser)
+        distillation = Distillation(
+            to_run(teacher.model),
+            config.distillation,
+            scale=recogniser.std / teacher.std,
+            shift=(recogniser.mean - teacher.mean) / teacher.std,
+        )
     seed_dropout(model, config.seed)
     losses, scale = build_losses(recogniser.config), config.compute == "float16"
-    trained = TrainedModel(model, losses, config.optimizer, config.seed, scale)
+    trained = TrainedModel(model, losses, config.optimizer, config.seed, scale, distillation)
     trained.compile(build_optimizer(config.optimizer, config.steps))
     return trained
 
 
 def _description(config: TrainConfig) -> dict[str, Any]:
-    """What `training.json` holds: the configuration and a checksum of the first weights.
+    """What `training.json` holds: the configuration and checksums of the models it begins with.
 
-    The model's shape is in it, since a preset is only a name.
+    The model's shape is in it, since a preset is only a name. The teacher is that of the checksum,
+    wherever it lies.
     """
-    start = None
-    if config.start is not None:
-        try:
-            start = weights_checksum(config.start)
-        except (FileNotFoundError, NotADirectoryError):
-            start = None  # `Recogniser.load` says what is missing
+    values = dataclasses.asdict(config)
+    if config.distillation is not None:
+        del values["distillation"]["teacher"]
     shapes = {"encoder": config.encoder_config(), "transducer": config.transducer_config()}
     return {
-        **dataclasses.asdict(config),
+        **values,
         **{key: None if s is None else dataclasses.asdict(s) for key, s in shapes.items()},
-        "start_weights": start,
+        "start_weights": _checksum(config.start),
+        "teacher_weights": _checksum(config.teacher()),
     }
+
+
+def _checksum(path: str | None) -> str | None:
+    try:
+        return None if path is None else weights_checksum(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None  # `Recogniser.load` says what is missing
 
 
 def _check_same(output: Path, description: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """What one update of the weights is made of."""
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
 from tensorflow import keras
@@ -10,7 +10,9 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapp
 )
 
 from asr_qat.training.config import OptimizerConfig
+from asr_qat.training.distillation import Distillation
 from asr_qat.training.mixed_precision import LossScale
+from asr_qat.training.norm_decay import NormDecay
 from asr_qat.training.variational_noise import VariationalNoise
 
 WeightedLoss = tuple[keras.losses.Loss, float]
@@ -20,13 +22,14 @@ class TrainedModel(keras.Model):
     """A Functional model with the training step of this package. It shares the layers.
 
     The loss of a step is the mean over the utterances of the batch; with several outputs the
-    weighted sum of their losses, each computed from the same targets. One call of `train_step`
+    weighted sum of their losses, each computed from the same targets, and with `distillation`
+    that of the last output, the CTC logits, is added. One call of `train_step`
     is one update:
 
     - the gradient is summed over `config.accumulate` slices of the rows of the batch,
     - taken with `config.variational_noise` on the weights,
     - summed over the replicas of a `tf.distribute` strategy,
-    - and that of `config.l2 / 2 * |w|^2` is added.
+    - and those of `config.l2 / 2 * |w|^2` and of `config.norm_decay` are added.
 
     What `asr_qat.training.mixed_precision` says of float16 is done here too.
 
@@ -39,6 +42,7 @@ class TrainedModel(keras.Model):
         config: see above.
         seed: of the noise.
         scale_loss: for activations in float16.
+        distillation: from a teacher, or None.
     """
 
     def __init__(
@@ -48,14 +52,17 @@ class TrainedModel(keras.Model):
         config: OptimizerConfig,
         seed: int = 0,
         scale_loss: bool = False,
+        distillation: Distillation | None = None,
     ):
         super().__init__(model.inputs, model.outputs, name=model.name)
         self.loss_scale = LossScale() if scale_loss else None
-        noise = config.variational_noise
+        noise, decay = config.variational_noise, config.norm_decay
         self._step = _Step(
             losses,
             config,
             VariationalNoise(model, noise, seed) if noise else None,
+            NormDecay(model, decay) if decay else None,
+            distillation,
             _counters(model),
         )
 
@@ -79,6 +86,8 @@ class TrainedModel(keras.Model):
         if self._step.config.l2:
             decay = self._step.config.l2
             gradients = [g + decay * w for g, w in zip(gradients, weights, strict=True)]
+        if self._step.norm_decay is not None:
+            gradients = self._step.norm_decay.added(gradients, weights)
         self.optimizer.apply_gradients(
             zip(gradients, weights, strict=True), skip_gradients_aggregation=True
         )
@@ -110,6 +119,8 @@ class TrainedModel(keras.Model):
 
     def _gradients(self, inputs, targets, weights):
         """Share of these rows in the loss, and its gradients as dense tensors."""
+        distillation = self._step.distillation
+        taught = None if distillation is None else distillation.teach(inputs)
         with tf.GradientTape() as tape:
             outputs = tf.nest.flatten(self(inputs, training=True))
             loss = tf.add_n(
@@ -118,6 +129,8 @@ class TrainedModel(keras.Model):
                     for output, (loss, share) in zip(outputs, self._step.losses, strict=True)
                 ]
             )
+            if distillation is not None:
+                loss += tf.reduce_sum(weights * distillation.loss(inputs, outputs[-1], taught))
             scaled = loss if self.loss_scale is None else loss * self.loss_scale.factor
         gradients = tape.gradient(
             scaled, self.trainable_variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
@@ -125,11 +138,16 @@ class TrainedModel(keras.Model):
         return loss, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
 
+@dataclasses.dataclass(frozen=True)
 class _Step:
     """What Keras would put into the checkpoints as an attribute of the model."""
 
-    def __init__(self, losses, config: OptimizerConfig, noise, counters: list[Any]):
-        self.losses, self.config, self.noise, self.counters = losses, config, noise, counters
+    losses: Sequence[WeightedLoss]
+    config: OptimizerConfig
+    noise: VariationalNoise | None
+    norm_decay: NormDecay | None
+    distillation: Distillation | None
+    counters: list[tf.Variable]
 
 
 def _counters(model: keras.Model) -> list[tf.Variable]:
