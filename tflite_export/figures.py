@@ -3,8 +3,10 @@
 import io
 import textwrap
 from pathlib import Path
+from typing import Literal
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from asr_qat import files
@@ -45,3 +47,12 @@ def svg_element(figure: Figure, title: str, salt: str) -> str:
     svg = content.getvalue()
     element = svg[svg.index("<svg") :].replace(INK, "currentColor")
     return element.replace("<svg", f'<svg role="img" aria-label="{title}"', 1)
+
+
+def ink(axes: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
+    """Axes and their labels in `INK`, with a faint grid and no frame."""
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(INK)
+    axes.grid(axis=grid, color=INK, alpha=0.12)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 NONE = "–"
+BYTES_PER_MB = 1e6
 STYLE = Path(__file__).with_name("page.css")
 
 

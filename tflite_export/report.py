@@ -7,6 +7,7 @@ from typing import Any
 
 from asr_qat import files
 from tflite_export.page_parts import (
+    BYTES_PER_MB,
     difference,
     duration,
     facts,
@@ -17,7 +18,7 @@ from tflite_export.page_parts import (
     table,
     text,
 )
-from tflite_export.wer_size_plot import BYTES_PER_MB, svg_wer_against_size
+from tflite_export.wer_size_plot import svg_wer_against_size
 
 TEMPLATE = Path(__file__).with_name("report.html")
 NATIVE = "native-qat"
@@ -91,6 +92,15 @@ def headline(results: dict[str, Any]) -> tuple[str, str]:
     quantized = [row for row in results["rows"] if row["method"] != FLOAT]
     native = [row for row in quantized if row["method"] == NATIVE]
     row = max(native or quantized, key=lambda row: row["ratio"])
+    line, meaning = judged(row)
+    return line, (
+        f"{row['name']} against float32 on the same {results['corpus']['utterances']:,} "
+        f"utterances, paired 95% interval in percentage points. {meaning}"
+    )
+
+
+def judged(row: Row) -> tuple[str, str]:
+    """Size and WER difference of a row in one line, and what its interval means."""
     low, high = (100 * bound for bound in row["wer_diff_ci"])
     if low > 0:
         verdict = "a measurable loss"
@@ -107,10 +117,7 @@ def headline(results: dict[str, Any]) -> tuple[str, str]:
             f"a loss of up to {high:.1f} points is not ruled out."
         )
     line = f"{row['ratio']:.1f}x smaller, WER difference {difference(row)} points: {verdict}"
-    return line, (
-        f"{row['name']} against float32 on the same {results['corpus']['utterances']:,} "
-        f"utterances, paired 95% interval in percentage points. {meaning}"
-    )
+    return line, meaning
 
 
 def html_report(results: dict[str, Any], equality: dict[str, Any], path: str | Path) -> None:

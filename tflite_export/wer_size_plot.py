@@ -6,10 +6,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from tflite_export.figures import COLOURS, INK, svg_element, write_png
+from tflite_export.figures import COLOURS, INK, ink, svg_element, write_png
+from tflite_export.page_parts import BYTES_PER_MB
 
 TITLE = "Word error rate against file size"
-BYTES_PER_MB = 1e6
 FIGURE_INCHES = (5.4, 3.6)
 LEAST_GAP = 0.075  # between two models, as a share of the axis of sizes
 LABEL_ROOM = 0.7  # to the right of the intervals, as a share of their range
@@ -36,7 +36,7 @@ def _figure(rows: list[dict[str, Any]]) -> Figure:
     rows = sorted(rows, key=lambda row: row["bytes"])
     sizes = [math.log10(row["bytes"] / BYTES_PER_MB) for row in rows]
     gap = LEAST_GAP * max(sizes[-1] - sizes[0], 0.1)
-    heights = _apart(sizes, gap)
+    heights = apart(sizes, gap)
     figure = Figure(FIGURE_INCHES, layout="constrained")
     axes = figure.add_subplot()
     for row, height in zip(rows, heights, strict=True):
@@ -61,14 +61,11 @@ def _figure(rows: list[dict[str, Any]]) -> Figure:
     axes.set_yticks(ticks, [f"{10**tick:.1f}" for tick in ticks])
     axes.set_xlabel("WER (%), 95% interval", color=INK)
     axes.set_ylabel("file size (MB, logarithmic)", color=INK)
-    axes.tick_params(colors=INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(INK)
-    axes.grid(axis="x", color=INK, alpha=0.12)
+    ink(axes, "x")
     return figure
 
 
-def _apart(heights: list[float], gap: float) -> list[float]:
+def apart(heights: list[float], gap: float) -> list[float]:
     """The nearest heights, by least squares, that are `gap` apart (isotonic regression).
 
     Args:
