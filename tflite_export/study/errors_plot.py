@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from tflite_export.figures import COLOURS, INK, ink
 from tflite_export.study.errors_moved import KINDS, Moved
-from tflite_export.study.saved import FLOAT, GRID, Row, Saved
+from tflite_export.study.saved import FLOAT, Row, Saved, in_grid
 
 TITLE = "Where the errors moved"
 WORDS = 10
@@ -31,7 +31,7 @@ def chosen(study: Saved, found: Sequence[Moved]) -> list[Moved]:
     def fits(row: Row) -> bool:
         low = row["weights"] is not None and row["weights"] < 8
         native = row["method"] == "native-qat" and row["activations"] == "int8 dynamic"
-        return low and native and GRID in row["groups"]
+        return low and native and in_grid(row)
 
     wanted = [moved for moved in quantized if fits(rows[moved.name])]
     if not wanted:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from asr_qat.quantize.grids import blocks_of
 
 from asr_qat.models.model_directory import Recogniser
@@ -11,7 +12,7 @@ from asr_qat.quantize.apply import QuantizedLayer, quantize_model, quantized_lay
 
 MOST_LAYERS = 6
 MOST_BITS = 4
-BINS = 64
+BINS_OF_GRID = 64  # about
 _BLOCK = re.compile(r"^block_(\d+)_")
 
 
@@ -35,8 +36,7 @@ def weight_histograms(floating: Recogniser, quantized: Recogniser) -> dict[str, 
     found = {}
     for name in _chosen(after):
         bits = after[name].precision.weight_bits
-        half = 2 ** (bits - 1)
-        edges = np.linspace(-half, half, BINS + 1)
+        edges = _edges(bits)
         found[name] = {
             "bits": bits,
             "edges": edges.tolist(),
@@ -44,6 +44,12 @@ def weight_histograms(floating: Recogniser, quantized: Recogniser) -> dict[str, 
             "after": _counts(after[name], edges),
         }
     return found
+
+
+def _edges(bits: int) -> np.ndarray:
+    """Of bins in steps of the quantizer; every integer is in the middle of one."""
+    each = BINS_OF_GRID // 2**bits + 1  # odd
+    return np.arange((2**bits + 1) * each + 1) / each - 2 ** (bits - 1) - 0.5
 
 
 def _chosen(layers: dict[str, QuantizedLayer]) -> list[str]:
@@ -61,7 +67,8 @@ def _chosen(layers: dict[str, QuantizedLayer]) -> list[str]:
 def _counts(layer: QuantizedLayer, edges: np.ndarray) -> dict[str, Any]:
     integers, grid = layer.integers()
     kernel = blocks_of(layer.kernel, layer.precision.block)
-    real = blocks_of(np.ones(layer.kernel.shape, np.float32), layer.precision.block).numpy() > 0
+    ones = tf.ones(layer.kernel.shape)
+    real = blocks_of(ones, layer.precision.block).numpy() > 0
     shifted = kernel if grid.offset is None else kernel - grid.offset
     steps = (shifted / grid.scale).numpy()[real]  # without what fills up the last block
     values, counts = np.unique(np.round(integers.numpy()[real]).astype(int), return_counts=True)

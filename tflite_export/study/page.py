@@ -9,7 +9,7 @@ from typing import Any
 from tflite_export.page_parts import facts, origin, style, text
 from tflite_export.report import judged
 from tflite_export.study.plots import Plot
-from tflite_export.study.saved import GRID, METHODS, Saved
+from tflite_export.study.saved import METHODS, Saved, in_grid
 from tflite_export.study.tables import Table
 
 TEMPLATE = Path(__file__).with_name("study.html")
@@ -35,7 +35,7 @@ def verdicts(study: Saved) -> list[str]:
         if row["method"] == "native-qat"
         and row["executed_on_device"]
         and row["activations"] == "int8 dynamic"
-        and (GRID in row["groups"] or row["weights"] is None)
+        and (in_grid(row) or row["weights"] is None)
         and row["wer_diff_ci"] is not None
     ]
 

@@ -14,7 +14,7 @@ from typing import Any
 from asr_qat import files
 
 FLOAT = "float"
-GRID = "grid"  # name of the group of weights by activations
+GRID = "grid"  # begins the names of the groups of weights by activations
 METHODS = {
     FLOAT: "float training",
     "ptq": "post-training",
@@ -59,13 +59,24 @@ class Saved:
         return list(self.results["corpus"]["splits"])
 
     @property
+    def grid(self) -> list[Row]:
+        """The pooled rows of weights by activations."""
+        return [row for row in self.pooled if in_grid(row)]
+
+    @property
     def groups(self) -> list[str]:
-        """Names of the groups, in the order in which they come."""
-        return list(dict.fromkeys(name for row in self.pooled for name in row["groups"]))
+        """Names of the groups but the grid, in the order in which they come."""
+        names = dict.fromkeys(name for row in self.pooled for name in row["groups"])
+        return [name for name in names if not name.startswith(GRID)]
 
     def group(self, name: str) -> list[Row]:
         """The pooled rows of a group."""
         return [row for row in self.pooled if name in row["groups"]]
+
+
+def in_grid(row: Row) -> bool:
+    """Whether a row belongs to a group of the grid."""
+    return any(name.startswith(GRID) for name in row["groups"])
 
 
 def folder_of(results: Path) -> Path:

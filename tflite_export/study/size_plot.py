@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from tflite_export.figures import COLOURS, INK, ink
 from tflite_export.page_parts import BYTES_PER_MB
-from tflite_export.study.saved import FLOAT, GRID, METHODS, Row, Saved
+from tflite_export.study.saved import FLOAT, METHODS, Row, Saved, in_grid
 from tflite_export.study.tables import ACTIVATIONS
 from tflite_export.wer_size_plot import apart
 
@@ -59,7 +59,7 @@ def size_figure(study: Saved) -> Figure:
     runs in training only is hollow. A row without a file is left out.
     """
     rows = [row for row in study.pooled if row["bytes"]]
-    others = [row["name"] for row in rows if not _in_grid(row)]
+    others = [row["name"] for row in rows if not _plain(row)]
     letters = dict(zip(others, _letters(), strict=False))
     kinds = [kind for kind in ACTIVATIONS if any(row["activations"] == kind for row in rows)]
     width, height = PANEL_INCHES
@@ -84,13 +84,13 @@ def size_figure(study: Saved) -> Figure:
     below.set_ylabel("difference to float32\n(points, 95% interval)", color=INK)
     above.set_yscale("log")
     below.set_yscale("symlog", linthresh=LINEAR_POINTS, linscale=1.0)
-    _ticks(panels, [row for row in rows if _in_grid(row)] or rows, gap)
+    _ticks(panels, [row for row in rows if _plain(row)] or rows, gap)
     _legends(figure, rows, letters)
     return figure
 
 
-def _in_grid(row: Row) -> bool:
-    return GRID in row["groups"] or row["method"] == FLOAT
+def _plain(row: Row) -> bool:
+    return in_grid(row) or row["method"] == FLOAT
 
 
 def _letters() -> Iterator[str]:
@@ -185,7 +185,7 @@ def _legends(figure: Figure, rows: Sequence[Row], letters: dict[str, str]) -> No
             markerfacecolor=face, markersize=size, markeredgewidth=0 if marker[0] == "$" else 1,
         )  # fmt: skip
 
-    others = [row for row in rows if not _in_grid(row)]
+    others = [row for row in rows if not _plain(row)]
     handles = [
         mark(METHODS[method], COLOURS[method], MARKERS[method])
         for method in METHODS

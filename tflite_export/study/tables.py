@@ -10,7 +10,7 @@ from typing import Any
 
 from tflite_export import page_parts
 from tflite_export.page_parts import BYTES_PER_MB, NONE, difference, duration, interval
-from tflite_export.study.saved import FLOAT, GRID, METHODS, Row, Saved
+from tflite_export.study.saved import FLOAT, METHODS, Row, Saved
 
 TRAINING_ONLY = "training only"
 FLOAT_BITS = 32
@@ -114,7 +114,7 @@ def grid_table(study: Saved) -> Table:
 
     What is not quantized at all is the same by every method.
     """
-    pooled, split = study.group(GRID), study.splits[0]
+    pooled, split = study.grid, study.splits[0]
     methods = [name for name in METHODS if any(row["method"] == name for row in pooled)]
     methods = [name for name in methods if name != FLOAT] or methods
     rows = []
@@ -174,11 +174,7 @@ def two_bit_table(study: Saved) -> Table:
 
 def group_tables(study: Saved) -> list[Table]:
     """A table for each group but the grid."""
-    return [
-        _pooled_table(study, f"Group: {name}", study.group(name))
-        for name in study.groups
-        if name != GRID
-    ]
+    return [_pooled_table(study, f"Group: {name}", study.group(name)) for name in study.groups]
 
 
 def _pooled_table(study: Saved, title: str, rows: list[Row]) -> Table:
