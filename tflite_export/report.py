@@ -1,32 +1,31 @@
 """Results as a Markdown table and as one self-contained page."""
 
-import html
 import string
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from asr_qat import files
-from tflite_export.wer_size_plot import BYTES_PER_MB, svg_wer_against_size
+from tflite_export.page_parts import (
+    BYTES_PER_MB,
+    difference,
+    duration,
+    facts,
+    interval,
+    markdown,
+    origin,
+    style,
+    table,
+    text,
+)
+from tflite_export.wer_size_plot import svg_wer_against_size
 
 TEMPLATE = Path(__file__).with_name("report.html")
 NATIVE = "native-qat"
 FLOAT = "float"
-NONE = "–"
 
 Row = dict[str, Any]
 Column = tuple[str, Callable[[Row], str]]
-
-
-def _interval(bounds: list[float], sign: str = "") -> str:
-    low, high = (f"{100 * bound:{sign}.1f}" for bound in bounds)
-    return f"[{low}, {high}]"
-
-
-def _difference(row: Row) -> str:
-    if row["wer_diff_ci"] is None:
-        return NONE
-    return f"{100 * row['wer_diff']:+.1f} {_interval(row['wer_diff_ci'], '+')}"
 
 
 QUALITY: tuple[Column, ...] = (
@@ -35,8 +34,8 @@ QUALITY: tuple[Column, ...] = (
     ("Method", lambda row: row["method"]),
     ("MB", lambda row: f"{row['bytes'] / BYTES_PER_MB:.2f}"),
     ("Smaller", lambda row: f"{row['ratio']:.1f}x"),
-    ("WER % [95%]", lambda row: f"{100 * row['wer']:.1f} {_interval(row['wer_ci'])}"),
-    ("Difference [95%]", _difference),
+    ("WER % [95%]", lambda row: f"{100 * row['wer']:.1f} {interval(row['wer_ci'])}"),
+    ("Difference [95%]", difference),
     ("CER %", lambda row: f"{100 * row['cer']:.1f}"),
 )
 DEVICE: tuple[Column, ...] = (
@@ -56,7 +55,7 @@ DEVICE: tuple[Column, ...] = (
 # Memory is measured with greedy search, and none of these is compared with a Keras model.
 BESIDE: tuple[Column, ...] = (
     *(column for column in QUALITY[:-2] if column[0] != "Method"),
-    ("Difference to float32, greedy [95%]", _difference),
+    ("Difference to float32, greedy [95%]", difference),
     QUALITY[-1],
     *(column for column in DEVICE if column[0].startswith(("RTF", "Latency"))),
 )
@@ -75,9 +74,12 @@ def markdown_table(results: dict[str, Any]) -> str:
 
 
 def _markdown(columns: tuple[Column, ...], rows: list[Row]) -> str:
-    lines = [[title for title, _ in columns], ["---"] * len(columns)]
-    lines += [[show(row).replace("|", r"\|") for _, show in columns] for row in rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return markdown(*_shown(columns, rows))
+
+
+def _shown(columns: tuple[Column, ...], rows: list[Row]) -> tuple[list[str], list[list[str]]]:
+    """Header and cells."""
+    return [title for title, _ in columns], [[show(row) for _, show in columns] for row in rows]
 
 
 def headline(results: dict[str, Any]) -> tuple[str, str]:
@@ -90,6 +92,15 @@ def headline(results: dict[str, Any]) -> tuple[str, str]:
     quantized = [row for row in results["rows"] if row["method"] != FLOAT]
     native = [row for row in quantized if row["method"] == NATIVE]
     row = max(native or quantized, key=lambda row: row["ratio"])
+    line, meaning = judged(row)
+    return line, (
+        f"{row['name']} against float32 on the same {results['corpus']['utterances']:,} "
+        f"utterances, paired 95% interval in percentage points. {meaning}"
+    )
+
+
+def judged(row: Row) -> tuple[str, str]:
+    """Size and WER difference of a row in one line, and what its interval means."""
     low, high = (100 * bound for bound in row["wer_diff_ci"])
     if low > 0:
         verdict = "a measurable loss"
@@ -105,11 +116,8 @@ def headline(results: dict[str, Any]) -> tuple[str, str]:
             "The interval includes 0: this test set does not tell the two apart; "
             f"a loss of up to {high:.1f} points is not ruled out."
         )
-    line = f"{row['ratio']:.1f}x smaller, WER difference {_difference(row)} points: {verdict}"
-    return line, (
-        f"{row['name']} against float32 on the same {results['corpus']['utterances']:,} "
-        f"utterances, paired 95% interval in percentage points. {meaning}"
-    )
+    line = f"{row['ratio']:.1f}x smaller, WER difference {difference(row)} points: {verdict}"
+    return line, meaning
 
 
 def html_report(results: dict[str, Any], equality: dict[str, Any], path: str | Path) -> None:
@@ -125,11 +133,12 @@ def html_report(results: dict[str, Any], equality: dict[str, Any], path: str | P
     line, meaning = headline(results)
     corpus, model = results["corpus"], equality["model"]
     page = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-        headline=_text(line),
-        meaning=_text(meaning),
-        notice=f'<p class="notice">{_text(corpus["notice"])}</p>' if corpus["notice"] else "",
-        corpus=_text(corpus["name"]),
-        corpus_facts=_facts(
+        style=style(),
+        headline=text(line),
+        meaning=text(meaning),
+        notice=f'<p class="notice">{text(corpus["notice"])}</p>' if corpus["notice"] else "",
+        corpus=text(corpus["name"]),
+        corpus_facts=facts(
             {
                 "Description": corpus["description"],
                 "Test set": f"{corpus['utterances']:,} utterances, {corpus['words']:,} words",
@@ -140,22 +149,18 @@ def html_report(results: dict[str, Any], equality: dict[str, Any], path: str | P
         plot=svg_wer_against_size(results),
         device=_rows_table((QUALITY[0], *DEVICE), results["rows"]),
         beside=_beside(results["beside"]),
-        products_verdict=_text(_products_verdict(equality)),
+        products_verdict=text(_products_verdict(equality)),
         products=_products_table(equality),
-        model_verdict=_text(_model_verdict(model)),
+        model_verdict=text(_model_verdict(model)),
         different=_different_table(model["different"]),
-        command=_text(results["command"]),
-        origin=_facts(
+        command=text(results["command"]),
+        origin=facts(
             {
-                "Commit": results["commit"],
-                "Seed": results["seed"],
-                "Processor": results["hardware"]["cpu"],
-                "Cores": results["hardware"]["cores"],
-                "Memory": f"{results['hardware']['memory_gb']:.0f} GB",
-                **{f"Time, {step}": _duration(s) for step, s in results["seconds"].items()},
+                **origin(results),
+                **{f"Time, {step}": duration(s) for step, s in results["seconds"].items()},
             }
         ),
-        versions=_facts(results["versions"]),
+        versions=facts(results["versions"]),
     )
     files.write_text(path, page)
 
@@ -197,7 +202,7 @@ def _products_table(equality: dict[str, Any]) -> str:
         ]
         for product in products
     ]
-    return _table(["Layer", "Rows compared", "Largest difference", "Within the bar"], cells)
+    return table(["Layer", "Rows compared", "Largest difference", "Within the bar"], cells)
 
 
 def _different_table(different: list[dict[str, Any]]) -> str:
@@ -218,39 +223,8 @@ def _different_table(different: list[dict[str, Any]]) -> str:
         for item in different
     ]
     header = ["Utterance", "Reference", "Keras", "File", "First frame", "Logits: Keras, file"]
-    return _table(header, cells)
+    return table(header, cells)
 
 
 def _rows_table(columns: tuple[Column, ...], rows: list[Row]) -> str:
-    return _table(
-        [title for title, _ in columns], [[show(row) for _, show in columns] for row in rows]
-    )
-
-
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    """A table that becomes a list of cards on a narrow screen."""
-    head = "".join(f'<th scope="col">{_text(title)}</th>' for title in header)
-    body = "".join(f"<tr>{_cells(header, row)}</tr>\n" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
-
-
-def _cells(header: list[str], row: list[str]) -> str:
-    first = f'<th scope="row">{_text(row[0])}</th>'
-    return first + "".join(
-        f'<td data-title="{_text(title)}">{_text(cell)}</td>'
-        for title, cell in zip(header[1:], row[1:], strict=True)
-    )
-
-
-def _facts(facts: dict[str, Any]) -> str:
-    items = "".join(f"<dt>{_text(k)}</dt><dd>{_text(v)}</dd>" for k, v in facts.items())
-    return f"<dl>{items}</dl>"
-
-
-def _duration(seconds: float) -> str:
-    minutes, hours = seconds / 60, seconds / 3600
-    return f"{hours:.1f} h" if hours >= 1 else f"{minutes:.1f} min"
-
-
-def _text(value: Any) -> str:
-    return html.escape(str(value))
+    return table(*_shown(columns, rows))

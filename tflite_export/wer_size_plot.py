@@ -1,24 +1,18 @@
 """Word error rate and file size of several models, with 95% intervals."""
 
-import io
 import math
-import textwrap
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib.figure import Figure
 
-from asr_qat import files
+from tflite_export.figures import COLOURS, INK, ink, svg_element, write_png
+from tflite_export.page_parts import BYTES_PER_MB
 
 TITLE = "Word error rate against file size"
-SVG_METADATA = ("Creator", "Date", "Format", "Type")  # left away
-BYTES_PER_MB = 1e6
 FIGURE_INCHES = (5.4, 3.6)
 LEAST_GAP = 0.075  # between two models, as a share of the axis of sizes
 LABEL_ROOM = 0.7  # to the right of the intervals, as a share of their range
-COLOURS = {"float": "#7f7f7f", "ptq": "#d9822b", "fake-qat": "#9a6fd8", "native-qat": "#2f80e4"}
-INK = "#010203"  # stands for the page's text colour in the SVG
 
 
 def plot_wer_against_size(results: dict[str, Any], path: str | Path) -> None:
@@ -29,24 +23,12 @@ def plot_wer_against_size(results: dict[str, Any], path: str | Path) -> None:
             the corpus's `notice`, which becomes the title.
         path: file to write.
     """
-    figure = _figure(results["rows"])
-    notice = results["corpus"]["notice"]
-    if notice:  # the picture may travel without the page
-        figure.suptitle("\n".join(textwrap.wrap(notice, 90)), fontsize="small")
-    with files.replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=160, facecolor="white")
+    write_png(_figure(results["rows"]), path, results["corpus"]["notice"])
 
 
 def svg_wer_against_size(results: dict[str, Any]) -> str:
     """The plot as an `<svg>` element whose ink is the colour of the text around it."""
-    text = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "wer"}):  # the same results give the same bytes
-        _figure(results["rows"]).savefig(
-            text, format="svg", transparent=True, metadata=dict.fromkeys(SVG_METADATA)
-        )
-    svg = text.getvalue()
-    element = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    return element.replace("<svg", f'<svg role="img" aria-label="{TITLE}"', 1)
+    return svg_element(_figure(results["rows"]), TITLE, "wer")
 
 
 def _figure(rows: list[dict[str, Any]]) -> Figure:
@@ -54,7 +36,7 @@ def _figure(rows: list[dict[str, Any]]) -> Figure:
     rows = sorted(rows, key=lambda row: row["bytes"])
     sizes = [math.log10(row["bytes"] / BYTES_PER_MB) for row in rows]
     gap = LEAST_GAP * max(sizes[-1] - sizes[0], 0.1)
-    heights = _apart(sizes, gap)
+    heights = apart(sizes, gap)
     figure = Figure(FIGURE_INCHES, layout="constrained")
     axes = figure.add_subplot()
     for row, height in zip(rows, heights, strict=True):
@@ -79,14 +61,11 @@ def _figure(rows: list[dict[str, Any]]) -> Figure:
     axes.set_yticks(ticks, [f"{10**tick:.1f}" for tick in ticks])
     axes.set_xlabel("WER (%), 95% interval", color=INK)
     axes.set_ylabel("file size (MB, logarithmic)", color=INK)
-    axes.tick_params(colors=INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(INK)
-    axes.grid(axis="x", color=INK, alpha=0.12)
+    ink(axes, "x")
     return figure
 
 
-def _apart(heights: list[float], gap: float) -> list[float]:
+def apart(heights: list[float], gap: float) -> list[float]:
     """The nearest heights, by least squares, that are `gap` apart (isotonic regression).
 
     Args:

@@ -1,0 +1,227 @@
+"""A made-up study, written as a real one is."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tflite_export.statistics import ErrorCounts, interval, paired_interval, word_errors
+
+WORDS = "ENTER ERASE GO HELP NO REPEAT RUBOUT START STOP YES <B> A&B".split()
+SPLITS = {"test": 24, "dev": 16}  # utterances
+GRID = "grid"
+LAYERS = ("ffn1_expand", "ffn1_project", "attention_query", "conv_in")
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """Cells of a study that differ in the seed."""
+
+    name: str
+    precision: str
+    method: str
+    weights: int | None
+    activations: str
+    errors: float  # share of the words that are replaced
+    size: int = 7_000_000
+    groups: tuple[str, ...] = (GRID,)
+    scheme: str = "symmetric, per channel"
+    on_device: bool = True
+
+
+FLOAT = Variant("float_s240", "float", "float", 32, "float", 0.1, groups=(GRID, "mixtures"))
+VARIANTS = (
+    FLOAT,
+    Variant("w4a8_ptq_s240", "w4a8", "ptq", 4, "int8 dynamic", 0.2, 1_100_000),
+    Variant("w4a8_native_s240", "w4a8", "native-qat", 4, "int8 dynamic", 0.1, 1_100_000),
+    Variant("w4a8_fake_s240", "w4a8", "fake-qat", 4, "int8 dynamic", 0.12, 1_100_000),
+    Variant("w32a8_native_s240", "w32a8", "native-qat", 32, "int8 dynamic", 0.1, on_device=False),
+    Variant("w2a8_native_s240", "w2a8", "native-qat", 2, "int8 dynamic", 0.3, 650_000),
+    Variant(
+        "w2a8-asym_native_s240", "w2a8-asym", "native-qat", 2, "int8 dynamic", 0.2, 650_000,
+        ("two | bits",), "asymmetric, per channel",
+    ),
+    Variant(
+        "auto<5x>_native_s240", "w4a8", "native-qat", None, "int8 dynamic", 0.1, 1_300_000,
+        ("mixtures",), "symmetric, per channel, mixed by layer",
+    ),
+)  # fmt: skip
+
+
+def references(seed: int = 0) -> dict[str, list[str]]:
+    """Texts of each split."""
+    rng = np.random.default_rng(seed)
+    return {
+        split: [" ".join(rng.choice(WORDS, rng.integers(1, 8))) for _ in range(number)]
+        for split, number in SPLITS.items()
+    }
+
+
+def heard(text: str, share: float, rng: np.random.Generator) -> str:
+    """A text with errors of all kinds."""
+    found: list[str] = []
+    for word in text.split():
+        if rng.random() < share:
+            found += [[], [str(rng.choice(WORDS))], [word, "NO"]][rng.integers(3)]
+        else:
+            found.append(word)
+    return " ".join(found)
+
+
+def write_study(folder: Path, variants=VARIANTS, seeds=(0, 1, 2), texts=None) -> Path:
+    """Main file, cells, references, sensitivity and histograms. Returns the main file's path."""
+    texts = texts or references()
+    cells = [cell(variant, seed, texts) for variant in variants for seed in seeds]
+    by_name = {each["name"]: each for each in cells}
+    main, beside = folder / "study_made.json", folder / "study_made"
+    write(main, results(cells, variants, texts))
+    for name, each in by_name.items():
+        write(beside / "cells" / f"{name}.json", each)
+    write(beside / "references.json", texts)
+    write(beside / "sensitivity.json", sensitivity())
+    write(beside / "histograms.json", histograms())
+    return main
+
+
+def write(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def cell(variant: Variant, seed: int, texts: dict[str, list[str]]) -> dict[str, Any]:
+    """As the file of a finished cell."""
+    rng = np.random.default_rng([seed, *variant.name.encode()])
+    splits = {}
+    for split, lines in texts.items():
+        hypotheses = [heard(line, variant.errors, rng) for line in lines]
+        counts = word_errors(lines, hypotheses)
+        splits[split] = {
+            "utterances": len(lines), "words": int(counts.lengths.sum()),
+            "wer": counts.rate, "wer_ci": interval(counts), "cer": counts.rate / 2,
+            "rtf": 0.003, "latency_ms": {"p50": 5.0, "p95": 9.0, "p99": 12.0}, "threads": 1,
+            "keras_wer": counts.rate, "keras_hypotheses": {"utt-1": "YES"} if seed else {},
+            "hypotheses": hypotheses,
+        }  # fmt: skip
+    first = next(iter(splits.values()))
+    return {
+        "name": f"{variant.name}_seed{seed}", "variant": variant.name,
+        "groups": list(variant.groups), "precision": variant.precision,
+        "baseline": None if variant.method == "float" else f"{FLOAT.name}_seed{seed}",
+        "method": variant.method, "bytes": variant.size, "weights": variant.weights,
+        "activations": variant.activations, "scheme": variant.scheme, "seed": seed,
+        "steps": 240, "executed_on_device": variant.on_device,
+        **{key: value for key, value in first.items() if "hypotheses" not in key},
+        "identical_hypotheses": 0.975, "splits": splits,
+        "seconds": {"train": 300.0, "score": 5.0},
+    }  # fmt: skip
+
+
+def results(cells, variants, texts) -> dict[str, Any]:
+    """As the main file."""
+    by_name = {each["name"]: each for each in cells}
+    rows = []
+    for each in cells:
+        baseline = by_name.get(each["baseline"] or each["name"])
+        row = {key: value for key, value in each.items() if key != "splits"}
+        row |= {"wer_diff": None, "wer_diff_ci": None, "ratio": None}
+        if baseline is not None:
+            row |= difference(texts, ("test",), [each], [baseline])
+            row["ratio"] = baseline["bytes"] / each["bytes"]
+        rows.append(row)
+    return {
+        "rows": rows,
+        "pooled": [pooled(variant, cells, by_name, texts) for variant in variants],
+        "cells": {"planned": len(cells), "finished": len(cells)},
+        "corpus": {
+            "name": "made up", "description": "words & <tags>", "licence": None, "notice": None,
+            "splits": {
+                split: {"utterances": len(lines), "words": sum(len(x.split()) for x in lines)}
+                for split, lines in texts.items()
+            },
+        },
+        "command": "asr-qat study --config made.yaml && echo <done>", "commit": "0123456789ab",
+        "versions": {"python": "3.11.9", "tensorflow": "2.17.1"},
+        "hardware": {"cpu": "Some CPU", "cores": 2, "memory_gb": 7.7}, "seed": None,
+    }  # fmt: skip
+
+
+def pooled(variant: Variant, cells, by_name, texts) -> dict[str, Any]:
+    members = [each for each in cells if each["variant"] == variant.name]
+    pairs = [(m, by_name[m["baseline"]]) for m in members if m["baseline"] in by_name]
+    row = {
+        "name": variant.name,
+        "seeds": [each["seed"] for each in members],
+        **{
+            key: members[0][key]
+            for key in (
+                "groups", "precision", "method", "weights", "activations", "scheme", "steps",
+                "executed_on_device", "bytes",
+            )
+        },
+        "wer": {split: spread([m["splits"][split]["wer"] for m in members]) for split in texts},
+        "changed_hypotheses": {"changed": 1, "of": 120, "share": 1 / 120},
+        "wer_diff": None, "wer_diff_ci": None, "ratio": None,
+    }  # fmt: skip
+    if pairs:
+        row |= difference(texts, tuple(texts), *([pair[i] for pair in pairs] for i in range(2)))
+        row["ratio"] = pairs[0][1]["bytes"] / row["bytes"]
+    elif variant.method == "float":
+        row |= {"wer_diff": 0.0, "ratio": 1.0}
+    return row
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    return {"mean": sum(values) / len(values), "min": min(values), "max": max(values)}
+
+
+def difference(texts, splits, own, baselines) -> dict[str, Any]:
+    def counts(cells) -> ErrorCounts:
+        found = [
+            word_errors(
+                [line for split in splits for line in texts[split]],
+                [line for split in splits for line in each["splits"][split]["hypotheses"]],
+            )
+            for each in cells
+        ]
+        return ErrorCounts(sum(c.errors for c in found), sum(c.lengths for c in found))
+
+    mine, other = counts(own), counts(baselines)
+    itself = own[0]["baseline"] is None
+    return {
+        "wer_diff": mine.rate - other.rate,
+        "wer_diff_ci": None if itself else paired_interval(mine, other),
+    }
+
+
+def sensitivity(blocks: int = 3) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    names = [f"block_{block:02d}_{kind}" for block in range(blocks) for kind in LAYERS]
+    return {
+        "layers": {
+            name: {f"w{bits}a8": float(rng.normal(1, 0.5) / 4**bits) for bits in (2, 4, 8)}
+            for name in [*names, "ctc_output"]
+        }
+    }
+
+
+def histograms() -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    edges = np.linspace(-8, 8, 65)
+
+    def counts(width: float) -> dict[str, Any]:
+        weights = np.clip(rng.normal(0, width, 4096), -7, 7)
+        values, numbers = np.unique(np.round(weights), return_counts=True)
+        return {
+            "weights": np.histogram(weights, edges)[0].tolist(),
+            "integers": {"values": values.tolist(), "counts": numbers.tolist()},
+        }
+
+    layer = {"bits": 4, "edges": edges.tolist()}
+    return {
+        "w4a8_native_s240_seed0": {
+            f"block_01_{kind}": {**layer, "before": counts(2.2), "after": counts(2.8)}
+            for kind in LAYERS
+        }
+    }

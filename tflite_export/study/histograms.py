@@ -1,0 +1,79 @@
+"""Weights of some layers before and after quantized training, on the quantizer's grid."""
+
+import re
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from asr_qat.quantize.grids import blocks_of
+
+from asr_qat.models.model_directory import Recogniser
+from asr_qat.quantize.apply import QuantizedLayer, quantize_model, quantized_layers
+
+MOST_LAYERS = 6
+MOST_BITS = 4
+BINS_OF_GRID = 64  # about
+_BLOCK = re.compile(r"^block_(\d+)_")
+
+
+def weight_histograms(floating: Recogniser, quantized: Recogniser) -> dict[str, dict[str, Any]]:
+    """Where the weights of the largest layers of the middle block lie on their grids.
+
+    Args:
+        floating: the float model that the training started from, or its float baseline.
+        quantized: trained quantized.
+
+    Returns:
+        For each layer with weights of `MOST_BITS` at most `bits`, `edges` of the bins in steps of
+        the quantizer, and `before` and `after`, each with `weights`, the number of float weights
+        in each bin (those beyond the grid in the outermost), and `integers` with `values` and
+        `counts`. Before is the float model quantized after training. Without layers of so few
+        bits it is empty.
+    """
+    assert quantized.config.quantization is not None
+    start = quantize_model(floating.model, quantized.config.quantization)
+    before, after = quantized_layers(start), quantized_layers(quantized.model)
+    found = {}
+    for name in _chosen(after):
+        bits = after[name].precision.weight_bits
+        edges = _edges(bits)
+        found[name] = {
+            "bits": bits,
+            "edges": edges.tolist(),
+            "before": _counts(before[name], edges),
+            "after": _counts(after[name], edges),
+        }
+    return found
+
+
+def _edges(bits: int) -> np.ndarray:
+    """Of bins in steps of the quantizer; every integer is in the middle of one."""
+    each = BINS_OF_GRID // 2**bits + 1  # odd
+    return np.arange((2**bits + 1) * each + 1) / each - 2 ** (bits - 1) - 0.5
+
+
+def _chosen(layers: dict[str, QuantizedLayer]) -> list[str]:
+    """In the model's order; without blocks, of all layers."""
+    few = {
+        name: layer for name, layer in layers.items() if layer.precision.weight_bits <= MOST_BITS
+    }
+    blocks = sorted({block[1] for name in few if (block := _BLOCK.match(name))})
+    prefix = f"block_{blocks[len(blocks) // 2]}_" if blocks else ""
+    inside = [name for name in few if name.startswith(prefix)]
+    largest = sorted(inside, key=lambda name: -int(np.prod(few[name].kernel.shape)))[:MOST_LAYERS]
+    return [name for name in inside if name in largest]
+
+
+def _counts(layer: QuantizedLayer, edges: np.ndarray) -> dict[str, Any]:
+    integers, grid = layer.integers()
+    kernel = blocks_of(layer.kernel, layer.precision.block)
+    ones = tf.ones(layer.kernel.shape)
+    real = blocks_of(ones, layer.precision.block).numpy() > 0
+    shifted = kernel if grid.offset is None else kernel - grid.offset
+    steps = (shifted / grid.scale).numpy()[real]  # without what fills up the last block
+    values, counts = np.unique(np.round(integers.numpy()[real]).astype(int), return_counts=True)
+    inside = np.clip(steps, edges[0], edges[-1])
+    return {
+        "weights": np.histogram(inside, edges)[0].tolist(),
+        "integers": {"values": values.tolist(), "counts": counts.tolist()},
+    }

@@ -1,0 +1,135 @@
+"""The page and the Markdown of a study."""
+
+import re
+import string
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tflite_export.page_parts import facts, origin, style, text
+from tflite_export.report import judged
+from tflite_export.study.plots import Plot
+from tflite_export.study.saved import METHODS, Saved, in_grid
+from tflite_export.study.tables import Table
+
+TEMPLATE = Path(__file__).with_name("study.html")
+INTERVALS = (
+    "The difference is to float32: errors of all seeds and of all scored splits together, against "
+    "the float32 models of the same seeds; its 95% interval is a paired bootstrap over the "
+    "utterances, one draw for both sides and for all seeds. So it says what other utterances would "
+    "change; how the seeds scatter is in round brackets behind each error rate, least to most."
+)
+
+Part = Table | Plot
+
+
+def verdicts(study: Saved) -> list[str]:
+    """A line for each width of the grid and each mixture that was trained natively.
+
+    They are chosen by what they are (int8 activations, executed by LiteRT), never by their
+    error rates. Without such rows there are none.
+    """
+    return [
+        f"{row['name']}, {METHODS[row['method']]}: {judged(row)[0]}"
+        for row in study.pooled
+        if row["method"] == "native-qat"
+        and row["executed_on_device"]
+        and row["activations"] == "int8 dynamic"
+        and (in_grid(row) or row["weights"] is None)
+        and row["wer_diff_ci"] is not None
+    ]
+
+
+def unfinished(study: Saved) -> str:
+    """That cells are missing, if they are."""
+    cells = study.results["cells"]
+    if cells["finished"] >= cells["planned"]:
+        return ""
+    return f"Not finished: {cells['finished']} of {cells['planned']} cells so far."
+
+
+def corpus_facts(study: Saved) -> dict[str, Any]:
+    """Names and sizes of what was recognised."""
+    corpus = study.results["corpus"]
+    sizes = {
+        f"Split {name}": f"{split['utterances']:,} utterances, {split['words']:,} words"
+        for name, split in corpus["splits"].items()
+    }
+    given = {"Description": corpus["description"], **sizes, "Licence": corpus["licence"]}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def markdown_page(study: Saved, parts: Sequence[Part], folder: str) -> str:
+    """Verdicts, tables and pictures.
+
+    Args:
+        study: what it tells of.
+        parts: in their order.
+        folder: where the pictures lie, as the Markdown file sees it.
+    """
+    corpus = study.results["corpus"]
+    lines = [f"# Precision study: {corpus['name']}", corpus.get("notice"), unfinished(study)]
+    lines += ["\n".join(f"- {line}" for line in verdicts(study)), INTERVALS]
+    for part in parts:
+        if isinstance(part, Table):
+            lines.append(part.markdown())
+        else:
+            picture = f"![{part.title}]({folder}/{part.name}.png)"
+            lines += [f"## {part.title}", picture, part.caption]
+    return "\n\n".join(line for line in lines if line) + "\n"
+
+
+def html_page(study: Saved, parts: Sequence[Part], details: Sequence[Table]) -> str:
+    """One page without external parts, for light and dark screens, wide and narrow.
+
+    Args:
+        study: what it tells of.
+        parts: tables and plots in their order.
+        details: tables that are folded away.
+    """
+    results = study.results
+    corpus = results["corpus"]
+    notice, missing = corpus.get("notice"), unfinished(study)
+    items = "".join(f"<li>{text(line)}</li>" for line in verdicts(study))
+    sections = [_section(part) for part in parts]
+    sections += [f"<section>{_folded(table)}</section>" for table in details]
+    sections.append(f"<section><h2>Corpus: {text(corpus['name'])}</h2>{_corpus(study)}</section>")
+    return string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        style=style(),
+        corpus=text(corpus["name"]),
+        notice=f'<p class="notice">{text(notice)}</p>' if notice else "",
+        verdicts=f"<ul>{items}</ul>" if items else "",
+        unfinished=f'<p class="notice">{text(missing)}</p>' if missing else "",
+        intervals=text(INTERVALS),
+        contents="".join(
+            f'<li><a href="#{anchor(part.title)}">{text(part.title)}</a></li>' for part in parts
+        ),
+        sections="\n\n".join(sections),
+        command=text(results["command"]),
+        origin=facts({k: v for k, v in origin(results).items() if v is not None}),
+        versions=facts(results["versions"]),
+    )
+
+
+def anchor(title: str) -> str:
+    """A title as a fragment of an address."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def _section(part: Part) -> str:
+    if isinstance(part, Table):
+        note = f'<p class="soft">{text(part.note)}</p>' if part.note else ""
+        content = f'<div class="scroll">{part.html()}</div>{note}'
+    else:
+        caption = f"<figcaption>{text(part.caption)}</figcaption>"
+        content = f"<figure>\n{part.svg()}\n{caption}</figure>"
+    return f'<section id="{anchor(part.title)}"><h2>{text(part.title)}</h2>\n{content}</section>'
+
+
+def _folded(table: Table) -> str:
+    content = f'<div class="scroll">{table.html()}</div>'
+    return f"<details><summary>{text(table.title)}</summary>{content}</details>"
+
+
+def _corpus(study: Saved) -> str:
+    return facts(corpus_facts(study))

@@ -1,0 +1,109 @@
+"""What a study has written, read again.
+
+NAME.json                   `rows`, one for each cell; `pooled`, over the seeds; provenance
+NAME/cells/CELL.json        a cell with its hypotheses of each split
+NAME/references.json        texts of each split, in the order of the hypotheses
+NAME/sensitivity.json       rise of the loss by layer and precision, if it was measured
+NAME/histograms.json        weights before and after quantized training, if that was asked for
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from asr_qat import files
+
+FLOAT = "float"
+GRID = "grid"  # begins the names of the groups of weights by activations
+METHODS = {
+    FLOAT: "float training",
+    "ptq": "post-training",
+    "fake-qat": "fake QAT",
+    "native-qat": "native QAT",
+}
+
+Row = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """A study's results.
+
+    Attributes:
+        results: content of the main file.
+        cells: content of each cell's file, by the cell's name.
+        references: texts of each split, or None.
+        sensitivity: content of that file, or None.
+        histograms: layers of some cells by the cell's name, or None.
+    """
+
+    results: dict[str, Any]
+    cells: dict[str, dict[str, Any]]
+    references: dict[str, list[str]] | None = None
+    sensitivity: dict[str, Any] | None = None
+    histograms: dict[str, Any] | None = None
+
+    @property
+    def rows(self) -> list[Row]:
+        """One for each cell."""
+        return self.results["rows"]
+
+    @property
+    def pooled(self) -> list[Row]:
+        """One for each variant (precision, method and training), over its seeds."""
+        return self.results["pooled"]
+
+    @property
+    def splits(self) -> list[str]:
+        """Those that were scored, that of the main figures first."""
+        return list(self.results["corpus"]["splits"])
+
+    @property
+    def grid(self) -> list[Row]:
+        """The pooled rows of weights by activations."""
+        return [row for row in self.pooled if in_grid(row)]
+
+    @property
+    def groups(self) -> list[str]:
+        """Names of the groups but the grid, in the order in which they come."""
+        names = dict.fromkeys(name for row in self.pooled for name in row["groups"])
+        return [name for name in names if not name.startswith(GRID)]
+
+    def group(self, name: str) -> list[Row]:
+        """The pooled rows of a group."""
+        return [row for row in self.pooled if name in row["groups"]]
+
+
+def in_grid(row: Row) -> bool:
+    """Whether a row belongs to a group of the grid."""
+    return any(name.startswith(GRID) for name in row["groups"])
+
+
+def folder_of(results: Path) -> Path:
+    """The folder beside a study's main file that holds the rest."""
+    return results.with_suffix("")
+
+
+def read_study(results: str | Path) -> Saved:
+    """Read a study from its main file and what lies beside it.
+
+    Raises:
+        UserError: a file is missing or damaged; references, sensitivity and histograms may be
+            missing.
+    """
+    results = Path(results)
+    folder = folder_of(results)
+
+    def optional(name: str) -> Any:
+        path = folder / name
+        return files.read_json(path) if path.is_file() else None
+
+    content = files.read_json(results)
+    names = [row["name"] for row in content["rows"]]
+    return Saved(
+        content,
+        {name: files.read_json(folder / "cells" / f"{name}.json") for name in names},
+        optional("references.json"),
+        optional("sensitivity.json"),
+        optional("histograms.json"),
+    )

@@ -1,0 +1,208 @@
+"""Word error rate against file size: a column for each kind of activations."""
+
+import dataclasses
+import functools
+import itertools
+import math
+import string
+from collections.abc import Callable, Iterator, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from tflite_export.figures import COLOURS, INK, ink
+from tflite_export.page_parts import BYTES_PER_MB
+from tflite_export.study.saved import FLOAT, METHODS, Row, Saved, in_grid
+from tflite_export.study.tables import ACTIVATIONS
+from tflite_export.wer_size_plot import apart
+
+TITLE = "Word error rate against file size"
+PANEL_INCHES = (3.8, 3.2)
+MARKERS = {FLOAT: "s", "ptq": "v", "fake-qat": "D", "native-qat": "o"}
+MIXTURE, SCHEME = "*", "P"  # markers of what is not in the grid
+MARKER_POINTS = {MIXTURE: 11.0, SCHEME: 7.0}  # all others: 5.5
+GAP = 0.032  # between two files of about the same size, as a share of the axis
+LINEAR_POINTS = 2.0  # differences below are drawn to scale, above logarithmically
+RATE_TICKS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100, 150, 200)
+POINT_TICKS = (-100, -50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50, 100)
+
+Bounds = tuple[float, float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Point:
+    """A pooled row in a panel.
+
+    Attributes:
+        row: what it shows.
+        size: where it is drawn, in MB: its size, or beside others of that size.
+        letter: stands for the name of what is not in the grid.
+    """
+
+    row: Row
+    size: float
+    letter: str | None
+
+    @property
+    def marker(self) -> str:
+        if self.letter is None:
+            return MARKERS[self.row["method"]]
+        return SCHEME if self.row["weights"] else MIXTURE
+
+
+def size_figure(study: Saved) -> Figure:
+    """Above the error rates with the range over the seeds, below the differences to float32.
+
+    Rows of the grid are joined by method; others have a letter, which is explained below. What
+    runs in training only is hollow. A row without a file is left out.
+    """
+    rows = [row for row in study.pooled if row["bytes"]]
+    others = [row["name"] for row in rows if not _plain(row)]
+    letters = dict(zip(others, _letters(), strict=False))
+    kinds = [kind for kind in ACTIVATIONS if any(row["activations"] == kind for row in rows)]
+    width, height = PANEL_INCHES
+    figure = Figure(
+        (max(width * len(kinds), 6), 2 * height + 0.7 + 0.18 * math.ceil(len(others) / 3)),
+        layout="constrained",
+    )
+    panels = figure.subplots(2, len(kinds), sharex=True, sharey="row", squeeze=False)
+    sizes = [math.log10(row["bytes"] / BYTES_PER_MB) for row in rows]
+    gap = GAP * max(max(sizes) - min(sizes), 0.1)
+    for column, kind in enumerate(kinds):
+        shown = [r for r in rows if r["activations"] == kind or r["method"] == FLOAT]
+        points = _points(shown, gap, letters)
+        above, below = panels[:, column]
+        _draw(above, points, functools.partial(_rate, study.splits[0]))
+        _draw(below, [p for p in points if p.row["wer_diff"] is not None], _difference)
+        above.set_title(f"activations: {kind}", fontsize="medium", color=INK)
+        below.axhline(0, color=INK, linewidth=0.8, alpha=0.5)
+        below.set_xlabel("file size (MB, logarithmic)", color=INK)
+    above, below = panels[:, 0]
+    above.set_ylabel(f"WER of {study.splits[0]} (%)", color=INK)
+    below.set_ylabel("difference to float32\n(points, 95% interval)", color=INK)
+    above.set_yscale("log")
+    below.set_yscale("symlog", linthresh=LINEAR_POINTS, linscale=1.0)
+    _ticks(panels, [row for row in rows if _plain(row)] or rows, gap)
+    _legends(figure, rows, letters)
+    return figure
+
+
+def _plain(row: Row) -> bool:
+    return in_grid(row) or row["method"] == FLOAT
+
+
+def _letters() -> Iterator[str]:
+    """A, b ... z, aa, ab ..."""
+    for length in itertools.count(1):
+        for letters in itertools.product(string.ascii_lowercase, repeat=length):
+            yield "".join(letters)
+
+
+def _points(rows: Sequence[Row], gap: float, letters: dict[str, str]) -> list[_Point]:
+    """Rows by size, moved apart where they have the same."""
+    order = list(METHODS)
+    rows = sorted(rows, key=lambda row: (row["bytes"], order.index(row["method"])))
+    places = apart([math.log10(row["bytes"] / BYTES_PER_MB) for row in rows], gap)
+    return [
+        _Point(row, 10**place, letters.get(row["name"]))
+        for row, place in zip(rows, places, strict=True)
+    ]
+
+
+def _draw(axes: Axes, points: Sequence[_Point], value: Callable[[Row], Bounds]) -> None:
+    for method, colour in COLOURS.items():
+        found = [point for point in points if point.row["method"] == method]
+        joined = [point for point in found if point.letter is None and method != FLOAT]
+        middles = [value(point.row)[1] for point in joined]
+        axes.plot([point.size for point in joined], middles, color=colour, linewidth=1, alpha=0.6)
+        for point in found:
+            low, middle, high = value(point.row)
+            axes.plot([point.size, point.size], [low, high], color=colour, linewidth=1.5)
+            axes.plot(
+                [point.size],
+                [middle],
+                marker=point.marker,
+                markersize=MARKER_POINTS.get(point.marker, 5.5),
+                color=colour,
+                markerfacecolor=colour if point.row["executed_on_device"] else "none",
+            )
+            if point.letter is not None:
+                axes.annotate(
+                    point.letter,
+                    (point.size, high),
+                    xytext=(0, 2),
+                    textcoords="offset points",
+                    horizontalalignment="center",
+                    fontsize="small",
+                    color=INK,
+                )
+    axes.set_xscale("log")
+    ink(axes)
+
+
+def _rate(split: str, row: Row) -> Bounds:
+    """Least, mean and greatest over the seeds, in percent."""
+    low, mean, high = (100 * row["wer"][split][key] for key in ("min", "mean", "max"))
+    return low, mean, high
+
+
+def _difference(row: Row) -> Bounds:
+    """In points, between the bounds of its interval."""
+    value = row["wer_diff"]
+    low, high = row["wer_diff_ci"] or (value, value)
+    return 100 * low, 100 * value, 100 * high
+
+
+def _ticks(panels, rows: Sequence[Row], gap: float) -> None:
+    """Sizes of the grid on the one axis, round numbers on the other."""
+    plain = FuncFormatter(lambda number, _: f"{number:g}")
+    sizes: list[float] = []
+    for size in sorted({math.log10(row["bytes"] / BYTES_PER_MB) for row in rows}):
+        if not sizes or size - sizes[-1] > 4 * gap:
+            sizes.append(size)
+    for axes in panels.flat:
+        axes.margins(x=0.08, y=0.1)
+        axes.xaxis.set_major_locator(FixedLocator([10**size for size in sizes]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:.2g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
+    for axes, ticks in ((panels[0, 0], RATE_TICKS), (panels[1, 0], POINT_TICKS)):
+        low, high = axes.get_ylim()
+        axes.yaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+        axes.yaxis.set_major_formatter(plain)
+        axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _legends(figure: Figure, rows: Sequence[Row], letters: dict[str, str]) -> None:
+    """Above what colours and markers mean, below what the letters do."""
+
+    def mark(label: str, colour: str, marker: str, hollow: bool = False) -> Line2D:
+        face = "none" if hollow else colour
+        size = MARKER_POINTS.get(marker, 5.5)
+        return Line2D(
+            [], [], color=colour, marker=marker, linestyle="none", label=label,
+            markerfacecolor=face, markersize=size, markeredgewidth=0 if marker[0] == "$" else 1,
+        )  # fmt: skip
+
+    others = [row for row in rows if not _plain(row)]
+    handles = [
+        mark(METHODS[method], COLOURS[method], MARKERS[method])
+        for method in METHODS
+        if any(row["method"] == method for row in rows)
+    ]
+    if any(row["weights"] for row in others):
+        handles.append(mark("other scheme or training", INK, SCHEME))
+    if not all(row["weights"] for row in others):
+        handles.append(mark("mixture", INK, MIXTURE))
+    if not all(row["executed_on_device"] for row in rows):
+        handles.append(mark("hollow: training only", INK, "o", hollow=True))
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=4, frameon=False, labelcolor=INK
+    )
+    if others:
+        named = [mark(name, INK, rf"$\mathrm{{{letter}}}$") for name, letter in letters.items()]
+        figure.legend(
+            handles=named, loc="outside lower center", ncols=3, frameon=False, labelcolor=INK,
+            fontsize="small",
+        )  # fmt: skip
