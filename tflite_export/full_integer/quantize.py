@@ -125,18 +125,14 @@ class _Product:
         kernel = graph.tensors[operator.inputs[1]]
         model.buffers[kernel.buffer].data = None  # that of no other tensor but its twins
         kernel.type = TYPES[width]
-        kernel.buffer = buffers.write(
-            name, "kernel", packed_integers(self.layer.integers, width)
-        )
+        kernel.buffer = buffers.write(name, "kernel", packed_integers(self.layer.integers, width))
         kernel.quantization = parameters(scale, np.zeros(len(scale)))
         if self.bias is None:
             return
         (given,) = graph.tensors[operator.inputs[0]].quantization.scale
         unit = np.float32(given) * scale
         bias = graph.tensors[operator.inputs[2]]
-        bias.buffer = buffers.write(
-            name, "bias", np.round(self.bias / unit).astype(BIAS[bits])
-        )
+        bias.buffer = buffers.write(name, "bias", np.round(self.bias / unit).astype(BIAS[bits]))
         bias.quantization = parameters(unit, np.zeros(len(unit)))
 
 

@@ -83,9 +83,9 @@ def expand(config: StudyConfig) -> list[Cell]:
 def _setting_name(config: StudyConfig, name: str, group: Group, settings: dict[str, str]) -> str:
     """`s240` for a training of 240 steps; with the group's name where more than that differs."""
     training = merged(config.training, group.training)
-    key = json.dumps(training, sort_keys=True)
+    key = json.dumps([training, group.seconds], sort_keys=True)
     short = f"s{training.get('steps', 0)}"
-    only_steps = set(group.training) <= {"steps", "evaluate_every"}
+    only_steps = set(group.training) <= {"steps", "evaluate_every"} and group.seconds is None
     return settings.setdefault(key, short if only_steps else f"{short}-{group.label or name}")
 
 
@@ -116,7 +116,7 @@ def _cells(config: StudyConfig, name: str, group: Group, setting: str) -> list[C
                 quantization=quantization,
                 training=from_dict(TrainConfig, values, f"{where}: training"),
                 baseline=None if method == FLOAT else baseline,
-                seconds=config.seconds,
+                seconds=group.seconds or config.seconds,
                 splits=config.splits,
             )
         )

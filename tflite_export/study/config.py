@@ -29,6 +29,7 @@ class Group:
         label: part of the cells' names, by default the group's name where it has a `recipe` or
             `quantization` of its own.
         seeds: in the place of the study's.
+        seconds: lengths of the signatures, in the place of the study's, of the baseline too.
     """
 
     weights: tuple[int, ...] = ()
@@ -40,6 +41,7 @@ class Group:
     quantization: dict = dataclasses.field(default_factory=dict)
     label: str | None = None
     seeds: tuple[int, ...] | None = None
+    seconds: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a group without cells or with a key in the wrong place."""
