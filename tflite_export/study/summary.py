@@ -33,9 +33,12 @@ References = dict[str, list[str]]
 def write_summary(config: StudyConfig) -> dict[str, Any]:
     """Write `OUTPUT.json` from the files of the finished cells. Returns its content."""
     output = Path(config.output)
-    names = [cell.name for cell in expand(config)]
-    paths = {name: output / "cells" / f"{name}.json" for name in names}
-    cells = {name: files.read_json(path) for name, path in paths.items() if path.is_file()}
+    planned = expand(config)
+    cells = {}
+    for cell in planned:
+        path = output / "cells" / f"{cell.name}.json"
+        if path.is_file():  # it may have been run before other groups took it up
+            cells[cell.name] = {**files.read_json(path), "groups": cell.groups}
     folder = PreparedFolder(config.data)
     references = {
         split: [line["text"] for line in folder.utterances(split)] for split in config.splits
@@ -44,7 +47,7 @@ def write_summary(config: StudyConfig) -> dict[str, Any]:
     content = {
         "rows": rows(cells, references),
         "pooled": pooled(cells, references),
-        "cells": {"planned": len(names), "finished": len(cells)},
+        "cells": {"planned": len(planned), "finished": len(cells)},
         "corpus": {
             **{key: corpus.get(key) for key in ("name", "description", "licence")},
             "splits": {
@@ -108,8 +111,6 @@ def pooled(cells: Cells, references: References) -> list[dict[str, Any]]:
 def _pooled(
     name: str, members: list[dict[str, Any]], cells: Cells, references: References
 ) -> dict[str, Any]:
-    utterances = sum(len(texts) for texts in references.values())
-    changed = sum(len(p["keras_hypotheses"]) for c in members for p in c["splits"].values())
     size = float(np.mean([cell["bytes"] for cell in members]))
     row: dict[str, Any] = {
         "name": name,
@@ -120,11 +121,7 @@ def _pooled(
         "keras_wer": {
             s: _spread([c["splits"][s]["keras_wer"] for c in members]) for s in references
         },
-        "changed_hypotheses": {
-            "changed": changed,
-            "of": utterances * len(members),
-            "share": changed / (utterances * len(members)),
-        },
+        "changed_hypotheses": _changed(members, references),
         "wer_diff": None,
         "wer_diff_ci": None,
         "paired_seeds": [],
@@ -145,6 +142,15 @@ def _pooled(
     elif members[0]["baseline"] is None:
         row |= {"wer_diff": 0.0, "ratio": 1.0}
     return row
+
+
+def _changed(members: list[dict[str, Any]], references: References) -> dict[str, Any] | None:
+    """Utterances whose file and Keras model do not agree; None where there is no file."""
+    if not members[0]["executed_on_device"]:
+        return None
+    changed = sum(len(p["keras_hypotheses"]) for c in members for p in c["splits"].values())
+    utterances = len(members) * sum(len(texts) for texts in references.values())
+    return {"changed": changed, "of": utterances, "share": changed / utterances}
 
 
 def _spread(values: list[float]) -> dict[str, float]:

@@ -55,6 +55,8 @@ def run_job(line: str) -> dict[str, Any]:
 
 def main() -> None:
     """Serve until the end of standard input."""
+    # Ignored in what a shell script runs in the background; a worker stops by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     answers = os.fdopen(os.dup(1), "w")
     log = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)

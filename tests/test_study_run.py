@@ -1,0 +1,294 @@
+"""Studies of tiny models: run, resumed, refused, failed, killed."""
+
+import contextlib
+import dataclasses
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from asr_qat import files
+from asr_qat.config import from_dict
+from asr_qat.errors import UserError
+from tests.training_fixtures import REPOSITORY, as_yaml, command
+from tflite_export.study.cells import expand
+from tflite_export.study.config import StudyConfig
+from tflite_export.study.run import plan, study
+from tflite_export.study.worker import encode_job
+
+GROUPS = {
+    "four": {"precisions": ["w4a8"], "methods": ["ptq", "native"]},
+    "training_only": {"precisions": ["w4a4"], "methods": ["fake"]},
+}
+NAMES = [
+    "float_s2_seed0",
+    "w4a8_ptq_s2_seed0",
+    "w4a8_native_s2_seed0",
+    "w4a4_fake_s2_seed0",
+]
+
+
+def configuration(data, start, root: Path, groups=None, **changes) -> StudyConfig:
+    values = {
+        "data": str(data),
+        "start": str(start),
+        "output": str(root / "results/study"),
+        "work": str(root / "work"),
+        "seeds": [0],
+        "seconds": [1.0, 2.0],
+        "training": {"steps": 2, "batches": {"batch_size": 4, "speeds": [1.0], "cache": True}},
+        "groups": groups or GROUPS,
+        **changes,
+    }
+    return from_dict(StudyConfig, values, "study.yaml")
+
+
+@pytest.fixture(scope="module")
+def start(float_run):
+    return float_run[0].output
+
+
+@pytest.fixture(scope="module")
+def finished(prepared_folder, start, tmp_path_factory):
+    """A study that was run, and what it gave back."""
+    config = configuration(prepared_folder, start, tmp_path_factory.mktemp("study"))
+    return config, study(config, quiet=True)
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A finished study whose files may be changed."""
+    config, _ = finished
+    shutil.copytree(Path(config.output).parent, tmp_path / "results")
+    shutil.copytree(config.work, tmp_path / "work")
+    work = str(tmp_path / "work")
+    return dataclasses.replace(config, output=str(tmp_path / "results/study"), work=work)
+
+
+def cell_file(config, name) -> Path:
+    return Path(config.output) / "cells" / f"{name}.json"
+
+
+def written(config) -> dict[str, int]:
+    """Time at which each cell was finished."""
+    return {path.stem: path.stat().st_mtime_ns for path in cell_file(config, "x").parent.iterdir()}
+
+
+def refusal(config, **options) -> str:
+    with pytest.raises(UserError) as caught:
+        study(config, quiet=True, **options)
+    return str(caught.value)
+
+
+@pytest.mark.slow
+def test_every_cell_is_trained_exported_and_scored(finished):
+    from tflite_export import evaluate
+    from tflite_export.recogniser import TFLiteRecogniser
+
+    config, content = finished
+    assert [row["name"] for row in content["rows"]] == NAMES
+    assert content == {**files.read_json(f"{config.output}.json")}
+    for cell, row in zip(expand(config), content["rows"], strict=True):
+        own = files.read_json(cell_file(config, cell.name))
+        assert not (cell.model / "checkpoints").exists()
+        assert row["seed"] == 0 and row["steps"] == 2
+        if not row["executed_on_device"]:
+            assert row["precision"] == "w4a4" and not cell.file.exists()
+            assert row["rtf"] is None and row["identical_hypotheses"] is None
+            continue
+        device = TFLiteRecogniser(cell.file)
+        assert row["bytes"] == cell.file.stat().st_size
+        assert (row["precision"], row["method"]) == (
+            device.metadata.precision,
+            device.metadata.method,
+        )
+        for split in ("test", "dev"):
+            items = evaluate.recordings(config.data, split)
+            result = evaluate.run(device, items, quiet=True)
+            assert own["splits"][split]["hypotheses"] == result.hypotheses
+            expected = evaluate.summarize(result, items, 1)
+            for key in ("utterances", "words", "wer", "cer"):
+                assert row["splits"][split][key] == pytest.approx(expected[key])
+        assert row["wer"] == row["splits"]["test"]["wer"]
+
+
+@pytest.mark.slow
+def test_ptq_quantizes_the_baseline(finished):
+    import numpy as np
+
+    from asr_qat.models.model_directory import Recogniser
+    from asr_qat.quantize.post_training import post_training
+    from tflite_export.convert import convert_recogniser
+    from tflite_export.recogniser import TFLiteRecogniser
+
+    config, _ = finished
+    baseline, ptq, *_ = expand(config)
+    assert (baseline.method, ptq.method) == ("float", "ptq")
+    source = post_training(Recogniser.load(baseline.model), "w4a8")
+    path = ptq.file.with_name("again.tflite")
+    path.write_bytes(convert_recogniser(source, None, config.seconds))
+    noise = np.random.default_rng(0).standard_normal((90, 80)).astype(np.float32)
+    first, second = (TFLiteRecogniser(p).encode(noise) for p in (ptq.file, path))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.slow
+def test_only_what_is_missing_is_run_again(copied, finished):
+    cell_file(copied, "w4a8_native_s2_seed0").unlink()
+    before = written(copied)
+    content = study(copied, quiet=True)
+    after = written(copied)
+    assert {name for name in after if after[name] != before.get(name)} == {"w4a8_native_s2_seed0"}
+    wer = {row["name"]: row["wer"] for row in content["rows"]}
+    assert wer == {row["name"]: row["wer"] for row in finished[1]["rows"]}
+
+
+@pytest.mark.slow
+def test_finished_cells_need_no_models(copied):
+    shutil.rmtree(copied.work)
+    before = written(copied)
+    content = study(copied, quiet=True)
+    assert written(copied) == before and len(content["rows"]) == len(NAMES)
+
+
+@pytest.mark.slow
+def test_baseline_is_trained_again_for_a_ptq_cell_that_needs_its_model(copied):
+    shutil.rmtree(copied.work)
+    cell_file(copied, "w4a8_ptq_s2_seed0").unlink()
+    before = written(copied)
+    study(copied, quiet=True)
+    after = written(copied)
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert changed == {"w4a8_ptq_s2_seed0", "float_s2_seed0"}
+
+
+@pytest.mark.slow
+def test_another_configuration_is_refused(copied):
+    training = {**copied.training, "optimizer": {"clip_norm": 1.0}}
+    message = refusal(dataclasses.replace(copied, training=training))
+    assert "float_s2_seed0.json" in message and "training" in message
+    assert "seconds" in refusal(dataclasses.replace(copied, seconds=(1.0,)))
+    path = cell_file(copied, "w4a8_ptq_s2_seed0")
+    path.write_text("[]")
+    assert str(path) in refusal(copied)
+
+
+@pytest.mark.slow
+def test_only_chooses_cells_and_their_baselines(finished):
+    config, _ = finished
+    assert [job.cell.name for job in plan(config, "four")] == NAMES[:3]
+    assert [job.cell.name for job in plan(config, "w4a4_*")] == [NAMES[0], NAMES[3]]
+    assert [job.cell.name for job in plan(config, NAMES[1])] == NAMES[:2]
+    with pytest.raises(UserError, match="groups are four, training_only"):
+        plan(config, "w9*")
+    assert all(job.done for job in plan(config))
+
+
+@pytest.mark.slow
+def test_failing_cell_is_named_and_does_not_stop_the_others(prepared_folder, start, tmp_path):
+    bad = {"precisions": ["w8a8"], "quantization": {"overrides": {"no_such_layer": "float"}}}
+    config = configuration(
+        prepared_folder, start, tmp_path, {"bad": bad, "good": {"precisions": ["w8a8"]}}
+    )
+    path = as_yaml(config, tmp_path / "study.yaml")
+    process = command("study", path, "--jobs", "1", "--quiet")
+    _, said = process.communicate()
+    assert process.returncode == 1
+    (line,) = [line for line in said.splitlines() if "error" in line]
+    assert "w8a8+bad_native_s2_seed0: overrides: 'no_such_layer' fits no layer" in line
+    assert "1 of 3 cells failed" in line
+    assert set(written(config)) == {"float_s2_seed0", "w8a8_native_s2_seed0"}
+    assert len(files.read_json(f"{config.output}.json")["rows"]) == 2
+
+
+@pytest.mark.slow
+def test_ptq_cells_of_a_baseline_that_fails_fail(prepared_folder, start, tmp_path):
+    config = configuration(prepared_folder, start, tmp_path, {"four": GROUPS["four"]})
+    blocked = Path(config.work) / "float_s2_seed0"
+    blocked.parent.mkdir()
+    blocked.write_text("in the place of the model directory")
+    message = refusal(config)
+    assert "w4a8_ptq_s2_seed0: its baseline float_s2_seed0 failed" in message
+    assert set(written(config)) == {"w4a8_native_s2_seed0"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_killed_study_goes_on_where_it_was(how, prepared_folder, start, tmp_path):
+    config = configuration(prepared_folder, start, tmp_path, {"w8": {"precisions": ["w8a8"]}})
+    training = {**config.training, "steps": 400, "checkpoint_minutes": 0.001}
+    config = dataclasses.replace(config, training=training)
+    path = as_yaml(config, tmp_path / "study.yaml")
+    process = command("study", path, "--jobs", "1", "--quiet", start_new_session=True)
+    model = Path(config.work) / "float_s400_seed0"
+    begun = model / "checkpoints/checkpoint"
+    _wait(lambda: begun.is_file() or process.poll() is not None, 240)
+    process.send_signal(how)
+    _, said = process.communicate()
+    _wait(lambda: not _workers(config), 60)  # they stop by themselves
+    assert process.returncode == (130 if how == signal.SIGINT else -how)
+    assert not cell_file(config, model.name).exists()
+    assert "float_s400_seed0" in begun.read_text() or begun.is_file()
+    before = json.loads((model / "training.json").read_text())["steps"]
+    assert before == 400
+    content = study(config, quiet=True)
+    assert [row["steps"] for row in content["rows"]] == [400, 400]
+    log = (Path(config.work) / "logs/worker0.log").read_text()
+    assert log.count("== float_s400_seed0") == 2  # begun twice
+    steps = [json.loads(line)["step"] for line in (model / "history.jsonl").open()]
+    assert steps == [400]
+
+
+@pytest.mark.slow
+def test_second_study_of_the_same_folder_is_refused(copied):
+    import fcntl
+
+    with (Path(copied.work) / "study.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "another study runs" in refusal(copied)
+
+
+def test_worker_answers_and_ends_with_its_input(tmp_path, prepared_folder):
+    config = configuration(prepared_folder, tmp_path / "no_model", tmp_path)
+    (cell, *_) = expand(config)
+    jobs = encode_job(cell, {"training": {}, "start": None, "corpus": ""}, tmp_path / "x.json")
+    log = tmp_path / "worker.log"
+    with subprocess.Popen(
+        [sys.executable, "-m", "tflite_export.study.worker", str(log)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+    ) as process:
+        assert process.stdin and process.stdout
+        for _ in range(2):  # an error does not end it
+            process.stdin.write(jobs)
+            process.stdin.flush()
+            answer = json.loads(process.stdout.readline())
+            assert answer["name"] == cell.name and "no_model" in answer["error"]
+        process.stdin.close()
+        assert process.stdout.read() == ""
+        assert process.wait(60) == 0
+    assert f"== {cell.name}" in log.read_text()
+
+
+def _workers(config) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (folder / "cmdline").read_text().split("\0")
+            if "tflite_export.study.worker" in words and any(config.work in w for w in words):
+                found.append(int(folder.name))
+    return found
+
+
+def _wait(condition, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
