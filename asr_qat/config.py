@@ -113,8 +113,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         item = typing.get_args(hint)[0]
         return tuple(_convert(item, v, f"{where}[{i}]") for i, v in enumerate(value))
     if origin is dict and isinstance(value, dict):
-        item = typing.get_args(hint)[1]
-        return {str(k): _convert(item, v, f"{where}: {k}") for k, v in value.items()}
+        key, item = typing.get_args(hint)
+        return {_key(key, k, where): _convert(item, v, f"{where}: {k}") for k, v in value.items()}
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if hint is float and isinstance(value, str) and _EXPONENT.fullmatch(value):
@@ -123,3 +123,11 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if isinstance(hint, type) and isinstance(value, hint) and not boolean_for_integer:
         return value
     raise UserError(f"{where}: {value!r} is not of type {getattr(hint, '__name__', hint)}")
+
+
+def _key(kind: type, key: Any, where: str) -> Any:
+    """A key of a dictionary in its own type: JSON knows strings only."""
+    try:
+        return kind(str(key))
+    except ValueError:
+        raise UserError(f"{where}: key '{key}' is not of type {kind.__name__}") from None

@@ -13,7 +13,7 @@ from asr_qat.models.conformer import encoder_inputs
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.training.config import OptimizerConfig
 from asr_qat.training.distillation import Distillation, DistillationConfig, distillation_loss
-from asr_qat.training.norm_decay import NormDecayConfig, norm_decay
+from asr_qat.training.norm_decay import NormDecay, NormDecayConfig, norm_decay
 from asr_qat.training.training_step import TrainedModel
 from asr_qat.training.variational_noise import VariationalNoiseConfig
 
@@ -127,6 +127,22 @@ def test_norm_decay(batch, p, in_float):
         if is_kernel and not (in_float == "hidden" == layer):
             plain = plain - 0.01 * norm_decay(tf.constant(weight), p)
         np.testing.assert_allclose(decayed, plain, atol=1e-5, err_msg=layer)
+
+
+def test_norm_decay_of_blocks():
+    """Each block of a channel has a range of its own."""
+    config = QuantizationConfig("float", overrides={"hidden": "w4-b32"})
+    x = keras.Input((None, 64), name="features")
+    keras.utils.set_random_seed(2)
+    wide = keras.Model(x, Dense(3, name="hidden")(x))
+    quantized = quantize_model(wide, config)
+    kernel = wide.get_layer("hidden").kernel.numpy()
+    decay = NormDecay(quantized, NormDecayConfig(0.5))
+    weights = quantized.trainable_weights
+    found = decay.added([tf.zeros_like(weight) for weight in weights], weights)
+    slope = next(f for f, w in zip(found, weights, strict=True) if w.shape.rank == 2)
+    blocks = [norm_decay(tf.constant(part)) for part in (kernel[:32], kernel[32:])]
+    np.testing.assert_allclose(slope, 0.5 * tf.concat(blocks, axis=0), rtol=1e-6)
 
 
 def test_norm_decay_of_p_2_is_l2_of_the_kernels(model, batch):

@@ -1,6 +1,7 @@
 """Quantize a Functional model for training."""
 
 import dataclasses
+import itertools
 import re
 from typing import Literal
 
@@ -14,10 +15,12 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapp
 from asr_qat.errors import UserError, require
 from asr_qat.quantize.grids import Grid
 from asr_qat.quantize.policies import policy
-from asr_qat.quantize.precision import Precision, parse
+from asr_qat.quantize.precision import FLOAT_BITS, WEIGHT_BITS, Precision, parse
 from asr_qat.quantize.quantizers import ActivationRanges, KernelQuantizer
 from asr_qat.quantize.scheme import PrecisionRegistry, PrecisionScheme, quantize_scope
 from asr_qat.quantize.static_ranges import StaticRanges
+
+STAGE_BITS = tuple(bits for bits in WEIGHT_BITS if bits != FLOAT_BITS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +33,11 @@ class QuantizationConfig:
         mode: `native` multiplies integers as the device does, `fake` rounded floats; `ptq` does
             what `native` does, in a model that was quantized after training.
         start_step: training steps in float before the quantization begins.
+        layer_interval: training steps from the beginning of one layer's quantization to that of
+            the next one, in the order of the graph.
+        stages: width of the weights by the training step that it begins at, from wide to narrow,
+            such as `{0: 8, 200: 4, 400: 2}`; the last one is that of `precision`. No layer is
+            ever narrower than its own precision.
         overrides: precision, or `float`, by regular expression on the layer's name; the first
             that fits decides. Example: `{"^block_00_": w8a8, "ctc_output": float}`.
         activation_ranges: static ranges of activations (`a8s`) are `averaged` in training, or
@@ -41,6 +49,8 @@ class QuantizationConfig:
     start_step: int = 0
     overrides: dict[str, str] = dataclasses.field(default_factory=dict)
     activation_ranges: ActivationRanges = "averaged"
+    layer_interval: int = 0
+    stages: dict[int, int] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raise `UserError` for an unknown precision or a pattern that is none."""
@@ -55,6 +65,38 @@ class QuantizationConfig:
                 raise UserError(
                     f"overrides: '{pattern}' is not a regular expression ({error})"
                 ) from None
+        interval = self.layer_interval
+        require(interval >= 0, f"layer_interval: {interval} is less than 0")
+        if self.stages:
+            self._check_stages()
+
+    def _check_stages(self) -> None:
+        steps, widths = sorted(self.stages), [self.stages[step] for step in sorted(self.stages)]
+        known = ", ".join(map(str, STAGE_BITS))
+        for bits in widths:
+            require(bits in STAGE_BITS, f"stages: {bits} bits: expected one of {known}")
+        falling = all(a > b for a, b in itertools.pairwise(widths))
+        require(falling, "stages: the widths have to fall from step to step")
+        require(
+            steps[0] == self.start_step,
+            f"stages: the first one begins at step {steps[0]}, not at start_step {self.start_step}",
+        )
+        precisions = self.registry().precisions()
+        least = min((precision.weight_bits for precision in precisions), default=FLOAT_BITS)
+        require(
+            widths[-1] == least,
+            f"stages: the last one has {widths[-1]} bits, the narrowest layer {least}",
+        )
+        learned = any(precision.range == "learned" for precision in precisions)
+        require(not learned, "stages: a learned scale is that of one width: choose another range")
+
+    @property
+    def complete_step(self) -> int:
+        """Training steps before the first layer is quantized at its own width.
+
+        With a `layer_interval` see `steps_to_complete` for the others.
+        """
+        return max([self.start_step, *self.stages])
 
     def registry(self) -> PrecisionRegistry:
         """The precision of each layer."""
@@ -65,6 +107,7 @@ class QuantizationConfig:
             {**self.overrides, **others},
             native=self.mode != "fake",
             start_step=self.start_step,
+            stages=sorted(self.stages.items()),
             activation_ranges=self.activation_ranges,
         )
 
@@ -85,16 +128,19 @@ def quantize_model(model: keras.Model, config: QuantizationConfig) -> keras.Mode
         if not any(re.search(pattern, name) for name in names):
             raise UserError(f"overrides: '{pattern}' fits no layer of the model")
 
+    supported = [layer.name for layer in model.layers if registry.supports(layer)]
+
     def annotate(layer):
-        if registry.supports(layer):
-            return tfmot.quantization.keras.quantize_annotate_layer(
-                layer, registry.get_quantize_config(layer)
-            )
-        return layer
+        if layer.name not in supported:
+            return layer
+        start = config.start_step + supported.index(layer.name) * config.layer_interval
+        return tfmot.quantization.keras.quantize_annotate_layer(
+            layer, registry.get_quantize_config(layer, start_step=start)
+        )
 
     with quantize_scope():
         annotated = keras.models.clone_model(model, clone_function=annotate)
-        if not any(registry.supports(layer) for layer in model.layers):
+        if not supported:
             annotated.set_weights(model.get_weights())  # all float; tfmot refuses such a model
             return annotated
         quantized = tfmot.quantization.keras.quantize_apply(
@@ -126,6 +172,12 @@ class QuantizedLayer:
         """Of the layer."""
         return self.quantizer.precision
 
+    @property
+    def steps_to_complete(self) -> int:
+        """Training steps until it is quantized at its own width."""
+        done = int(self.variables["step"].numpy()) if "step" in self.variables else 0
+        return max(self.quantizer.complete_step - done, 0)
+
     def integers(self) -> tuple[tf.Tensor, Grid]:
         """Integers `[input, output]`, or `[blocks, block, output]`, and their grid."""
         return self.quantizer.quantize(tf.convert_to_tensor(self.kernel), self.variables)
@@ -143,3 +195,8 @@ def quantized_layers(model: keras.Model) -> dict[str, QuantizedLayer]:
             ((kernel, quantizer, variables),) = layer._weight_vars
             found[layer.name] = QuantizedLayer(kernel, layer.layer.bias, quantizer, variables)
     return found
+
+
+def steps_to_complete(model: keras.Model) -> int:
+    """Training steps until all layers of a model are quantized, each at its own width."""
+    return max((layer.steps_to_complete for layer in quantized_layers(model).values()), default=0)

@@ -21,7 +21,7 @@ def post_training(
     Args:
         recogniser: a float recogniser; it is left as it is.
         precision: e.g. `w4a8` or `two_bit`, see `asr_qat.quantize.policies`; not `float`. Or
-            a whole configuration, whose `mode` is replaced.
+            a whole configuration, whose `mode` is replaced, and which begins at once.
         calibration: prepared folder, for static ranges of activations.
 
     Raises:
@@ -29,7 +29,9 @@ def post_training(
     """
     if isinstance(precision, str):
         precision = QuantizationConfig(precision)
-    quantization = dataclasses.replace(precision, mode="ptq")
+    quantization = dataclasses.replace(
+        precision, mode="ptq", start_step=0, layer_interval=0, stages={}
+    )
     model = quantize_model(recogniser.model, quantization)
     if needs_calibration(model):
         if calibration is None:

@@ -1,6 +1,7 @@
 """The tfmot quantizer of a kernel: any grid of `asr_qat.quantize.grids`, any activations."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import tensorflow as tf
@@ -30,6 +31,8 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
         precision: of weights and activations.
         native: integer product, or fake quantization.
         start_step: training steps before the quantization begins.
+        stages: widths of the weights on the way, each with the training step that it begins at;
+            none is below that of `precision`.
         activation_ranges: how static ranges of activations are found in training.
     """
 
@@ -38,17 +41,25 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
         precision: Precision,
         native: bool,
         start_step: int = 0,
+        stages: Sequence[tuple[int, int]] = (),
         activation_ranges: ActivationRanges = "averaged",
     ):
         self.precision = precision
         self.native = native
         self.start_step = start_step
+        self.stages = [(step, max(bits, precision.weight_bits)) for step, bits in stages]
         self.activation_ranges = activation_ranges
+
+    @property
+    def complete_step(self) -> int:
+        """Training steps before the kernel is quantized at its own width."""
+        reached = [step for step, bits in self.stages if bits == self.precision.weight_bits]
+        return max([self.start_step, *reached[:1]])
 
     def build(self, tensor_shape, name, layer):
         """Adds what this precision has to remember; `initialize` gives it sensible values."""
         precision, found = self.precision, {}
-        if self.start_step or precision.range == "clip":
+        if self.start_step or self.stages or precision.range == "clip":
             found["step"] = layer.add_weight(
                 name + "_step",
                 shape=(),
@@ -86,7 +97,7 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
         if self.precision.range not in ("clip", "learned"):
             return
         weights = blocks_of(tf.convert_to_tensor(kernel), self.precision.block)
-        share = best_share(weights, self.precision)
+        share = best_share(weights, self._precision_now(variables))
         if self.precision.range == "clip":
             variables["share"].assign(share)
             return
@@ -103,9 +114,9 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
             active = weights["step"] >= self.start_step
         if training and "share" in weights:
             self._search(kernel, weights)
+        integers, grid = self.quantize(kernel, weights)
         if training and "step" in weights:
             weights["step"].assign_add(1)
-        integers, grid = self.quantize(kernel, weights)
         return QuantizedKernel(
             integers,
             grid,
@@ -121,12 +132,22 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
         weights = blocks_of(kernel, self.precision.block)
         if self.precision.weight_bits == FLOAT_BITS:
             return weights, Grid(tf.ones([1, weights.shape[-1]]))
-        if self.precision.range == "learned":
+        precision = self._precision_now(variables)
+        if precision.range == "learned":
             offset = variables["offset"] + 0.0 if "offset" in variables else None
-            grid = Grid(device_scale(tf.abs(variables["scale"]), self.precision), offset)
+            grid = Grid(device_scale(tf.abs(variables["scale"]), precision), offset)
         else:
-            grid = grid_of(weights, self.precision, variables.get("share", 1.0))
-        return on_grid(weights, grid, self.precision), grid
+            grid = grid_of(weights, precision, variables.get("share", 1.0))
+        return on_grid(weights, grid, precision), grid
+
+    def _precision_now(self, variables) -> Precision:
+        """The precision with the width of the stage; that is a scalar tensor, as the step is."""
+        if not self.stages:
+            return self.precision
+        bits = tf.constant(float(self.stages[0][1]))
+        for step, width in self.stages[1:]:
+            bits = tf.where(variables["step"] >= step, float(width), bits)
+        return dataclasses.replace(self.precision, weight_bits=bits)
 
     def rounded(self, kernel, variables):
         """The values `[input, output]` that the quantized kernel stands for."""
@@ -148,10 +169,12 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
 
         def search():
             weights = blocks_of(kernel, self.precision.block)
-            return tf.stop_gradient(best_share(weights, self.precision))
+            return tf.stop_gradient(best_share(weights, self._precision_now(variables)))
 
         share = variables["share"]
         due = variables["step"] % SEARCH_EVERY == 0
+        for step, _ in self.stages:
+            due |= variables["step"] == step
         share.assign(tf.cond(due, search, lambda: tf.convert_to_tensor(share)))
 
     def get_config(self):
@@ -160,5 +183,6 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
             "precision": dataclasses.asdict(self.precision),
             "native": self.native,
             "start_step": self.start_step,
+            "stages": self.stages,
             "activation_ranges": self.activation_ranges,
         }

@@ -60,11 +60,16 @@ class PrecisionRegistry(quantize_registry.QuantizeRegistry):
         """Whether `layer` is to be quantized."""
         return self.of(layer) is not None
 
-    def get_quantize_config(self, layer):
-        """The config of a supported layer."""
+    def get_quantize_config(self, layer, **more):
+        """The config of a supported layer, `more` arguments of its `KernelQuantizer` in it."""
         precision = self.of(layer)
         assert precision is not None
-        return DenseQuantizeConfig(precision, **self._more)
+        return DenseQuantizeConfig(precision, **{**self._more, **more})
+
+    def precisions(self) -> list[Precision]:
+        """All that a layer may have, but for float."""
+        found = [self._default, *(precision for _, precision in self._overrides)]
+        return [precision for precision in found if precision is not None]
 
 
 class KeepLayout:

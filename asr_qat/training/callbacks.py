@@ -14,6 +14,7 @@ from asr_qat.errors import UserError
 from asr_qat.losses.targets import PADDING
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.progress import progress_bar
+from asr_qat.quantize.apply import steps_to_complete
 from asr_qat.training.averaging import averaged_weights
 from asr_qat.training.config import TrainConfig
 from asr_qat.training.word_error_rate import Evaluator
@@ -163,7 +164,7 @@ class Checkpoints(keras.callbacks.Callback):
 class EvaluateAndKeep(keras.callbacks.Callback):
     """WER on the development split now and then; keeps the averaged weights.
 
-    Those of a model that is yet to be quantized are not kept.
+    Those of a model that is yet to be quantized, or at wider stages, are not kept.
 
     Writes `history.jsonl` beside the model: step, mean loss, wer (null without evaluation),
     seconds.
@@ -192,8 +193,6 @@ class EvaluateAndKeep(keras.callbacks.Callback):
         self._output = Path(config.output)
         self._history = self._output / "history.jsonl"
         self._quiet = quiet
-        quantization = recogniser.config.quantization
-        self._quantized_from = quantization.start_step if quantization else 0
         self._writer = tf.summary.create_file_writer(str(self._output / "tensorboard"))
         self._started = time.monotonic()
 
@@ -218,7 +217,7 @@ class EvaluateAndKeep(keras.callbacks.Callback):
             better = self._config.keep == "last"
             if wer is not None:
                 better |= wer <= float(self._state.best_wer.numpy())
-            if better and step >= self._quantized_from:
+            if better and not steps_to_complete(self._recogniser.model):
                 if wer is not None:
                     self._state.best_wer.assign(wer)
                 self._recogniser.save(self._output)

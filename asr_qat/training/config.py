@@ -119,10 +119,13 @@ class TrainConfig:
             quantization is None or quantization.mode != "ptq",
             "quantization.mode: 'ptq' is quantized after training: native or fake",
         )
-        require(
-            quantization is None or quantization.start_step < self.steps,
-            f"quantization.start_step: not before the last of {self.steps} steps",
-        )
+        for name, last in (
+            ("start_step", quantization.start_step if quantization else 0),
+            ("stages", quantization.complete_step if quantization else 0),
+        ):
+            require(
+                last < self.steps, f"quantization.{name}: not before the last of {self.steps} steps"
+            )
         require(
             self.distillation is None or self.teacher() is not None,
             "distillation.teacher: is missing, and there is no `start` to learn from",

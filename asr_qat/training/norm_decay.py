@@ -25,6 +25,7 @@ from tensorflow import keras
 from asr_qat.errors import require
 from asr_qat.layers.dense import Dense
 from asr_qat.quantize.apply import quantized_layers
+from asr_qat.quantize.grids import blocks_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,15 +84,21 @@ class NormDecay:
 
     def __init__(self, model: keras.Model, config: NormDecayConfig):
         self._config = config
-        kernels = [layer.kernel for layer in quantized_layers(model).values()]
-        if not kernels:
-            kernels = [layer.kernel for layer in model.layers if isinstance(layer, Dense)]
-        self._kernels = {kernel.ref() for kernel in kernels}
+        self._blocks = {
+            layer.kernel.ref(): layer.precision.block for layer in quantized_layers(model).values()
+        }
+        if not self._blocks:
+            dense = [layer for layer in model.layers if isinstance(layer, Dense)]
+            self._blocks = {layer.kernel.ref(): None for layer in dense}
 
     def added(self, gradients, weights):
         """`gradients` of the variables `weights` and of the penalty."""
-        config = self._config
         return [
-            g + config.weight * norm_decay(w, config.p) if w.ref() in self._kernels else g
+            g + self._slope(w) if w.ref() in self._blocks else g
             for g, w in zip(gradients, weights, strict=True)
         ]
+
+    def _slope(self, kernel):
+        groups = blocks_of(tf.convert_to_tensor(kernel), self._blocks[kernel.ref()])
+        slope = norm_decay(groups, self._config.p)
+        return self._config.weight * tf.reshape(slope, kernel.shape)

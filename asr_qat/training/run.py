@@ -16,6 +16,7 @@ from asr_qat.layers.dropout import Dropout
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.transducer import TransducerLoss
 from asr_qat.models.model_directory import ModelConfig, Recogniser, weights_checksum
+from asr_qat.quantize.apply import steps_to_complete
 from asr_qat.training.callbacks import (
     Checkpoints,
     EvaluateAndKeep,
@@ -104,6 +105,12 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     _check_same(output, description)
     seed_everything(config.seed)
     recogniser = first_recogniser(config, folder)
+    complete = steps_to_complete(recogniser.model)
+    require(
+        complete < config.steps,
+        f"quantization.layer_interval: the last layer begins at step {complete}, not before the "
+        f"last of {config.steps} steps",
+    )
     pipeline = Pipeline(folder, config.batches, config.seed, recogniser.stats_for(folder))
     with distribution.scope(), distribution.lost_workers():
         model = _trained_model(config, recogniser, distribution)
