@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from asr_qat.quantize.grids import blocks_of
 
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizedLayer, quantize_model, quantized_layers
+from asr_qat.quantize.grids import blocks_of
 
 MOST_LAYERS = 6
 MOST_BITS = 4
