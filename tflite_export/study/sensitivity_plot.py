@@ -1,76 +1,74 @@
-"""How much the loss rises when one layer alone is quantized."""
+"""What it does to the model when the weights of one layer alone are quantized."""
 
 import re
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from tflite_export.figures import INK
 
 TITLE = "Sensitivity of each layer"
-COLUMN_INCHES, ROW_INCHES = 0.52, 0.24
-DECADES = 4  # of the colour scale, below the largest rise
+FIGURES = {
+    "divergence": "divergence from float\n(nats per utterance)",
+    "loss": "rise of the loss\n(nats per utterance)",
+}
+COLUMN_INCHES, ROW_INCHES = 0.56, 0.24
+DECADES = 3  # of the colours, below the largest value
 OUTSIDE = "rest"  # column of layers that are in no block
+COLOURS = "cividis_r"
+DARK = 0.55  # share of the colours from which letters are white
 _BLOCK = re.compile(r"block_(\d+)_(.+)")
 
 
 def sensitivity_figure(sensitivity: dict[str, Any]) -> Figure:
-    """A map for each precision: kinds of layers by the block that they are in.
+    """A map for each precision and figure: kinds of layers by the block that they are in.
 
     Args:
-        sensitivity: `layers`, for each layer by name the rise of the loss by precision.
-            A rise of zero or less has the lightest colour.
+        sensitivity: `rows` with `layer`, `precision` and `FIGURES`, as `asr-qat sensitivity`
+            writes them. What is zero or less has the lightest colour.
     """
-    layers = sensitivity["layers"]
-    precisions = list(dict.fromkeys(name for rises in layers.values() for name in rises))
-    kinds, blocks = _places(layers)
-    maps = [_map(layers, precision, kinds, blocks) for precision in precisions]
-    largest = max(np.nanmax(each) for each in maps)
-    scale = LogNorm(largest / 10**DECADES, largest, clip=True) if largest > 0 else None
+    rows = sensitivity["rows"]
+    precisions = list(dict.fromkeys(row["precision"] for row in rows))
+    kinds, blocks = _places([row["layer"] for row in rows])
     width = max(COLUMN_INCHES * len(blocks), 1.4)
     figure = Figure(
-        (width * len(precisions) + 2.8, ROW_INCHES * len(kinds) + 1.3), layout="constrained"
+        (
+            width * len(precisions) + 2.8,
+            len(FIGURES) * (ROW_INCHES * len(kinds) + 0.4) + 0.5,
+        ),
+        layout="constrained",
     )
-    panels = figure.subplots(1, len(precisions), sharey=True, squeeze=False)[0]
-    for axes, precision, values in zip(panels, precisions, maps, strict=True):
-        positive = np.where(values > 0, values, np.where(np.isnan(values), np.nan, 1e-30))
-        image = axes.imshow(positive, cmap="cividis_r", norm=scale, aspect="auto")
-        for row, column in zip(*np.nonzero(~np.isnan(values)), strict=True):
-            shade = image.norm(positive[row, column])
-            axes.text(
-                column,
-                row,
-                _short(values[row, column]),
-                ha="center",
-                va="center",
-                fontsize=6.5,
-                color="white" if shade > 0.55 else "black",
-            )
-        axes.set_title(precision, fontsize="medium", color=INK)
-        axes.set_xticks(range(len(blocks)), blocks)
-        axes.set_yticks(range(len(kinds)), kinds)
-        axes.tick_params(colors=INK, length=0)
-        axes.spines[:].set_visible(False)
+    panels = figure.subplots(len(FIGURES), len(precisions), sharex=True, sharey=True, squeeze=False)
+    for line, (key, label) in zip(panels, FIGURES.items(), strict=True):
+        maps = [
+            _map([row for row in rows if row["precision"] == name], key, kinds, blocks)
+            for name in precisions
+        ]
+        scale = _scale(maps)
+        for axes, values in zip(line, maps, strict=True):
+            _draw(axes, values, scale)
+        bar = figure.colorbar(ScalarMappable(scale, COLOURS), ax=line, label=label, pad=0.01)
+        bar.ax.tick_params(colors=INK)
+        bar.ax.yaxis.label.set_color(INK)
+        bar.outline.set_visible(False)
+    for axes, name in zip(panels[0], precisions, strict=True):
+        axes.set_title(name, fontsize="medium", color=INK)
+    panels[0, 0].set_xticks(range(len(blocks)), blocks)
+    panels[0, 0].set_yticks(range(len(kinds)), kinds)
     figure.supxlabel("block", color=INK, fontsize="medium")
-    bar = figure.colorbar(image, ax=panels, label="rise of the loss", pad=0.01)
-    bar.ax.tick_params(colors=INK)
-    bar.ax.yaxis.label.set_color(INK)
-    bar.outline.set_visible(False)
     return figure
 
 
-def _places(layers: dict[str, Any]) -> tuple[list[str], list[str]]:
+def _places(layers: list[str]) -> tuple[list[str], list[str]]:
     """Kinds of layers, those in blocks first, and names of the columns."""
-    inside: list[str] = []
-    rest: list[str] = []
-    blocks: list[str] = []
-    for name in layers:
-        kind, block = _place(name)
-        (rest if block == OUTSIDE else inside).append(kind)
-        blocks.append(block)
-    columns = sorted(set(blocks) - {OUTSIDE}, key=int)
+    places = [_place(name) for name in layers]
+    inside = [kind for kind, block in places if block != OUTSIDE]
+    rest = [kind for kind, block in places if block == OUTSIDE]
+    columns = sorted({block for _, block in places} - {OUTSIDE}, key=int)
     return list(dict.fromkeys([*inside, *rest])), columns + [OUTSIDE] * bool(rest)
 
 
@@ -79,21 +77,45 @@ def _place(layer: str) -> tuple[str, str]:
     return (found[2], str(int(found[1]))) if found else (layer, OUTSIDE)
 
 
-def _map(
-    layers: dict[str, dict[str, float]], precision: str, kinds: list[str], blocks: list[str]
-) -> np.ndarray:
-    """Rises `[kinds, blocks]`, NaN where there is no such layer."""
+def _map(rows: list[dict[str, Any]], key: str, kinds: list[str], blocks: list[str]) -> np.ndarray:
+    """Values `[kinds, blocks]`, NaN where there is no such layer."""
     values = np.full([len(kinds), len(blocks)], np.nan)
-    for name, rises in layers.items():
-        kind, block = _place(name)
-        values[kinds.index(kind), blocks.index(block)] = rises.get(precision, np.nan)
+    for row in rows:
+        kind, block = _place(row["layer"])
+        values[kinds.index(kind), blocks.index(block)] = row[key]
     return values
 
 
+def _scale(maps: list[np.ndarray]) -> LogNorm:
+    largest = max(float(np.nanmax(values)) for values in maps)
+    largest = largest if largest > 0 else 1.0  # nothing is worse than in float
+    return LogNorm(largest / 10**DECADES, largest, clip=True)
+
+
+def _draw(axes: Axes, values: np.ndarray, scale: LogNorm) -> None:
+    shown = np.maximum(values, scale.vmin or 0.0)  # NaN stays
+    axes.imshow(shown, cmap=COLOURS, norm=scale, aspect="auto")
+    for row, column in zip(*np.nonzero(~np.isnan(values)), strict=True):
+        axes.text(
+            column,
+            row,
+            _short(values[row, column]),
+            horizontalalignment="center",
+            verticalalignment="center",
+            fontsize=6.5,
+            color="white" if scale(shown[row, column]) > DARK else "black",
+        )
+    axes.tick_params(colors=INK, length=0)
+    axes.spines[:].set_visible(False)
+
+
 def _short(value: float) -> str:
-    """Two digits: `.012`, `1.3`, `-.001`."""
-    if abs(value) >= 0.995:
-        return f"{value:.1f}" if abs(value) < 10 else f"{value:.0f}"
-    digits = 2 if abs(value) >= 0.0995 else 3
-    text = f"{value:.{digits}f}".replace("0.", ".")
-    return "0" if float(text) == 0 else text
+    """Two digits: `12`, `1.3`, `.12`, `-.003`, or `2e-5` below a thousandth."""
+    size = abs(value)
+    if size >= 9.95:
+        return f"{value:.0f}"
+    if size >= 0.995:
+        return f"{value:.1f}"
+    if size >= 0.00095:
+        return f"{value:.{2 if size >= 0.0995 else 3}f}".replace("0.", ".", 1)
+    return f"{value:.0e}".replace("e-0", "e-") if value else "0"

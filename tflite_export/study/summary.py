@@ -31,7 +31,7 @@ References = dict[str, list[str]]
 
 
 def write_summary(config: StudyConfig) -> dict[str, Any]:
-    """Write `OUTPUT.json` from the files of the finished cells. Returns its content."""
+    """Write `OUTPUT.json` and the references from the finished cells. Returns its content."""
     output = Path(config.output)
     planned = expand(config)
     cells = {}
@@ -57,6 +57,7 @@ def write_summary(config: StudyConfig) -> dict[str, Any]:
         },
         **provenance(),
     }
+    files.write_json(output / "references.json", references)
     files.write_json(output.with_name(f"{output.name}.json"), content)
     return content
 

@@ -77,11 +77,14 @@ def spread(rates: dict[str, float]) -> str:
 
 def method(row: Row) -> str:
     """In words."""
-    return METHODS[row["method"]]
+    name = str(row["method"])
+    return METHODS.get(name, name)
 
 
 def changed(row: Row) -> str:
-    """Share of hypotheses in which the file differs from the Keras model."""
+    """Share of hypotheses in which the file differs from the Keras model, if there is a file."""
+    if not row["executed_on_device"]:
+        return NONE
     return f"{row['changed_hypotheses']['share']:.1%}"
 
 
@@ -189,21 +192,23 @@ def cells_table(study: Saved) -> Table:
     """Every cell, scored on the first split."""
     shown: tuple[Column, ...] = (
         ("Cell", lambda row: row["name"]),
-        ("Precision", lambda row: row["precision"]),
         ("Method", method),
-        ("Seed", lambda row: str(row["seed"])),
         ("Steps", lambda row: f"{row['steps']:,}"),
         *SIZE,
         ("WER % [95%]", lambda row: f"{100 * row['wer']:.1f} {interval(row['wer_ci'])}"),
         ("Difference [95%]", difference),
         ("CER %", lambda row: f"{100 * row['cer']:.1f}"),
         ("WER in Keras %", lambda row: f"{100 * row['keras_wer']:.1f}"),
-        ("Same text as Keras", lambda row: f"{row['identical_hypotheses']:.1%}"),
-        ("RTF", lambda row: f"{row['rtf']:.4f}"),
-        ("Latency p50, ms", lambda row: f"{row['latency_ms']['p50']:.1f}"),
+        ("Same text as Keras", _if_executed(lambda row: f"{row['identical_hypotheses']:.1%}")),
+        ("RTF", _if_executed(lambda row: f"{row['rtf']:.4f}")),
+        ("Latency p50, ms", _if_executed(lambda row: f"{row['latency_ms']['p50']:.1f}")),
         ("Time", lambda row: duration(sum(row["seconds"].values()))),
     )
     return _table(f"Every cell, on {study.splits[0]}", shown, study.rows)
+
+
+def _if_executed(show: Callable[[Row], str]) -> Callable[[Row], str]:
+    return lambda row: show(row) if row["executed_on_device"] else NONE
 
 
 def csv_text(rows: list[Row]) -> str:
