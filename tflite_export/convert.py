@@ -5,6 +5,7 @@ from pathlib import Path
 
 import tensorflow as tf
 from ai_edge_litert.tools import flatbuffer_utils
+from tensorflow import keras
 
 from asr_qat import files
 from asr_qat.errors import UserError
@@ -12,7 +13,7 @@ from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.post_training import post_training
 from asr_qat.quantize.precision import FLOAT
 from tflite_export.attach import attach_metadata
-from tflite_export.bake import bake
+from tflite_export.bake import BakedLayer, bake
 from tflite_export.labels import label_products, tidy_names
 from tflite_export.metadata import Metadata
 from tflite_export.pack import pack
@@ -61,41 +62,72 @@ def convert_recogniser(
     calibration: str | Path | None = None,
 ) -> bytes:
     """The bytes of the `.tflite`; see `convert`."""
+    recogniser = at_precision(recogniser, precision, where, calibration)
+    frames = signature_frames(recogniser, seconds)
+    model, layers = bake(recogniser)
+    labelled = convert_labelled(signatures(model, frames), model.weights, model)
+    return finish(pack(labelled, layers), metadata_of(recogniser, layers))
+
+
+def at_precision(
+    recogniser: Recogniser,
+    precision: str | None,
+    where: str = "model",
+    calibration: str | Path | None = None,
+) -> Recogniser:
+    """The recogniser as it was trained, or a float one quantized after training.
+
+    Arguments and errors are those of `convert`.
+    """
     trained = recogniser.config.quantization
     if trained is None and precision not in (None, FLOAT):
-        recogniser = post_training(recogniser, precision, calibration)
-    elif trained is not None and precision not in (None, trained.precision):
+        return post_training(recogniser, precision, calibration)
+    if trained is not None and precision not in (None, trained.precision):
         raise UserError(
             f"{where}: trained at {trained.precision}, cannot be exported at {precision}: "
             f"use --precision {trained.precision}, or a float model"
         )
+    return recogniser
+
+
+def signature_frames(recogniser: Recogniser, seconds: tuple[float, ...]) -> list[int]:
+    """Feature frames of utterances of these lengths, ascending.
+
+    Raises:
+        UserError: a length that is not in `LEAST_SECONDS` to `MOST_SECONDS`.
+    """
     for length in seconds:
         if not LEAST_SECONDS <= length <= MOST_SECONDS:
             raise UserError(
                 f"a signature of {length} s: expected {LEAST_SECONDS} to {MOST_SECONDS} s"
             )
-    model, layers = bake(recogniser)
     front_end = recogniser.config.front_end
-    frames = [front_end.frames(round(s * front_end.sample_rate)) for s in sorted(seconds)]
-    converted = flatbuffer_utils.read_model_from_bytearray(
-        bytearray(_convert_float(signatures(model, frames), model.weights))
-    )
-    label_products(converted, model)
-    packed = pack(bytes(flatbuffer_utils.convert_object_to_bytearray(converted)), layers)
-    finished = flatbuffer_utils.read_model_from_bytearray(bytearray(packed))
-    tidy_names(finished)
+    return [front_end.frames(round(s * front_end.sample_rate)) for s in sorted(seconds)]
+
+
+def metadata_of(
+    recogniser: Recogniser, layers: dict[str, BakedLayer], full_integer: int | None = None
+) -> Metadata:
+    """What the file tells of itself, see `Metadata`."""
     quantization = recogniser.config.quantization
-    metadata = Metadata(
+    return Metadata(
         precision=quantization.precision if quantization else FLOAT,
         method=trained_method(recogniser),
-        front_end=front_end,
+        front_end=recogniser.config.front_end,
         mean=recogniser.mean,
         std=recogniser.std,
         tokenizer=recogniser.tokenizer,
         layers={name: layer.precision.name for name, layer in layers.items()},
+        full_integer=full_integer,
     )
-    attach_metadata(finished, metadata)
-    return serialize(finished)
+
+
+def finish(packed: bytes, metadata: Metadata) -> bytes:
+    """The file with its metadata, without names and vectors that it can do without."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(packed))
+    tidy_names(model)
+    attach_metadata(model, metadata)
+    return serialize(model)
 
 
 def trained_method(recogniser: Recogniser) -> str:
@@ -106,8 +138,21 @@ def trained_method(recogniser: Recogniser) -> str:
     return trained.mode if trained.mode == "ptq" else f"{trained.mode}-qat"
 
 
-def _convert_float(functions: dict[str, tf.types.experimental.ConcreteFunction], weights) -> bytes:
-    """One float `.tflite` with a signature for each function; they share the weights."""
+def convert_labelled(
+    functions: dict[str, tf.types.experimental.ConcreteFunction],
+    weights: list[tf.Variable],
+    model: keras.Model,
+) -> bytes:
+    """One float `.tflite` with a signature for each function; its products are labelled.
+
+    Args:
+        functions: by name.
+        weights: that they read; those that several read are stored once.
+        model: the model with the layers' names and kernels.
+
+    Raises:
+        UserError: the disk is full.
+    """
     module = tf.Module()
     module.weights = weights  # not the model: Keras would trace every layer again
     with tempfile.TemporaryDirectory() as folder, silence():
@@ -120,4 +165,7 @@ def _convert_float(functions: dict[str, tf.types.experimental.ConcreteFunction],
                 "set TMPDIR to another folder"
             ) from None
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(functions))
-        return converter.convert()
+        content = converter.convert()
+    converted = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    label_products(converted, model)
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(converted))

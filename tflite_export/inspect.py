@@ -41,15 +41,17 @@ def inspect(path: str | Path) -> dict[str, Any]:
     Returns:
         `name` and `path`; `bytes` of the file; `bytes_by_part`: `constants`, `metadata`,
         `quantization` (scales and zero points) and `graph` (tables, names, padding);
-        `bytes_by_type` and `bytes_by_layer` of the constants; `operators`: histogram for each
-        signature and `total`; `custom_operators`: names, Flex ones among them;
+        `bytes_by_type` and `bytes_by_layer` of the constants; `tensor_types`: number of tensors
+        of each type, constants and activations; `operators`: histogram for each signature and
+        `total`; `custom_operators`: names, Flex ones among them;
         `weight_widths`: share of the elements at each width in bits, of the dense products'
         kernels (`dense`) and of all constants (`all`); `delegated`: for each signature the
         number of `operators`, those `delegated`, their `share`, the `partitions` and a
         histogram of the `rest`, or None if LiteRT cannot prepare the graph; `largest_float`:
         the largest float constants (`layer`, `used_by`, `shape`, `bytes`); `folded_tables`: in
         the same form, float constants of more than `FOLDED_TABLE_BYTES` that are no kernel. A
-        file of this package also has its `precision` and `method`.
+        file of this package also has its `precision` and `method`, and `full_integer`, the
+        activations' width, if every tensor is an integer.
 
     Raises:
         UserError: no such file, not a `.tflite`, or damaged.
@@ -76,6 +78,9 @@ def inspect(path: str | Path) -> dict[str, Any]:
         "bytes_by_part": _parts(content, sum(c["bytes"] for c in constants)),
         "bytes_by_type": _sums(constants, "type"),
         "bytes_by_layer": _sums(constants, "layer"),
+        "tensor_types": dict(
+            Counter(_TYPES[t.type] for g in model.subgraphs for t in g.tensors).most_common()
+        ),
         "operators": {
             **{signature: dict(found.most_common()) for signature, found in operators.items()},
             "total": dict(total.most_common()),
@@ -95,13 +100,18 @@ def inspect(path: str | Path) -> dict[str, Any]:
     }
 
 
-def _recogniser(path: str | Path) -> dict[str, str]:
-    """Precision and method that the file's metadata names; nothing for one of another origin."""
+def _recogniser(path: str | Path) -> dict[str, Any]:
+    """What the file's metadata tells of its precision; nothing for one of another origin."""
     try:
         metadata = read_metadata(path)
     except UserError:
         return {}
-    return {"precision": metadata.precision, "method": metadata.method}
+    bits = metadata.full_integer
+    return {
+        "precision": metadata.precision,
+        "method": metadata.method,
+        **({"full_integer": bits} if bits else {}),
+    }
 
 
 def _operator_names(model: schema.ModelT) -> list[str]:

@@ -28,6 +28,7 @@ class Metadata:
         std: float32 `[mel_bins]` that they are divided by.
         tokenizer: the vocabulary; the blank is the class behind it.
         layers: precision name of each quantized layer.
+        full_integer: width of all activations if every tensor is an integer, else None.
     """
 
     precision: str
@@ -37,6 +38,7 @@ class Metadata:
     std: np.ndarray
     tokenizer: Tokenizer
     layers: dict[str, str]
+    full_integer: int | None = None
 
     def buffers(self) -> dict[str, bytes]:
         """The metadata buffers by name."""
@@ -48,6 +50,7 @@ class Metadata:
             "mean": [round(float(v), 5) for v in self.mean],
             "std": [round(float(v), 5) for v in self.std],
             "layers": self.layers,
+            **({} if self.full_integer is None else {"full_integer": self.full_integer}),
         }
         packed = json.dumps(description, separators=(",", ":")).encode()
         return {DESCRIPTION: packed, VOCABULARY: self.tokenizer.proto}
@@ -76,6 +79,7 @@ def read_metadata(path: str | Path) -> Metadata:
             std=np.array(description["std"], np.float32),
             tokenizer=Tokenizer.from_bytes(found[VOCABULARY.encode()]),
             layers=description["layers"],
+            full_integer=description.get("full_integer"),
         )
     except (KeyError, TypeError, ValueError, UserError):
         raise UserError(

@@ -35,7 +35,7 @@ def pack(content: bytes, layers: dict[str, BakedLayer]) -> bytes:
             found.append(_Product(model, graph, operator, name, layers[name]))
     for product in found:
         model.buffers[product.kernel.buffer].data = None  # signatures share them
-    buffers = _Buffers(model)
+    buffers = Buffers(model)
     for product in found:
         product.write_kernel(buffers)
         if product.layer.input is not None and product.layer.output is not None:
@@ -56,7 +56,7 @@ def packed_integers(integers: np.ndarray, bits: int) -> np.ndarray:
     return np.bitwise_or.reduce(masked.astype(np.uint8), axis=1)
 
 
-class _Buffers:
+class Buffers:
     """The new constants of a model, each written once for all its graphs."""
 
     def __init__(self, model: schema.ModelT):
@@ -89,7 +89,7 @@ class _Product:
         self.factor = np.float32(content[at] / layer.values.reshape(-1)[at])
         self.scale = layer.scale * self.factor
 
-    def write_kernel(self, buffers: _Buffers) -> None:
+    def write_kernel(self, buffers: Buffers) -> None:
         """Integers and scales in the place of the floats."""
         precision = self.layer.precision
         bits = precision.storage_bits
@@ -98,7 +98,7 @@ class _Product:
             self.name, "kernel", packed_integers(self.layer.integers, bits)
         )
         if precision.block is None:
-            self.kernel.quantization = _parameters(self.scale, np.zeros(len(self.scale)))
+            self.kernel.quantization = parameters(self.scale, np.zeros(len(self.scale)))
             return
         half = self.scale.astype(np.float16)
         scales = self._add(half.shape, schema.TensorType.FLOAT16)
@@ -123,11 +123,11 @@ class _Product:
         self.graph.operators.insert(self._position(), before)
         self._set_input(1, floats)
 
-    def make_static(self, buffers: _Buffers, given: tuple, output: tuple) -> None:
+    def make_static(self, buffers: Buffers, given: tuple, output: tuple) -> None:
         """Int8 activations of fixed ranges, given as scale and zero point."""
         int8 = schema.TensorType.INT8
         x = self.operator.inputs[0]
-        quantized = self._add(self.graph.tensors[x].shape, int8, _parameters(*_vectors(*given)))
+        quantized = self._add(self.graph.tensors[x].shape, int8, parameters(*_vectors(*given)))
         before = self._operator("QUANTIZE", x, quantized)
         self.graph.operators.insert(self._position(), before)
         self._set_input(0, quantized)
@@ -137,7 +137,7 @@ class _Product:
             values = self.model.buffers[old.buffer].data.view(np.float32)
             integers = np.round(values / unit).astype(np.int32)
             bias = self._add(
-                old.shape, schema.TensorType.INT32, _parameters(unit, np.zeros(len(unit)))
+                old.shape, schema.TensorType.INT32, parameters(unit, np.zeros(len(unit)))
             )
             self.graph.tensors[bias].buffer = buffers.write(self.name, "bias", integers)
             self._set_input(2, bias)
@@ -146,7 +146,7 @@ class _Product:
         rounded = self._add(
             self.graph.tensors[y].shape,
             int8,
-            _parameters(*_vectors(float(scale * self.factor), zero_point)),
+            parameters(*_vectors(float(scale * self.factor), zero_point)),
         )
         # The name stays with the operator.
         self.graph.tensors[rounded].name = self.graph.tensors[y].name
@@ -187,7 +187,7 @@ class _Product:
         return operator
 
 
-def _parameters(scale, zero_points) -> schema.QuantizationParametersT:
+def parameters(scale, zero_points) -> schema.QuantizationParametersT:
     """Scale and zero point of each channel, the first axis."""
     parameters = schema.QuantizationParametersT()
     parameters.scale = np.asarray(scale, np.float32)

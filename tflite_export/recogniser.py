@@ -11,6 +11,7 @@ from asr_qat.decoding.hypothesis import Hypothesis
 from asr_qat.decoding.recognition import Recognition, recognise_ctc, recognise_transducer
 from asr_qat.decoding.transducer_beam import beam_transducer
 from asr_qat.errors import UserError, require
+from tflite_export.integers import dequantized, quantized
 from tflite_export.litert_steps import LiteRTSteps
 from tflite_export.metadata import read_metadata
 from tflite_export.silence import silence
@@ -160,11 +161,26 @@ class TFLiteRecogniser:
         length = next(n for n in self.lengths if n >= frames)
         padded = np.zeros((1, length, features.shape[1]), np.float32)
         padded[0, :frames] = features
-        found = self.call(
-            self._lengths[length], features=padded, lengths=np.array([frames], np.int32)
-        )
+        encode = self._encode_integers if self.metadata.full_integer else self._encode_floats
+        return encode(self._lengths[length], padded, frames)[0, : subsampled_length(frames)]
+
+    def _encode_floats(self, signature: str, features: np.ndarray, frames: int) -> np.ndarray:
+        found = self.call(signature, features=features, lengths=np.array([frames], np.int32))
         (encoded,) = found.values()
-        return encoded[0, : subsampled_length(frames)]
+        return encoded
+
+    def _encode_integers(self, signature: str, features: np.ndarray, frames: int) -> np.ndarray:
+        """A full-integer file takes a mask of the frames and leaves scaling to its caller."""
+        with silence():
+            runner = self.interpreter.get_signature_runner(signature)
+        inputs, outputs = runner.get_input_details(), runner.get_output_details()
+        mask = (np.arange(features.shape[1]) < frames).astype(np.float32)[None]
+        found = self.call(
+            signature,
+            features=quantized(features, inputs["features"]),
+            mask=quantized(mask, inputs["mask"]),
+        )
+        return dequantized(found["logits"], outputs["logits"])
 
 
 def _state_units(inputs: dict) -> dict[str, int]:

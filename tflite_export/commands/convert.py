@@ -2,6 +2,8 @@
 
 import argparse
 
+from asr_qat.errors import require
+
 
 def add_parser(subparsers) -> None:
     """Add the subcommand and its arguments."""
@@ -20,6 +22,26 @@ def add_parser(subparsers) -> None:
         help="utterance lengths that get a signature of their own; longer ones are cut into "
         "overlapping windows of the longest (default: 4 16)",
     )
+    parser.add_argument(
+        "--full-integer",
+        choices=("int8", "int16"),
+        help="activations of this type and no float tensor at all, for devices without float; "
+        "needs --calibration (CTC models)",
+    )
+    parser.add_argument(
+        "--calibration",
+        metavar="DATA",
+        help="prepared folder (its training split) or manifest (.jsonl): speech that the ranges "
+        "of the activations are measured on",
+    )
+    parser.add_argument(
+        "--calibration-utterances",
+        type=int,
+        default=128,
+        metavar="N",
+        help="most of them, drawn at random (default: %(default)s)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)
 
 
@@ -28,4 +50,20 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.convert import DEFAULT_SECONDS, convert
 
     seconds = tuple(args.seconds or DEFAULT_SECONDS)
-    convert(args.model, args.output, args.precision, seconds)
+    if args.full_integer is None:
+        require(args.calibration is None, "--calibration: is of --full-integer int8 or int16")
+        convert(args.model, args.output, args.precision, seconds)
+        return
+    require(args.calibration, "--full-integer: measures ranges: add --calibration work/an4, say")
+    from tflite_export.full_integer.convert import convert_calibrated
+
+    convert_calibrated(
+        args.model,
+        args.output,
+        int(args.full_integer.removeprefix("int")),
+        args.calibration,
+        args.calibration_utterances,
+        args.precision,
+        seconds,
+        args.quiet,
+    )

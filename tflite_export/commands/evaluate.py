@@ -86,7 +86,8 @@ def _keras(path: str, metadata):
 def _print(summary: dict) -> None:
     low, high = summary["wer_ci"]
     latency = ", ".join(f"{name} {ms:.0f}" for name, ms in summary["latency_ms"].items())
-    print(f"{summary['name']}: {summary['method']} {summary['precision']}")
+    integer = f", full-integer, int{summary['full_integer']}" if "full_integer" in summary else ""
+    print(f"{summary['name']}: {summary['method']} {summary['precision']}{integer}")
     print(
         f"WER {summary['wer']:.2%} [{low:.2%}, {high:.2%}], CER {summary['cer']:.2%} "
         f"({summary['utterances']} utterances, {summary['words']} words)"

@@ -32,6 +32,7 @@ def format_tables(found: dict[str, Any]) -> str:
         ("constants by type", _byte_rows(found["bytes_by_type"], size)),
         ("constants by layer", _byte_rows(found["bytes_by_layer"], size)),
         ("share of the elements by width", _width_rows(found["weight_widths"])),
+        ("tensors by type", [[name, f"{n:,}"] for name, n in found["tensor_types"].items()]),
         ("operators", _operator_rows(found["operators"])),
         ("run by XNNPACK", _delegated_rows(found["delegated"])),
         ("custom and Flex operators", [[name] for name in found["custom_operators"]]),
@@ -42,6 +43,8 @@ def format_tables(found: dict[str, Any]) -> str:
     title = found["path"]
     if "precision" in found:
         title += f": {found['method']} {found['precision']}"
+    if "full_integer" in found:
+        title += f", full-integer, int{found['full_integer']}"
     return "\n\n".join([title, *blocks])
 
 
