@@ -42,6 +42,8 @@ def integer_model(model: keras.Model, frames: int, context: int | None) -> keras
     mask = keras.Input(batch_shape=(1, frames), name="mask")
     copy = keras.models.clone_model(model, [features, mask], clone_function=replaced)
     for layer in model.layers:
+        if not layer.weights:
+            continue
         twin = copy.get_layer(layer.name)
         if getattr(layer, "offset", None) is not None:
             twin.add_offset()

@@ -61,6 +61,10 @@ def quantize_all(
         for operator in graph.operators:
             if hasattr(operator.builtinOptions, "potScaleInt16"):
                 operator.builtinOptions.potScaleInt16 = False  # scales are no powers of two
+    used = {tensor.buffer for graph in integers.subgraphs for tensor in graph.tensors}
+    for index, buffer in enumerate(integers.buffers):
+        if index not in used:
+            buffer.data = None
     return bytes(flatbuffer_utils.convert_object_to_bytearray(integers))
 
 
@@ -114,7 +118,7 @@ class _Product:
             return model.buffers[graph.tensors[tensor].buffer].data.view(np.float32)
 
         at = int(np.argmax(np.abs(layer.values)))
-        factor = np.float32(floats(operator.inputs[1])[at] / layer.values.reshape(-1)[at])
+        factor = float(floats(operator.inputs[1])[at] / layer.values.reshape(-1)[at])
         bias = operator.inputs[2] if len(operator.inputs) > 2 else NO_TENSOR
         return cls(layer, factor, None if bias == NO_TENSOR else floats(bias))
 
@@ -123,7 +127,6 @@ class _Product:
         scale = np.float32(self.factor) * self.layer.scale
         width = self.layer.precision.storage_bits
         kernel = graph.tensors[operator.inputs[1]]
-        model.buffers[kernel.buffer].data = None  # that of no other tensor but its twins
         kernel.type = TYPES[width]
         kernel.buffer = buffers.write(name, "kernel", packed_integers(self.layer.integers, width))
         kernel.quantization = parameters(scale, np.zeros(len(scale)))
