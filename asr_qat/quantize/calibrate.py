@@ -27,7 +27,7 @@ def calibrate(model: keras.Model, plain: keras.Model, batches: Iterable) -> None
     inputs = keras.Model(plain.inputs, {name: plain.get_layer(name).input for name in layers})
     totals = {name: tf.zeros(4) for name in layers}
 
-    @tf.function
+    @tf.function(reduce_retracing=True)  # batches have many lengths
     def extremes(batch):
         found = inputs(batch, training=False)
         return {name: _extremes(found[name], plain.get_layer(name)) for name in layers}
