@@ -17,6 +17,7 @@ from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.transducer import TransducerLoss
 from asr_qat.models.model_directory import ModelConfig, Recogniser, weights_checksum
 from asr_qat.quantize.apply import steps_to_complete
+from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.callbacks import (
     Checkpoints,
     EvaluateAndKeep,
@@ -222,7 +223,8 @@ def _check_same(output: Path, description: dict[str, Any]) -> None:
     before = files.read_json(path)
     if not isinstance(before, dict):
         raise UserError(f"{path}: damaged: remove {output} or choose another --output")
-    for key, default in dataclasses.asdict(TrainConfig("", "", 1)).items():
+    defaults = TrainConfig("", "", 1, quantization=QuantizationConfig())
+    for key, default in dataclasses.asdict(defaults).items():
         if isinstance(default, dict) and isinstance(before.get(key), dict):
             before[key] = default | before[key]  # settings that earlier versions did not have
     before = json.loads(json.dumps(before))  # tuples become lists
