@@ -16,8 +16,7 @@ from asr_qat.layers.dropout import Dropout
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.transducer import TransducerLoss
 from asr_qat.models.model_directory import ModelConfig, Recogniser, weights_checksum
-from asr_qat.quantize.apply import steps_to_complete
-from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.quantize.apply import QuantizationConfig, steps_to_complete
 from asr_qat.training.callbacks import (
     Checkpoints,
     EvaluateAndKeep,
