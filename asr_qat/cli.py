@@ -12,6 +12,8 @@ COMMANDS = {
     "prepare": "asr_qat.commands.prepare",
     "train": "asr_qat.commands.train",
     "quantize": "asr_qat.commands.quantize",
+    "sensitivity": "asr_qat.commands.sensitivity",
+    "assign": "asr_qat.commands.assign",
     "study": "tflite_export.commands.study",
     "summary": "asr_qat.commands.summary",
     "cost": "asr_qat.commands.cost",

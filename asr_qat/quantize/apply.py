@@ -14,6 +14,7 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapp
 
 from asr_qat.errors import UserError, require
 from asr_qat.quantize.grids import Grid
+from asr_qat.quantize.mixture import check_overrides, with_mixture
 from asr_qat.quantize.policies import policy
 from asr_qat.quantize.precision import FLOAT_BITS, WEIGHT_BITS, Precision, parse
 from asr_qat.quantize.quantizers import ActivationRanges, KernelQuantizer
@@ -40,6 +41,8 @@ class QuantizationConfig:
             ever narrower than its own precision.
         overrides: precision, or `float`, by regular expression on the layer's name; the first
             that fits decides. Example: `{"^block_00_": w8a8, "ctc_output": float}`.
+        overrides_from: file of further overrides, such as `asr-qat assign` writes. They are
+            taken in behind `overrides`, and the file is not needed again.
         activation_ranges: static ranges of activations (`a8s`) are `averaged` in training, or
             `learned` with the weights.
     """
@@ -51,20 +54,17 @@ class QuantizationConfig:
     activation_ranges: ActivationRanges = "averaged"
     layer_interval: int = 0
     stages: dict[int, int] = dataclasses.field(default_factory=dict)
+    overrides_from: str | None = None
 
     def __post_init__(self) -> None:
         """Raise `UserError` for an unknown precision or a pattern that is none."""
         require(self.start_step >= 0, f"start_step: {self.start_step} is less than 0")
         policy(self.precision)
-        for name in self.overrides.values():
-            parse(name)
-        for pattern in self.overrides:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise UserError(
-                    f"overrides: '{pattern}' is not a regular expression ({error})"
-                ) from None
+        check_overrides(self.overrides)
+        if self.overrides_from is not None:
+            overrides = with_mixture(self.overrides, self.overrides_from)
+            object.__setattr__(self, "overrides", overrides)
+            object.__setattr__(self, "overrides_from", None)
         interval = self.layer_interval
         require(interval >= 0, f"layer_interval: {interval} is less than 0")
         if self.stages:
