@@ -1,12 +1,18 @@
 """Weights before and after training, on the quantizer's grid."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
+from asr_qat import files
 from asr_qat.quantize.apply import QuantizationConfig, quantized_layers
 from tests.export_fixtures import quantized
+from tflite_export.study.cells import expand
+from tflite_export.study.config import Group, StudyConfig
 from tflite_export.study.histogram_plot import histogram_figure
-from tflite_export.study.histograms import MOST_LAYERS, weight_histograms
+from tflite_export.study.histograms import MOST_LAYERS, weight_histograms, write_histograms
 
 pytest_plugins = ["tests.export_fixtures"]
 
@@ -21,7 +27,10 @@ def trained(recogniser, precision):
     return copy
 
 
-@pytest.mark.parametrize("precision", ["w4a8", "w2a8-asym", "w3", "w4-b32", "w2a8-clip"])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("w3", "w4-b32", "w2a8-clip")]
+
+
+@pytest.mark.parametrize("precision", ["w2a8-asym", *SLOW])
 def test_the_counts_are_those_of_the_integers(float_recogniser, precision):
     after = trained(float_recogniser, precision)
     found = weight_histograms(float_recogniser, after)
@@ -62,10 +71,35 @@ def test_layers_of_more_bits_are_left_out(float_recogniser):
     assert weight_histograms(float_recogniser, trained(float_recogniser, "w8a8")) == {}
 
 
-def test_a_panel_for_each_layer(float_recogniser):
-    found = weight_histograms(float_recogniser, trained(float_recogniser, "w2a8"))
-    panels = [axes for axes in histogram_figure(found).axes if axes.get_visible()]
-    assert len(panels) == len(found)
-    for axes, name in zip(panels, found, strict=True):
-        assert axes.get_title().startswith(f"{name}\n")
+def test_a_study_counts_the_models_that_are_there(float_recogniser, model_directory, tmp_path):
+    config = StudyConfig(
+        data=str(tmp_path),
+        output=str(tmp_path / "results"),
+        work=str(tmp_path / "work"),
+        start=str(model_directory),
+        seeds=(3, 4),
+        training={"steps": 10},
+        groups={
+            "grid": Group((8, 2), ("int8 dynamic", "float"), methods=("ptq", "fake", "native")),
+            "other": Group(precisions=("w2a8-asym",)),
+        },
+    )
+    write_histograms(config)
+    path = tmp_path / "results" / "histograms.json"
+    assert not path.exists()
+    model = trained(float_recogniser, "w2a8")
+    for cell in expand(config):
+        if cell.name.startswith(("w2a8_", "w2a8-asym_")) and cell.method != "ptq":
+            model.save(cell.model)
+    write_histograms(config)
+    (name,) = content = files.read_json(path)
+    assert name == "w2a8_native_s10_seed3"
+    assert content[name] == weight_histograms(float_recogniser, model)
+    panels = [axes for axes in histogram_figure(content[name]).axes if axes.get_visible()]
+    for axes, layer in zip(panels, content[name], strict=True):
+        assert axes.get_title().startswith(f"{layer}\n")
         assert axes.get_title().endswith(" of 2 bits")
+    shutil.rmtree(config.work)
+    path.write_text(json.dumps({"before": content[name]}))
+    write_histograms(config)
+    assert list(files.read_json(path)) == ["before"]

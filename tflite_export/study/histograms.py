@@ -1,14 +1,20 @@
 """Weights of some layers before and after quantized training, on the quantizer's grid."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from asr_qat.models.model_directory import Recogniser
+from asr_qat import files
+from asr_qat.models.model_directory import WEIGHTS, Recogniser
 from asr_qat.quantize.apply import QuantizedLayer, quantize_model, quantized_layers
 from asr_qat.quantize.grids import blocks_of
+from tflite_export.study.cells import Cell, expand
+from tflite_export.study.config import StudyConfig
+from tflite_export.study.saved import HISTOGRAMS, in_grid
+from tflite_export.study.scheme import describe
 
 MOST_LAYERS = 6
 MOST_BITS = 4
@@ -77,3 +83,32 @@ def _counts(layer: QuantizedLayer, edges: np.ndarray) -> dict[str, Any]:
         "weights": np.histogram(inside, edges)[0].tolist(),
         "integers": {"values": values.tolist(), "counts": counts.tolist()},
     }
+
+
+def write_histograms(config: StudyConfig) -> None:
+    """Count the weights of some cells of a study, where their models are there.
+
+    They are the grid's natively trained ones with int8 activations and few bits, of the first
+    seed. What was counted before and has no model any more stays.
+
+    Args:
+        config: of the study.
+    """
+    path = Path(config.output) / HISTOGRAMS
+    found = files.read_json(path) if path.is_file() else {}
+    for cell in expand(config):
+        if _is_shown(cell, config) and (cell.model / WEIGHTS).is_file():
+            start = cell.training.start or cell.model.with_name(str(cell.baseline))
+            found[cell.name] = weight_histograms(
+                Recogniser.load(start), Recogniser.load(cell.model)
+            )
+    if found:
+        files.write_json(path, found)
+
+
+def _is_shown(cell: Cell, config: StudyConfig) -> bool:
+    what = describe(cell.quantization)
+    few = what["weights"] is not None and what["weights"] <= MOST_BITS
+    chosen = cell.method == "native" and cell.training.seed == config.seeds[0]
+    gridded = in_grid({"groups": cell.groups})
+    return chosen and few and gridded and what["activations"] == "int8 dynamic"

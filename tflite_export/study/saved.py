@@ -14,6 +14,11 @@ from typing import Any
 from asr_qat import files
 
 FLOAT = "float"
+REFERENCES, SENSITIVITY, HISTOGRAMS = (
+    "references.json",
+    "sensitivity.json",
+    "histograms.json",
+)
 GRID = "grid"  # begins the names of the groups of weights by activations
 METHODS = {
     FLOAT: "float training",
@@ -103,7 +108,7 @@ def read_study(results: str | Path) -> Saved:
     return Saved(
         content,
         {name: files.read_json(folder / "cells" / f"{name}.json") for name in names},
-        optional("references.json"),
-        optional("sensitivity.json"),
-        optional("histograms.json"),
+        optional(REFERENCES),
+        optional(SENSITIVITY),
+        optional(HISTOGRAMS),
     )

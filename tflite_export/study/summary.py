@@ -13,6 +13,7 @@ from tflite_export.statistics import ErrorCounts, paired_interval, word_errors
 from tflite_export.study.cell import DETAILS
 from tflite_export.study.cells import expand
 from tflite_export.study.config import StudyConfig
+from tflite_export.study.saved import REFERENCES
 
 OWN = ("fingerprint", "provenance")
 SHARED = (  # by all seeds of a variant
@@ -57,7 +58,7 @@ def write_summary(config: StudyConfig) -> dict[str, Any]:
         },
         **provenance(),
     }
-    files.write_json(output / "references.json", references)
+    files.write_json(output / REFERENCES, references)
     files.write_json(output.with_name(f"{output.name}.json"), content)
     return content
 
