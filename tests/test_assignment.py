@@ -156,9 +156,7 @@ def test_a_mixture_in_a_configuration_file(tmp_path, model, sensitivity):
         f"overrides_from: {tmp_path}/mixture.yaml\noverrides: {{^ctc_output$: float}}\n"
     )
     config = load_yaml(path, QuantizationConfig)
-    assert config == QuantizationConfig(
-        overrides={**found.overrides, "^ctc_output$": "float"}
-    )
+    assert config == QuantizationConfig(overrides={**found.overrides, "^ctc_output$": "float"})
     assert next(iter(config.overrides)) == "^ctc_output$"  # the first that fits decides
     assert config.overrides_from is None  # a saved model does not need the file
     precision = config.registry().precision

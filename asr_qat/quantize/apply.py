@@ -16,7 +16,7 @@ from asr_qat.errors import UserError, require
 from asr_qat.quantize.grids import Grid
 from asr_qat.quantize.mixture import check_overrides, with_mixture
 from asr_qat.quantize.policies import policy
-from asr_qat.quantize.precision import FLOAT_BITS, WEIGHT_BITS, Precision, parse
+from asr_qat.quantize.precision import FLOAT_BITS, WEIGHT_BITS, Precision
 from asr_qat.quantize.quantizers import ActivationRanges, KernelQuantizer
 from asr_qat.quantize.scheme import PrecisionRegistry, PrecisionScheme, quantize_scope
 from asr_qat.quantize.static_ranges import StaticRanges

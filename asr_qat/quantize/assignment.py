@@ -93,7 +93,9 @@ def cheapest(choices: Mapping[str, Mapping[str, Choice]], budget: int) -> dict[s
         spent, costs = sums[kept], totals[kept]
         steps.append(np.divmod(kept, len(more)))
     state, chosen = len(costs) - 1, []
-    for own, (before, choice) in zip(reversed(choices.values()), reversed(steps), strict=True):
+    for own, (before, choice) in zip(
+        reversed(list(choices.values())), reversed(steps), strict=True
+    ):
         chosen.append(list(own)[choice[state]])
         state = before[state]
     return dict(zip(choices, reversed(chosen), strict=True))

@@ -161,9 +161,7 @@ def measure_sensitivity(
     bar.close()
     whole = sum(sizes[FLOAT].values())
     own = sum(sizes[FLOAT][layer.name] for layer in layers)
-    return Sensitivity(
-        float(before[:, 0].mean()), len(before), whole, whole - own, tuple(rows)
-    )
+    return Sensitivity(float(before[:, 0].mean()), len(before), whole, whole - own, tuple(rows))
 
 
 class UtteranceLosses:
