@@ -31,8 +31,8 @@ def add_parser(subparsers) -> None:
     parser.add_argument(
         "--calibration",
         metavar="DATA",
-        help="prepared folder (its training split) or manifest (.jsonl): speech that the ranges "
-        "of the activations are measured on",
+        help="prepared folder (its training split), with --full-integer also a manifest (.jsonl): "
+        "speech that the ranges of static activations are measured on, if training did not",
     )
     parser.add_argument(
         "--calibration-utterances",
@@ -51,8 +51,7 @@ def run(args: argparse.Namespace) -> None:
 
     seconds = tuple(args.seconds or DEFAULT_SECONDS)
     if args.full_integer is None:
-        require(args.calibration is None, "--calibration: is of --full-integer int8 or int16")
-        convert(args.model, args.output, args.precision, seconds)
+        convert(args.model, args.output, args.precision, seconds, args.calibration)
         return
     require(args.calibration, "--full-integer: measures ranges: add --calibration work/an4, say")
     from tflite_export.full_integer.convert import convert_calibrated

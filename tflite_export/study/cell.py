@@ -19,6 +19,7 @@ from asr_qat.training.run import train
 from tflite_export import evaluate
 from tflite_export.compare import compare
 from tflite_export.convert import convert_recogniser, trained_method
+from tflite_export.full_integer.convert import calibration_utterances, convert_full_integer
 from tflite_export.recogniser import TFLiteRecogniser
 from tflite_export.statistics import word_errors
 from tflite_export.study.cells import Cell
@@ -55,6 +56,8 @@ def run_cell(cell: Cell, fingerprint: dict[str, Any], output: Path) -> dict[str,
             source = post_training(source, cell.quantization, cell.training.data)
     items = {split: evaluate.recordings(cell.training.data, split) for split in cell.splits}
     description = describe(cell.quantization)
+    if cell.full_integer is not None:
+        description["activations"] = f"{cell.full_integer} everywhere"
     score = _score_file if description["executed_on_device"] else _score_keras
     figures = score(cell, source, items, seconds)
     content = {
@@ -65,6 +68,7 @@ def run_cell(cell: Cell, fingerprint: dict[str, Any], output: Path) -> dict[str,
         "precision": cell.quantization.precision if cell.quantization else FLOAT,
         "method": trained_method(source),
         **description,
+        "full_integer": cell.full_integer,
         "seed": cell.training.seed,
         "steps": cell.training.steps,
         **{k: v for k, v in figures["splits"][cell.splits[0]].items() if k not in DETAILS},
@@ -95,10 +99,18 @@ def trained(cell: Cell, fingerprint: dict[str, Any]) -> Recogniser:
     return recogniser
 
 
+def _convert(cell: Cell, source: Recogniser) -> bytes:
+    if cell.full_integer is None:
+        return convert_recogniser(source, None, cell.seconds, str(cell.model))
+    heard = calibration_utterances(cell.training.data)
+    bits = int(cell.full_integer.removeprefix("int"))
+    return convert_full_integer(source, bits, heard, cell.seconds, quiet=True)
+
+
 def _score_file(cell: Cell, source: Recogniser, items: Items, seconds: Seconds) -> dict[str, Any]:
     """Export, score in LiteRT, and compare with the Keras model."""
     with _timed("export", seconds):
-        content = convert_recogniser(source, None, cell.seconds, str(cell.model))
+        content = _convert(cell, source)
         files.write_bytes(cell.file, content)
     everything = [item for part in items.values() for item in part]
     with _timed("score", seconds):

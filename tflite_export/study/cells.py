@@ -29,8 +29,10 @@ class Cell:
         training: what makes the model; of a `ptq` cell the training of its baseline.
         baseline: name of the float cell with the same training, seed and data order, None for
             such a cell itself.
+        source: name of the cell whose trained model is exported, None for its own.
         seconds: lengths of the signatures.
         splits: those that are scored.
+        full_integer: type of the activations of a file without float tensors, or None.
     """
 
     name: str
@@ -40,8 +42,10 @@ class Cell:
     quantization: QuantizationConfig | None
     training: TrainConfig
     baseline: str | None
+    source: str | None
     seconds: tuple[float, ...]
     splits: tuple[str, ...]
+    full_integer: Literal["int8", "int16"] | None = None
 
     @property
     def model(self) -> Path:
@@ -97,9 +101,10 @@ def _cells(config: StudyConfig, name: str, group: Group, setting: str) -> list[C
     label = group.label or (name if group.recipe or group.quantization else None)
     cells = []
 
-    def add(variant: str, method: Method, quantization, training, seed: int) -> None:
+    def add(variant: str, method: Method, quantization, training, seed: int, kind=None) -> None:
         baseline = f"{FLOAT}_{setting}_seed{seed}"
-        trained = f"{variant}_seed{seed}" if method in ("fake", "native") else baseline
+        name = f"{variant}_seed{seed}"
+        trained = name if method in ("fake", "native") else baseline
         values = {
             **training,
             "data": config.data,
@@ -107,15 +112,19 @@ def _cells(config: StudyConfig, name: str, group: Group, setting: str) -> list[C
             "seed": seed,
             "quantization": dataclasses.asdict(quantization) if trained != baseline else None,
         }
+        if kind is not None:
+            variant, name = f"{variant}_{kind}", f"{variant}_{kind}_seed{seed}"
         cells.append(
             Cell(
-                name=f"{variant}_seed{seed}",
+                name=name,
                 variant=variant,
                 groups=(name,),
                 method=method,
                 quantization=quantization,
                 training=from_dict(TrainConfig, values, f"{where}: training"),
                 baseline=None if method == FLOAT else baseline,
+                source=None if trained == name else trained,
+                full_integer=kind,
                 seconds=group.seconds or config.seconds,
                 splits=config.splits,
             )
@@ -127,11 +136,12 @@ def _cells(config: StudyConfig, name: str, group: Group, setting: str) -> list[C
             _quantizations(group, label, where), group.methods
         ):
             variant = f"{short}_{method}_{setting}"
-            if method == "ptq":
-                add(variant, method, quantization, base, seed)
-            else:
-                mode = dataclasses.replace(quantization, mode=method)
-                add(variant, method, mode, merged(base, group.recipe), seed)
+            training = base
+            if method != "ptq":
+                quantization = dataclasses.replace(quantization, mode=method)
+                training = merged(base, group.recipe)
+            for kind in (None, *group.full_integer):
+                add(variant, method, quantization, training, seed, kind)
     return cells
 
 

@@ -30,6 +30,8 @@ class Group:
             `quantization` of its own.
         seeds: in the place of the study's.
         seconds: lengths of the signatures, in the place of the study's, of the baseline too.
+        full_integer: types of activations: each cell gets a further one for each, whose file has
+            no float tensor, see `tflite_export.full_integer`.
     """
 
     weights: tuple[int, ...] = ()
@@ -42,6 +44,7 @@ class Group:
     label: str | None = None
     seeds: tuple[int, ...] | None = None
     seconds: tuple[float, ...] | None = None
+    full_integer: tuple[Literal["int8", "int16"], ...] = ()
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a group without cells or with a key in the wrong place."""

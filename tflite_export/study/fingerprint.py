@@ -37,6 +37,8 @@ def fingerprint(cell: Cell, corpus: str) -> dict[str, Any]:
         "seconds": cell.seconds,
         "splits": cell.splits,
     }
+    if cell.full_integer is not None:
+        content["full_integer"] = cell.full_integer
     return json.loads(json.dumps(content))  # as it is read again: tuples become lists
 
 

@@ -107,12 +107,10 @@ class _Runner:
 
     def _to_run(self, job: Job) -> bool:
         """Whether it is not finished, or lacks the model that another one is to quantize."""
-        if not job.done or job.cell.method != "float":
-            return not job.done
-        model_is_there = (job.cell.model / WEIGHTS).is_file()
-        return not model_is_there and any(
-            other.cell.method == "ptq" and other.cell.baseline == job.cell.name and not other.done
-            for other in self._jobs.values()
+        if not job.done:
+            return True
+        return not (job.cell.model / WEIGHTS).is_file() and any(
+            other.cell.source == job.cell.name and not other.done for other in self._jobs.values()
         )
 
     async def run(self, workers: int) -> None:
@@ -146,10 +144,10 @@ class _Runner:
             while self._waiting:
                 for name in self._waiting:
                     cell = self._jobs[name].cell
-                    needed = cell.baseline if cell.method == "ptq" else None
+                    needed = cell.source
                     if needed in self.errors:
                         self._waiting.remove(name)
-                        self.errors[name] = f"its baseline {needed} failed"
+                        self.errors[name] = f"its model, of {needed}, failed"
                         break
                     if needed not in self._running and needed not in self._waiting:
                         self._waiting.remove(name)
@@ -225,7 +223,7 @@ def _chosen(cells: list[Cell], only: str | None) -> list[Cell]:
             f"--only {only}: no such group or cell: groups are {', '.join(groups)}, and a pattern "
             "is such as 'w4a8_*'"
         )
-    names = {cell.name for cell in chosen} | {cell.baseline for cell in chosen}
+    names = {name for cell in chosen for name in (cell.name, cell.baseline, cell.source)}
     return [cell for cell in cells if cell.name in names]
 
 
