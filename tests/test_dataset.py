@@ -99,6 +99,30 @@ def test_speeds_change_the_lengths(folder, cache):
     assert len(ratios) == 3
 
 
+def test_features_in_memory_are_computed_once(folder, monkeypatch):
+    config = dataclasses.replace(PLAIN, cache=True)
+    other = dataclasses.replace(folder.stats, mean=folder.stats.mean + 1)
+    computed = []
+    compute = Pipeline._compute_features
+
+    def count(self, shards):
+        computed.append(self)
+        return compute(self, shards)
+
+    def sum_of_pass(cache, stats):
+        pipeline = Pipeline(folder, dataclasses.replace(config, cache=cache), stats=stats)
+        return sum((x**2).sum() for (x, _), _ in take(pipeline, pipeline.batches_per_pass))
+
+    monkeypatch.setattr(Pipeline, "_compute_features", count)
+    monkeypatch.setattr("asr_qat.corpora.dataset._LAST_FEATURES", {})
+    for seed in range(2):
+        take(Pipeline(folder, dataclasses.replace(config, batch_size=2), seed), 1)
+    assert len(computed) == 1
+    for stats in (folder.stats, other):
+        assert sum_of_pass(True, stats) == pytest.approx(sum_of_pass(False, stats), rel=1e-4)
+    assert len(computed) == 2  # other features for other statistics
+
+
 def test_joined_utterances_have_the_labels_of_both(folder):
     config = dataclasses.replace(PLAIN, join=1.0, cache=True)
     pipeline = Pipeline(folder, config)

@@ -21,6 +21,8 @@ from tflite_export.study.config import StudyConfig
 from tflite_export.study.run import plan, study
 from tflite_export.study.worker import encode_job
 
+pytest_plugins = ["tests.training_fixtures"]
+
 GROUPS = {
     "four": {"precisions": ["w4a8"], "methods": ["ptq", "native"]},
     "training_only": {"precisions": ["w4a4"], "methods": ["fake"]},

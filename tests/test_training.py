@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asr_qat.errors import UserError
 from asr_qat.layers.dropout import Dropout
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.presets import PRESETS
@@ -55,6 +56,16 @@ def test_a_finished_training_does_nothing(float_run, capsys):
     assert not capsys.readouterr().out
     train(dataclasses.replace(config, evaluate_every=1, checkpoint_minutes=1.0, keep="last"))
     assert capsys.readouterr().out == f"{config.output}: all 6 steps are done already\n"
+
+
+def test_a_training_without_evaluation_saves_its_last_model(float_run, prepared_folder, tmp_path):
+    config = configuration(prepared_folder, tmp_path / "model", evaluate_every=None, keep="last")
+    last = train(config, quiet=True)
+    (line,) = history(config.output)
+    assert (line["step"], line["wer"]) == (6, None)
+    assert_same_weights(Recogniser.load(config.output), last)
+    with pytest.raises(UserError, match="evaluate_every: null .* keep: last"):
+        dataclasses.replace(config, keep="best")
 
 
 def test_an_output_of_another_configuration(float_run, tmp_path):

@@ -23,6 +23,7 @@ from tflite_export.study.fingerprint import corpus_checksum, fingerprint
 from tflite_export.study.summary import write_summary
 from tflite_export.study.worker import encode_job
 
+MOST_MEMORY_MB = 4096.0  # of a worker between cells; TensorFlow keeps a little of each
 PATIENCE_S = 60.0  # for a worker to write its checkpoint when it is to stop
 
 
@@ -126,7 +127,7 @@ class _Runner:
             self._bar.close()
 
     async def _serve(self, number: int, workers: int) -> None:
-        """One worker, begun again if it dies."""
+        """One worker, begun again if it dies or has become large."""
         process = None
         try:
             while name := await self._next():
@@ -134,6 +135,8 @@ class _Runner:
                     process = await self._start(number, workers)
                 answer = await self._ask(process, self._jobs[name], number)
                 await self._finish(name, answer)
+                if answer.get("memory_mb", 0.0) > MOST_MEMORY_MB:
+                    await _stop(process)
         finally:
             if process is not None and process.returncode is None:
                 await _stop(process)

@@ -1,11 +1,13 @@
 """A process that runs one cell after the other: `python -m tflite_export.study.worker LOG`.
 
 It reads a line of JSON for each cell, `{"cell": ..., "fingerprint": ..., "output": ...}`, and
-answers with a line, `{"name": ..., "error": null or its message, ...}`. All that TensorFlow and
+answers with a line, `{"name": ..., "error": null or its message, "memory_mb": ...}`. All that TensorFlow and
 others print goes to LOG. When its standard input ends it stops, in the middle of a training
 after a checkpoint: so it does not outlive the study.
 """
 
+import contextlib
+import ctypes
 import dataclasses
 import gc
 import json
@@ -47,10 +49,17 @@ def run_job(line: str) -> dict[str, Any]:
     except Exception as error:  # a cell must not stop the others
         traceback.print_exc()
         answer["error"] = f"{type(error).__name__}: {error}"
-    finally:
-        keras.backend.clear_session()
-        gc.collect()
-    return answer
+    keras.backend.clear_session()
+    gc.collect()
+    return answer | {"memory_mb": _memory_mb()}
+
+
+def _memory_mb() -> float:
+    """Memory of this process, after what is free has gone back to the system."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library than glibc
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def main() -> None:
