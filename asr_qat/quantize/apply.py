@@ -112,6 +112,7 @@ class QuantizationConfig:
         )
 
 
+@tf.autograph.experimental.do_not_convert  # nothing to convert, and it takes seconds to see it
 def quantize_model(model: keras.Model, config: QuantizationConfig) -> keras.Model:
     """A copy of `model`, weights included, whose Dense layers train and run quantized.
 
