@@ -1,9 +1,9 @@
 """A process that runs one cell after the other: `python -m tflite_export.study.worker LOG`.
 
 It reads a line of JSON for each cell, `{"cell": ..., "fingerprint": ..., "output": ...}`, and
-answers with a line, `{"name": ..., "error": null or its message, "memory_mb": ...}`. All that TensorFlow and
-others print goes to LOG. When its standard input ends it stops, in the middle of a training
-after a checkpoint: so it does not outlive the study.
+answers with a line, `{"name": ..., "error": null or its message, "memory_mb": ...}`. All that
+TensorFlow and others print goes to LOG. When its standard input ends it stops, in the middle of
+a training after a checkpoint: so it does not outlive the study.
 """
 
 import contextlib
