@@ -90,7 +90,7 @@ def test_many_layers_of_few_shapes():
     assert set(found.values()) == {"8", "4", "2"}
 
 
-@pytest.mark.parametrize("budget", ["w8a8", "w4a8", "2.5x", "3x", 9000])
+@pytest.mark.parametrize("budget", ["w8a8", "w4a8", "2.7x", "3x", 9000])
 def test_the_bytes_are_those_of_the_summary(model, sensitivity, budget):
     found = assign(sensitivity, budget)
     limit = budget_bytes(sensitivity, budget)
