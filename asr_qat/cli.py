@@ -14,6 +14,7 @@ COMMANDS = {
     "quantize": "asr_qat.commands.quantize",
     "sensitivity": "asr_qat.commands.sensitivity",
     "assign": "asr_qat.commands.assign",
+    "check-assignment": "asr_qat.commands.check_assignment",
     "study": "tflite_export.commands.study",
     "summary": "asr_qat.commands.summary",
     "cost": "asr_qat.commands.cost",

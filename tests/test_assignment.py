@@ -38,7 +38,7 @@ def sensitivity(model) -> Sensitivity:
     rows = tuple(
         LayerSensitivity(layer, name, sizes[name][layer], 0.0, divergence * (1 + index))
         for index, layer in enumerate(layers)
-        for name, divergence in zip(PRECISIONS, (0.0001, 0.01, 1.0), strict=True)
+        for name, divergence in zip(PRECISIONS, (0.01, 0.3, 1.0), strict=True)
     )
     whole = sum(sizes["float"].values())
     return Sensitivity(1.0, 3, whole, whole - sum(sizes["float"][n] for n in layers), rows)
@@ -81,7 +81,7 @@ def test_many_layers_of_few_shapes():
     """As many as a large model has: the sums of bytes repeat, so it stays fast."""
     sizes = [1024 * 1024 if i % 3 else 512 * 512 for i in range(300)]
     choices = {
-        str(i): {str(w): Choice(n * w // 8, n * 4.0**-w / (1 + i % 7)) for w in (8, 4, 2)}
+        str(i): {str(w): Choice(n * w // 8, n * 2.0**-w / (1 + i % 50)) for w in (8, 4, 2)}
         for i, n in enumerate(sizes)
     }
     found = cheapest(choices, sum(sizes) // 2)
@@ -90,7 +90,7 @@ def test_many_layers_of_few_shapes():
     assert set(found.values()) == {"8", "4", "2"}
 
 
-@pytest.mark.parametrize("budget", ["w8a8", "w4a8", "5x", "6x", 30_000 // 4])
+@pytest.mark.parametrize("budget", ["w8a8", "w4a8", "2.7x", "3x", 9000])
 def test_the_bytes_are_those_of_the_summary(model, sensitivity, budget):
     found = assign(sensitivity, budget)
     limit = budget_bytes(sensitivity, budget)

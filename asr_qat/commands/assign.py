@@ -1,7 +1,6 @@
 """`asr-qat assign`."""
 
 import argparse
-import collections
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -33,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
 
     sensitivity = Sensitivity.load(args.sensitivity)
     mixture = assign(sensitivity, args.budget)
-    widths = ", ".join(f"{n} layers {p}" for p, n in _counts(mixture.precisions))
+    widths = ", ".join(f"{n} layers {p}" for p, n in mixture.counts.items())
     write_mixture(
         args.out,
         mixture.overrides,
@@ -47,9 +46,5 @@ def run(args: argparse.Namespace) -> None:
     rows = [(f"all {name}", uniform(sensitivity, name)) for name in names]
     print(f"{'':<12}{'bytes':>14}{'ratio':>8}{'divergence':>12}  layers")
     for name, row in [*rows, ("mixture", mixture)]:
-        layers = ", ".join(f"{count} {p}" for p, count in _counts(row.precisions))
+        layers = ", ".join(f"{count} {p}" for p, count in row.counts.items())
         print(f"{name:<12}{row.bytes:14,}{row.ratio:8.2f}{row.divergence:12.4g}  {layers}")
-
-
-def _counts(precisions: dict[str, str]) -> list[tuple[str, int]]:
-    return collections.Counter(precisions.values()).most_common()

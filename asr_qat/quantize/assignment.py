@@ -6,6 +6,7 @@ It is solved exactly, by dynamic programming over the sums of bytes that layers 
 (Dudzinski and Walukiewicz, 1987).
 """
 
+import collections
 import dataclasses
 import re
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import numpy as np
 
 from asr_qat.errors import UserError, require
 from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.quantize.policies import policy
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.quantize.sensitivity import LayerSensitivity, Sensitivity
 
@@ -53,6 +55,11 @@ class Assignment:
     def ratio(self) -> float:
         """How many times smaller than float32."""
         return self.float_bytes / self.bytes
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Layers by precision, most first."""
+        return dict(collections.Counter(self.precisions.values()).most_common())
 
     @property
     def overrides(self) -> dict[str, str]:
@@ -105,7 +112,7 @@ def assign(sensitivity: Sensitivity, budget: str | int) -> Assignment:
     """The precisions of the least expected loss within a budget.
 
     The expected loss is the sum of the layers' divergences. What layers do to each other is left
-    out: `results/mixture_an4.md` has how well the sum does.
+    out: `asr_qat.quantize.check_assignment` measures how well the sum does.
 
     Args:
         sensitivity: of each layer at each precision to choose from.
@@ -174,16 +181,25 @@ def budget_bytes(sensitivity: Sensitivity, budget: str | int) -> int:
     Raises:
         UserError: none of these.
     """
-    word = str(budget).replace(",", "").replace("_", "")
+    word = str(budget).replace(",", "")
     if word.isdecimal():
         return int(word)
     ratio = _RATIO.fullmatch(word)
     if ratio and float(ratio[1]) > 0:
         return int(sensitivity.float_bytes / float(ratio[1]))
     try:
-        return uniform(sensitivity, str(budget)).bytes
+        return uniform(sensitivity, word).bytes
     except UserError as error:
         raise UserError(f"budget: expected bytes, a ratio such as 5x, or {error}") from None
+
+
+def is_named(budget: str) -> bool:
+    """Whether a budget is the name of a precision or of a policy."""
+    try:
+        policy(budget)
+    except UserError:
+        return False
+    return True
 
 
 def _bytes(sensitivity: Sensitivity, rows: list[LayerSensitivity]) -> int:

@@ -18,6 +18,7 @@ Two figures say what that does, both means over the utterances, in nats:
 """
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,18 @@ class Sensitivity:
             found.setdefault(row.layer, {})[row.precision] = row
         return found
 
+    def restricted(self, precisions: Sequence[str]) -> "Sensitivity":
+        """The rows of these precisions alone.
+
+        Raises:
+            UserError: one of them was not measured.
+        """
+        known = {row.precision for row in self.rows}
+        for name in precisions:
+            require(name in known, f"{name} was not measured: there are {', '.join(known)}")
+        rows = tuple(row for row in self.rows if row.precision in precisions)
+        return dataclasses.replace(self, rows=rows)
+
     @classmethod
     def load(cls, path: str | Path) -> "Sensitivity":
         """Read what `asr-qat sensitivity` wrote.
@@ -139,7 +152,7 @@ def measure_sensitivity(
         f"{folder.path}: its vocabulary is not the model's: prepare it with --tokenizer",
     )
     model, wanted = recogniser.model, list(dict.fromkeys(precisions))
-    rounded = {name: _rounded_kernels(recogniser, name) for name in wanted}
+    rounded = {name: rounded_kernels(recogniser, name) for name in wanted}
     layers = [layer for layer in model.layers if _is_assigned(layer, recogniser)]
     sizes = {name: _bytes(recogniser, name) for name in (FLOAT, *wanted)}
     losses = UtteranceLosses(recogniser, folder, split, utterances)
@@ -231,8 +244,13 @@ def _is_assigned(layer: Any, recogniser: Recogniser) -> bool:
     return isinstance(layer, Dense) and not beside
 
 
-def _rounded_kernels(recogniser: Recogniser, name: str) -> dict[str, np.ndarray]:
-    """The values of each layer's kernel when the model is quantized after its training."""
+def rounded_kernels(recogniser: Recogniser, name: str) -> dict[str, np.ndarray]:
+    """The values of each layer's kernel when a float model is quantized after its training.
+
+    Args:
+        recogniser: the float model.
+        name: of the precision; none of the layers has one if it is `float`.
+    """
     if parse(name) is None:
         return {}
     kernels = {}

@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from asr_qat.config import from_dict
 from asr_qat.errors import UserError
@@ -12,6 +12,7 @@ from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.training.config import TrainConfig
 from tflite_export.study.config import Group, StudyConfig, merged
+from tflite_export.study.mixtures import mixtures
 
 Method = Literal["float", "ptq", "fake", "native"]
 
@@ -133,7 +134,7 @@ def _cells(config: StudyConfig, name: str, group: Group, setting: str) -> list[C
     for seed in group.seeds or config.seeds:
         add(f"{FLOAT}_{setting}", "float", None, base, seed)
         for (short, quantization), method in itertools.product(
-            _quantizations(group, label, where), group.methods
+            _quantizations(config, group, label, where), group.methods
         ):
             variant = f"{short}_{method}_{setting}"
             training = base
@@ -146,13 +147,19 @@ def _cells(config: StudyConfig, name: str, group: Group, setting: str) -> list[C
 
 
 def _quantizations(
-    group: Group, label: str | None, where: str
+    config: StudyConfig, group: Group, label: str | None, where: str
 ) -> list[tuple[str, QuantizationConfig]]:
-    """The quantized precisions of a group by a short name; another kind of group adds here."""
+    """The quantized precisions of a group by a short name."""
+    if group.budgets:
+        named = mixtures(config, group)
+    else:
+        names = [name for name in group.precisions_by_name() if name != FLOAT]
+        named = [(name, {"precision": name}) for name in names]
     found = []
-    for precision in group.precisions_by_name():
-        if precision != FLOAT:
-            values: dict[str, Any] = {**group.quantization, "precision": precision}
-            quantization = from_dict(QuantizationConfig, values, f"{where}: quantization")
-            found.append((f"{precision}+{label}" if label else precision, quantization))
+    for short, values in named:
+        own = group.quantization.get("overrides", {})
+        others = {k: v for k, v in values.get("overrides", {}).items() if k not in own}
+        values = {**values, **group.quantization, "overrides": {**own, **others}}
+        quantization = from_dict(QuantizationConfig, values, f"{where}: quantization")
+        found.append((f"{short}+{label}" if label else short, quantization))
     return found

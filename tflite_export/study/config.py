@@ -26,6 +26,8 @@ class Group:
             float baseline that they are compared with.
         recipe: the same for the quantized trainings alone.
         quantization: keys of `QuantizationConfig`, such as `overrides`.
+        budgets: of bytes, see `asr_qat.quantize.assignment`: a cell for each, whose layers have
+            one of `precisions` each, at the least expected loss.
         label: part of the cells' names, by default the group's name where it has a `recipe` or
             `quantization` of its own.
         seeds: in the place of the study's.
@@ -41,6 +43,7 @@ class Group:
     training: dict = dataclasses.field(default_factory=dict)
     recipe: dict = dataclasses.field(default_factory=dict)
     quantization: dict = dataclasses.field(default_factory=dict)
+    budgets: tuple[str, ...] = ()
     label: str | None = None
     seeds: tuple[int, ...] | None = None
     seconds: tuple[float, ...] | None = None

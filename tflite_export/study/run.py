@@ -20,6 +20,7 @@ from asr_qat.progress import progress_bar
 from tflite_export.study.cells import Cell, expand
 from tflite_export.study.config import StudyConfig
 from tflite_export.study.fingerprint import corpus_checksum, fingerprint
+from tflite_export.study.mixtures import measure_for
 from tflite_export.study.summary import write_summary
 from tflite_export.study.worker import encode_job
 
@@ -78,6 +79,7 @@ def study(
     Raises:
         UserError: as `plan`; the same study runs already; or, in the end, cells that failed.
     """
+    measure_for(config, quiet)
     jobs = plan(config, only)
     with _alone(Path(config.work)):
         runner = _Runner(config, jobs, quiet)
