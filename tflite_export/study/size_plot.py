@@ -25,6 +25,7 @@ MIXTURE, SCHEME = "*", "P"  # markers of what is not in the grid
 MARKER_POINTS = {MIXTURE: 11.0, SCHEME: 7.0}  # all others: 5.5
 GAP = 0.032  # between two files of about the same size, as a share of the axis
 LINEAR_POINTS = 2.0  # differences below are drawn to scale, above logarithmically
+WIDE = 3  # factor between rates, from which on the axis is logarithmic
 RATE_TICKS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100, 150, 200)
 POINT_TICKS = (-100, -50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50, 100)
 
@@ -72,19 +73,29 @@ def size_figure(study: Saved) -> Figure:
     gap = GAP * max(max(sizes) - min(sizes), 0.1)
     for column, kind in enumerate(kinds):
         shown = [r for r in rows if r["activations"] == kind or r["method"] == FLOAT]
-        points = _points(shown, gap, letters)
+        drawn = _points(shown, gap, letters)
         above, below = panels[:, column]
-        _draw(above, points, functools.partial(_rate, study.splits[0]))
-        _draw(below, [p for p in points if p.row["wer_diff"] is not None], _difference)
+        _draw(above, drawn, functools.partial(_rate, study.splits[0]))
+        _draw(below, [p for p in drawn if p.row["wer_diff"] is not None], _difference)
         above.set_title(f"activations: {kind}", fontsize="medium", color=INK)
         below.axhline(0, color=INK, linewidth=0.8, alpha=0.5)
         below.set_xlabel("file size (MB, logarithmic)", color=INK)
     above, below = panels[:, 0]
     above.set_ylabel(f"WER of {study.splits[0]} (%)", color=INK)
     below.set_ylabel("difference to float32\n(points, 95% interval)", color=INK)
-    above.set_yscale("log")
-    below.set_yscale("symlog", linthresh=LINEAR_POINTS, linscale=1.0)
-    _ticks(panels, [row for row in rows if _plain(row)] or rows, gap)
+    rounded: list[tuple[Axes, Sequence[float]]] = []
+    rates = [rate for row in rows for rate in _rate(study.splits[0], row)]
+    if max(rates) > WIDE * max(min(rates), 1):
+        above.set_yscale("log")
+        rounded.append((above, RATE_TICKS))
+    known = [row for row in rows if row["wer_diff"] is not None]
+    points = [abs(bound) for row in known for bound in _difference(row)]
+    if max(points, default=0) > WIDE * LINEAR_POINTS:
+        below.set_yscale("symlog", linthresh=LINEAR_POINTS, linscale=1.0)
+        rounded.append((below, POINT_TICKS))
+    _sizes(panels, [row for row in rows if _plain(row)] or rows, gap)
+    for axes, ticks in rounded:
+        _round_numbers(axes, ticks)
     _legends(figure, rows, letters)
     return figure
 
@@ -155,9 +166,8 @@ def _difference(row: Row) -> Bounds:
     return 100 * low, 100 * value, 100 * high
 
 
-def _ticks(panels, rows: Sequence[Row], gap: float) -> None:
-    """Sizes of the grid on the one axis, round numbers on the other."""
-    plain = FuncFormatter(lambda number, _: f"{number:g}")
+def _sizes(panels, rows: Sequence[Row], gap: float) -> None:
+    """Ticks at the sizes of the grid."""
     sizes: list[float] = []
     for size in sorted({math.log10(row["bytes"] / BYTES_PER_MB) for row in rows}):
         if not sizes or size - sizes[-1] > 4 * gap:
@@ -167,11 +177,13 @@ def _ticks(panels, rows: Sequence[Row], gap: float) -> None:
         axes.xaxis.set_major_locator(FixedLocator([10**size for size in sizes]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:.2g}"))
         axes.xaxis.set_minor_locator(NullLocator())
-    for axes, ticks in ((panels[0, 0], RATE_TICKS), (panels[1, 0], POINT_TICKS)):
-        low, high = axes.get_ylim()
-        axes.yaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
-        axes.yaxis.set_major_formatter(plain)
-        axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _round_numbers(axes: Axes, ticks: Sequence[float]) -> None:
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _legends(figure: Figure, rows: Sequence[Row], letters: dict[str, str]) -> None:
