@@ -15,11 +15,12 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from tflite_export.figures import COLOURS, INK, ink
 from tflite_export.page_parts import BYTES_PER_MB
 from tflite_export.study.saved import FLOAT, METHODS, Row, Saved, in_grid
-from tflite_export.study.tables import ACTIVATIONS
+from tflite_export.study.tables import activation_kinds
 from tflite_export.wer_size_plot import apart
 
 TITLE = "Word error rate against file size"
 PANEL_INCHES = (3.8, 3.2)
+MOST_INCHES = 14.5  # of all panels side by side
 MARKERS = {FLOAT: "s", "ptq": "v", "fake-qat": "D", "native-qat": "o"}
 MIXTURE, SCHEME = "*", "P"  # markers of what is not in the grid
 MARKER_POINTS = {MIXTURE: 11.0, SCHEME: 7.0}  # all others: 5.5
@@ -62,22 +63,25 @@ def size_figure(study: Saved) -> Figure:
     rows = [row for row in study.pooled if row["bytes"]]
     others = [row["name"] for row in rows if not _plain(row)]
     letters = dict(zip(others, _letters(), strict=False))
-    kinds = [kind for kind in ACTIVATIONS if any(row["activations"] == kind for row in rows)]
-    width, height = PANEL_INCHES
+    columns = _columns(rows)
+    width = min(PANEL_INCHES[0], MOST_INCHES / len(columns))
     figure = Figure(
-        (max(width * len(kinds), 6), 2 * height + 0.7 + 0.18 * math.ceil(len(others) / 3)),
+        (
+            max(width * len(columns), 6),
+            2 * PANEL_INCHES[1] + 0.7 + 0.18 * math.ceil(len(others) / 3),
+        ),
         layout="constrained",
     )
-    panels = figure.subplots(2, len(kinds), sharex=True, sharey="row", squeeze=False)
+    panels = figure.subplots(2, len(columns), sharex=True, sharey="row", squeeze=False)
     sizes = [math.log10(row["bytes"] / BYTES_PER_MB) for row in rows]
     gap = GAP * max(max(sizes) - min(sizes), 0.1)
-    for column, kind in enumerate(kinds):
-        shown = [r for r in rows if r["activations"] == kind or r["method"] == FLOAT]
+    for column, (title, kinds) in enumerate(columns.items()):
+        shown = [r for r in rows if r["activations"] in kinds or r["method"] == FLOAT]
         drawn = _points(shown, gap, letters)
         above, below = panels[:, column]
         _draw(above, drawn, functools.partial(_rate, study.splits[0]))
         _draw(below, [p for p in drawn if p.row["wer_diff"] is not None], _difference)
-        above.set_title(f"activations: {kind}", fontsize="medium", color=INK)
+        above.set_title(f"activations: {title}", fontsize="medium", color=INK)
         below.axhline(0, color=INK, linewidth=0.8, alpha=0.5)
         below.set_xlabel("file size (MB, logarithmic)", color=INK)
     above, below = panels[:, 0]
@@ -98,6 +102,17 @@ def size_figure(study: Saved) -> Figure:
         _round_numbers(axes, ticks)
     _legends(figure, rows, letters)
     return figure
+
+
+def _columns(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Kinds of activations by title: those of the grid alone, all others together."""
+    quantized = [row for row in rows if row["method"] != FLOAT]
+    own = activation_kinds([row for row in quantized if in_grid(row)])
+    others = [kind for kind in activation_kinds(quantized) if kind not in own]
+    columns = {kind: [kind] for kind in own}
+    if others:
+        columns[",\n".join(others)] = others
+    return columns or {FLOAT: [FLOAT]}
 
 
 def _plain(row: Row) -> bool:
