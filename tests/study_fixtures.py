@@ -41,6 +41,10 @@ VARIANTS = (
     Variant("w32a8_native_s240", "w32a8", "native-qat", 32, "int8 dynamic", 0.1, on_device=False),
     Variant("w2a8_native_s240", "w2a8", "native-qat", 2, "int8 dynamic", 0.3, 650_000),
     Variant(
+        "w4a8_native_s240_int8", "w4a8", "native-qat", 4, "int8 everywhere", 0.14, 1_250_000,
+        ("full integer",),
+    ),
+    Variant(
         "w2a8-asym_native_s240", "w2a8-asym", "native-qat", 2, "int8 dynamic", 0.2, 650_000,
         ("two | bits",), "asymmetric, per channel",
     ),

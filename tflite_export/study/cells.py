@@ -104,8 +104,8 @@ def _cells(config: StudyConfig, name: str, group: Group, setting: str) -> list[C
 
     def add(variant: str, method: Method, quantization, training, seed: int, kind=None) -> None:
         baseline = f"{FLOAT}_{setting}_seed{seed}"
-        name = f"{variant}_seed{seed}"
-        trained = name if method in ("fake", "native") else baseline
+        own = f"{variant}_seed{seed}"
+        trained = own if method in ("fake", "native") else baseline
         values = {
             **training,
             "data": config.data,
@@ -114,17 +114,17 @@ def _cells(config: StudyConfig, name: str, group: Group, setting: str) -> list[C
             "quantization": dataclasses.asdict(quantization) if trained != baseline else None,
         }
         if kind is not None:
-            variant, name = f"{variant}_{kind}", f"{variant}_{kind}_seed{seed}"
+            variant, own = f"{variant}_{kind}", f"{variant}_{kind}_seed{seed}"
         cells.append(
             Cell(
-                name=name,
+                name=own,
                 variant=variant,
                 groups=(name,),
                 method=method,
                 quantization=quantization,
                 training=from_dict(TrainConfig, values, f"{where}: training"),
                 baseline=None if method == FLOAT else baseline,
-                source=None if trained == name else trained,
+                source=None if trained == own else trained,
                 full_integer=kind,
                 seconds=group.seconds or config.seconds,
                 splits=config.splits,

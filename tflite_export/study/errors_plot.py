@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from tflite_export.figures import COLOURS, INK, ink
@@ -54,12 +55,14 @@ def errors_figure(found: Sequence[Moved]) -> Figure:
 
 def _words(axes: Axes, moved: Moved) -> None:
     """Words that moved most often: lost to the left, won to the right."""
-    both = moved.lost + moved.won
-    words = [word for word, _ in both.most_common(WORDS)][::-1]
+    words = [word for word, _ in (moved.lost + moved.won).most_common(WORDS)]
+    places = range(len(words))
     lost = [-moved.lost[word] / moved.pairs for word in words]
     won = [moved.won[word] / moved.pairs for word in words]
-    axes.barh(words, lost, color=LOST, label="lost")
-    axes.barh(words, won, color=WON, label="won")
+    axes.barh(places, lost, color=LOST)
+    axes.barh(places, won, color=WON)
+    axes.set_yticks(places, words)
+    axes.set_ylim(WORDS - 0.4, -0.6)
     axes.axvline(0, color=INK, linewidth=0.8)
     reach = max([-number for number in lost] + won + [0.1])
     axes.set_xlim(-1.1 * reach, 1.1 * reach)
@@ -67,7 +70,8 @@ def _words(axes: Axes, moved: Moved) -> None:
     axes.set_xlabel("words lost | won, mean of the seeds", color=INK)
     axes.set_title(moved.name, loc="left", fontsize="medium", color=INK)
     ink(axes, "x")
-    axes.legend(frameon=False, fontsize="small", labelcolor=INK)
+    handles = [Patch(color=LOST, label="lost"), Patch(color=WON, label="won")]
+    axes.legend(handles=handles, frameon=False, fontsize="small", labelcolor=INK, loc="lower right")
 
 
 def _kinds(axes: Axes, moved: Moved) -> None:

@@ -46,8 +46,8 @@ def size(study: Saved) -> Plot | None:
         "wer_size",
         size_plot.TITLE,
         f"Above: mean WER of {study.splits[0]}, bars from the least to the greatest of the seeds. "
-        "Below: the paired difference to float32 with its 95% interval, all splits; drawn to scale "
-        f"up to {size_plot.LINEAR_POINTS:g} points, logarithmically beyond. Lines join the uniform "
+        "Below: the paired difference to float32 with its 95% interval, all splits; if large, "
+        f"drawn to scale up to {size_plot.LINEAR_POINTS:g} points alone. Lines join the uniform "
         "precisions of a method; files of one size are drawn side by side.",
         size_plot.size_figure(study),
     )

@@ -15,16 +15,18 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from tflite_export.figures import COLOURS, INK, ink
 from tflite_export.page_parts import BYTES_PER_MB
 from tflite_export.study.saved import FLOAT, METHODS, Row, Saved, in_grid
-from tflite_export.study.tables import ACTIVATIONS
+from tflite_export.study.tables import activation_kinds
 from tflite_export.wer_size_plot import apart
 
 TITLE = "Word error rate against file size"
 PANEL_INCHES = (3.8, 3.2)
+MOST_INCHES = 14.5  # of all panels side by side
 MARKERS = {FLOAT: "s", "ptq": "v", "fake-qat": "D", "native-qat": "o"}
 MIXTURE, SCHEME = "*", "P"  # markers of what is not in the grid
 MARKER_POINTS = {MIXTURE: 11.0, SCHEME: 7.0}  # all others: 5.5
 GAP = 0.032  # between two files of about the same size, as a share of the axis
 LINEAR_POINTS = 2.0  # differences below are drawn to scale, above logarithmically
+WIDE = 3  # factor between rates, from which on the axis is logarithmic
 RATE_TICKS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100, 150, 200)
 POINT_TICKS = (-100, -50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50, 100)
 
@@ -61,32 +63,56 @@ def size_figure(study: Saved) -> Figure:
     rows = [row for row in study.pooled if row["bytes"]]
     others = [row["name"] for row in rows if not _plain(row)]
     letters = dict(zip(others, _letters(), strict=False))
-    kinds = [kind for kind in ACTIVATIONS if any(row["activations"] == kind for row in rows)]
-    width, height = PANEL_INCHES
+    columns = _columns(rows)
+    width = min(PANEL_INCHES[0], MOST_INCHES / len(columns))
     figure = Figure(
-        (max(width * len(kinds), 6), 2 * height + 0.7 + 0.18 * math.ceil(len(others) / 3)),
+        (
+            max(width * len(columns), 6),
+            2 * PANEL_INCHES[1] + 0.7 + 0.18 * math.ceil(len(others) / 3),
+        ),
         layout="constrained",
     )
-    panels = figure.subplots(2, len(kinds), sharex=True, sharey="row", squeeze=False)
+    panels = figure.subplots(2, len(columns), sharex=True, sharey="row", squeeze=False)
     sizes = [math.log10(row["bytes"] / BYTES_PER_MB) for row in rows]
     gap = GAP * max(max(sizes) - min(sizes), 0.1)
-    for column, kind in enumerate(kinds):
-        shown = [r for r in rows if r["activations"] == kind or r["method"] == FLOAT]
-        points = _points(shown, gap, letters)
+    for column, (title, kinds) in enumerate(columns.items()):
+        shown = [r for r in rows if r["activations"] in kinds or r["method"] == FLOAT]
+        drawn = _points(shown, gap, letters)
         above, below = panels[:, column]
-        _draw(above, points, functools.partial(_rate, study.splits[0]))
-        _draw(below, [p for p in points if p.row["wer_diff"] is not None], _difference)
-        above.set_title(f"activations: {kind}", fontsize="medium", color=INK)
+        _draw(above, drawn, functools.partial(_rate, study.splits[0]))
+        _draw(below, [p for p in drawn if p.row["wer_diff"] is not None], _difference)
+        above.set_title(f"activations: {title}", fontsize="medium", color=INK)
         below.axhline(0, color=INK, linewidth=0.8, alpha=0.5)
         below.set_xlabel("file size (MB, logarithmic)", color=INK)
     above, below = panels[:, 0]
     above.set_ylabel(f"WER of {study.splits[0]} (%)", color=INK)
     below.set_ylabel("difference to float32\n(points, 95% interval)", color=INK)
-    above.set_yscale("log")
-    below.set_yscale("symlog", linthresh=LINEAR_POINTS, linscale=1.0)
-    _ticks(panels, [row for row in rows if _plain(row)] or rows, gap)
+    rounded: list[tuple[Axes, Sequence[float]]] = []
+    rates = [rate for row in rows for rate in _rate(study.splits[0], row)]
+    if max(rates) > WIDE * max(min(rates), 1):
+        above.set_yscale("log")
+        rounded.append((above, RATE_TICKS))
+    known = [row for row in rows if row["wer_diff"] is not None]
+    points = [abs(bound) for row in known for bound in _difference(row)]
+    if max(points, default=0) > WIDE * LINEAR_POINTS:
+        below.set_yscale("symlog", linthresh=LINEAR_POINTS, linscale=1.0)
+        rounded.append((below, POINT_TICKS))
+    _sizes(panels, [row for row in rows if _plain(row)] or rows, gap)
+    for axes, ticks in rounded:
+        _round_numbers(axes, ticks)
     _legends(figure, rows, letters)
     return figure
+
+
+def _columns(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Kinds of activations by title: those of the grid alone, all others together."""
+    quantized = [row for row in rows if row["method"] != FLOAT]
+    own = activation_kinds([row for row in quantized if in_grid(row)])
+    others = [kind for kind in activation_kinds(quantized) if kind not in own]
+    columns = {kind: [kind] for kind in own}
+    if others:
+        columns[",\n".join(others)] = others
+    return columns or {FLOAT: [FLOAT]}
 
 
 def _plain(row: Row) -> bool:
@@ -155,9 +181,8 @@ def _difference(row: Row) -> Bounds:
     return 100 * low, 100 * value, 100 * high
 
 
-def _ticks(panels, rows: Sequence[Row], gap: float) -> None:
-    """Sizes of the grid on the one axis, round numbers on the other."""
-    plain = FuncFormatter(lambda number, _: f"{number:g}")
+def _sizes(panels, rows: Sequence[Row], gap: float) -> None:
+    """Ticks at the sizes of the grid."""
     sizes: list[float] = []
     for size in sorted({math.log10(row["bytes"] / BYTES_PER_MB) for row in rows}):
         if not sizes or size - sizes[-1] > 4 * gap:
@@ -167,11 +192,13 @@ def _ticks(panels, rows: Sequence[Row], gap: float) -> None:
         axes.xaxis.set_major_locator(FixedLocator([10**size for size in sizes]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:.2g}"))
         axes.xaxis.set_minor_locator(NullLocator())
-    for axes, ticks in ((panels[0, 0], RATE_TICKS), (panels[1, 0], POINT_TICKS)):
-        low, high = axes.get_ylim()
-        axes.yaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
-        axes.yaxis.set_major_formatter(plain)
-        axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _round_numbers(axes: Axes, ticks: Sequence[float]) -> None:
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _legends(figure: Figure, rows: Sequence[Row], letters: dict[str, str]) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 
 from tflite_export import page_parts
 from tflite_export.page_parts import BYTES_PER_MB, NONE, difference, duration, interval
+from tflite_export.study.config import ACTIVATIONS
 from tflite_export.study.saved import FLOAT, METHODS, Row, Saved
 
 TRAINING_ONLY = "training only"
 FLOAT_BITS = 32
 TWO_BITS = 2
-ACTIVATIONS = ("float", "int8 dynamic", "int8 static", "int4 dynamic")  # the order of a grid
+KINDS = tuple(ACTIVATIONS)  # of activations, in the order of a grid
 _BOUNDS = re.compile(r"[\[(][-+.\d]+(, |–)[-+.\d]+[\])]")
 Column = tuple[str, Callable[[Row], str]]
 
@@ -112,6 +113,12 @@ def columns(study: Saved) -> tuple[Column, ...]:
     )
 
 
+def activation_kinds(rows: list[Row]) -> list[str]:
+    """Kinds of activations in the order of a grid; those that have no place in it last."""
+    found = dict.fromkeys(row["activations"] for row in rows)
+    return sorted(found, key=lambda kind: KINDS.index(kind) if kind in KINDS else len(KINDS))
+
+
 def grid_table(study: Saved) -> Table:
     """Weights by activations, with a column for each method.
 
@@ -120,10 +127,11 @@ def grid_table(study: Saved) -> Table:
     pooled, split = study.grid, study.splits[0]
     methods = [name for name in METHODS if any(row["method"] == name for row in pooled)]
     methods = [name for name in methods if name != FLOAT] or methods
+    kinds = activation_kinds(pooled)
     rows = []
     for weights, activations in sorted(
         {(row["weights"], row["activations"]) for row in pooled},
-        key=lambda pair: (-(pair[0] or 0), ACTIVATIONS.index(pair[1])),
+        key=lambda pair: (-(pair[0] or 0), kinds.index(pair[1])),
     ):
         cells = [
             row for row in pooled if (row["weights"], row["activations"]) == (weights, activations)
