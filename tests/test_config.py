@@ -11,6 +11,7 @@ from asr_qat.config import from_dict, load_yaml, override
 from asr_qat.errors import UserError
 from asr_qat.training.config import TrainConfig
 from asr_qat.training.schedule import ScheduleConfig
+from tflite_export.study.config import StudyConfig
 
 CONFIGS = [
     path
@@ -49,7 +50,10 @@ def test_options_override_the_file(write):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_files_of_the_repository_are_read(path):
-    assert load_yaml(path, TrainConfig).steps > 0
+    if path.stem.startswith("study_"):
+        assert load_yaml(path, StudyConfig).groups
+    else:
+        assert load_yaml(path, TrainConfig).steps > 0
 
 
 def test_defaults_and_nested_values(write):
