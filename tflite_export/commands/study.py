@@ -7,7 +7,8 @@ from asr_qat.commands.arguments import add_settings, positive_int
 
 HELP = """Train a grid of quantized recognisers with several seeds, export each, and score its
 .tflite. A study that was interrupted goes on where it was: each cell has a result file in
-OUTPUT/cells, and what is there is not run again. All together is in OUTPUT.json."""
+OUTPUT/cells, and what is there is not run again. All together is in OUTPUT.json; OUTPUT.html is
+the report."""
 
 
 def add_parser(subparsers) -> None:
@@ -29,6 +30,9 @@ def add_parser(subparsers) -> None:
         help="cells at the same time, in processes that share the cores (default: %(default)s)",
     )
     parser.add_argument("--list", action="store_true", help="print the cells and run none")
+    parser.add_argument(
+        "--report", action="store_true", help="write summary and report anew and run no cells"
+    )
     add_settings(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)
@@ -38,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     """Run the study, or list its cells."""
     from asr_qat.config import load_yaml
     from tflite_export.study.config import StudyConfig
-    from tflite_export.study.run import plan, study
+    from tflite_export.study.run import plan, report, study
 
     config = load_yaml(args.config, StudyConfig, args.settings)
     if args.list:
@@ -48,6 +52,11 @@ def run(args: argparse.Namespace) -> None:
             print(f"{state:5}  {job.cell.name}  ({', '.join(job.cell.groups)})")
         print(f"{sum(job.done for job in jobs)} of {len(jobs)} cells are done")
         return
-    content = study(config, args.only, args.jobs, args.quiet)
+    if args.report:
+        content = report(config)
+    else:
+        content = study(config, args.only, args.jobs, args.quiet)
     cells = content["cells"]
-    print(f"{cells['finished']} of {cells['planned']} cells; written: {config.output}.json")
+    print(
+        f"{cells['finished']} of {cells['planned']} cells; written: {config.output}.json, .md, .html"
+    )

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from asr_qat import files
 from asr_qat.models.model_directory import WEIGHTS, Recogniser
@@ -73,11 +72,9 @@ def _chosen(layers: dict[str, QuantizedLayer]) -> list[str]:
 def _counts(layer: QuantizedLayer, edges: np.ndarray) -> dict[str, Any]:
     integers, grid = layer.integers()
     kernel = blocks_of(layer.kernel, layer.precision.block)
-    ones = tf.ones(layer.kernel.shape)
-    real = blocks_of(ones, layer.precision.block).numpy() > 0
     shifted = kernel if grid.offset is None else kernel - grid.offset
-    steps = (shifted / grid.scale).numpy()[real]  # without what fills up the last block
-    values, counts = np.unique(np.round(integers.numpy()[real]).astype(int), return_counts=True)
+    steps = (shifted / grid.scale).numpy()
+    values, counts = np.unique(np.round(integers.numpy()).astype(int), return_counts=True)
     inside = np.clip(steps, edges[0], edges[-1])
     return {
         "weights": np.histogram(inside, edges)[0].tolist(),

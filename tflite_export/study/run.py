@@ -20,9 +20,11 @@ from asr_qat.progress import progress_bar
 from tflite_export.study.cells import Cell, expand
 from tflite_export.study.config import StudyConfig
 from tflite_export.study.fingerprint import corpus_checksum, fingerprint
+from tflite_export.study.histograms import write_histograms
 from tflite_export.study.mixtures import measure_for
 from tflite_export.study.summary import write_summary
 from tflite_export.study.worker import encode_job
+from tflite_export.study.write_report import write_report
 
 MOST_MEMORY_MB = 4096.0  # of a worker between cells; TensorFlow keeps a little of each
 PATIENCE_S = 60.0  # for a worker to write its checkpoint when it is to stop
@@ -65,7 +67,7 @@ def plan(config: StudyConfig, only: str | None = None) -> list[Job]:
 def study(
     config: StudyConfig, only: str | None = None, workers: int = 1, quiet: bool = False
 ) -> dict[str, Any]:
-    """Run the cells that are not finished, and write the summary of all that are.
+    """Run the cells that are not finished, and write summary and report of all that are.
 
     Args:
         config: of the study.
@@ -86,12 +88,21 @@ def study(
         try:
             asyncio.run(runner.run(workers))
         finally:
-            content = write_summary(config)
+            content = report(config)
     if runner.errors:
         lines = "; ".join(f"{name}: {error}" for name, error in runner.errors.items())
         raise UserError(
             f"{len(runner.errors)} of {len(jobs)} cells failed, logs in {config.work}/logs: {lines}"
         )
+    return content
+
+
+def report(config: StudyConfig) -> dict[str, Any]:
+    """Write the summary of the finished cells, tables, plots and page. Returns the summary."""
+    content = write_summary(config)
+    if content["rows"]:
+        write_histograms(config)
+        write_report(f"{config.output}.json")
     return content
 
 
