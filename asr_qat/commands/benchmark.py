@@ -14,13 +14,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--batch", type=positive_int, default=8, help="utterances in the batch")
     parser.add_argument("--seconds", type=positive_float, default=3.0, help="of audio in each")
     parser.add_argument("--rounds", type=positive_int, default=30, help="timed steps of each")
-    parser.add_argument("--results", default="results", help="folder for training_cost.json")
+    parser.add_argument("--results", default="results", help="folder for the result")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Time, write `training_cost.json` and print it."""
+    """Time, write `training_cost.json` (`_m.json` for M, and so on) and print it."""
     from asr_qat import files
     from asr_qat.benchmarks.training_step import benchmark
     from asr_qat.provenance import provenance
@@ -28,7 +28,9 @@ def run(args: argparse.Namespace) -> None:
     content = benchmark(
         args.preset, args.precision, args.batch, args.seconds, args.rounds, quiet=args.quiet
     )
-    files.write_json(Path(args.results) / "training_cost.json", {**content, **provenance(0)})
+    suffix = "" if args.preset == "tiny" else f"_{args.preset.lower()}"
+    path = Path(args.results) / f"training_cost{suffix}.json"
+    files.write_json(path, {**content, **provenance(0)})
     for row in content["rows"]:
         print(
             f"{row['name']:<12} {row['step_ms']:7.1f} ms a step, {row['cost']:.2f} times float, "

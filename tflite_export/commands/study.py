@@ -57,6 +57,4 @@ def run(args: argparse.Namespace) -> None:
     else:
         content = study(config, args.only, args.jobs, args.quiet)
     cells = content["cells"]
-    print(
-        f"{cells['finished']} of {cells['planned']} cells; written: {config.output}.json, .md, .html"
-    )
+    print(f"{cells['finished']} of {cells['planned']} cells; the report: {config.output}.html")
