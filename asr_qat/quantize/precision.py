@@ -41,6 +41,7 @@ BLOCKS = (32, 64, 128)
 FLOAT = "float"
 FLOAT_BITS = 32
 Range = Literal["max", "aqt", "clip", "learned"]
+GRAMMAR = "w<8|4|3|2>[a8|a8s|a4][-b<32|64|128>][-asym][-aqt|-clip|-learned]"
 _NAME = re.compile(r"w(\d+)(?:a(\d+)(s?))?(?:-b(\d+))?(-asym)?(?:-(aqt|clip|learned))?")
 
 
@@ -114,10 +115,7 @@ def parse(name: str) -> Precision | None:
         )
         if _sound(precision):
             return precision
-    raise UserError(
-        f"precision '{name}': expected one of float, w8, w4, w2, w8a8, w4a8, w2a8, or another name "
-        "by the grammar w<8|4|3|2>[a8|a8s|a4][-b<32|64|128>][-asym][-aqt|-clip|-learned]"
-    )
+    raise UserError(f"precision '{name}': expected one of float, w4a8, {GRAMMAR}")
 
 
 def _sound(precision: Precision) -> bool:
