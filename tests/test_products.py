@@ -109,6 +109,24 @@ def test_gradient_is_that_of_the_product_of_rounded_values(product, activation_b
         assert d_weights[index] == pytest.approx(numeric, abs=1e-4)
 
 
+@pytest.mark.parametrize("activation_bits", [8, None])
+def test_gradient_that_goes_straight_to_the_weights(activation_bits):
+    """It is the one that goes through the integers."""
+    x, upstream = tf.constant(rows("normal", (5, 6))), rows("normal", (5, 4), 2)
+    weights = tf.constant(rows("normal", (6, 4), 1))
+    found = []
+    for straight in (True, False):
+        with tf.GradientTape() as tape:
+            tape.watch([x, weights])
+            integers, scale = quantize_channels(weights, 4)
+            given = (x, integers, channel_grid(scale), activation_bits)
+            y = native_product(*given, weights if straight else None)
+            total = tf.reduce_sum(y * upstream)
+        found.append([y, *tape.gradient(total, [x, weights])])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("native", [True, False])
 def test_kernel_takes_inputs_of_any_rank(native):
     weights = rows("normal", (6, 4))

@@ -57,7 +57,9 @@ class Joint(Dense):
 
         def join(encoded, predicted, matrix, bias):
             """Logits as a function of the tensors that a gradient goes to, too."""
-            own = dataclasses.replace(kernel, integers=matrix) if quantized else matrix
+            own = (
+                dataclasses.replace(kernel, integers=matrix, trained=None) if quantized else matrix
+            )
             return _logits(encoded, predicted, own, bias)
 
         weights = [kernel.integers if quantized else kernel, self.bias]

@@ -71,7 +71,9 @@ def grid_of(weights, precision: Precision, share=1.0) -> Grid:
         scale = device_scale(scale, precision)
         return Grid(scale, low - integer_range(precision.weight_bits)[0] * scale)
     bound = largest_integer(precision.weight_bits) + (0.5 if precision.range == "aqt" else 0.0)
-    reach = share * tf.reduce_max(tf.abs(weights), axis=-2, keepdims=True)
+    # Not of the absolute values, which would be written to memory.
+    high = tf.reduce_max(weights, axis=-2, keepdims=True)
+    reach = share * tf.maximum(high, -tf.reduce_min(weights, axis=-2, keepdims=True))
     return Grid(device_scale(_positive(reach / bound), precision))
 
 

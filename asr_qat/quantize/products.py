@@ -27,6 +27,8 @@ class QuantizedKernel:
         weights: the float weights `[input, output]`, used while `active` is false.
         active: boolean scalar, or None for always.
         ranges: of input and output, where they do not depend on the row; see `dense`.
+        trained: the float weights, where the gradient goes to them directly; see
+            `native_product`. None: it goes through `integers`.
     """
 
     integers: tf.Tensor
@@ -36,6 +38,7 @@ class QuantizedKernel:
     weights: tf.Tensor
     active: tf.Tensor | None = None
     ranges: StaticRanges | None = None
+    trained: tf.Tensor | None = None
 
     def product(self, x):
         """`x` `[..., input]` times the weights: `[..., output]`."""
@@ -77,13 +80,13 @@ class QuantizedKernel:
         return tf.reshape(y, tf.concat([tf.shape(x)[:-1], [self.weights.shape[1]]], axis=0))
 
     def _quantized(self, rows):
-        function = native_product if self.native else fake_product
+        given = (rows, self.integers, self.grid, self.activation_bits)
         if self.integers.shape.rank == 3:
-            function = native_block_product if self.native else fake_block_product
-        return function(rows, self.integers, self.grid, self.activation_bits)
+            return native_block_product(*given) if self.native else fake_block_product(*given)
+        return native_product(*given, self.trained) if self.native else fake_product(*given)
 
 
-def native_product(x, integers, grid: Grid, activation_bits: int | None):
+def native_product(x, integers, grid: Grid, activation_bits: int | None, weights=None):
     """Integer product, then rescaling.
 
     `y = (q(x) @ integers) * s(x) * scale` with `q`, `s` from `quantize_rows`; with float
@@ -95,27 +98,47 @@ def native_product(x, integers, grid: Grid, activation_bits: int | None):
         integers: float32 `[input, output]`, whole numbers.
         grid: scale and offset `[1, output]`.
         activation_bits: 8, 4 or None.
+        weights: float32 `[input, output]`, none of them beyond the grid: the gradient of the
+            product goes straight to them, and none to `integers` and `grid`. That of the scale
+            and that of the division by it cancel: a large model saves three passes over its
+            weights.
 
     Returns:
         float32 `[rows, output]`. Gradient: that of `(q(x) s(x)) @ (integers scale)` with
         rounding passed straight through; an activation is never outside its row's range.
     """
 
-    @tf.custom_gradient
-    def product(x, integers, scale):
+    def forward(x, integers):
         rows, row_scale = quantize_rows(x, activation_bits) if activation_bits else (x, None)
         sums = tf.matmul(rows, integers)
-        sums = sums if row_scale is None else sums * row_scale
-        y = sums * scale
+        return rows, row_scale, sums if row_scale is None else sums * row_scale
+
+    @tf.custom_gradient
+    def product(x, integers, scale):
+        rows, row_scale, sums = forward(x, integers)
 
         def gradient(upstream):
             seen = rows if row_scale is None else rows * row_scale
-            d_x = tf.matmul(upstream, integers * scale, transpose_b=True)
-            d_integers = tf.matmul(seen, upstream, transpose_a=True) * scale
+            scaled = upstream * scale
+            d_x = tf.matmul(scaled, integers, transpose_b=True)
+            d_integers = tf.matmul(seen, scaled, transpose_a=True)
             return d_x, d_integers, tf.reduce_sum(upstream * sums, axis=0, keepdims=True)
 
-        return y, gradient
+        return sums * scale, gradient
 
+    @tf.custom_gradient
+    def product_of_weights(x, weights):
+        rows, row_scale, sums = forward(x, integers)
+
+        def gradient(upstream):
+            seen = rows if row_scale is None else rows * row_scale
+            d_x = tf.matmul(upstream * grid.scale, integers, transpose_b=True)
+            return d_x, tf.matmul(seen, upstream, transpose_a=True)
+
+        return sums * grid.scale, gradient
+
+    if weights is not None:
+        return product_of_weights(x, weights)
     y = product(x, integers, grid.scale)
     if grid.offset is None:
         return y
