@@ -175,10 +175,10 @@ def _uses(graph: schema.SubGraphT, names: list[str]) -> dict[int, tuple[schema.O
 
 
 def _layer(graph: schema.SubGraphT, operator: schema.OperatorT, position: int) -> str:
-    """Layer of a dense product's kernel or bias, from the kernel's name."""
-    name = (graph.tensors[operator.inputs[KERNEL_INPUT[DENSE]]].name or b"").decode()
-    labelled = name.endswith("/kernel") and position in (KERNEL_INPUT[DENSE], BIAS_INPUT)
-    return name.removesuffix("/kernel") if labelled else OTHER
+    """Layer of a dense product's kernel or bias, from the product's name."""
+    name = (graph.tensors[operator.outputs[0]].name or b"").decode()
+    labelled = name.endswith("/product") and position in (KERNEL_INPUT[DENSE], BIAS_INPUT)
+    return name.removesuffix("/product") if labelled else OTHER
 
 
 def _parts(content: bytes, constants: int) -> dict[str, int]:
