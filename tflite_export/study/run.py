@@ -26,7 +26,7 @@ from tflite_export.study.summary import write_summary
 from tflite_export.study.worker import encode_job
 from tflite_export.study.write_report import write_report
 
-MOST_MEMORY_MB = 4096.0  # of a worker between cells; TensorFlow keeps a little of each
+MOST_MEMORY_MB = 6144.0  # of a worker between cells; TensorFlow keeps a little of each
 PATIENCE_S = 60.0  # for a worker to write its checkpoint when it is to stop
 
 

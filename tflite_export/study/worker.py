@@ -81,6 +81,7 @@ def main() -> None:
             answers.flush()
     except KeyboardInterrupt:
         print("interrupted", flush=True)
+    os._exit(0)  # TensorFlow's threads may keep Python from its end for minutes
 
 
 def _read(jobs: queue.Queue[str]) -> None:
