@@ -9,6 +9,9 @@ The rest are the prediction and joint networks of a transducer. Convolutions tha
 products, norms and biases stay float. `mixed_4_8` is after the large-scale system of Ding et al.
 (2022), 4-bit and 8-bit weights and about a fifth of float32; which layers had which width there
 is not known. `two_bit` is after Rybakov et al. (2023, arXiv 2305.16619), with three levels.
+
+Other mixtures are overrides of a `QuantizationConfig`. The first and last of six blocks at 8 bits:
+`{precision: w4a8, overrides: {"^block_0[05]_": w8a8}}`. `asr-qat assign` finds them by itself.
 """
 
 import dataclasses
