@@ -108,7 +108,8 @@ def test_measured_once_for_a_model(tmp_path, prepared_folder):
         ModelConfig(ENCODER), folder.tokenizer, folder.stats.mean, folder.stats.std
     )
     made.save(start)
-    config = configuration(tmp_path, data=str(prepared_folder), start=str(start))
+    budgets = {"budgets": ["w4a8", "5x"]}
+    config = configuration(tmp_path, budgets, data=str(prepared_folder), start=str(start))
     measure_for(config, quiet=True)
     path = sensitivity_file(config)
     first = path.read_text()
