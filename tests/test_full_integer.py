@@ -16,11 +16,11 @@ from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.post_training import post_training
-from tests.export_fixtures import FRAMES, MEL_BINS, SECONDS, noise, quantized
+from tests.export_fixtures import FRAMES, SECONDS, quantized
 from tests.test_export_convert import integers, kernels
 from tflite_export import evaluate
 from tflite_export.bake import bake
-from tflite_export.full_integer.calibrate import SOFTMAX_REACH, _range, _windows
+from tflite_export.full_integer.calibrate import SOFTMAX_REACH, _range
 from tflite_export.full_integer.convert import calibration_utterances, convert_full_integer
 from tflite_export.full_integer.graph import integer_model
 from tflite_export.full_integer.layers import SampledMask
@@ -66,14 +66,6 @@ def test_sampled_mask_is_that_of_the_length(halvings):
             expected = FrameMask(halvings)([tf.constant(halved), tf.constant([length])])
             got = SampledMask(halvings)([halved, tf.constant(mask(frames, length))])
             np.testing.assert_array_equal(got, expected)
-
-
-def test_windows_are_the_speech_one_after_the_other():
-    features = noise(25)
-    np.testing.assert_array_equal(_windows(features, 10).reshape(20, MEL_BINS), features[:20])
-    short = _windows(features, 60)
-    assert short.shape == (1, 60, MEL_BINS)
-    np.testing.assert_array_equal(short[0, 25:50], features)
 
 
 def test_scores_of_masked_frames_do_not_widen_the_range():
@@ -172,35 +164,37 @@ def test_trained_integers_survive(file_of, w4a8, bits):
 
 
 @pytest.fixture(scope="module")
-def speech(file_of, utterances) -> np.ndarray:
-    """Features of the utterances that the ranges come from, one after the other."""
+def speech(file_of, utterances) -> list[np.ndarray]:
+    """Features of the utterances that the ranges come from."""
     device = TFLiteRecogniser(file_of(8))
-    return np.concatenate([device.features(read_audio(u.audio_path)) for u in utterances])
+    return [device.features(read_audio(u.audio_path)) for u in utterances]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("bits", "near"), [(8, 0.15), (16, 0.05)])
+@pytest.mark.parametrize(("bits", "near"), [(8, 0.1), (16, 0.01)])
 def test_logits_are_near_those_of_the_model(file_of, w4a8, speech, bits, near):
     """That with the trained weights and float activations."""
     device = TFLiteRecogniser(file_of(bits))
     plain, _ = bake(w4a8)
-    for frames in (*FRAMES, 57, 140):
-        features = speech[:frames]
-        expected = plain([features[None], np.array([frames])]).numpy()[0]
+    for features in speech:
+        expected = plain([features[None], np.array([len(features)])]).numpy()[0]
         got = device.encode(features)
         assert got.shape == expected.shape
         assert np.abs(got - expected).mean() < near * expected.std()
 
 
 @pytest.mark.slow
-def test_padding_changes_nothing(file_of, speech):
-    """An utterance in the short signature and, with an empty second behind it, in the long one."""
+def test_padding_changes_little(file_of, speech):
+    """An utterance in the short signature and, with an empty second behind it, in the long one.
+
+    In the softmax a masked frame weighs up to 6e-6 of the best one, which moves a rounding.
+    """
     device = TFLiteRecogniser(file_of(8))
-    features = speech[: FRAMES[0]]
+    features = speech[0][: FRAMES[0]]
     alone = device.encode(features)
     device._lengths.pop(FRAMES[0])
     padded = device.encode(features)
-    np.testing.assert_array_equal(padded, alone)
+    assert np.abs(padded - alone).mean() < 0.05 * alone.std()
 
 
 @pytest.mark.slow
