@@ -69,9 +69,11 @@ def test_sampled_mask_is_that_of_the_length(halvings):
 
 
 def test_scores_of_masked_frames_do_not_widen_the_range():
-    scores = np.array([[3.0, 1.0, -4000.0], [-5.0, -4000.0, -9.0]], np.float32)
+    scores = np.array(
+        [[3.0, 1.0, -4000.0], [-5.0, -4000.0, -9.0], [-4090.0, -4001.0, -4002.0]], np.float32
+    )
     assert _range(scores, scores=True) == (-5.0 - SOFTMAX_REACH, 3.0)
-    assert _range(scores, scores=False) == (-4000.0, 3.0)
+    assert _range(scores, scores=False) == (-4090.0, 3.0)
 
 
 def test_integers_are_those_of_the_device():

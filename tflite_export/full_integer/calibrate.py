@@ -107,7 +107,7 @@ class _Observed:
             low, high = _range(values, tensor in self._scores)
             before = ranges.get(part, (low, high))
             ranges[part] = low, high = min(low, before[0]), max(high, before[1])
-            if tensor in self._scores and high - low > PENALTY:
+            if tensor in self._scores and high - low > PENALTY / 2:
                 raise UserError(
                     f"attention scores from {low:.0f} to {high:.0f}: too far apart for a "
                     "full-integer file: train with more weight decay"
@@ -119,9 +119,11 @@ class _Observed:
 
 
 def _range(values: np.ndarray, scores: bool) -> Range:
-    if scores:
-        return float(values.max(axis=-1).min()) - SOFTMAX_REACH, float(values.max())
-    return max(float(values.min()), -PENALTY), float(values.max())
+    if not scores:
+        return max(float(values.min()), -PENALTY), float(values.max())
+    best = values.max(axis=-1)
+    best = best[best > -PENALTY / 2]  # not of frames that attend to masked ones alone
+    return float(best.min()) - SOFTMAX_REACH, float(best.max())
 
 
 def _input(graph: schema.SubGraphT, name: str) -> int:
