@@ -8,6 +8,7 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
+from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import subsampled_length
 from asr_qat.errors import UserError
 from asr_qat.layers.masking import FrameMask
@@ -15,11 +16,11 @@ from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.post_training import post_training
-from tests.export_fixtures import FRAMES, MEL_BINS, SECONDS, noise, quantized
+from tests.export_fixtures import FRAMES, SECONDS, quantized
 from tests.test_export_convert import integers, kernels
 from tflite_export import evaluate
 from tflite_export.bake import bake
-from tflite_export.full_integer.calibrate import SOFTMAX_REACH, _range, _windows
+from tflite_export.full_integer.calibrate import SOFTMAX_REACH, _range
 from tflite_export.full_integer.convert import calibration_utterances, convert_full_integer
 from tflite_export.full_integer.graph import integer_model
 from tflite_export.full_integer.layers import SampledMask
@@ -67,18 +68,12 @@ def test_sampled_mask_is_that_of_the_length(halvings):
             np.testing.assert_array_equal(got, expected)
 
 
-def test_windows_are_the_speech_one_after_the_other():
-    features = noise(25)
-    np.testing.assert_array_equal(_windows(features, 10).reshape(20, MEL_BINS), features[:20])
-    short = _windows(features, 60)
-    assert short.shape == (1, 60, MEL_BINS)
-    np.testing.assert_array_equal(short[0, 25:50], features)
-
-
 def test_scores_of_masked_frames_do_not_widen_the_range():
-    scores = np.array([[3.0, 1.0, -4000.0], [-5.0, -4000.0, -9.0]], np.float32)
+    scores = np.array(
+        [[3.0, 1.0, -4000.0], [-5.0, -4000.0, -9.0], [-4090.0, -4001.0, -4002.0]], np.float32
+    )
     assert _range(scores, scores=True) == (-5.0 - SOFTMAX_REACH, 3.0)
-    assert _range(scores, scores=False) == (-4000.0, 3.0)
+    assert _range(scores, scores=False) == (-4090.0, 3.0)
 
 
 def test_integers_are_those_of_the_device():
@@ -170,29 +165,38 @@ def test_trained_integers_survive(file_of, w4a8, bits):
         np.testing.assert_allclose(ratio, ratio[0], rtol=1e-6)  # the factor that was merged
 
 
+@pytest.fixture(scope="module")
+def speech(file_of, utterances) -> list[np.ndarray]:
+    """Features of the utterances that the ranges come from."""
+    device = TFLiteRecogniser(file_of(8))
+    return [device.features(read_audio(u.audio_path)) for u in utterances]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("bits", "near"), [(8, 0.15), (16, 0.02)])
-def test_logits_are_near_those_of_the_model(file_of, w4a8, bits, near):
-    """The Keras model rounds its activations row by row, the file as a whole."""
+@pytest.mark.parametrize(("bits", "near"), [(8, 0.1), (16, 0.01)])
+def test_logits_are_near_those_of_the_model(file_of, w4a8, speech, bits, near):
+    """That with the trained weights and float activations."""
     device = TFLiteRecogniser(file_of(bits))
     plain, _ = bake(w4a8)
-    for frames in (*FRAMES, 57, 140):
-        features = noise(frames, seed=frames)
-        expected = plain([features[None], np.array([frames])]).numpy()[0]
+    for features in speech:
+        expected = plain([features[None], np.array([len(features)])]).numpy()[0]
         got = device.encode(features)
         assert got.shape == expected.shape
         assert np.abs(got - expected).mean() < near * expected.std()
 
 
 @pytest.mark.slow
-def test_padding_changes_nothing(file_of):
-    """An utterance in the short signature and, with an empty second behind it, in the long one."""
+def test_padding_changes_little(file_of, speech):
+    """An utterance in the short signature and, with an empty second behind it, in the long one.
+
+    In the softmax a masked frame weighs up to 6e-6 of the best one, which moves a rounding.
+    """
     device = TFLiteRecogniser(file_of(8))
-    features = noise(FRAMES[0])
+    features = speech[0][: FRAMES[0]]
     alone = device.encode(features)
     device._lengths.pop(FRAMES[0])
     padded = device.encode(features)
-    np.testing.assert_array_equal(padded, alone)
+    assert np.abs(padded - alone).mean() < 0.05 * alone.std()
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from asr_qat import files
 from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import log_mel, normalize
 from asr_qat.corpora.utterance import Utterance
-from asr_qat.errors import UserError, require
+from asr_qat.errors import require
 from asr_qat.models.model_directory import Recogniser
 from tflite_export.bake import bake
 from tflite_export.convert import (
@@ -125,7 +125,7 @@ def convert_full_integer(
         functions[f"encode_{length}"] = _encode(copy)
         weights += copy.weights
     labelled = convert_labelled(functions, weights, model)
-    ranges = activation_ranges(labelled, f"encode_{frames[-1]}", features, quiet)
+    ranges = activation_ranges(labelled, features, quiet)
     packed = quantize_all(labelled, layers, ranges, activation_bits)
     return finish(packed, metadata_of(recogniser, layers, activation_bits))
 
@@ -140,12 +140,11 @@ def _encode(model: keras.Model):
     return tf.function(encode, autograph=False).get_concrete_function(*specs)
 
 
-def _features(recogniser: Recogniser, utterances: Sequence[Utterance]) -> np.ndarray:
-    """Normalised features of all utterances, one after the other: `[frames, mel_bins]`."""
+def _features(recogniser: Recogniser, utterances: Sequence[Utterance]) -> list[np.ndarray]:
+    """Normalised features `[frames, mel_bins]` of each utterance that is not too short."""
     front_end = recogniser.config.front_end
-    pieces = [
-        log_mel(read_audio(u.audio_path, front_end.sample_rate), front_end) for u in utterances
-    ]
-    if not any(len(piece) for piece in pieces):
-        raise UserError("no speech to calibrate on: give recordings")
-    return normalize(np.concatenate(pieces), recogniser.mean, recogniser.std)
+    rate = front_end.sample_rate
+    mels = [log_mel(read_audio(item.audio_path, rate), front_end) for item in utterances]
+    found = [normalize(m, recogniser.mean, recogniser.std) for m in mels if len(m)]
+    require(bool(found), "no speech to calibrate on: give recordings")
+    return found

@@ -21,6 +21,7 @@ from tflite_export.pack import NO_TENSOR, TYPES, Buffers, packed_integers, param
 from tflite_export.silence import silence
 
 INT8_LIMITS = (-128, 127)
+SAME_VALUES = (schema.BuiltinOperator.RESHAPE, schema.BuiltinOperator.TRANSPOSE)
 BIAS = {8: np.int32, 16: np.int64}  # by width of the activations
 
 
@@ -34,7 +35,8 @@ def quantize_all(
 
     Activations of 8 bits have a zero point, those of 16 bits none. A product's input and
     output have the ranges that they were trained with, if any; where several products with
-    trained ranges read the same input, the widest.
+    trained ranges read the same input, the widest; where one reads another's output, that
+    one's.
 
     Args:
         content: a float `.tflite` whose products are labelled.
@@ -141,18 +143,29 @@ class _Product:
 
 def _trained_ranges(model: schema.ModelT, found: Mapping[str, _Product]) -> dict[str, Range]:
     """Ranges of the inputs and outputs of products that were trained with static ones."""
-    ranges: dict[str, Range] = {}
+    inputs: dict[str, Range] = {}
+    outputs: dict[str, Range] = {}
     for graph, operator in products(model):
         product = found.get(_layer(graph, operator))
         if product is None or product.layer.input is None or product.layer.output is None:
             continue
-        x, y = (graph.tensors[t].name.decode() for t in (operator.inputs[0], operator.outputs[0]))
+        x, y = _origin(model, graph, operator.inputs[0]), operator.outputs[0]
+        name = graph.tensors[x].name.decode()
         low, high = _ends(*product.layer.input)
-        before = ranges.get(x, (low, high))
-        ranges[x] = min(low, before[0]), max(high, before[1])
+        before = inputs.get(name, (low, high))
+        inputs[name] = min(low, before[0]), max(high, before[1])
         low, high = _ends(*product.layer.output)
-        ranges[y] = low * product.factor, high * product.factor
-    return ranges
+        outputs[graph.tensors[y].name.decode()] = low * product.factor, high * product.factor
+    return {**inputs, **outputs}
+
+
+def _origin(model: schema.ModelT, graph: schema.SubGraphT, tensor: int) -> int:
+    """The tensor that `tensor` only reshapes or transposes, and whose range it has."""
+    for operator in reversed(graph.operators):
+        code = model.operatorCodes[operator.opcodeIndex].builtinCode
+        if operator.outputs[0] == tensor and code in SAME_VALUES:
+            tensor = operator.inputs[0]
+    return tensor
 
 
 def _ends(scale: float, zero_point: int) -> Range:
