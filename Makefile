@@ -4,6 +4,7 @@
 #                 transducer loss; cost of training on LibriSpeech
 # make librispeech-check  the whole way at full size in 20 steps, and the input pipeline's throughput
 # The last two look for LibriSpeech in $ASR_QAT_DATA, else download its train-clean-100 (7 GB).
+# make notebooks  run the notebooks anew, where they are
 # make reproduce  prepare CMU AN4 and train its float models; reproduce-asterisk: the default corpus
 # make venv       .venv with all of it; make lint: the static checks alone; make clean
 
@@ -14,7 +15,7 @@ PYTHON := $(shell for p in python3.11 python3; do \
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 
-.PHONY: demo test benchmarks reproduce reproduce-asterisk librispeech-check lint venv clean
+.PHONY: demo test notebooks benchmarks reproduce reproduce-asterisk librispeech-check lint venv clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
 
@@ -55,7 +56,11 @@ librispeech-check: $(VENV)/train.stamp
 	cp $(LIBRISPEECH)/score.json results/librispeech_check.json
 	$(BIN)/asr-qat benchmark-input --data $(LIBRISPEECH)
 
-test: lint
+notebooks: $(VENV)/train.stamp $(VENV)/notebooks.stamp
+	$(BIN)/python -m nbconvert --to notebook --execute --inplace notebooks/*.ipynb \
+		--ExecutePreprocessor.timeout=-1 --ExecutePreprocessor.record_timing=False
+
+test: lint $(VENV)/notebooks.stamp
 	$(BIN)/python -m pytest -m "slow or not slow"
 
 lint: $(VENV)/dev.stamp
