@@ -64,7 +64,7 @@ def test_a_training_without_evaluation_saves_its_last_model(float_run, prepared_
     (line,) = history(config.output)
     assert (line["step"], line["wer"]) == (6, None)
     assert_same_weights(Recogniser.load(config.output), last)
-    with pytest.raises(UserError, match="evaluate_every: null .* keep: last"):
+    with pytest.raises(UserError, match="evaluate_every: null .* `keep: last`"):
         dataclasses.replace(config, keep="best")
 
 
