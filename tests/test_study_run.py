@@ -215,7 +215,7 @@ def test_ptq_cells_of_a_baseline_that_fails_fail(prepared_folder, start, tmp_pat
     blocked.parent.mkdir()
     blocked.write_text("in the place of the model directory")
     message = refusal(config)
-    assert "w4a8_ptq_s2_seed0: its baseline float_s2_seed0 failed" in message
+    assert "w4a8_ptq_s2_seed0: its model, of float_s2_seed0, failed" in message
     assert set(written(config)) == {"w4a8_native_s2_seed0"}
 
 

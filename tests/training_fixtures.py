@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,8 @@ def as_yaml(config, path) -> Path:
 
 
 def command(name, path, *more, environment=None, **options):
+    """A command in a process of its own, which an interrupt stops whatever ran the tests."""
+    options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     variables = {**os.environ, "PYTHONPATH": str(REPOSITORY), **(environment or {})}
     words = [sys.executable, "-m", "asr_qat.cli", name, "--config", str(path), *more]
     return subprocess.Popen(
