@@ -57,7 +57,8 @@ def shown(notebook) -> tuple[str, list[bytes]]:
             assert output.get("name") != "stderr", output.text
             data = output.get("data", {})
             texts.append(output.get("text") or data.get("text/markdown", ""))
-            images += [base64.b64decode(data["image/png"])] * ("image/png" in data)
+            if "image/png" in data:
+                images.append(base64.b64decode(data["image/png"]))
     return "\n".join(texts), images
 
 
