@@ -127,7 +127,7 @@ class _Product:
         """Int8 activations of fixed ranges, given as scale and zero point."""
         int8 = schema.TensorType.INT8
         x = self.operator.inputs[0]
-        quantized = self._add(self.graph.tensors[x].shape, int8, parameters(*_vectors(*given)))
+        quantized = self._add(self.graph.tensors[x].shape, int8, parameters(*given))
         before = self._operator("QUANTIZE", x, quantized)
         self.graph.operators.insert(self._position(), before)
         self._set_input(0, quantized)
@@ -146,7 +146,7 @@ class _Product:
         rounded = self._add(
             self.graph.tensors[y].shape,
             int8,
-            parameters(*_vectors(float(scale * self.factor), zero_point)),
+            parameters(scale * self.factor, zero_point),
         )
         # The name stays with the operator.
         self.graph.tensors[rounded].name = self.graph.tensors[y].name
@@ -188,13 +188,9 @@ class _Product:
 
 
 def parameters(scale, zero_points) -> schema.QuantizationParametersT:
-    """Scale and zero point of each channel, the first axis."""
+    """Scale and zero point of the tensor, or of each channel, the first axis."""
     parameters = schema.QuantizationParametersT()
-    parameters.scale = np.asarray(scale, np.float32)
-    parameters.zeroPoint = np.asarray(zero_points, np.int64)
+    parameters.scale = np.atleast_1d(np.asarray(scale, np.float32))
+    parameters.zeroPoint = np.atleast_1d(np.asarray(zero_points, np.int64))
     parameters.quantizedDimension = 0
     return parameters
-
-
-def _vectors(scale: float, zero_point: int) -> tuple[list[float], list[int]]:
-    return [scale], [zero_point]

@@ -79,11 +79,8 @@ class Precision:
     @property
     def storage_bits(self) -> int:
         """Width of a weight in the file; LiteRT has no 3 bits, and no blocks of 2."""
-        return (
-            4
-            if self.weight_bits == 3 or (self.block and self.weight_bits == 2)
-            else (self.weight_bits)
-        )
+        held_wider = self.weight_bits == 3 or (self.weight_bits == 2 and self.block is not None)
+        return 4 if held_wider else self.weight_bits
 
     @property
     def on_device(self) -> bool:

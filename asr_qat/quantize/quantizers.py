@@ -131,10 +131,8 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
     def _all_on_grid(self) -> bool:
         """Whether no weight lies beyond the grid, and the grid is a constant for the gradient."""
         precision = self.precision
-        plain = Precision(precision.weight_bits, precision.activation_bits)
-        ranged = dataclasses.replace(precision, range="max")
-        kept = precision.range in ("max", "aqt") and precision.weight_bits != FLOAT_BITS
-        return kept and ranged == plain
+        ranged = precision.range in ("max", "aqt") and precision.weight_bits != FLOAT_BITS
+        return ranged and not (precision.static or precision.block or precision.asymmetric)
 
     def quantize(self, kernel, variables) -> tuple[tf.Tensor, Grid]:
         """Integers `[input, output]`, or `[blocks, block, output]`, and their grid."""
