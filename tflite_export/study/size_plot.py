@@ -209,7 +209,7 @@ def _legends(figure: Figure, rows: Sequence[Row], letters: dict[str, str]) -> No
         size = MARKER_POINTS.get(marker, 5.5)
         return Line2D(
             [], [], color=colour, marker=marker, linestyle="none", label=label,
-            markerfacecolor=face, markersize=size, markeredgewidth=0 if marker[0] == "$" else 1,
+            markerfacecolor=face, markersize=size,
         )  # fmt: skip
 
     others = [row for row in rows if not _plain(row)]
@@ -228,8 +228,11 @@ def _legends(figure: Figure, rows: Sequence[Row], letters: dict[str, str]) -> No
         handles=handles, loc="outside upper center", ncols=4, frameon=False, labelcolor=INK
     )
     if others:
-        named = [mark(name, INK, rf"$\mathrm{{{letter}}}$") for name, letter in letters.items()]
+        named = [
+            Line2D([], [], linestyle="none", label=f"{letter}: {name}")
+            for name, letter in letters.items()
+        ]
         figure.legend(
             handles=named, loc="outside lower center", ncols=3, frameon=False, labelcolor=INK,
-            fontsize="small",
+            fontsize="small", handlelength=0, handletextpad=0,
         )  # fmt: skip
