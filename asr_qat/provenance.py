@@ -26,14 +26,18 @@ PACKAGES = (
 
 def provenance(seed: int | None = None) -> dict[str, Any]:
     """What is written beside every result."""
-    program = Path(sys.argv[0]).name
     return {
-        "command": shlex.join([program, *sys.argv[1:]]),
+        "command": shlex.join([_program(Path(sys.argv[0])), *sys.argv[1:]]),
         "commit": _commit(PACKAGE),
         "versions": {"python": sys.version.split()[0], **_versions()},
         "hardware": hardware(),
         "seed": seed,
     }
+
+
+def _program(path: Path) -> str:
+    """Name of the command: `asr-qat` for `python -m asr_qat.cli` too."""
+    return path.parent.name.replace("_", "-") if path.name == "cli.py" else path.name
 
 
 def hardware() -> dict[str, Any]:

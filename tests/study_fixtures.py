@@ -167,7 +167,7 @@ def pooled(variant: Variant, cells, by_name, texts) -> dict[str, Any]:
         },
         "wer": {split: spread([m["splits"][split]["wer"] for m in members]) for split in texts},
         "changed_hypotheses": {"changed": 1, "of": 120, "share": 1 / 120},
-        "wer_diff": None, "wer_diff_ci": None, "ratio": None,
+        "wer_diff": None, "wer_diff_ci": None, "ratio": None, "uniform": None,
     }  # fmt: skip
     if pairs:
         row |= difference(texts, tuple(texts), *([pair[i] for pair in pairs] for i in range(2)))

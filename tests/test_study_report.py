@@ -36,7 +36,7 @@ def pooled(name, method, weights, activations, wer, diff_ci=None, **other):
         "steps": 240, "seeds": [0, 1, 2], "bytes": 1_172_000, "ratio": 6.2,
         "executed_on_device": True, "wer": {"test": rates, "dev": rates},
         "wer_diff": 0.0 if diff_ci is None else sum(diff_ci) / 2, "wer_diff_ci": diff_ci,
-        "changed_hypotheses": {"changed": 3, "of": 600, "share": 0.005}, **other,
+        "changed_hypotheses": {"changed": 3, "of": 600, "share": 0.005}, "uniform": None, **other,
     }  # fmt: skip
 
 
@@ -70,9 +70,10 @@ def test_the_grid_has_a_line_for_each_pair_and_a_column_for_each_method():
         ["float", "int8 dynamic", "–", "–", "training only", "–",
          "11.6 (10.6–12.8); +0.1 [-0.2, +0.4]", "2"],
         ["4 bits", "int8 dynamic", "1.17", "6.2x", "LiteRT",
-         "14.0 (13.0–15.2); +2.5 [+1.0, +4.0]", "12.1 (11.1–13.3); +0.2 [-0.4, +0.8]", "3"],
+         "14.0 (13.0–15.2); +2.5 [+1.0, +4.0]; 0.5% changed",
+         "12.1 (11.1–13.3); +0.2 [-0.4, +0.8]; 0.5% changed", "3"],
         ["2 bits", "int8 dynamic", "1.17", "6.2x", "LiteRT", "–",
-         "19.0 (18.0–20.2); +7.0 [+5.0, +9.0]", "3"],
+         "19.0 (18.0–20.2); +7.0 [+5.0, +9.0]; 0.5% changed", "3"],
     ]  # fmt: skip
 
 
@@ -81,8 +82,8 @@ def test_a_cell_of_the_grid_names_its_steps_if_there_are_several():
     longer["wer"]["test"] = {"mean": 0.1, "min": 0.1, "max": 0.1}
     (line,) = grid_table(saved([POOLED[0], longer])).rows
     assert line[-2] == (
-        "12.1 (11.1–13.3); +0.2 [-0.4, +0.8]; at 240 steps / "
-        "10.0; -0.5 [-2.0, +1.0]; at 1,500 steps"
+        "12.1 (11.1–13.3); +0.2 [-0.4, +0.8]; 0.5% changed; at 240 steps / "
+        "10.0; -0.5 [-2.0, +1.0]; 0.5% changed; at 1,500 steps"
     )
 
 
@@ -126,6 +127,8 @@ def test_the_verdicts_are_of_what_the_device_runs():
         "w4a8_native, native QAT: 6.2x smaller, WER difference +0.2 [-0.4, +0.8] points: "
         "no measurable loss",
         "w2a8_native, native QAT: 6.2x smaller, WER difference +7.0 [+5.0, +9.0] points: "
+        "a measurable loss",
+        "w2a8-asym_native, native QAT: 6.2x smaller, WER difference +1.5 [+0.5, +2.5] points: "
         "a measurable loss",
     ]
 

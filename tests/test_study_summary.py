@@ -117,6 +117,34 @@ def test_only_seeds_that_have_their_baseline_are_paired(example):
     assert row["wer_diff"] is row["wer_diff_ci"] is row["ratio"] is None
 
 
+def test_a_mixture_is_compared_with_the_uniform_scheme_of_its_bytes(example):
+    texts, cells, errors = example
+    rng = np.random.default_rng(5)
+    cells, errors = dict(cells), dict(errors)
+    for seed in range(3):
+        for name, weights, size in (("mixture", None, 101), ("w2", 2, 60), ("w4b", 4, 103)):
+            content, found = cell(
+                name, seed, texts, 0.3, rng, f"float_seed{seed}", weights=weights, bytes=size
+            )
+            cells[content["name"]] = content
+            errors[name, seed] = found
+    found = {row["name"]: row["uniform"] for row in pooled(cells, texts)}
+    assert found["w4"] is None and found["float"] is None
+    uniform = found["mixture"]
+    assert (uniform["name"], uniform["bytes"]) == ("w4", 100)
+    more = sum(
+        sign * sum(map(sum, errors[name, seed].values()))
+        for name, sign in (("mixture", 1), ("w4", -1))
+        for seed in range(3)
+    )
+    words = 3 * sum(len(text.split()) for split in texts.values() for text in split)
+    assert uniform["wer_diff"] == pytest.approx(more / words)
+    low, high = uniform["wer_diff_ci"]
+    assert low <= uniform["wer_diff"] <= high
+    without = {name: c for name, c in cells.items() if c["variant"] in ("float", "mixture")}
+    assert pooled(without, texts)[-1]["uniform"] is None
+
+
 def test_row_of_a_cell(example):
     texts, cells, errors = example
     found = {row["name"]: row for row in rows(cells, texts)}

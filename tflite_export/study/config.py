@@ -63,6 +63,8 @@ class Group:
         require("steps" not in self.recipe, "recipe: steps: those of the baseline: see `training`")
         for key in ("precision", "mode"):
             require(key not in self.quantization, f"quantization: {key}: see precisions, methods")
+        overrides = self.quantization.get("overrides", {})
+        require(isinstance(overrides, dict), f"quantization: overrides: {overrides} is no mapping")
         if "ptq" in self.methods:
             # What is left out would look like a result of post-training quantization.
             require(not self.recipe, "recipe: not with the method ptq, which trains no further")

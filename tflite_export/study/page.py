@@ -9,7 +9,7 @@ from typing import Any
 from tflite_export.page_parts import facts, origin, style, text
 from tflite_export.report import judged
 from tflite_export.study.plots import Plot
-from tflite_export.study.saved import METHODS, Saved, in_grid
+from tflite_export.study.saved import METHODS, Saved
 from tflite_export.study.tables import Table
 
 TEMPLATE = Path(__file__).with_name("study.html")
@@ -24,18 +24,19 @@ Part = Table | Plot
 
 
 def verdicts(study: Saved) -> list[str]:
-    """A line for each width of the grid and each mixture that was trained natively.
+    """A line for each precision that was trained natively with all seeds.
 
     They are chosen by what they are (int8 activations, executed by LiteRT), never by their
     error rates. Without such rows there are none.
     """
+    seeds = max((len(row["seeds"]) for row in study.pooled), default=0)
     return [
         f"{row['name']}, {METHODS[row['method']]}: {judged(row)[0]}"
         for row in study.pooled
         if row["method"] == "native-qat"
         and row["executed_on_device"]
         and row["activations"] == "int8 dynamic"
-        and (in_grid(row) or row["weights"] is None)
+        and len(row["seeds"]) == seeds
         and row["wer_diff_ci"] is not None
     ]
 

@@ -107,7 +107,49 @@ def pooled(cells: Cells, references: References) -> list[dict[str, Any]]:
     variants: dict[str, list[dict[str, Any]]] = {}
     for cell in cells.values():
         variants.setdefault(cell["variant"], []).append(cell)
-    return [_pooled(name, members, cells, references) for name, members in variants.items()]
+    return [
+        {
+            **_pooled(name, members, cells, references),
+            "uniform": _uniform(members, list(variants.values()), references),
+        }
+        for name, members in variants.items()
+    ]
+
+
+def _uniform(
+    members: list[dict[str, Any]], variants: list[list[dict[str, Any]]], references: References
+) -> dict[str, Any] | None:
+    """A mixture against the scheme of its kind whose file has about its bytes; else None.
+
+    The scheme has the mixture's method, activations and baselines.
+    """
+    if members[0]["weights"] is not None or members[0]["baseline"] is None:
+        return None
+
+    def kind(cell: dict[str, Any]) -> tuple:
+        return cell["method"], cell["activations"], cell.get("full_integer"), cell["steps"]
+
+    rivals = [
+        rival
+        for rival in variants
+        if rival[0]["weights"] is not None
+        and rival[0]["executed_on_device"]
+        and kind(rival[0]) == kind(members[0])
+        and {c["baseline"] for c in rival} >= {c["baseline"] for c in members}
+    ]
+    if not rivals:
+        return None
+    nearest = min(rivals, key=lambda rival: abs(rival[0]["bytes"] - members[0]["bytes"]))
+    by_seed = {cell["seed"]: cell for cell in nearest}
+    pairs = [(cell, by_seed[cell["seed"]]) for cell in members]
+    own, other = (_total([pair[i] for pair in pairs], references) for i in range(2))
+    return {
+        "name": nearest[0]["variant"],
+        "bytes": float(np.mean([cell["bytes"] for cell in nearest])),
+        "wer_diff": own.rate - other.rate,
+        "wer_diff_ci": _interval(own, other),
+        "paired_seeds": [cell["seed"] for cell in members],
+    }
 
 
 def _pooled(
@@ -131,10 +173,7 @@ def _pooled(
     }
     pairs = [(c, cells[c["baseline"]]) for c in members if c["baseline"] in cells]
     if pairs:
-        own, other = (
-            _sum([_errors(pair[i], references, tuple(references)) for pair in pairs])
-            for i in range(2)
-        )
+        own, other = (_total([pair[i] for pair in pairs], references) for i in range(2))
         row |= {
             "wer_diff": own.rate - other.rate,
             "wer_diff_ci": _interval(own, other),
@@ -189,8 +228,9 @@ def _cached_interval(errors, baseline, lengths) -> tuple[float, float]:
     )
 
 
-def _sum(counts: list[ErrorCounts]) -> ErrorCounts:
-    """Errors of all seeds on each utterance."""
+def _total(cells: list[dict[str, Any]], references: References) -> ErrorCounts:
+    """Errors of all cells on each utterance of all splits."""
+    counts = [_errors(cell, references, tuple(references)) for cell in cells]
     return ErrorCounts(
         np.sum([c.errors for c in counts], axis=0), np.sum([c.lengths for c in counts], axis=0)
     )

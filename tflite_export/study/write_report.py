@@ -11,6 +11,7 @@ from tflite_export.study.tables import (
     csv_text,
     grid_table,
     group_tables,
+    mixture_table,
     two_bit_table,
 )
 
@@ -49,7 +50,13 @@ def write_report(results: str | Path) -> list[Path]:
 def report_parts(study: Saved) -> list[page.Part]:
     """Tables and plots in the order of the page, those with something in them."""
     moved = errors_moved(study)
-    tables = [grid_table(study), two_bit_table(study), *group_tables(study), moved_table(moved)]
+    tables = [
+        grid_table(study),
+        two_bit_table(study),
+        mixture_table(study),
+        *group_tables(study),
+        moved_table(moved),
+    ]
     grid, *others, movements = tables
     parts: list[page.Part | None] = [
         grid,
