@@ -127,13 +127,13 @@ def _letters() -> Iterator[str]:
 
 
 def _points(rows: Sequence[Row], gap: float, letters: dict[str, str]) -> list[_Point]:
-    """Rows by size, moved apart where they have the same."""
+    """Rows by size, moved apart where they have the same, but never far from it."""
     order = list(METHODS)
     rows = sorted(rows, key=lambda row: (row["bytes"], order.index(row["method"])))
-    places = apart([math.log10(row["bytes"] / BYTES_PER_MB) for row in rows], gap)
+    sizes = [math.log10(row["bytes"] / BYTES_PER_MB) for row in rows]
     return [
-        _Point(row, 10**place, letters.get(row["name"]))
-        for row, place in zip(rows, places, strict=True)
+        _Point(row, 10 ** min(max(place, size - gap), size + gap), letters.get(row["name"]))
+        for row, size, place in zip(rows, sizes, apart(sizes, gap), strict=True)
     ]
 
 
