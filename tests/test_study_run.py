@@ -120,6 +120,16 @@ def test_every_cell_is_trained_exported_and_scored(finished):
 
 
 @pytest.mark.slow
+def test_every_file_is_timed(finished):
+    config, _ = finished[:2]
+    speed = files.read_json(Path(config.output) / "speed.json")
+    assert set(speed["rtf"]) == {"float_s2", "w4a8_ptq_s2", "w4a8_native_s2"}
+    for name, rounds in speed["rounds"].items():
+        assert sorted(rounds)[1] == speed["rtf"][name] > 0
+    assert speed["threads"] == 1
+
+
+@pytest.mark.slow
 def test_ptq_quantizes_the_baseline(finished):
     import numpy as np
 

@@ -19,6 +19,15 @@ INTERVALS = (
     "utterances, one draw for both sides and for all seeds. So it says what other utterances would "
     "change; how the seeds scatter is in round brackets behind each error rate, least to most."
 )
+COLUMNS = (
+    "WER in percent, differences in percentage points. 1 MB = 1,000,000 bytes. “Smaller” is the "
+    "float32 file's size over the file's. “Runs in: LiteRT” means that the score is that of the "
+    ".tflite in the LiteRT interpreter; “training only” means that no kernel of it executes this "
+    "arithmetic: the score is that of the Keras model. “RTF”: processing time over the duration of "
+    "the audio, on one CPU thread, all files in turn in one run with nothing beside them. “Changed "
+    "in the file”: share of the utterances whose text from the file differs from that of the Keras "
+    "model it was made from."
+)
 
 Part = Table | Plot
 
@@ -70,7 +79,7 @@ def markdown_page(study: Saved, parts: Sequence[Part], folder: str) -> str:
     """
     corpus = study.results["corpus"]
     lines = [f"# Precision study: {corpus['name']}", corpus.get("notice"), unfinished(study)]
-    lines += ["\n".join(f"- {line}" for line in verdicts(study)), INTERVALS]
+    lines += ["\n".join(f"- {line}" for line in verdicts(study)), INTERVALS, COLUMNS]
     for part in parts:
         if isinstance(part, Table):
             lines.append(part.markdown())
@@ -102,6 +111,7 @@ def html_page(study: Saved, parts: Sequence[Part], details: Sequence[Table]) -> 
         verdicts=f"<ul>{items}</ul>" if items else "",
         unfinished=f'<p class="notice">{text(missing)}</p>' if missing else "",
         intervals=text(INTERVALS),
+        columns=text(COLUMNS),
         contents="".join(
             f'<li><a href="#{anchor(part.title)}">{text(part.title)}</a></li>' for part in parts
         ),

@@ -22,6 +22,7 @@ from tflite_export.study.config import StudyConfig
 from tflite_export.study.fingerprint import corpus_checksum, fingerprint
 from tflite_export.study.histograms import write_histograms
 from tflite_export.study.mixtures import measure_for
+from tflite_export.study.speed import measure_speed
 from tflite_export.study.summary import write_summary
 from tflite_export.study.worker import encode_job
 from tflite_export.study.write_report import write_report
@@ -87,6 +88,7 @@ def study(
         runner = _Runner(config, jobs, quiet)
         try:
             asyncio.run(runner.run(workers))
+            measure_speed(config, quiet)
         finally:
             content = report(config)
     if runner.errors:

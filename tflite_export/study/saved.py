@@ -5,6 +5,7 @@ NAME/cells/CELL.json        a cell with its hypotheses of each split
 NAME/references.json        texts of each split, in the order of the hypotheses
 NAME/sensitivity.json       rise of the loss by layer and precision, if it was measured
 NAME/histograms.json        weights before and after quantized training, if that was asked for
+NAME/speed.json             real-time factor of each variant's file, measured in one run
 """
 
 import dataclasses
@@ -14,10 +15,11 @@ from typing import Any
 from asr_qat import files
 
 FLOAT = "float"
-REFERENCES, SENSITIVITY, HISTOGRAMS = (
+REFERENCES, SENSITIVITY, HISTOGRAMS, SPEED = (
     "references.json",
     "sensitivity.json",
     "histograms.json",
+    "speed.json",
 )
 GRID = "grid"  # begins the names of the groups of weights by activations
 METHODS = {
@@ -40,6 +42,7 @@ class Saved:
         references: texts of each split, or None.
         sensitivity: content of that file, or None.
         histograms: layers of some cells by the cell's name, or None.
+        speed: content of that file, or None.
     """
 
     results: dict[str, Any]
@@ -47,6 +50,7 @@ class Saved:
     references: dict[str, list[str]] | None = None
     sensitivity: dict[str, Any] | None = None
     histograms: dict[str, Any] | None = None
+    speed: dict[str, Any] | None = None
 
     @property
     def rows(self) -> list[Row]:
@@ -93,8 +97,8 @@ def read_study(results: str | Path) -> Saved:
     """Read a study from its main file and what lies beside it.
 
     Raises:
-        UserError: a file is missing or damaged; references, sensitivity and histograms may be
-            missing.
+        UserError: a file is missing or damaged; references, sensitivity, histograms and speed
+            may be missing.
     """
     results = Path(results)
     folder = folder_of(results)
@@ -111,4 +115,5 @@ def read_study(results: str | Path) -> Saved:
         optional(REFERENCES),
         optional(SENSITIVITY),
         optional(HISTOGRAMS),
+        optional(SPEED),
     )

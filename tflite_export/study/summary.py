@@ -145,6 +145,7 @@ def _uniform(
     own, other = (_total([pair[i] for pair in pairs], references) for i in range(2))
     return {
         "name": nearest[0]["variant"],
+        "executed_on_device": True,
         "bytes": float(np.mean([cell["bytes"] for cell in nearest])),
         "wer_diff": own.rate - other.rate,
         "wer_diff_ci": _interval(own, other),

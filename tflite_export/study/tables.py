@@ -62,12 +62,17 @@ def runs_in(row: Row) -> str:
 
 def megabytes(row: Row) -> str:
     """Size of the file, if there is one."""
-    return f"{row['bytes'] / BYTES_PER_MB:.2f}" if row["bytes"] else NONE
+    return f"{row['bytes'] / BYTES_PER_MB:.2f}" if _in_file(row) else NONE
 
 
 def smaller(row: Row) -> str:
     """How many times smaller than float32."""
-    return f"{row['ratio']:.1f}x" if row["ratio"] else NONE
+    return f"{row['ratio']:.1f}x" if row["ratio"] and _in_file(row) else NONE
+
+
+def _in_file(row: Row) -> bool:
+    """Whether its bytes are those of a file; what exists in training only has bare weights."""
+    return bool(row["bytes"]) and bool(row["executed_on_device"])
 
 
 def spread(rates: dict[str, float]) -> str:
@@ -95,6 +100,11 @@ SIZE: tuple[Column, ...] = (("MB", megabytes), ("Smaller", smaller), ("Runs in",
 def columns(study: Saved) -> tuple[Column, ...]:
     """What is said of a pooled row."""
 
+    measured = (study.speed or {"rtf": {}})["rtf"]
+
+    def speed(row: Row) -> str:
+        return f"{measured[row['name']]:.4f}" if row["name"] in measured else NONE
+
     def rate(split: str) -> Column:
         return f"WER {split} %", lambda row: spread(row["wer"][split])
 
@@ -107,6 +117,7 @@ def columns(study: Saved) -> tuple[Column, ...]:
         ("Steps", lambda row: f"{row['steps']:,}"),
         ("Seeds", lambda row: str(len(row["seeds"]))),
         *SIZE,
+        ("RTF", speed),
         *map(rate, study.splits),
         ("Difference [95%]", difference),
         ("Changed in the file", changed),
@@ -239,8 +250,6 @@ def cells_table(study: Saved) -> Table:
         ("CER %", lambda row: f"{100 * row['cer']:.1f}"),
         ("WER in Keras %", lambda row: f"{100 * row['keras_wer']:.1f}"),
         ("Same text as Keras", _if_executed(lambda row: f"{row['identical_hypotheses']:.1%}")),
-        ("RTF", _if_executed(lambda row: f"{row['rtf']:.4f}")),
-        ("Latency p50, ms", _if_executed(lambda row: f"{row['latency_ms']['p50']:.1f}")),
         ("Time", lambda row: duration(sum(row["seconds"].values()))),
     )
     return _table(f"Every cell, on {study.splits[0]}", shown, study.rows)
