@@ -99,7 +99,6 @@ SIZE: tuple[Column, ...] = (("MB", megabytes), ("Smaller", smaller), ("Runs in",
 
 def columns(study: Saved) -> tuple[Column, ...]:
     """What is said of a pooled row."""
-
     measured = (study.speed or {"rtf": {}})["rtf"]
 
     def speed(row: Row) -> str:
