@@ -76,7 +76,9 @@ class RelativeAttention(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.heads = heads
-        self.context = context if context is None or isinstance(context, int) else tuple(context)
+        if isinstance(context, (tuple, list)):  # a list where it was JSON
+            context = (context[0], context[1])
+        self.context: AttentionContext = context
         self.dropout = Dropout(dropout, name="dropout")
 
     def build(self, input_shape):
@@ -101,12 +103,14 @@ class RelativeAttention(keras.layers.Layer):
         query, key, value = self.split(query), self.split(key), self.split(value)
         content, relative = self.scores(query, key, self.split(position))
         if self.context is not None:
-            before, behind = (
-                (self.context, self.context) if isinstance(self.context, int) else self.context
-            )
             # Before the shift a distance is a column: one row masks the band of all frames.
             distance = tf.range(time - 1, -time, -1)
-            relative += tf.where((distance > before) | (distance < -behind), MASKED, 0.0)
+            if isinstance(self.context, int):
+                outside = tf.abs(distance) > self.context
+            else:
+                before, behind = self.context
+                outside = (distance > before) | (distance < -behind)
+            relative += tf.where(outside, MASKED, 0.0)
         return self.attended(content, relative, value, mask, training)
 
     def scores(self, query, key, position):
@@ -134,6 +138,7 @@ class RelativeAttention(keras.layers.Layer):
                 and the first key down to that of the first query and the last key.
             value: `[batch, heads, keys, head_dim]`.
             mask: `[batch, keys]`, 1 for a valid frame.
+            training: whether some weights are dropped.
 
         Returns:
             `[batch, time, dim]`, the heads side by side.

@@ -27,9 +27,7 @@ TRANSDUCERS: dict[str, TransducerConfig] = {
     "S": TransducerConfig(embedding=320, units=320, joint=384),
     "M": TransducerConfig(embedding=256, units=640, joint=640),
     "L": TransducerConfig(embedding=640, units=640, joint=640),
-    "live_tiny": TransducerConfig(
-        embedding=128, units=128, joint=128, dropout=0.2, ctc_weight=0.3
-    ),
+    "live_tiny": TransducerConfig(embedding=128, units=128, joint=128, dropout=0.2, ctc_weight=0.3),
     "live_l": TransducerConfig(embedding=640, units=640, joint=640),
 }
 

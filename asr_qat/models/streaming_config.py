@@ -58,7 +58,7 @@ class StreamingConfig:
         """Encoded frames that both encoders together wait for."""
         return self.look_ahead + self.cascade_blocks * self.right_context
 
-    def delays_ms(self, front_end: FrontEndConfig = FrontEndConfig()) -> tuple[float, float]:
+    def delays_ms(self, front_end: FrontEndConfig) -> tuple[float, float]:
         """`first_delay` and `second_delay` in milliseconds."""
         frame = SUBSAMPLING * front_end.hop_ms
         return self.first_delay * frame, self.second_delay * frame

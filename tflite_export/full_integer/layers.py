@@ -79,6 +79,7 @@ class BandedAttention(RelativeAttention):
 
     def call(self, inputs, training=None):
         query, key, value, position, mask = inputs
+        assert not isinstance(self.context, tuple)  # no live model comes here
         batch, time, dim = query.shape
         factor = 1.0 / math.sqrt(dim // self.heads)
         query = self.split(query * factor)
