@@ -33,7 +33,7 @@ def whole(model, features):
 
 
 @pytest.mark.parametrize("streaming", [SHAPE, NO_LOOK_AHEAD], ids=["look-ahead", "none"])
-@pytest.mark.parametrize("precision", ["float", "w4"])
+@pytest.mark.parametrize("precision", ["float", pytest.param("w4", marks=pytest.mark.slow)])
 @hypothesis.settings(max_examples=12)
 @hypothesis.given(
     length=st.integers(1, 90),
@@ -49,6 +49,7 @@ def test_a_stream_is_the_whole_utterance(precision, streaming, length, sizes, se
         np.testing.assert_allclose(ours, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 @hypothesis.settings(max_examples=12)
 @hypothesis.given(
     length=st.integers(1, 90),
@@ -176,10 +177,8 @@ def test_one_pass_is_either():
 def test_precisions_by_pattern():
     model = live_model()
     config = QuantizationConfig("w4a8", overrides={"^block_00_": "w8a8", "^joint_": "float"})
-    bits = {
-        n: q.precision.weight_bits
-        for n, q in quantized_layers(quantize_model(model, config)).items()
-    }
+    found = quantized_layers(quantize_model(model, config))
+    bits = {name: layer.precision.weight_bits for name, layer in found.items()}
     assert bits["block_00_ffn1_expand"] == 8
     assert bits["block_01_ffn1_expand"] == bits["cascade_00_ffn1_expand"] == 4
     assert not bits.keys() & {"joint_encoder", "joint_cascade", "joint_output"}
