@@ -2,6 +2,7 @@
 
 from tensorflow import keras
 
+from asr_qat.models.layer_source import layer_output
 from asr_qat.models.passes import CASCADE, CAUSAL, JOINT_LAYERS, Pass
 from asr_qat.models.prediction import predict, states
 from asr_qat.models.transducer import is_live
@@ -31,7 +32,7 @@ class TransducerFunctions:
         features, lengths, _ = model.inputs
         if encoder is None:
             encoder = CASCADE if is_live(model) else CAUSAL
-        encoded = layers[JOINT_LAYERS[encoder]].output
+        encoded = layer_output(model, JOINT_LAYERS[encoder])
         self.encode = keras.Model([features, lengths], encoded)
         self.states = states(layers)
         label = keras.Input((1,), dtype="int32", name="label")

@@ -9,6 +9,7 @@ from tensorflow import keras
 
 from asr_qat.audio.front_end import HALVINGS, subsampled_length
 from asr_qat.errors import UserError, require
+from asr_qat.models.layer_source import layer_output
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.passes import CASCADE, CAUSAL, CTC_HEADS
 from asr_qat.models.transducer import is_live
@@ -81,7 +82,7 @@ class Distillation:
         halvings: int = HALVINGS,
     ):
         head = CTC_HEADS[CASCADE if is_live(teacher) else CAUSAL]
-        self._teacher = keras.Model(teacher.inputs[:2], teacher.get_layer(head).output)
+        self._teacher = keras.Model(teacher.inputs[:2], layer_output(teacher, head))
         self._config = config
         self._scale, self._shift = np.float32(scale), np.float32(shift)
         self._halvings = halvings
