@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr_qat.models.conformer import EncoderConfig
+from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_directory import ModelConfig, Recogniser
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.text.tokenizer import Tokenizer

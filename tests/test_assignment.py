@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from asr_qat import cli
 from asr_qat.config import load_yaml
 from asr_qat.errors import UserError
-from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
+from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.summary import summarize, total
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.quantize.assignment import Choice, assign, budget_bytes, cheapest, uniform

@@ -9,7 +9,7 @@ from asr_qat.benchmarks.cost_estimate import FLOAT32, GPUS, UTILISATION, estimat
 from asr_qat.benchmarks.cost_page import cost_page
 from asr_qat.corpora.dataset import DataConfig
 from asr_qat.corpora.transcript_lengths import TranscriptLengths
-from asr_qat.models.conformer import EncoderConfig
+from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_directory import ModelConfig, build_float
 from asr_qat.models.prediction import TransducerConfig
 from asr_qat.text.tokenizer import Tokenizer

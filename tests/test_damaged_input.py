@@ -11,7 +11,7 @@ import pytest
 from asr_qat.corpora import an4, librispeech, manifest
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
-from asr_qat.models.conformer import EncoderConfig
+from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_directory import ModelConfig, Recogniser
 from asr_qat.text.tokenizer import Tokenizer
 from asr_qat.training.config import TrainConfig

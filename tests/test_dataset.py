@@ -15,8 +15,8 @@ from asr_qat.corpora.dataset import DataConfig, Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.targets import PADDING
-from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
+from asr_qat.models.encoder_config import EncoderConfig
 
 PLAIN = DataConfig(batch_size=4, speeds=(1.0,), spec_augment=None)
 AUGMENTED = DataConfig(batch_size=4, join=0.3, gain=0.5)

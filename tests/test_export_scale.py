@@ -8,7 +8,7 @@ import pytest
 
 from asr_qat.decoding.transducer_greedy import greedy_transducer
 from asr_qat.errors import UserError
-from asr_qat.models.conformer import EncoderConfig
+from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.prediction import TransducerConfig
 from asr_qat.text.tokenizer import Tokenizer
 from tflite_export import scale as module

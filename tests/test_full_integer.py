@@ -12,8 +12,8 @@ from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import subsampled_length
 from asr_qat.errors import UserError
 from asr_qat.layers.masking import FrameMask
-from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
+from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.post_training import post_training
 from tests.export_fixtures import FRAMES, SECONDS, quantized

@@ -9,7 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from asr_qat.errors import UserError
-from asr_qat.models.conformer import EncoderConfig
+from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_directory import ModelConfig, Recogniser
 from asr_qat.text.tokenizer import Tokenizer
 from tflite_export.commands import inspect as command

@@ -100,13 +100,18 @@ def test_relative_positions():
         np.testing.assert_allclose(row, [*np.sin(angles), *np.cos(angles)], atol=1e-6)
 
 
-@given(batch=st.integers(1, 2), heads=st.integers(1, 3), time=st.integers(1, 9))
-def test_relative_shift(batch, heads, time):
-    scores = normal(batch, heads, time, 2 * time - 1)
-    shifted = relative_shift(tf.constant(scores), batch, heads, time).numpy()
+@given(
+    batch=st.integers(1, 2),
+    heads=st.integers(1, 3),
+    time=st.integers(1, 9),
+    keys=st.integers(1, 9),
+)
+def test_relative_shift(batch, heads, time, keys):
+    scores = normal(batch, heads, time, time + keys - 1)
+    shifted = relative_shift(tf.constant(scores), batch, heads, time, keys).numpy()
     for i in range(time):
-        for j in range(time):
-            # Positions run from time - 1 down to -(time - 1).
+        for j in range(keys):
+            # One position less for each later key, one more for each later query.
             np.testing.assert_array_equal(shifted[:, :, i, j], scores[:, :, i, time - 1 - (i - j)])
 
 

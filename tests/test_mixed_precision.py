@@ -10,8 +10,8 @@ from tensorflow import keras
 from asr_qat.layers.dense import Dense
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.targets import pack_targets
-from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
+from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_directory import ModelConfig, Recogniser, build_float
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.training import mixed_precision

@@ -11,8 +11,8 @@ from asr_qat.errors import UserError
 from asr_qat.layers.dense import Dense
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.targets import PADDING, pack_targets
-from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
+from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.quantize.precision import Precision, parse
 from tests.quantize_fixtures import quantize_channels

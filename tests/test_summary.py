@@ -8,8 +8,8 @@ import pytest
 
 from asr_qat import cli
 from asr_qat.errors import UserError
-from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
+from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.summary import group, summarize, total
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.quantize.policies import POLICIES

@@ -11,7 +11,7 @@ import time
 import pytest
 import tensorflow as tf
 
-from asr_qat.models.conformer import EncoderConfig
+from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.run import train
 from asr_qat.training.variational_noise import VariationalNoiseConfig

@@ -9,8 +9,8 @@ import pytest
 from asr_qat.audio.front_end import subsampled_length
 from asr_qat.errors import UserError
 from asr_qat.layers.dense import Dense
-from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
+from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_directory import ModelConfig, Recogniser
 from asr_qat.models.prediction import TransducerConfig, states
 from asr_qat.models.presets import PRESETS, TRANSDUCERS

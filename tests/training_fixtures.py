@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from asr_qat.errors import UserError
-from asr_qat.models.conformer import EncoderConfig
+from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.config import TrainConfig
 from asr_qat.training.run import train

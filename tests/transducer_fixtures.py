@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from asr_qat.corpora.dataset import DataConfig
-from asr_qat.models.conformer import EncoderConfig
+from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_directory import ModelConfig, Recogniser
 from asr_qat.models.prediction import TransducerConfig
 from asr_qat.training.config import OptimizerConfig

@@ -14,7 +14,8 @@ from tensorflow import keras
 from asr_qat.errors import UserError
 from asr_qat.layers.dense import Dense
 from asr_qat.models.model_directory import Recogniser, build_float
-from asr_qat.models.transducer import CTC_HEAD, is_transducer
+from asr_qat.models.passes import CTC_HEADS
+from asr_qat.models.transducer import is_transducer
 from asr_qat.quantize.apply import QuantizedLayer, quantized_layers
 from asr_qat.quantize.precision import Precision
 
@@ -54,7 +55,7 @@ def bake(recogniser: Recogniser) -> tuple[keras.Model, dict[str, BakedLayer]]:
     baked = {}
     for layer in plain.layers:
         if layer.name not in quantized:
-            if layer.name != CTC_HEAD or not is_transducer(plain):
+            if layer.name not in CTC_HEADS.values() or not is_transducer(plain):
                 layer.set_weights(recogniser.model.get_layer(layer.name).get_weights())
             continue
         baked[layer.name] = bake_layer(layer, quantized[layer.name])
@@ -64,11 +65,12 @@ def bake(recogniser: Recogniser) -> tuple[keras.Model, dict[str, BakedLayer]]:
 def layers_in_file(recogniser: Recogniser) -> dict[str, QuantizedLayer]:
     """The quantized layers that are exported, by name.
 
-    The auxiliary CTC head of a transducer is none of them: the file does without it.
+    The auxiliary CTC heads of a transducer are none of them: the file does without them.
     """
     layers = quantized_layers(recogniser.model)
     if is_transducer(recogniser.model):
-        layers.pop(CTC_HEAD, None)
+        for head in CTC_HEADS.values():
+            layers.pop(head, None)
     return layers
 
 

@@ -1,5 +1,6 @@
 """From a model directory to one `.tflite` file."""
 
+import dataclasses
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from asr_qat.quantize.precision import FLOAT
 from tflite_export.attach import attach_metadata
 from tflite_export.bake import BakedLayer, bake
 from tflite_export.labels import label_products, tidy_names
+from tflite_export.live_signatures import CHUNKS, live_signatures
 from tflite_export.metadata import Metadata
 from tflite_export.pack import pack
 from tflite_export.serialize import serialize
@@ -42,7 +44,8 @@ def convert(
             quantized after training; of a model trained quantized it must be the trained one.
             None: as trained.
         seconds: utterance lengths that get a signature of their own. An utterance is padded
-            to the next one; a longer utterance than the last is cut into windows.
+            to the next one; a longer utterance than the last is cut into windows. A live model
+            has signatures of chunks instead, see `tflite_export.live_signatures`.
         calibration: prepared folder for the static ranges of a float model.
 
     Raises:
@@ -65,8 +68,13 @@ def convert_recogniser(
     recogniser = at_precision(recogniser, precision, where, calibration)
     frames = signature_frames(recogniser, seconds)
     model, layers = bake(recogniser)
-    labelled = convert_labelled(signatures(model, frames), model.weights, model)
-    return finish(pack(labelled, layers), metadata_of(recogniser, layers))
+    metadata = metadata_of(recogniser, layers)
+    if recogniser.config.streaming is None:
+        functions = signatures(model, frames)
+    else:
+        functions, live = live_signatures(model, recogniser.config, CHUNKS)
+        metadata = dataclasses.replace(metadata, live=live)
+    return finish(pack(convert_labelled(functions, model.weights, model), layers), metadata)
 
 
 def at_precision(

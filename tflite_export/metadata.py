@@ -10,6 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.errors import UserError
 from asr_qat.text.tokenizer import Tokenizer
+from tflite_export.live_format import LiveFormat
 
 DESCRIPTION = "asr_qat.json"  # names of the metadata buffers
 VOCABULARY = "asr_qat.sentencepiece"
@@ -29,6 +30,7 @@ class Metadata:
         tokenizer: the vocabulary; the blank is the class behind it.
         layers: precision name of each quantized layer.
         full_integer: width of all activations if every tensor is an integer, else None.
+        live: how to stream, None for a recogniser of whole utterances.
     """
 
     precision: str
@@ -39,6 +41,7 @@ class Metadata:
     tokenizer: Tokenizer
     layers: dict[str, str]
     full_integer: int | None = None
+    live: LiveFormat | None = None
 
     def buffers(self) -> dict[str, bytes]:
         """The metadata buffers by name."""
@@ -51,6 +54,7 @@ class Metadata:
             "std": [round(float(v), 5) for v in self.std],
             "layers": self.layers,
             **({} if self.full_integer is None else {"full_integer": self.full_integer}),
+            **({} if self.live is None else {"live": dataclasses.asdict(self.live)}),
         }
         packed = json.dumps(description, separators=(",", ":")).encode()
         return {DESCRIPTION: packed, VOCABULARY: self.tokenizer.proto}
@@ -80,6 +84,7 @@ def read_metadata(path: str | Path) -> Metadata:
             tokenizer=Tokenizer.from_bytes(found[VOCABULARY.encode()]),
             layers=description["layers"],
             full_integer=description.get("full_integer"),
+            live=LiveFormat.from_json(description["live"]) if "live" in description else None,
         )
     except (KeyError, TypeError, ValueError, UserError):
         raise UserError(

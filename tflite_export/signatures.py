@@ -7,7 +7,8 @@ transducer      encode_FRAMES  features, lengths -> encoded `[1, time, joint]`
 
 There is an encode function for each of a few lengths, since a fixed time axis keeps the whole
 graph in one delegate: features `[1, FRAMES, mel_bins]`, lengths int32 `[1]`. The prediction
-network takes one step at a time, its state comes in and goes out; the search is outside.
+network takes one step at a time, its state comes in and goes out; the search is outside. Those
+of live models are in `tflite_export.live_signatures`.
 """
 
 import tensorflow as tf
@@ -28,7 +29,16 @@ def signatures(model: keras.Model, frames: list[int]) -> dict:
         return {f"encode_{n}": _encode(model, n, "logits") for n in frames}
     functions = TransducerFunctions(model)
     encode = {f"encode_{n}": _encode(functions.encode, n, "encoded") for n in frames}
-    return {**encode, "predict": _predict(functions), "join": _join(functions)}
+    return {**encode, **_search(functions)}
+
+
+def search_signatures(model: keras.Model) -> dict:
+    """Those of a transducer that its search calls: predict and join."""
+    return _search(TransducerFunctions(model))
+
+
+def _search(functions: TransducerFunctions) -> dict:
+    return {"predict": _predict(functions), "join": _join(functions)}
 
 
 def _encode(model: keras.Model, frames: int, output: str):
@@ -37,7 +47,7 @@ def _encode(model: keras.Model, frames: int, output: str):
     def encode(features, lengths):
         return {output: model([features, lengths], training=False)}
 
-    return _concrete(
+    return concrete(
         encode,
         tf.TensorSpec([1, frames, mel_bins], name="features"),
         tf.TensorSpec([1], tf.int32, name="lengths"),
@@ -54,7 +64,7 @@ def _predict(functions: TransducerFunctions):
         return {"predicted": predicted, **dict(zip(names, after, strict=True))}
 
     states = {name: tf.TensorSpec([1, units], name=name) for name, units in functions.states}
-    return _concrete(predict, tf.TensorSpec([1, 1], tf.int32, name="label"), **states)
+    return concrete(predict, tf.TensorSpec([1, 1], tf.int32, name="label"), **states)
 
 
 def _join(functions: TransducerFunctions):
@@ -62,10 +72,11 @@ def _join(functions: TransducerFunctions):
         return {"logits": functions.join([encoded, predicted], training=False)}
 
     frame = [1, 1, functions.joint]
-    return _concrete(
+    return concrete(
         join, tf.TensorSpec(frame, name="encoded"), tf.TensorSpec(frame, name="predicted")
     )
 
 
-def _concrete(function, *specs: tf.TensorSpec, **named: tf.TensorSpec):
+def concrete(function, *specs: tf.TensorSpec, **named: tf.TensorSpec):
+    """The function of tensors of these shapes, with a dictionary of results."""
     return tf.function(function, autograph=False).get_concrete_function(*specs, **named)

@@ -35,9 +35,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print a row for each layer or block, then the total and its ratio to float32."""
     from asr_qat.models.model_directory import ModelConfig, Recogniser, build_float
-    from asr_qat.models.presets import PRESETS, TRANSDUCERS
+    from asr_qat.models.passes import CTC_HEADS
+    from asr_qat.models.presets import PRESETS, STREAMING, TRANSDUCERS
     from asr_qat.models.summary import group, summarize, total
-    from asr_qat.models.transducer import CTC_HEAD, is_transducer
+    from asr_qat.models.transducer import is_transducer
     from asr_qat.quantize.apply import QuantizationConfig
     from asr_qat.quantize.precision import FLOAT, FLOAT_BITS
 
@@ -47,7 +48,8 @@ def run(args: argparse.Namespace) -> None:
     quantization = None if wanted == FLOAT else QuantizationConfig(wanted)
     if args.preset:
         transducer = None if args.model == "ctc" else TRANSDUCERS[args.preset]
-        shape = ModelConfig(PRESETS[args.preset], transducer=transducer)
+        streaming = None if transducer is None else STREAMING.get(args.preset)
+        shape = ModelConfig(PRESETS[args.preset], transducer=transducer, streaming=streaming)
         model = build_float(shape, args.vocab_size or VOCABULARY)
     else:
         if args.vocab_size or args.model:
@@ -75,5 +77,6 @@ def run(args: argparse.Namespace) -> None:
     for row in [*rows, whole]:
         print(f"{row.name:<28} {row.parameters:13,} {row.bits:5.3g} {row.bytes:13,}")
     print(f"{ratio:.2f} times smaller than float32, without a file's graph and metadata")
-    if is_transducer(model) and any(layer.name == CTC_HEAD for layer in layers):
-        print(f"{CTC_HEAD} is of the training alone: a file does without it")
+    heads = [layer.name for layer in layers if layer.name in CTC_HEADS.values()]
+    for head in heads if is_transducer(model) else []:
+        print(f"{head} is of the training alone: a file does without it")

@@ -10,6 +10,7 @@ from asr_qat.audio.front_end import subsampled_length
 from asr_qat.decoding.recognition import Recognition, recognise_ctc, recognise_transducer
 from asr_qat.decoding.transducer_greedy import greedy_transducer
 from asr_qat.decoding.transducer_steps import State
+from asr_qat.models.passes import Pass
 from asr_qat.models.transducer import is_transducer
 from asr_qat.models.transducer_functions import TransducerFunctions
 
@@ -56,10 +57,14 @@ class TransducerDecoder:
     """Greedy search with a transducer, all utterances of a batch at a time: a `Decoder`.
 
     It is also the `TransducerSteps` that any other search takes.
+
+    Args:
+        model: quantized or not.
+        encoder: see `TransducerFunctions`.
     """
 
-    def __init__(self, model: keras.Model):
-        functions = TransducerFunctions(model)
+    def __init__(self, model: keras.Model, encoder: Pass | None = None):
+        functions = TransducerFunctions(model, encoder)
         self.blank = functions.blank
         self._units = [units for _, units in functions.states]
         self._encode = _encoder(functions.encode)
@@ -96,10 +101,15 @@ class TransducerDecoder:
         return self._join(encoded[:, None], predicted[:, None]).numpy()[:, 0, 0]
 
 
-def decoder_for(model: keras.Model) -> Decoder:
-    """The decoder of a CTC model or of a transducer, quantized or not."""
+def decoder_for(model: keras.Model, encoder: Pass | None = None) -> Decoder:
+    """The decoder of a CTC model or of a transducer, quantized or not.
+
+    Args:
+        model: see above.
+        encoder: of a live model, by default the cascade.
+    """
     if is_transducer(model):
-        return TransducerDecoder(model)
+        return TransducerDecoder(model, encoder)
     return CTCDecoder(model)
 
 

@@ -14,6 +14,9 @@ from asr_qat.layers.dropout import Dropout
 
 MASKED = -1e9  # added to the score of a padded or distant frame
 
+# Frames on either side that a frame attends to; or those before and those behind it; or all.
+AttentionContext = int | tuple[int, int] | None
+
 
 class RelativePositions(keras.layers.Layer):
     """Sinusoids of the relative positions time-1 ... -(time-1).
@@ -31,13 +34,20 @@ class RelativePositions(keras.layers.Layer):
 
     def call(self, inputs):
         frames, lengths = inputs
-        dim = frames.shape[-1]
         time = frames.shape[1] or tf.shape(frames)[1]
         one = tf.cast(tf.minimum(lengths[:1], 1), tf.float32)
         positions = tf.cast(tf.range(time - 1, -time, -1), tf.float32) * one
-        rates = np.exp(-math.log(10000.0) * np.arange(0, dim, 2) / dim).astype(np.float32)
-        angles = tf.expand_dims(positions, 1) * rates
-        return tf.expand_dims(tf.sin(tf.concat([angles, angles + math.pi / 2], axis=-1)), 0)
+        return sinusoids(positions, frames.shape[-1])
+
+
+def sinusoids(positions, dim: int):
+    """Sine and cosine of positions float32 `[positions]` at `dim / 2` rates: `[1, positions, dim]`.
+
+    Vaswani et al. (2017), section 3.5, the sines before the cosines.
+    """
+    rates = np.exp(-math.log(10000.0) * np.arange(0, dim, 2) / dim).astype(np.float32)
+    angles = tf.expand_dims(positions, 1) * rates
+    return tf.expand_dims(tf.sin(tf.concat([angles, angles + math.pi / 2], axis=-1)), 0)
 
 
 class RelativeAttention(keras.layers.Layer):
@@ -48,7 +58,8 @@ class RelativeAttention(keras.layers.Layer):
 
     Args:
         heads: number of heads; divides `dim`.
-        context: frames on either side that a frame attends to, or None for all.
+        context: frames on either side that a frame attends to, or those before and those behind
+            it, or None for all.
         dropout: rate for the attention weights, in training.
 
     Call arguments:
@@ -60,10 +71,14 @@ class RelativeAttention(keras.layers.Layer):
         `[batch, time, dim]`, the heads side by side.
     """
 
-    def __init__(self, heads: int, context: int | None = None, dropout: float = 0.0, **kwargs):
+    def __init__(
+        self, heads: int, context: AttentionContext = None, dropout: float = 0.0, **kwargs
+    ):
         super().__init__(**kwargs)
         self.heads = heads
-        self.context = context
+        if isinstance(context, (tuple, list)):  # a list where it was JSON
+            context = (context[0], context[1])
+        self.context: AttentionContext = context
         self.dropout = Dropout(dropout, name="dropout")
 
     def build(self, input_shape):
@@ -75,7 +90,7 @@ class RelativeAttention(keras.layers.Layer):
         self.position_bias = self.add_weight("position_bias", shape, initializer="zeros")
         super().build(input_shape)
 
-    def _split(self, x):
+    def split(self, x):
         """`[batch, time, dim]` to `[batch, heads, time, head_dim]`."""
         time = x.shape[1] or tf.shape(x)[1]
         batch = x.shape[0] or tf.shape(x)[0]
@@ -84,42 +99,77 @@ class RelativeAttention(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         query, key, value, position, mask = inputs
-        batch = query.shape[0] or tf.shape(query)[0]
         time = query.shape[1] or tf.shape(query)[1]
-        dim = query.shape[-1]
-        query, key, value = self._split(query), self._split(key), self._split(value)
-        position = self._split(position)
+        query, key, value = self.split(query), self.split(key), self.split(value)
+        content, relative = self.scores(query, key, self.split(position))
+        if self.context is not None:
+            # Before the shift a distance is a column: one row masks the band of all frames.
+            distance = tf.range(time - 1, -time, -1)
+            if isinstance(self.context, int):
+                outside = tf.abs(distance) > self.context
+            else:
+                before, behind = self.context
+                outside = (distance > before) | (distance < -behind)
+            relative += tf.where(outside, MASKED, 0.0)
+        return self.attended(content, relative, value, mask, training)
+
+    def scores(self, query, key, position):
+        """Both parts of the scores, not yet divided, float32.
+
+        Args:
+            query: `[batch, heads, time, head_dim]`, from `split`, like the others.
+            key: `[batch, heads, keys, head_dim]`.
+            position: `[1, heads, positions, head_dim]`.
+
+        Returns:
+            By key `[batch, heads, time, keys]`, and by position `[batch, heads, time, positions]`.
+        """
         content = tf.matmul(query + self.content_bias, key, transpose_b=True)
         relative = tf.matmul(query + self.position_bias, position, transpose_b=True)
         # Masks and softmax need float32 where the products are computed in less.
-        content, relative = tf.cast(content, tf.float32), tf.cast(relative, tf.float32)
-        if self.context is not None:
-            # Before the shift a distance is a column: one row masks the band of all frames.
-            distance = tf.abs(tf.range(time - 1, -time, -1))
-            relative += tf.where(distance > self.context, MASKED, 0.0)
-        scores = (content + relative_shift(relative, batch, self.heads, time)) * (
-            1.0 / math.sqrt(dim // self.heads)
+        return tf.cast(content, tf.float32), tf.cast(relative, tf.float32)
+
+    def attended(self, content, relative, value, mask, training=None):
+        """The values of all keys, weighted for each query.
+
+        Args:
+            content: `[batch, heads, time, keys]`, from `scores`.
+            relative: `[batch, heads, time, time + keys - 1]`, from the position of the last query
+                and the first key down to that of the first query and the last key.
+            value: `[batch, heads, keys, head_dim]`.
+            mask: `[batch, keys]`, 1 for a valid frame.
+            training: whether some weights are dropped.
+
+        Returns:
+            `[batch, time, dim]`, the heads side by side.
+        """
+        batch = content.shape[0] or tf.shape(content)[0]
+        time = content.shape[2] or tf.shape(content)[2]
+        keys = content.shape[3] or tf.shape(content)[3]
+        size = value.shape[-1]
+        scores = (content + relative_shift(relative, batch, self.heads, time, keys)) * (
+            1.0 / math.sqrt(size)
         )
         mask = tf.cast(mask, tf.float32)
         scores += tf.expand_dims(tf.expand_dims((1.0 - mask) * MASKED, 1), 1)
         weights = tf.cast(self.dropout(tf.nn.softmax(scores), training=training), value.dtype)
         context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
-        return tf.reshape(context, [batch, time, dim])
+        return tf.reshape(context, [batch, time, self.heads * size])
 
     def get_config(self):
         own = {"heads": self.heads, "context": self.context, "dropout": self.dropout.rate}
         return {**super().get_config(), **own}
 
 
-def relative_shift(scores, batch, heads, time):
-    """Scores by relative position `[batch, heads, time, 2 * time - 1]` to scores by frame.
+def relative_shift(scores, batch, heads, time, keys):
+    """Scores by relative position `[batch, heads, time, time + keys - 1]` to scores by frame.
 
-    Row i is shifted so that column j holds the score of position i - j:
-    `[batch, heads, time, time]`. Transformer-XL, appendix B.
+    Row i moves i columns to the right of the last row's place, so that column j holds the score
+    of query i and key j: `[batch, heads, time, keys]`. Transformer-XL, appendix B.
     """
     padded = tf.pad(scores, [[0, 0], [0, 0], [0, 0], [1, 0]])
-    padded = tf.reshape(padded, [batch, heads, 2 * time, time])
+    padded = tf.reshape(padded, [batch, heads, time + keys, time])
     # tf.slice, not indexing: the gradient of a strided slice is many times slower on a CPU.
-    shifted = tf.slice(padded, [0, 0, 1, 0], [batch, heads, 2 * time - 1, time])
-    shifted = tf.reshape(shifted, [batch, heads, time, 2 * time - 1])
-    return tf.slice(shifted, [0, 0, 0, 0], [batch, heads, time, time])
+    shifted = tf.slice(padded, [0, 0, 1, 0], [batch, heads, time + keys - 1, time])
+    shifted = tf.reshape(shifted, [batch, heads, time, time + keys - 1])
+    return tf.slice(shifted, [0, 0, 0, 0], [batch, heads, time, keys])

@@ -3,7 +3,8 @@
 from tensorflow import keras
 
 from asr_qat.layers.dense import Dense
-from asr_qat.models.conformer import EncoderConfig, encode, encoder_inputs
+from asr_qat.models.conformer import encode, encoder_inputs
+from asr_qat.models.encoder_config import EncoderConfig
 
 
 def build_ctc(config: EncoderConfig, vocab_size: int, mel_bins: int = 80) -> keras.Model:

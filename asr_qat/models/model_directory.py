@@ -1,6 +1,6 @@
 """A model on disk: configuration, vocabulary, feature statistics and weights.
 
-config.json             ModelConfig: encoder, front end, quantization, transducer
+config.json             ModelConfig: encoder, front end, quantization, transducer, streaming
 tokenizer.model         SentencePiece
 stats.json              mean and std of the training features
 model.weights.h5        Keras weights, with a checksum
@@ -19,9 +19,11 @@ from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.config import from_dict
 from asr_qat.corpora.prepared import FeatureStats, PreparedFolder
 from asr_qat.errors import UserError, require
-from asr_qat.models.conformer import EncoderConfig
 from asr_qat.models.ctc import build_ctc
+from asr_qat.models.encoder_config import EncoderConfig
+from asr_qat.models.live_transducer import build_live_transducer
 from asr_qat.models.prediction import TransducerConfig
+from asr_qat.models.streaming_config import StreamingConfig
 from asr_qat.models.transducer import build_transducer
 from asr_qat.models.weights import load_weights, save_weights
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
@@ -44,12 +46,24 @@ class ModelConfig:
         front_end: the features it was trained on.
         quantization: how it was quantized in training, or null for a float model.
         transducer: shape of the prediction and joint networks, or null for a CTC model.
+        streaming: contexts and cascade of a live model, or null for one of whole utterances.
     """
 
     encoder: EncoderConfig
     front_end: FrontEndConfig = FrontEndConfig()
     quantization: QuantizationConfig | None = None
     transducer: TransducerConfig | None = None
+    streaming: StreamingConfig | None = None
+
+    def __post_init__(self) -> None:
+        """Raise `UserError` for parts that do not go together."""
+        if self.streaming is None:
+            return
+        require(self.transducer is not None, "streaming: is of transducers: add their shape")
+        require(
+            self.encoder.attention_context is None,
+            "encoder.attention_context: a live model has its contexts in streaming: leave it away",
+        )
 
 
 def build_float(config: ModelConfig, vocab_size: int) -> keras.Model:
@@ -57,7 +71,11 @@ def build_float(config: ModelConfig, vocab_size: int) -> keras.Model:
     mel_bins = config.front_end.mel_bins
     if config.transducer is None:
         return build_ctc(config.encoder, vocab_size, mel_bins)
-    return build_transducer(config.encoder, config.transducer, vocab_size, mel_bins)
+    if config.streaming is None:
+        return build_transducer(config.encoder, config.transducer, vocab_size, mel_bins)
+    return build_live_transducer(
+        config.encoder, config.streaming, config.transducer, vocab_size, mel_bins
+    )
 
 
 @dataclasses.dataclass

@@ -1,7 +1,8 @@
 """Model shapes by name."""
 
-from asr_qat.models.conformer import EncoderConfig
+from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.prediction import TransducerConfig
+from asr_qat.models.streaming_config import StreamingConfig
 
 PRESETS: dict[str, EncoderConfig] = {
     # For corpora of about an hour, on which attention over the whole utterance learns whole
@@ -11,6 +12,11 @@ PRESETS: dict[str, EncoderConfig] = {
     "S": EncoderConfig(16, dim=144, heads=4, feed_forward=576, kernel=32, subsampling=144),
     "M": EncoderConfig(16, dim=256, heads=4, feed_forward=1024, kernel=32, subsampling=256),
     "L": EncoderConfig(17, dim=512, heads=8, feed_forward=2048, kernel=32, subsampling=512),
+    # Causal encoders: STREAMING has what is on top of them.
+    "live_tiny": EncoderConfig(4),
+    # With the cascade as deep and wide as L. Half its kernel, since a stream remembers one frame
+    # less than that for each block.
+    "live_l": EncoderConfig(7, dim=512, heads=8, feed_forward=2048, kernel=15, subsampling=512),
 }
 
 TRANSDUCERS: dict[str, TransducerConfig] = {
@@ -21,4 +27,13 @@ TRANSDUCERS: dict[str, TransducerConfig] = {
     "S": TransducerConfig(embedding=320, units=320, joint=384),
     "M": TransducerConfig(embedding=256, units=640, joint=640),
     "L": TransducerConfig(embedding=640, units=640, joint=640),
+    "live_tiny": TransducerConfig(embedding=128, units=128, joint=128, dropout=0.2, ctc_weight=0.3),
+    "live_l": TransducerConfig(embedding=640, units=640, joint=640),
+}
+
+STREAMING: dict[str, StreamingConfig] = {
+    # Waits for 40 ms, and for 360 ms behind the cascade.
+    "live_tiny": StreamingConfig(2, left_context=16, look_ahead=1, right_context=4),
+    # Waits for 40 ms, and for 840 ms behind the cascade.
+    "live_l": StreamingConfig(10, left_context=64, look_ahead=1, right_context=2),
 }

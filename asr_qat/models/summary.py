@@ -13,7 +13,7 @@ from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.precision import FLOAT_BITS, Precision
 
 BLOCK_SCALE_BITS = 16
-_BLOCK_OR_WORD = re.compile(r"block_\d+|[^_]+")
+_BLOCK_OR_WORD = re.compile(r"(block|cascade)_\d+|[^_]+")
 
 
 @dataclasses.dataclass(frozen=True)

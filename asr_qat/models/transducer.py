@@ -5,10 +5,12 @@ from tensorflow import keras
 from asr_qat.layers.dense import Dense
 from asr_qat.layers.joint import Joint
 from asr_qat.layers.label_context import LabelsBefore, ZeroState
-from asr_qat.models.conformer import EncoderConfig, encode, encoder_inputs
+from asr_qat.models.conformer import encode, encoder_inputs
+from asr_qat.models.encoder_config import EncoderConfig
+from asr_qat.models.passes import CASCADE, CAUSAL, CTC_HEADS, JOINT_LAYERS
 from asr_qat.models.prediction import TransducerConfig, predict, prediction_layers, states
 
-CTC_HEAD = "ctc_output"  # a layer of the training alone
+CTC_HEAD = CTC_HEADS[CAUSAL]  # a layer of the training alone
 
 
 def build_transducer(
@@ -32,10 +34,7 @@ def build_transducer(
     labels = keras.Input((None,), dtype="int32", name="labels")
     encoded = encode(features, lengths, encoder)
     frames = Dense(config.joint, name="joint_encoder")(encoded)
-    before = LabelsBefore(vocab_size, name="prediction_labels")(labels)
-    layers = prediction_layers(config, vocab_size)
-    start = [ZeroState(units, name=f"{name}_start")(labels) for name, units in states(layers)]
-    predicted, _ = predict(before, start, layers)
+    predicted = predict_all(labels, config, vocab_size)
     transitions = Joint(vocab_size + 1, config.frames_at_once, name="joint_output")(
         [frames, predicted, labels]
     )
@@ -45,6 +44,29 @@ def build_transducer(
     return keras.Model([features, lengths, labels], outputs, name="conformer_transducer")
 
 
+def predict_all(labels, config: TransducerConfig, vocab_size: int):
+    """A new prediction network over whole transcripts.
+
+    Args:
+        labels: int32 `[batch, labels]`.
+        config: its shape.
+        vocab_size: number of labels; the blank behind them stands before the first one.
+
+    Returns:
+        `[batch, 1 + labels, joint]`.
+    """
+    before = LabelsBefore(vocab_size, name="prediction_labels")(labels)
+    layers = prediction_layers(config, vocab_size)
+    start = [ZeroState(units, name=f"{name}_start")(labels) for name, units in states(layers)]
+    predicted, _ = predict(before, start, layers)
+    return predicted
+
+
 def is_transducer(model: keras.Model) -> bool:
     """Whether a model of this package, quantized or not, is a transducer."""
     return any(layer.name == "joint_output" for layer in model.layers)
+
+
+def is_live(model: keras.Model) -> bool:
+    """Whether a model of this package, quantized or not, is a transducer with two passes."""
+    return any(layer.name == JOINT_LAYERS[CASCADE] for layer in model.layers)

@@ -2,14 +2,18 @@
 
 from tensorflow import keras
 
+from asr_qat.models.layer_source import layer_output
+from asr_qat.models.passes import CASCADE, CAUSAL, JOINT_LAYERS, Pass
 from asr_qat.models.prediction import predict, states
+from asr_qat.models.transducer import is_live
 
 
 class TransducerFunctions:
     """Encode, predict and join, with a model's own layers and weights, quantized or not.
 
     Args:
-        model: from `build_transducer`, also after `quantize_model`.
+        model: from `build_transducer` or `build_live_transducer`, also after `quantize_model`.
+        encoder: of a live model, whose frames `encode` gives; by default the cascade's.
 
     Attributes:
         encode: `[features [batch, time, mel_bins], lengths int32 [batch]]` to
@@ -23,10 +27,12 @@ class TransducerFunctions:
         blank: class of the blank; also the label that an utterance begins with.
     """
 
-    def __init__(self, model: keras.Model):
+    def __init__(self, model: keras.Model, encoder: Pass | None = None):
         layers = {layer.name: layer for layer in model.layers}
         features, lengths, _ = model.inputs
-        encoded = layers["joint_encoder"].output
+        if encoder is None:
+            encoder = CASCADE if is_live(model) else CAUSAL
+        encoded = layer_output(model, JOINT_LAYERS[encoder])
         self.encode = keras.Model([features, lengths], encoded)
         self.states = states(layers)
         label = keras.Input((1,), dtype="int32", name="label")

@@ -34,8 +34,8 @@ from asr_qat.errors import UserError, require
 from asr_qat.layers.dense import Dense
 from asr_qat.losses.targets import PADDING, pack_targets
 from asr_qat.models.model_directory import Recogniser
+from asr_qat.models.passes import CTC_HEADS
 from asr_qat.models.summary import summarize
-from asr_qat.models.transducer import CTC_HEAD
 from asr_qat.progress import progress_bar
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model, quantized_layers
 from asr_qat.quantize.precision import FLOAT, parse
@@ -180,7 +180,7 @@ def measure_sensitivity(
 class UtteranceLosses:
     """The losses of each utterance of a split; data in memory, the graph traced once.
 
-    They are those of the float model's training, without a CTC head beside a transducer.
+    They are those of the float model's training, without CTC heads beside a transducer.
     """
 
     def __init__(
@@ -192,7 +192,9 @@ class UtteranceLosses:
     ):
         """Read the split and recognise it; arguments as of `measure_sensitivity`."""
         self._recogniser = recogniser
-        self._loss, _ = build_losses(recogniser.config)[0]
+        losses = build_losses(recogniser.config)
+        kind = type(losses[0][0])
+        self._losses = [(loss, share) for loss, share in losses if isinstance(loss, kind)]
         stats = recogniser.stats_for(folder)
         dataset = Pipeline(folder, BATCHES, stats=stats).evaluation(split)
         count = len(folder.utterances(split))
@@ -215,8 +217,9 @@ class UtteranceLosses:
         for targets in (transcripts, own):
             if outputs is None or recogniser.config.transducer is not None:  # it reads the labels
                 read = recogniser.model_inputs(inputs, targets)
-                outputs = tf.nest.flatten(recogniser.model(read, training=False))[0]
-            columns.append(self._loss.call(targets, outputs))
+                outputs = tf.nest.flatten(recogniser.model(read, training=False))
+            pairs = zip(self._losses, outputs, strict=False)  # the heads are behind
+            columns.append(tf.add_n([s * loss.call(targets, o) for (loss, s), o in pairs]))
         return tf.stack(columns, axis=-1)
 
 
@@ -240,7 +243,7 @@ def _own_targets(targets: np.ndarray, found: list[list[int]]):
 
 
 def _is_assigned(layer: Any, recogniser: Recogniser) -> bool:
-    beside = recogniser.config.transducer is not None and layer.name == CTC_HEAD
+    beside = recogniser.config.transducer is not None and layer.name in CTC_HEADS.values()
     return isinstance(layer, Dense) and not beside
 
 
@@ -264,4 +267,4 @@ def _bytes(recogniser: Recogniser, name: str) -> dict[str, int]:
     """Bytes of every layer with weights but a CTC head that no file has."""
     rows = summarize(recogniser.model, QuantizationConfig(name))
     beside = recogniser.config.transducer is not None
-    return {row.name: row.bytes for row in rows if not (beside and row.name == CTC_HEAD)}
+    return {row.name: row.bytes for row in rows if not (beside and row.name in CTC_HEADS.values())}

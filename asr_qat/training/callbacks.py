@@ -24,7 +24,7 @@ class State:
     """What a training carries from step to step beside model and optimizer.
 
     Attributes:
-        best_wer: lowest development WER so far.
+        best_wer: lowest development WER so far; of a live model the mean over its passes.
         loss_sum: sum of the losses since the last evaluation.
         loss_count: number of these losses.
     """
@@ -166,12 +166,12 @@ class EvaluateAndKeep(keras.callbacks.Callback):
 
     Those of a model that is yet to be quantized, or at wider stages, are not kept.
 
-    Writes `history.jsonl` beside the model: step, mean loss, wer (null without evaluation),
-    seconds.
+    Writes `history.jsonl` beside the model: step, mean loss, the WERs by name (`wer` is null
+    without evaluation), seconds.
 
     Args:
         recogniser: its model is trained.
-        evaluator: computes the WER.
+        evaluators: compute the WERs, by name.
         state: holds the losses and the lowest WER.
         config: how often to evaluate, what to keep, where.
         quiet: do not print.
@@ -180,14 +180,14 @@ class EvaluateAndKeep(keras.callbacks.Callback):
     def __init__(
         self,
         recogniser: Recogniser,
-        evaluator: Evaluator,
+        evaluators: dict[str, Evaluator],
         state: State,
         config: TrainConfig,
         quiet: bool,
     ):
         super().__init__()
         self._recogniser = recogniser
-        self._evaluator = evaluator
+        self._evaluators = evaluators
         self._state = state
         self._config = config
         self._output = Path(config.output)
@@ -213,25 +213,27 @@ class EvaluateAndKeep(keras.callbacks.Callback):
         self._state.loss_count.assign(0.0)
         with averaged_weights(self.model):
             self._copy_weights()
-            wer = None if every is None else self._evaluator.wer()
+            wers = {} if every is None else {n: e.wer() for n, e in self._evaluators.items()}
             better = self._config.keep == "last"
-            if wer is not None:
-                better |= wer <= float(self._state.best_wer.numpy())
+            mean = sum(wers.values()) / len(wers) if wers else math.inf
+            better |= bool(wers) and mean <= float(self._state.best_wer.numpy())
             if better and not steps_to_complete(self._recogniser.model):
-                if wer is not None:
-                    self._state.best_wer.assign(wer)
+                if wers:
+                    self._state.best_wer.assign(mean)
                 self._recogniser.save(self._output)
         seconds = round(time.monotonic() - self._started, 1)
-        line = {"step": step, "loss": loss, "wer": wer, "seconds": seconds}
+        scores: dict[str, float | None] = {"wer": None, **wers}
+        line = {"step": step, "loss": loss, **scores, "seconds": seconds}
         with self._history.open("a") as history:
             history.write(json.dumps(line) + "\n")
         with self._writer.as_default(step):
             tf.summary.scalar("loss", loss)
-            if wer is not None:
-                tf.summary.scalar("wer", wer)
+            for name, wer in wers.items():
+                tf.summary.scalar(name, wer)
             tf.summary.scalar("learning_rate", self.model.optimizer.learning_rate)
         if not self._quiet:
-            score = "" if wer is None else f", dev WER {100 * wer:.2f}%"
+            shown = " / ".join(f"{100 * wer:.2f}%" for wer in wers.values())
+            score = f", dev WER {shown}" if wers else ""
             print(f"step {step}: loss {loss:.3f}{score}", flush=True)
 
     def _copy_weights(self) -> None:

@@ -6,9 +6,10 @@ from typing import Literal
 
 from asr_qat.corpora.dataset import DataConfig
 from asr_qat.errors import UserError, require
-from asr_qat.models.conformer import EncoderConfig
+from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.prediction import TransducerConfig
-from asr_qat.models.presets import PRESETS, TRANSDUCERS
+from asr_qat.models.presets import PRESETS, STREAMING, TRANSDUCERS
+from asr_qat.models.streaming_config import StreamingConfig
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.distillation import DistillationConfig
 from asr_qat.training.norm_decay import NormDecayConfig
@@ -59,10 +60,12 @@ class TrainConfig:
         data: prepared folder.
         output: model directory to write.
         steps: updates in all.
-        preset: encoder shape by name, `tiny` if nothing gives one.
+        preset: shape by name, `tiny` if nothing gives one. Those named `live_...` are of live
+            models, with `model: transducer`.
         encoder: encoder shape, in the place of `preset`.
         start: model directory whose weights to start from, or null. It gives the shape;
-            `preset` or `encoder` may change its dropout.
+            `preset` or `encoder` may change its dropout. A live model may start from one of whole
+            utterances, see `asr_qat.training.start_live`.
         quantization: train quantized, or null for float.
         batches: how batches are made.
         optimizer: how weights are updated.
@@ -79,6 +82,7 @@ class TrainConfig:
         frames_at_once: frames whose logits of the joint network are in memory at once, instead of
             the transducer's own `frames_at_once`.
         distillation: learn the CTC logits of a teacher too, or null.
+        streaming: contexts and cascade of a live model, in the place of the preset's.
     """
 
     data: str
@@ -99,6 +103,7 @@ class TrainConfig:
     compute: Literal["float32", "bfloat16", "float16"] = "float32"
     frames_at_once: int | None = None
     distillation: DistillationConfig | None = None
+    streaming: StreamingConfig | None = None
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a value out of range."""
@@ -129,6 +134,11 @@ class TrainConfig:
         require(
             self.distillation is None or self.teacher() is not None,
             "distillation.teacher: is missing, and there is no `start` to learn from",
+        )
+        live = self.streaming is not None or self.preset in STREAMING
+        require(
+            not live or self.model == "transducer",
+            "model: a live model is a transducer: add `model: transducer`",
         )
         wanted = self.transducer is None or self.model == "transducer"
         require(
@@ -162,6 +172,17 @@ class TrainConfig:
         if self.model != "transducer" or self.transducer is not None or given_by_start:
             return self.transducer
         return TRANSDUCERS[self._preset()]
+
+    def streaming_config(self) -> StreamingConfig | None:
+        """Contexts and cascade, None for a model of whole utterances or where `start` gives them.
+
+        Raises:
+            UserError: an unknown preset.
+        """
+        given_by_start = self.preset is None and self.start is not None
+        if self.streaming is not None or given_by_start or self.encoder is not None:
+            return self.streaming
+        return STREAMING.get(self._preset())
 
     def _preset(self) -> str:
         preset = self.preset or "tiny"

@@ -9,8 +9,10 @@ from tensorflow import keras
 
 from asr_qat.audio.front_end import HALVINGS, subsampled_length
 from asr_qat.errors import UserError, require
+from asr_qat.models.layer_source import layer_output
 from asr_qat.models.model_directory import Recogniser
-from asr_qat.models.transducer import CTC_HEAD
+from asr_qat.models.passes import CASCADE, CAUSAL, CTC_HEADS
+from asr_qat.models.transducer import is_live
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +65,8 @@ class Distillation:
     """The loss of a training step that compares CTC logits to a teacher's.
 
     Args:
-        teacher: a Functional model with a CTC head; it stays as it is.
+        teacher: a Functional model with a CTC head; it stays as it is. Of a live one, and of a
+            live student, it is the cascade's.
         config: weight and temperature.
         scale: what the student's features `[mel_bins]` are multiplied by for the teacher.
         shift: what is added to them then.
@@ -78,7 +81,8 @@ class Distillation:
         shift=0.0,
         halvings: int = HALVINGS,
     ):
-        self._teacher = keras.Model(teacher.inputs[:2], teacher.get_layer(CTC_HEAD).output)
+        head = CTC_HEADS[CASCADE if is_live(teacher) else CAUSAL]
+        self._teacher = keras.Model(teacher.inputs[:2], layer_output(teacher, head))
         self._config = config
         self._scale, self._shift = np.float32(scale), np.float32(shift)
         self._halvings = halvings

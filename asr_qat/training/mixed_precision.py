@@ -28,6 +28,7 @@ LOW_PRECISION = (
     keras.layers.DepthwiseConv2D,
     keras.layers.Rescaling,
     keras.layers.Reshape,
+    keras.layers.ZeroPadding1D,
     keras.layers.ZeroPadding2D,
 )
 FIRST_SCALE = 2.0**15

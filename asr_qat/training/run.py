@@ -12,10 +12,12 @@ from asr_qat import files
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError, require
+from asr_qat.layers.both_passes import OnePass
 from asr_qat.layers.dropout import Dropout
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.transducer import TransducerLoss
 from asr_qat.models.model_directory import ModelConfig, Recogniser, weights_checksum
+from asr_qat.models.passes import CAUSAL
 from asr_qat.quantize.apply import QuantizationConfig, steps_to_complete
 from asr_qat.training.callbacks import (
     Checkpoints,
@@ -54,9 +56,9 @@ def seed_everything(seed: int) -> None:
 
 
 def seed_dropout(model: keras.Model, seed: int) -> None:
-    """Start the dropout layers' random sequences anew."""
+    """Start the random sequences of the layers that draw numbers anew."""
     for layer in model._flatten_layers():
-        if isinstance(layer, Dropout):
+        if isinstance(layer, (Dropout, OnePass)):
             layer.seed(seed)
 
 
@@ -81,9 +83,13 @@ def build_losses(config: ModelConfig) -> list[WeightedLoss]:
     """The loss of each output of a model, and its weight."""
     if config.transducer is None:
         return [(CTCLoss(), 1.0)]
-    if not config.transducer.ctc_weight:
-        return [(TransducerLoss(), 1.0)]
-    return [(TransducerLoss(), 1.0), (CTCLoss(), config.transducer.ctc_weight)]
+    shares, sampled = [1.0], False  # of the passes
+    if config.streaming is not None:
+        causal = config.streaming.causal_weight
+        shares, sampled = [causal, 1.0 - causal], config.streaming.sampling
+    weight = config.transducer.ctc_weight
+    ctc = [(CTCLoss(), weight * share) for share in shares] if weight else []
+    return [(TransducerLoss(), share) for share in ([1.0] if sampled else shares)] + ctc
 
 
 def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
@@ -132,8 +138,11 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
         if distribution.chief:
             output.mkdir(parents=True, exist_ok=True)
             files.write_json(output / "training.json", description)
-            evaluator = Evaluator(recogniser.model, pipeline, "dev")
-            callbacks += [EvaluateAndKeep(recogniser, evaluator, state, config, quiet), checkpoints]
+            evaluators = _evaluators(recogniser, pipeline)
+            callbacks += [
+                EvaluateAndKeep(recogniser, evaluators, state, config, quiet),
+                checkpoints,
+            ]
         with (
             contextlib.closing(Progress(config.steps, done, quiet)) as progress,
             damaged_shards(folder, "train"),
@@ -161,6 +170,14 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     elif not quiet:
         print(f"{output}: all {done} steps are done already")
     return Recogniser.load(output)
+
+
+def _evaluators(recogniser: Recogniser, pipeline: Pipeline) -> dict[str, Evaluator]:
+    """The WER that an evaluation reports, by name: `wer` is that of the final text."""
+    final = {"wer": Evaluator(recogniser.model, pipeline, "dev")}
+    if recogniser.config.streaming is None:
+        return final
+    return {**final, "wer_causal": Evaluator(recogniser.model, pipeline, "dev", CAUSAL)}
 
 
 def _trained_model(
@@ -198,7 +215,11 @@ def _description(config: TrainConfig) -> dict[str, Any]:
     values = dataclasses.asdict(config)
     if config.distillation is not None:
         del values["distillation"]["teacher"]
-    shapes = {"encoder": config.encoder_config(), "transducer": config.transducer_config()}
+    shapes = {
+        "encoder": config.encoder_config(),
+        "transducer": config.transducer_config(),
+        "streaming": config.streaming_config(),
+    }
     return {
         **values,
         **{key: None if s is None else dataclasses.asdict(s) for key, s in shapes.items()},

@@ -5,17 +5,19 @@ from typing import Any
 
 from asr_qat.corpora.calibration import calibration_batches
 from asr_qat.corpora.prepared import PreparedFolder
-from asr_qat.errors import UserError
-from asr_qat.models.conformer import EncoderConfig
+from asr_qat.errors import UserError, require
+from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_directory import ModelConfig, Recogniser
 from asr_qat.models.prediction import TransducerConfig
 from asr_qat.models.presets import PRESETS, TRANSDUCERS
+from asr_qat.models.streaming_config import StreamingConfig
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.quantize.calibrate import calibrate, needs_calibration
 from asr_qat.training.config import TrainConfig
+from asr_qat.training.start_live import live_from_whole
 
 # What may differ from the model whose weights are taken: it changes the training alone.
-FREE = ("dropout", "ctc_weight", "frames_at_once")
+FREE = ("dropout", "ctc_weight", "frames_at_once", "causal_weight", "sampling")
 
 
 def first_recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
@@ -28,7 +30,7 @@ def first_recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
     if config.start is None:
         assert encoder is not None
         transducer = _with_frames(config, config.transducer_config())
-        shape = ModelConfig(encoder, stats.front_end, None, transducer)
+        shape = ModelConfig(encoder, stats.front_end, None, transducer, config.streaming_config())
         new = Recogniser.create(shape, folder.tokenizer, stats.mean, stats.std)
         return _quantized(new, config.quantization, folder)
     started = Recogniser.load(config.start)
@@ -38,7 +40,26 @@ def first_recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
             f"`--tokenizer {config.start}/tokenizer.model`"
         )
     transducer = _with_frames(config, _transducer(config, started.config))
-    started = _with_shape(started, _encoder(config, started.config), transducer)
+    streaming = config.streaming_config()
+    if streaming is not None and started.config.streaming is None:
+        shape = dataclasses.replace(
+            started.config,
+            encoder=config.encoder_config() or started.config.encoder,
+            transducer=transducer,
+            streaming=streaming,
+        )
+        require(
+            started.config.quantization is None,
+            f"{config.start}: is quantized: start a live model from a float one",
+        )
+        return _quantized(live_from_whole(started, shape), config.quantization, folder)
+    shape = dataclasses.replace(
+        started.config,
+        encoder=_encoder(config, started.config),
+        transducer=transducer,
+        streaming=_streaming(config, started.config),
+    )
+    started = _with_shape(started, shape)
     before, wanted = started.config.quantization, config.quantization
     if wanted is None or wanted == before:
         return started
@@ -101,6 +122,19 @@ def _transducer(config: TrainConfig, started: ModelConfig) -> TransducerConfig |
     return given
 
 
+def _streaming(config: TrainConfig, started: ModelConfig) -> StreamingConfig | None:
+    """Contexts and cascade: those of `start`, with other losses if they are given."""
+    given, before = config.streaming_config(), started.streaming
+    if given is None or before is None:
+        return before
+    if _fixed(given) != _fixed(before):
+        raise UserError(
+            f"streaming: not that of {config.start}, apart from causal_weight and sampling: leave "
+            "streaming and preset away, or start"
+        )
+    return given
+
+
 def _with_frames(
     config: TrainConfig, transducer: TransducerConfig | None
 ) -> TransducerConfig | None:
@@ -117,15 +151,12 @@ def _of_encoder(encoder: EncoderConfig, start: str | None) -> TransducerConfig:
     raise UserError(f"{start}: its encoder is that of no preset: give the shape in `transducer`")
 
 
-def _fixed(shape: EncoderConfig | TransducerConfig) -> dict[str, Any]:
+def _fixed(shape: EncoderConfig | TransducerConfig | StreamingConfig) -> dict[str, Any]:
     return {k: v for k, v in dataclasses.asdict(shape).items() if k not in FREE}
 
 
-def _with_shape(
-    started: Recogniser, encoder: EncoderConfig, transducer: TransducerConfig | None
-) -> Recogniser:
+def _with_shape(started: Recogniser, config: ModelConfig) -> Recogniser:
     """The same weights in another model, layer by layer; layers that are new keep theirs."""
-    config = dataclasses.replace(started.config, encoder=encoder, transducer=transducer)
     if config == started.config:
         return started
     changed = Recogniser.create(config, started.tokenizer, started.mean, started.std)

@@ -79,15 +79,16 @@ class BandedAttention(RelativeAttention):
 
     def call(self, inputs, training=None):
         query, key, value, position, mask = inputs
+        assert not isinstance(self.context, tuple)  # no live model comes here
         batch, time, dim = query.shape
         factor = 1.0 / math.sqrt(dim // self.heads)
-        query = self._split(query * factor)
-        key, value, position = self._split(key), self._split(value), self._split(position)
+        query = self.split(query * factor)
+        key, value, position = self.split(key), self.split(value), self.split(position)
         content = tf.matmul(query + self.content_bias * factor, key, transpose_b=True)
         relative = tf.matmul(query + self.position_bias * factor, position, transpose_b=True)
         beyond = time - 1 - reach(time, self.context)
         relative = tf.pad(relative, [[0, 0], [0, 0], [0, 0], [beyond, beyond]])
-        scores = content + relative_shift(relative, batch, self.heads, time)
+        scores = content + relative_shift(relative, batch, self.heads, time, time)
         scores += _penalty(mask, self.context)
         context = tf.transpose(tf.matmul(tf.nn.softmax(scores), value), [0, 2, 1, 3])
         return tf.reshape(context, [batch, time, dim])
@@ -122,4 +123,4 @@ def _penalty(mask, context: int | None):
     near = tf.broadcast_to(padding[:, None, :, None], [1, 1, time, 2 * most + 1])
     beyond = time - 1 - most
     by_distance = tf.pad(near, [[0, 0], [0, 0], [0, 0], [beyond, beyond]], constant_values=-PENALTY)
-    return relative_shift(by_distance, 1, 1, time) + columns
+    return relative_shift(by_distance, 1, 1, time, time) + columns

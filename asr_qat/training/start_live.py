@@ -1,0 +1,57 @@
+"""A live model that begins with the weights of a model of whole utterances.
+
+The causal encoder takes over the first blocks, the cascade those that follow. Layers that do not
+fit, or that the other model lacks, keep their initial weights.
+"""
+
+import re
+
+import numpy as np
+
+from asr_qat.models.conformer import block_name
+from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.passes import CASCADE, CAUSAL, CTC_HEADS, JOINT_LAYERS
+
+_CASCADE = re.compile(r"cascade_(\d+)")
+
+
+def live_from_whole(started: Recogniser, config: ModelConfig) -> Recogniser:
+    """A live model as `config` describes it, float, with the weights of `started`, float too."""
+    live = Recogniser.create(config, started.tokenizer, started.mean, started.std)
+    weights = {layer.name: layer.get_weights() for layer in started.model.layers}
+    for layer in live.model.layers:
+        found = weights.get(counterpart(layer.name, config.encoder.blocks))
+        if not found:
+            continue
+        if layer.name.endswith("_conv_depthwise"):
+            found = [causal_kernel(found[0], config.encoder.kernel), *found[1:]]
+        if [w.shape for w in found] == [tuple(w.shape) for w in layer.weights]:
+            layer.set_weights(found)
+    return live
+
+
+def counterpart(name: str, blocks: int) -> str:
+    """The layer of a model of whole utterances that a layer of a live model begins as.
+
+    Args:
+        name: of the live model's layer.
+        blocks: of its causal encoder.
+    """
+    for layers in (JOINT_LAYERS, CTC_HEADS):
+        if name == layers[CASCADE]:
+            return layers[CAUSAL]
+    return _CASCADE.sub(lambda found: block_name(blocks + int(found[1])), name)
+
+
+def causal_kernel(kernel: np.ndarray, length: int) -> np.ndarray:
+    """A kernel that hears the present and the past as a centred one does, and nothing to come.
+
+    Args:
+        kernel: `[frames, ...]` of a convolution with padding on both sides.
+        length: frames of the kernel that ends at its frame.
+
+    Returns:
+        `[length, ...]`.
+    """
+    past = kernel[: (len(kernel) - 1) // 2 + 1][-length:]
+    return np.concatenate([np.zeros((length - len(past), *kernel.shape[1:]), kernel.dtype), past])

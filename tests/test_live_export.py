@@ -1,0 +1,138 @@
+"""Live models as `.tflite` files: steps that compute what Keras does on whole utterances."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from asr_qat.audio.front_end import FrontEndConfig, subsampled_length
+from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.passes import PASSES
+from asr_qat.models.transducer_functions import TransducerFunctions
+from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.text.tokenizer import Tokenizer
+from tests.export_fixtures import quantized
+from tests.live_fixtures import BINS, ENCODER, STREAMING, TRANSDUCER, normal
+from tflite_export.convert import convert_recogniser
+from tflite_export.inspect import inspect
+from tflite_export.recogniser import TFLiteRecogniser
+
+pytestmark = pytest.mark.slow
+
+MIXED = QuantizationConfig("w4a8", overrides={"^block_00_": "w8a8", "^joint_encoder$": "float"})
+FLOAT_ACTIVATIONS = QuantizationConfig("w4")
+WITH_FLOAT_ACTIVATIONS = ("DEQUANTIZE", "FULLY_CONNECTED")  # what XNNPACK leaves to LiteRT
+LENGTHS = (1, 7, 61)
+
+
+@pytest.fixture(scope="module")
+def recogniser():
+    """Float, of random weights."""
+    front_end = FrontEndConfig(mel_bins=BINS)
+    config = ModelConfig(ENCODER, front_end, transducer=TRANSDUCER, streaming=STREAMING)
+    tokenizer = Tokenizer.train(["ABC DEF"], 20, "char")
+    made = Recogniser.create(config, tokenizer, np.zeros(BINS), np.ones(BINS))
+    rng = np.random.default_rng(0)
+    for weights in made.model.trainable_weights:
+        weights.assign_add(0.1 * rng.standard_normal(weights.shape))
+    return made
+
+
+@pytest.fixture(scope="module", params=[None, FLOAT_ACTIVATIONS, MIXED], ids=["float", "w4", "mix"])
+def exported(request, recogniser, tmp_path_factory):
+    """A recogniser and its file."""
+    if request.param is not None:
+        recogniser = quantized(recogniser, request.param)
+    path = tmp_path_factory.mktemp("live") / "live.tflite"
+    path.write_bytes(convert_recogniser(recogniser))
+    return recogniser, TFLiteRecogniser(path)
+
+
+def streamed(device, features, chunks):
+    """Encoded frames of both passes, `[frames, joint]` each."""
+    live = device.metadata.live
+    tables = device.call("positions", one=np.ones(1, np.float32))
+    states = {
+        encoder: {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+        for encoder, shapes in live.states.items()
+    }
+
+    def step(encoder, size, **inputs):
+        own = {name: tables[name] for name in live.positions[encoder]}
+        found = dict(device.call(f"{encoder}_{size}", **inputs, **own, **states[encoder]))
+        states[encoder] = {name: found.pop(name) for name in states[encoder]}
+        return found
+
+    found, at, index = [], 0, 0
+    while at < subsampled_length(len(features)) + live.second_delay:
+        size = chunks[index % len(chunks)]
+        chunk = features[live.features * at : live.features * (at + size)]
+        missing = live.features * size - len(chunk)
+        valid = np.pad(np.ones(len(chunk), np.float32), (0, missing))[None]
+        padded = np.pad(chunk, ((0, missing), (0, 0)))[None]
+        first = step("causal", size, features=padded, valid=valid)
+        second = step("cascade", size, frames=first["frames"], valid=first["valid"])
+        found.append([part["encoded"][part["valid"] > 0] for part in (first, second)])
+        at, index = at + size, index + 1
+    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+
+@pytest.mark.parametrize("chunks", [(1,), (3,), (1, 3, 3)])
+def test_a_stream_is_the_keras_model(exported, chunks):
+    recogniser, device = exported
+    for length in LENGTHS:
+        features = normal(length, length)
+        found = streamed(device, features, chunks)
+        inputs = [features[None], np.array([length], np.int32)]
+        for each, ours in zip(PASSES, found, strict=True):
+            expected = TransducerFunctions(recogniser.model, each).encode(inputs).numpy()[0]
+            assert ours.shape == expected.shape
+            if recogniser.config.quantization == MIXED:  # a few are on a rounding edge
+                np.testing.assert_allclose(ours, expected, atol=np.ptp(expected) / 50)
+                assert np.median(np.abs(ours - expected)) < 1e-5
+            else:
+                np.testing.assert_allclose(ours, expected, atol=2e-5)
+
+
+def test_the_file_tells_how_to_stream(exported):
+    _, device = exported
+    live = device.metadata.live
+    assert (live.frame_ms, live.features, live.chunks) == (40, 4, (1, 3))
+    assert live.delays_ms == (40, 200)
+    interpreter = device.interpreter
+    chunks = [f"{encoder}_{size}" for encoder in ("causal", "cascade") for size in live.chunks]
+    assert {"positions", "predict", "join", *chunks} == set(interpreter.get_signature_list())
+    for name in chunks:
+        encoder = name.partition("_")[0]
+        runner = interpreter.get_signature_runner(name)
+        for part in (runner.get_input_details(), runner.get_output_details()):
+            shapes = {key: tuple(map(int, tensor["shape"])) for key, tensor in part.items()}
+            assert live.states[encoder].items() <= shapes.items()
+        assert live.positions[encoder].keys() <= runner.get_input_details().keys()
+
+
+def test_widths_and_operators(exported):
+    recogniser, device = exported
+    found = inspect(device.path)
+    assert found["custom_operators"] == []
+    assert found["folded_tables"] == []
+    for name, graph in found["delegated"].items():
+        if name in ("predict", "join"):
+            continue
+        assert graph["rest"].keys() <= set(WITH_FLOAT_ACTIVATIONS), name
+        if recogniser.config.quantization != FLOAT_ACTIVATIONS:
+            assert graph["share"] == 1, name
+    if recogniser.config.quantization == MIXED:
+        layers = device.metadata.layers
+        assert layers["block_00_attention_position"] == "w8a8"
+        assert layers["cascade_00_attention_position"] == "w4a8"
+        assert not {"joint_encoder", "ctc_output", "ctc_cascade"} & layers.keys()
+        assert {"joint_cascade", "joint_output"} <= layers.keys()
+
+
+def test_a_model_of_whole_utterances_does_not_stream(recogniser, tmp_path):
+    config = dataclasses.replace(recogniser.config, streaming=None)
+    whole = Recogniser.create(config, recogniser.tokenizer, recogniser.mean, recogniser.std)
+    path = tmp_path / "whole.tflite"
+    path.write_bytes(convert_recogniser(whole, seconds=(1.0,)))
+    assert TFLiteRecogniser(path).metadata.live is None
