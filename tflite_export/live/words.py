@@ -44,7 +44,9 @@ def words_of(
         start_s = round((offset + emission.frame) * frame_ms / 1000, 3)
         end_s = round((offset + emission.frame + 1) * frame_ms / 1000, 3)
         piece = pieces[emission.token]
-        for index, part in enumerate(("⁇" if piece == UNKNOWN else piece).split(SPACE)):
+        for index, part in enumerate(
+            (f"{SPACE}⁇{SPACE}" if piece == UNKNOWN else piece).split(SPACE)
+        ):
             begins = begins or index > 0
             if not part:
                 continue
