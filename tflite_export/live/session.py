@@ -54,9 +54,17 @@ class Session:
         self._corrected = 0  # labels of the second pass that were shown
         self._begin()
 
-    def accept(self, audio: np.ndarray) -> list[Event]:
-        """Take the next audio, float32 `[samples]` in [-1, 1). Returns what is new."""
-        started = self._clock()
+    def accept(self, audio: np.ndarray, arrived: float | None = None) -> list[Event]:
+        """Take the next audio.
+
+        Args:
+            audio: float32 `[samples]` in [-1, 1).
+            arrived: when it did, on the clock, if that was not just now.
+
+        Returns:
+            What is new.
+        """
+        started = self._clock() if arrived is None else arrived
         rate = self._model.front_end.sample_rate
         piece = round(PIECE_S * rate)
         events: list[Event] = []
