@@ -30,7 +30,7 @@ from tflite_export.live.session import Session
 
 STREAM = "/stream"
 QUEUE = 4  # messages of a stream that wait, at most
-CLOSE_S = 5.0  # for a client to answer a close
+CLOSE_S = 3.0  # for a client to answer a close
 
 Result = TypeVar("Result")
 
@@ -66,7 +66,12 @@ class LiveServer:
     def __init__(self, model: LiveModel, limits: Limits, endpoint: EndpointConfig):
         self._model, self._limits, self._endpoint = model, limits, endpoint
         self._worker = concurrent.futures.ThreadPoolExecutor(1, "recogniser")
-        self._streams = 0
+        self._clients: set[ServerConnection] = set()
+
+    @property
+    def streams(self) -> int:
+        """How many there are now."""
+        return len(self._clients)
 
     @contextlib.asynccontextmanager
     async def listening(self, host: str, port: int):
@@ -84,7 +89,13 @@ class LiveServer:
             yield next(iter(server.sockets)).getsockname()[1]
         finally:
             server.close(code=messages.GOING_AWAY, reason="the server stops")
-            await server.wait_closed()
+            try:
+                async with asyncio.timeout(CLOSE_S):
+                    await server.wait_closed()
+            except TimeoutError:
+                for client in self._clients:
+                    client.transport.abort()
+                await server.wait_closed()
             self._worker.shutdown()
 
     async def _listen(self, host: str, port: int) -> Server:
@@ -107,18 +118,16 @@ class LiveServer:
         return None if path == STREAM else page(path)
 
     async def _stream(self, client: ServerConnection) -> None:
-        if self._streams >= self._limits.max_streams:
-            reason = f"all {self._streams} streams are in use: try again later"
-            await client.close(messages.FULL, reason)
+        if self.streams >= self._limits.max_streams:
+            await _close(client, messages.FULL, f"all {self.streams} streams are in use: try later")
             return
-        self._streams += 1
+        self._clients.add(client)
         try:
-            code, reason = await self._recognise(client)
-            await client.close(code, reason)
+            await _close(client, *await self._recognise(client))
         except ConnectionClosed:
             pass  # at any time, and nobody else minds
         finally:
-            self._streams -= 1
+            self._clients.remove(client)
 
     async def _recognise(self, client: ServerConnection) -> tuple[int, str]:
         """One stream from beginning to end. Returns the code and the reason to close with."""
@@ -165,3 +174,12 @@ class LiveServer:
         for content in contents:
             async with asyncio.timeout(self._limits.idle_s):
                 await client.send(json.dumps(content, ensure_ascii=False))
+
+
+async def _close(client: ServerConnection, code: int, reason: str) -> None:
+    """Close in good order, or not if the client does not read: the library would wait for it."""
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await client.close(code, reason)
+    except TimeoutError:
+        client.transport.abort()
