@@ -4,16 +4,18 @@ import os
 import sys
 from collections.abc import Callable
 
-# Modules of the extra `train` in setup.cfg.
-EXTRAS = (
-    "ai_edge_quantizer",
-    "h5py",
-    "matplotlib",
-    "soxr",
-    "tensorflow",
-    "tensorflow_model_optimization",
-    "tf_keras",
-)
+# Modules of the extras in setup.cfg, and which extra has them.
+EXTRAS = {
+    "ai_edge_quantizer": "train",
+    "h5py": "train",
+    "matplotlib": "train",
+    "sounddevice": "live",
+    "soxr": "train",
+    "tensorflow": "train",
+    "tensorflow_model_optimization": "train",
+    "tf_keras": "train",
+    "websockets": "live",
+}
 
 
 class UserError(Exception):
@@ -49,7 +51,7 @@ def exit_code(program: str, main: Callable[[], object]) -> int:
         name = (error.name or "").partition(".")[0]
         if name not in EXTRAS:
             raise
-        return _say(program, f"needs {name}: pip install 'asr-qat[train]'")
+        return _say(program, f"needs {name}: pip install 'asr-qat[{EXTRAS[name]}]'")
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         return 130

@@ -21,6 +21,10 @@ def raising(error):
             ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow.keras"),
             "needs tensorflow: pip install 'asr-qat[train]'",
         ),
+        (
+            ModuleNotFoundError("No module named 'websockets'", name="websockets.asyncio"),
+            "needs websockets: pip install 'asr-qat[live]'",
+        ),
     ],
 )
 def test_one_line(capsys, error, line):

@@ -1,8 +1,11 @@
 """Argument types that the commands share."""
 
+import argparse
 import os
+from collections.abc import Callable
 
 from asr_qat.errors import UserError
+from tflite_export.live.endpoint import EndpointConfig
 
 
 def threads(text: str) -> int:
@@ -18,3 +21,51 @@ def beam(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise UserError(f"--beam {text}: expected a number from 1 up")
     return int(text)
+
+
+def whole_number(option: str, least: int, most: int) -> Callable[[str], int]:
+    """The type of an option that is a whole number within bounds."""
+
+    def convert(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise UserError(f"{option} {text}: expected a whole number from {least} to {most}")
+        return int(text)
+
+    return convert
+
+
+def seconds(option: str) -> Callable[[str], float]:
+    """The type of an option that is a duration above 0."""
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0.0
+        if not 0 < value < float("inf"):
+            raise UserError(f"{option} {text}: expected a number of seconds above 0")
+        return value
+
+    return convert
+
+
+def add_endpoint(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `EndpointConfig`."""
+    rule = EndpointConfig()
+    parser.add_argument(
+        "--pause-s",
+        type=seconds("--pause-s"),
+        default=rule.pause_s,
+        help=f"an utterance ends so many seconds after its last word (default: {rule.pause_s})",
+    )
+    parser.add_argument(
+        "--longest-s",
+        type=seconds("--longest-s"),
+        default=rule.longest_s,
+        help=f"or when it lasts so many seconds (default: {rule.longest_s})",
+    )
+
+
+def endpoint_of(args: argparse.Namespace) -> EndpointConfig:
+    """What `add_endpoint` read."""
+    return EndpointConfig(args.pause_s, args.longest_s)

@@ -1,0 +1,44 @@
+"""The log-mel front end of audio that arrives in pieces, in numpy."""
+
+import numpy as np
+
+from asr_qat.audio.front_end import FrontEndConfig, log_mel
+from asr_qat.errors import require
+
+
+class StreamingLogMel:
+    """Features of a stream of audio, in blocks of a fixed number of frames.
+
+    Between calls it keeps the samples that windows to come begin with: fewer than those of one
+    block, whatever the length of the stream.
+
+    However the audio is cut, the features are the same bit by bit, since every block is computed
+    alone. They are those of `log_mel` on the whole recording up to 1e-6 of their logarithms: BLAS
+    adds up the bins of a filter in an order that depends on how many frames it sees at once.
+
+    Args:
+        config: the front end.
+        block: feature frames that come out together.
+    """
+
+    def __init__(self, config: FrontEndConfig, block: int):
+        require(block >= 1, f"block is {block}: at least 1 frame")
+        self._config = config
+        self._step = block * config.hop_length
+        self._needed = self._step - config.hop_length + config.frame_length
+        self._pending = np.zeros(0, np.float32)
+
+    def accept(self, audio: np.ndarray) -> np.ndarray:
+        """Take audio, float32 `[samples]` in [-1, 1); give whole blocks `[frames, mel_bins]`."""
+        samples = np.concatenate([self._pending, np.asarray(audio, np.float32)])
+        blocks = max(0, 1 + (len(samples) - self._needed) // self._step)
+        starts = range(0, blocks * self._step, self._step)
+        self._pending = samples[blocks * self._step :].copy()
+        empty = np.zeros((0, self._config.mel_bins), np.float32)
+        found = [log_mel(samples[start : start + self._needed], self._config) for start in starts]
+        return np.concatenate([empty, *found])
+
+    def flush(self) -> np.ndarray:
+        """The frames of the last, incomplete block `[frames, mel_bins]`; a new stream begins."""
+        rest, self._pending = self._pending, np.zeros(0, np.float32)
+        return log_mel(rest, self._config)

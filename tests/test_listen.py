@@ -1,0 +1,251 @@
+"""`tflite-export listen`: files, devices, what a terminal and a program see."""
+
+import io
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+import time
+import types
+
+import numpy as np
+import pytest
+import soundfile
+
+from asr_qat.audio.decode import read_audio
+from asr_qat.errors import UserError
+from tests.live_reference import speech
+from tflite_export.live import microphone
+from tflite_export.live.events import Notice, Transcript
+from tflite_export.live.screen import CLEAR, DIM, NORMAL, Screen
+from tflite_export.live.session import Session
+from tflite_export.live.sources import recorded_chunks
+from tflite_export.live.words import Word
+
+pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    path = tmp_path_factory.mktemp("audio") / "speech.wav"
+    soundfile.write(path, speech(3.0, 1), 16000)
+    return path
+
+
+def transcript(kind, text, stable=0):
+    words = tuple(Word(word, 0.0, 0.1) for word in text.split())
+    return Transcript(kind, 0, words, stable, 1.0)
+
+
+def finals(model, path, chunk=1920):
+    session, audio = Session(model), read_audio(path)
+    events = [e for at in range(0, len(audio), chunk) for e in session.accept(audio[at:][:chunk])]
+    events += session.finish()
+    return [e.text for e in events if isinstance(e, Transcript) and e.kind == "final" and e.words]
+
+
+@pytest.mark.slow
+def test_a_file_without_a_terminal(tflite_export, live_file, live_model, recording):
+    code, out, err = tflite_export("listen", live_file, "--file", recording, "--fast")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == finals(live_model, recording)
+    assert len(out.splitlines()) >= 1
+
+
+@pytest.mark.slow
+def test_json_lines(tflite_export, live_file, live_model, recording):
+    words = ("--file", recording, "--fast", "--jsonl", "--chunk-ms", 60)
+    code, out, _ = tflite_export("listen", live_file, *words)
+    events = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert {"partial", "corrected", "final"} <= {event["type"] for event in events}
+    found = [event["text"] for event in events if event["type"] == "final"]
+    assert found == finals(live_model, recording)
+
+
+def start(live_file, *words, **options):
+    program = "from tflite_export.cli import main; main()"
+    command = [sys.executable, "-c", program, "listen", str(live_file), *map(str, words)]
+    return subprocess.Popen(command, text=True, **options)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_with_the_last_words(live_file, recording):
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    long = recording.with_name("long.wav")
+    soundfile.write(long, np.tile(speech(3.0, 1), 20), 16000)
+    process = start(live_file, "--file", long, "--jsonl", "--longest-s", 1000, **pipes)
+    seen = process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    rest, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+    assert json.loads(seen)["type"] == "partial"
+    assert json.loads(rest.splitlines()[-1])["type"] == "final"
+
+
+@pytest.mark.slow
+def test_a_terminal_shows_words_in_place(live_file, live_model, recording):
+    ours, theirs = pty.openpty()
+    process = start(live_file, "--file", recording, "--fast", stdout=theirs)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(ours, 4096)
+        except OSError:  # the other side has closed
+            break
+    assert process.wait(timeout=30) == 0
+    text = shown.decode()
+    assert text.count(CLEAR) > 5 and DIM in text
+    lines = [line.rsplit(CLEAR, 1)[-1] for line in text.split("\r\n")]
+    assert lines[:-1] == finals(live_model, recording) and lines[-1] == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "name the .tflite file"),
+        (("none.tflite",), "none.tflite: no such file"),
+        (("MODEL", "--file", "none.wav"), "none.wav: no such audio file"),
+        (("MODEL", "--fast"), "need --file"),
+        (("MODEL", "--file", "a.wav", "--device", "1"), "--device"),
+        (("MODEL", "--file", "a.wav", "--chunk-ms", "5"), "from 10 to 2000"),
+        (("MODEL", "--file", "a.wav", "--pause-s", "nan"), "--pause-s nan"),
+    ],
+)
+def test_mistakes(tflite_export, live_file, words, message):
+    words = [live_file if word == "MODEL" else word for word in words]
+    code, out, err = tflite_export("listen", *words)
+    assert (code, out) == (1, "")
+    assert message in err and err.count("\n") == 1
+
+
+def test_in_place():
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    out, err = Terminal(), io.StringIO()
+    screen = Screen(out=out, err=err)
+    screen.show(transcript("partial", "ONE TWO"))
+    screen.show(transcript("corrected", "ONE TWO", 1))
+    screen.show(Notice("silence", 1.0, 5.0, "quiet"))
+    screen.show(transcript("corrected", "LONG " * 100, 99))
+    screen.show(transcript("final", "ONE", 1))
+    screen.show(transcript("final", "", 0))
+    first, second, _, long, last, _ = out.getvalue().split(CLEAR)[1:]
+    assert first == f"{DIM}ONE TWO{NORMAL}" and second == f"ONE{DIM} TWO{NORMAL}"
+    assert long.startswith("…") and long.endswith(f"LONG{DIM} LONG{NORMAL}")
+    assert len(long) - len(DIM + NORMAL) < 80
+    assert (last, err.getvalue()) == ("ONE\n", "(quiet)\n")
+
+
+def test_real_time(recording):
+    stop, began = threading.Event(), time.monotonic()
+    chunks = recorded_chunks(recording, 16000, 100, stop, real_time=True)
+    assert len(next(chunks)) == 1600 and len(next(chunks)) == 1600
+    assert 0.2 <= time.monotonic() - began < 2.0
+    stop.set()
+    assert list(chunks) == []
+    whole = recorded_chunks(recording, 16000, 130, threading.Event(), real_time=False)
+    np.testing.assert_array_equal(np.concatenate(list(whole)), read_audio(recording))
+
+
+class FakeStream:
+    """Gives three chunks, then nothing."""
+
+    chunks = 3
+
+    def __init__(self, blocksize, callback, **options):
+        self.arguments = (blocksize, callback)
+
+    def __enter__(self):
+        blocksize, callback = self.arguments
+        for value in range(self.chunks):
+            callback(np.full((blocksize, 1), value / 4, np.float32), blocksize, None, None)
+
+    def __exit__(self, *error):
+        pass
+
+
+@pytest.fixture
+def devices(monkeypatch):
+    """A `sounddevice` without hardware."""
+    names = [{"name": "speaker", "max_input_channels": 0}, {"name": "mic", "max_input_channels": 1}]
+    module = types.SimpleNamespace(
+        InputStream=type("Stream", (FakeStream,), {}),
+        PortAudioError=type("PortAudioError", (Exception,), {}),
+        default=types.SimpleNamespace(device=[1, 0]),
+        query_devices=lambda: names,
+    )
+    monkeypatch.setitem(sys.modules, "sounddevice", module)
+    monkeypatch.setattr(microphone, "SILENT_S", 0.3)
+    return module
+
+
+def test_a_device_that_vanishes(devices):
+    chunks = microphone.microphone_chunks(16000, 100, threading.Event())
+    assert [next(chunks)[0] for _ in range(3)] == [0.0, 0.25, 0.5]
+    with pytest.raises(UserError, match="the microphone: it gives no audio"):
+        next(chunks)
+
+
+def test_a_device_that_is_missing(devices):
+    def missing(device, **options):
+        raise ValueError(f"No input device matching {device!r}")
+
+    devices.InputStream = missing
+    with pytest.raises(UserError, match="device xyz: No input device matching 'xyz'"):
+        next(microphone.microphone_chunks(16000, 100, threading.Event(), "xyz"))
+
+
+def test_nobody_takes_the_audio(devices):
+    devices.InputStream.chunks = 1000
+    with pytest.raises(UserError, match="too slow"):
+        list(microphone.microphone_chunks(16000, 100, threading.Event()))
+
+
+def test_stop(devices):
+    stop = threading.Event()
+    stop.set()
+    assert list(microphone.microphone_chunks(16000, 100, stop)) == []
+
+
+def test_list_devices(devices, tflite_export):
+    assert tflite_export("listen", "--list-devices") == (0, "* 1  mic\n", "")
+    devices.query_devices = lambda: []
+    code, _, err = tflite_export("listen", "--list-devices")
+    assert code == 1 and "no device that records" in err
+
+
+@pytest.mark.slow
+def test_the_words_before_a_device_vanished(devices, tflite_export, live_file, monkeypatch):
+    audio = speech(2.0, 1)
+
+    def enter(self):
+        blocksize, callback = self.arguments
+        for at in range(0, len(audio) - blocksize, blocksize):
+            callback(audio[at : at + blocksize, None], blocksize, None, None)
+
+    devices.InputStream.__enter__ = enter
+    code, out, err = tflite_export("listen", live_file)
+    assert code == 1 and out.strip()
+    assert err == (
+        "tflite-export: error: the microphone: it gives no audio: is it still connected?\n"
+    )
+
+
+def test_no_portaudio(monkeypatch):
+    class Broken:
+        def find_spec(self, name, path=None, target=None):
+            if name == "sounddevice":
+                raise OSError("PortAudio library not found")
+
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    with pytest.raises(UserError, match="PortAudio not found: install it"):
+        microphone.device_list()

@@ -1,0 +1,149 @@
+"""The page in a real browser, with a file in place of the microphone."""
+
+import contextlib
+import json
+import shutil
+import subprocess
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from websockets.sync.client import connect
+
+from tests.test_live_server import running
+from tflite_export.live import messages
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not BROWSER, reason="no chromium on this machine"),
+]
+TONE_HZ = 1000
+PATIENCE_S = 120.0
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    """Ten seconds at 16 kHz: a tone that comes and goes."""
+    n = np.arange(160000)
+    audio = 0.3 * np.sin(2 * np.pi * TONE_HZ * n / 16000) * (np.sin(2 * np.pi * n / 16000) > 0)
+    path = tmp_path_factory.mktemp("page") / "tone.wav"
+    soundfile.write(path, audio, 16000, subtype="PCM_16")
+    return path
+
+
+class Tab:
+    """A tab of the browser, over the DevTools protocol."""
+
+    def __init__(self, socket):
+        self._socket, self._number, self._session = socket, 0, None
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
+        self._session = attached["sessionId"]
+
+    def call(self, method, **parameters):
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        self._socket.send(json.dumps(message))
+        while True:
+            answer = json.loads(self._socket.recv(PATIENCE_S))
+            if answer.get("id") == self._number:
+                assert "error" not in answer, answer
+                return answer["result"]
+
+    def run(self, script):
+        found = self.call(
+            "Runtime.evaluate", expression=script, userGesture=True, returnByValue=True
+        )
+        assert "exceptionDetails" not in found, found
+        return found["result"].get("value")
+
+    def wait_for(self, script):
+        end = time.monotonic() + PATIENCE_S
+        while not (found := self.run(script)):
+            text = self.run("document.body.innerText")
+            assert time.monotonic() < end, f"{script} stays false: {text}"
+            time.sleep(0.2)
+        return found
+
+
+@contextlib.contextmanager
+def browser(recording, folder):
+    """A tab of a headless browser whose microphone is the recording."""
+    command = [
+        BROWSER,
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={recording}",
+        "--remote-debugging-port=0",
+        f"--user-data-dir={folder}",
+        "about:blank",
+    ]
+    with (folder / "log").open("w+") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            port = folder / "DevToolsActivePort"
+            end = time.monotonic() + PATIENCE_S
+            while not (port.exists() and port.read_text().count("\n")):
+                assert process.poll() is None and time.monotonic() < end, "it does not start"
+                time.sleep(0.1)
+            number, path = port.read_text().split("\n")[:2]
+            with connect(
+                f"ws://127.0.0.1:{number}{path}",
+                proxy=None,
+                max_size=None,
+                open_timeout=PATIENCE_S,
+                ping_interval=None,
+            ) as socket:
+                yield Tab(socket)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def test_microphone_to_words(recording, tmp_path, monkeypatch):
+    heard, decode = [], messages.samples_of
+    monkeypatch.setattr(messages, "samples_of", lambda m: heard.append(decode(m)) or heard[-1])
+    with running() as (address, server), browser(recording, tmp_path) as tab:
+        tab.call("Page.navigate", url=address.replace("ws:", "http:").replace("/stream", "/"))
+        tab.wait_for("document.readyState === 'complete' && !!document.querySelector('#listen')")
+        tab.run("document.querySelector('#listen').click()")
+        tab.wait_for("document.querySelector('#state').textContent === 'listening'")
+        tab.wait_for("!!document.querySelector('#words .open:not(:empty)')")  # partial words
+        tab.wait_for("!!document.querySelector('#words p[data-type=final]')")
+        end = time.monotonic() + PATIENCE_S
+        while sum(map(len, heard)) < 4 * 16000:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        tab.run("document.querySelector('#listen').click()")
+        tab.wait_for("document.querySelector('#state').textContent === 'off'")
+        assert tab.run("document.querySelector('#notice').textContent") == ""
+        assert tab.run("document.querySelectorAll('#words p:not([data-type=final])').length") == 0
+        assert server.streams == 0
+    audio = np.concatenate(heard)
+    assert {len(piece) for piece in heard} == {1600}
+    spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)))) ** 2
+    frequencies = np.fft.rfftfreq(len(audio), 1 / 16000)
+    near = np.abs(frequencies - TONE_HZ) < 20
+    assert spectrum[near].sum() > 0.8 * spectrum[frequencies > 50].sum()  # at its place and clean
+    assert 0.1 < np.abs(audio).max() < 0.5
+
+
+def test_no_microphone_says_so(recording, tmp_path):
+    with running() as (address, _), browser(recording, tmp_path) as tab:
+        tab.call("Page.navigate", url=address.replace("ws:", "http:").replace("/stream", "/"))
+        tab.wait_for("document.readyState === 'complete' && !!document.querySelector('#listen')")
+        tab.run(
+            "navigator.mediaDevices.getUserMedia = async () => { throw new Error('not found') }"
+        )
+        tab.run("document.querySelector('#listen').click()")
+        tab.wait_for("document.querySelector('#notice').textContent === 'not found'")
+        assert tab.run("document.querySelector('#listen').textContent") == "Listen"

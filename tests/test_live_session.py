@@ -1,0 +1,251 @@
+"""Live sessions against the same model offline: words, times, endpoints, notices, memory."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr_qat.decoding.transducer_incremental import Emission
+from asr_qat.errors import UserError
+from tests.live_reference import (
+    FRAME,
+    TOKENIZER,
+    features_of,
+    offline_searches,
+    reference_model,
+    speech,
+)
+from tflite_export.live.encoder import split_steps
+from tflite_export.live.endpoint import EndpointConfig
+from tflite_export.live.events import Notice, Transcript, event_message
+from tflite_export.live.session import Session
+from tflite_export.live.watch import Watch
+from tflite_export.live.words import Word, words_of
+
+NO_END = EndpointConfig(pause_s=1000.0, longest_s=1000.0)
+
+
+def listen(session: Session, audio: np.ndarray, chunk: int) -> list:
+    pieces = np.split(audio, range(chunk, len(audio), chunk))
+    events = [event for piece in pieces for event in session.accept(piece)]
+    return [e for e in events + session.finish() if not isinstance(e, Notice)]
+
+
+@settings(max_examples=25)
+@given(
+    st.integers(0, 30000),
+    st.data(),
+    st.integers(0, 2),
+    st.integers(0, 4),
+    st.integers(0, 20),
+)
+def test_any_chunks_give_the_words_of_the_whole(samples, data, look_ahead, delay, seed):
+    audio = speech(2.0, seed)[:samples]
+    cuts = sorted(data.draw(st.lists(st.integers(0, samples), max_size=10)))
+    model = reference_model(look_ahead, delay, seed)
+    session = Session(model, NO_END)
+    for piece in np.split(audio, cuts):
+        session.accept(piece)
+    utterance = session._utterance
+    utterance.finish(session._normalised(session._front_end.flush()))
+    first, second = offline_searches(model, features_of(audio))
+    assert utterance.first.emissions == first.emissions
+    assert utterance.second.emissions == utterance.emissions == second.emissions
+    assert utterance.first.frames == utterance.second.frames == second.frames
+
+
+@pytest.mark.parametrize("look_ahead", [0, 1, 2])
+@pytest.mark.parametrize("pause_s, longest_s", [(0.2, 20.0), (5.0, 0.76), (0.12, 1.0)])
+def test_endpoints_lose_no_frame_and_do_not_depend_on_chunks(look_ahead, pause_s, longest_s):
+    audio = speech(8.0, 1)
+    features = features_of(audio)
+    expected, start = [], 0
+    model = reference_model(look_ahead, 2, 1)
+    rule = EndpointConfig(pause_s, longest_s)
+    while start < len(features):  # the rule, by trying every length
+        for frames in range(1, 1 + -(-(len(features) - start) // 4)):
+            length = min(4 * frames, len(features) - start)
+            # An endpoint is seen by a first pass that knows of the frames so far alone.
+            seen, _ = offline_searches(model, features[start : start + length])
+            known = frames - look_ahead
+            labels = [e.frame for e in seen.emissions if e.frame < known]
+            last = labels[-1] if labels else None
+            whole = length == 4 * frames
+            if whole and known > 0 and rule.reached(known, last, 40.0):
+                break
+        _, second = offline_searches(model, features[start : start + length])
+        if second.emissions:
+            expected.append(words_of(second.emissions, TOKENIZER.pieces(), 40.0, start // 4))
+        start += length
+    assert len(expected) >= 3
+    for chunk in (FRAME // 2, 960, 1920, 3840, 7680, len(audio)):
+        events = listen(Session(model, rule), audio, chunk)
+        finals = [list(e.words) for e in events if e.kind == "final" and e.words]
+        assert finals == expected, chunk
+        assert len(model.encoder.calls)
+
+
+def test_steps_are_long_where_possible():
+    model = reference_model()
+    session = Session(model, NO_END)
+    session.accept(speech(1.0)[: 240 + 4 * FRAME])
+    firsts = [frames for name, frames, _ in model.encoder.calls if name == "first"]
+    assert firsts == [3, 1]
+    model.encoder.calls.clear()
+    session.accept(speech(1.0)[: 2 * FRAME])
+    assert [c[1] for c in model.encoder.calls if c[0] == "first"] == [1, 1]
+    assert split_steps(8, (1, 3)) == [3, 3, 1, 1] and split_steps(0, (1,)) == []
+
+
+def test_events_follow_each_other():
+    events = listen(Session(reference_model(0, 3, 3), EndpointConfig(0.2)), speech(6.0, 3), 1920)
+    assert {e.kind for e in events} == {"partial", "corrected", "final"}
+    numbers = [e.utterance for e in events]
+    assert numbers == sorted(numbers)
+    assert [e.heard_s for e in events] == sorted(e.heard_s for e in events)
+    for _, group in itertools.groupby(events, lambda e: e.utterance):
+        group = list(group)
+        assert [e.kind for e in group].count("final") == 1 and group[-1].kind == "final"
+        final = group[-1].words
+        assert group[-1].stable == len(final)
+        for event in group:  # what is stable stays
+            assert event.words[: event.stable] == final[: event.stable]
+            times = [t for word in event.words for t in (word.start_s, word.end_s)]
+            assert all(w.start_s < w.end_s <= event.heard_s + 0.04 for w in event.words)
+            assert sorted(times[::2]) == times[::2]
+    assert any(0 < e.stable < len(e.words) for e in events)
+
+
+def test_shown_words_are_those_of_both_passes():
+    model = reference_model(0, 4, 5)
+    session = Session(model, NO_END)
+    for at in range(0, 32000, 1920):
+        for event in session.accept(speech(2.0, 5)[at : at + 1920]):
+            assert isinstance(event, (Transcript, Notice))
+        found = session._utterance
+        frontier = found.second.frames
+        assert found.first.frames - frontier in (0, 1, 2, 3, 4)
+        expected = [e for e in found.first.emissions if e.frame >= frontier]
+        assert list(found.emissions) == list(found.second.emissions) + expected
+
+
+def test_a_session_can_be_used_again():
+    session = Session(reference_model(1, 2, 2))
+    audio = speech(2.0, 2)
+    first = listen(session, audio, 1000)
+    assert first and listen(session, audio, 1000) == first
+    assert session.finish() == []
+
+
+@pytest.mark.parametrize("samples", [0, 1, 399, 400])
+def test_hardly_any_audio(samples):
+    session = Session(reference_model())
+    session.accept(np.zeros(samples, np.float32))
+    assert all(event.kind == "final" for event in session.finish())
+
+
+def test_memory_is_bounded():
+    """Silence for a day holds no more than silence for a minute; so does speech without pause."""
+
+    class Still:
+        frame_ms, subsampling, step_frames, look_ahead, delay = 40.0, 4, (1, 3), 0, 0
+
+        def first_state(self):
+            return {}
+
+        second_state = first_state
+
+        def first(self, features, valid, state):
+            rows = np.zeros((len(features) // 4, 6), np.float32)
+            return rows, rows, state
+
+        def second(self, hidden, valid, state):
+            return hidden, state
+
+    model = dataclasses.replace(reference_model(blank_bias=-9.0), encoder=Still())
+    session = Session(model, EndpointConfig(longest_s=2.0))
+    longest = 0
+    for _ in range(30):
+        finals = [e for e in session.accept(speech(1.0)) if e.kind == "final"]
+        longest = max(longest, len(session._utterance.first.emissions))
+        assert len(finals) <= 1
+    assert longest <= 10 * 50
+    assert len(session._front_end._pending) < 2 * FRAME
+
+
+def test_words():
+    pieces = ["▁", "A", "B", "▁C", "<unk>", "D▁E"]
+    labels = [1, 2, 0, 1, 3, 2, 4, 0, 5]
+    emissions = [Emission(label, frame) for frame, label in enumerate(labels)]
+    words = words_of(emissions, pieces, 40.0, offset=10)
+    assert [word.text for word in words] == ["AB", "A", "CB", "⁇", "D", "E"]
+    assert words[0] == Word("AB", 0.4, 0.48)
+    assert words[2] == Word("CB", 0.56, 0.64)
+
+
+@given(st.lists(st.integers(0, TOKENIZER.vocab_size - 1), max_size=12))
+def test_words_are_the_text_of_the_tokenizer(labels):
+    words = words_of([Emission(label, 0) for label in labels], TOKENIZER.pieces(), 40.0)
+    assert " ".join(w.text for w in words) == " ".join(TOKENIZER.decode(labels).split())
+
+
+def test_rule():
+    rule = EndpointConfig(pause_s=0.4, longest_s=4.0)
+    assert not rule.reached(99, None, 40.0) and rule.reached(100, None, 40.0)
+    assert not rule.reached(20, 10, 40.0) and rule.reached(21, 10, 40.0)
+    for bad in ({"pause_s": 0.0}, {"longest_s": float("nan")}, {"longest_s": float("inf")}):
+        with pytest.raises(UserError, match=next(iter(bad))):
+            EndpointConfig(**bad)
+
+
+@pytest.mark.parametrize("chunk", [160, 1920, 80000])
+def test_silence_is_noticed_once(chunk):
+    watch, found = Watch(16000), []
+    quiet = np.full(16000 * 20, 0.0005, np.float32)
+    quiet[16000 * 10] = 0.1
+    for at in range(0, len(quiet), chunk):
+        found += watch.hear(quiet[at : at + chunk])
+    assert [notice.kind for notice in found] == ["silence"] * 2
+    assert all(5 <= notice.value <= 10 for notice in found)
+
+
+def test_clipping_is_noticed():
+    watch = Watch(16000)
+    audio = np.zeros(16000, np.float32) + 0.5
+    assert watch.hear(audio) == []
+    audio[::100] = -1.0
+    (notice,) = watch.hear(audio)
+    assert (notice.kind, notice.value, notice.heard_s) == ("clipping", 0.01, 2.0)
+    assert "1.0% of the samples" in notice.text
+    assert watch.hear(audio) == []  # known
+
+
+def test_late_chunks_are_counted():
+    clock = iter(np.cumsum([0, 0.2] * 100))  # every chunk takes 0.2 s
+    session = Session(reference_model(), clock=lambda: next(clock))
+    late = []
+    for _ in range(60):
+        late += [e for e in session.accept(speech(0.12)) if isinstance(e, Notice)]
+    assert [(e.kind, e.value) for e in late] == [("late", 1), ("late", 42)]
+    on_time = iter(np.cumsum([0, 0.1] * 100))
+    session = Session(reference_model(), clock=lambda: next(on_time))
+    assert not any(isinstance(e, Notice) for _ in range(9) for e in session.accept(speech(0.12)))
+
+
+def test_messages():
+    event = Transcript("corrected", 2, (Word("A", 0.0, 0.4), Word("B", 0.4, 0.8)), 1, 0.9)
+    assert event_message(event) == {
+        "type": "corrected",
+        "text": "A B",
+        "utterance": 2,
+        "words": [
+            {"text": "A", "start_s": 0.0, "end_s": 0.4},
+            {"text": "B", "start_s": 0.4, "end_s": 0.8},
+        ],
+        "stable": 1,
+        "heard_s": 0.9,
+    }
+    assert event_message(Notice("silence", 5.0, 5.0, "quiet"))["type"] == "notice"

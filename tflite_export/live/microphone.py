@@ -1,0 +1,103 @@
+"""Where audio comes from: a microphone, through PortAudio."""
+
+import queue
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+
+from asr_qat.errors import UserError
+
+SILENT_S = 3.0  # without a chunk: the device has gone
+WAITING_S = 30.0  # of audio that may wait to be processed; more is lost
+
+
+def microphone_chunks(
+    sample_rate: int, chunk_ms: int, stop: threading.Event, device: str | None = None
+) -> Iterator[np.ndarray]:
+    """What the microphone hears, float32 `[samples]`, until `stop` is set.
+
+    Args:
+        sample_rate: samples per second.
+        chunk_ms: milliseconds of one chunk.
+        stop: set to end.
+        device: number or part of the name; the default one if None.
+
+    Raises:
+        UserError: no such device, or it went away, or nobody took its audio.
+    """
+    sounddevice = _sounddevice()
+    size = max(1, sample_rate * chunk_ms // 1000)
+    waiting: queue.Queue[np.ndarray] = queue.Queue(maxsize=int(WAITING_S * 1000 / chunk_ms) + 1)
+    lost = threading.Event()
+
+    def heard(audio, frames, time, status) -> None:
+        try:
+            waiting.put_nowait(audio[:, 0].copy())
+        except queue.Full:
+            lost.set()
+
+    name = device if device is None or not device.isdigit() else int(device)
+    called = "the microphone" if device is None else f"device {device}"
+    try:
+        stream = sounddevice.InputStream(
+            samplerate=sample_rate,
+            blocksize=size,
+            device=name,
+            channels=1,
+            dtype="float32",
+            callback=heard,
+        )
+        with stream:
+            yield from _taken(waiting, stop, lost, called)
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise UserError(f"{called}: {error}: see `tflite-export listen --list-devices`") from None
+
+
+def _taken(
+    waiting: queue.Queue, stop: threading.Event, lost: threading.Event, called: str
+) -> Iterator[np.ndarray]:
+    missed = 0.0
+    while not stop.is_set():
+        if lost.is_set():
+            raise UserError(
+                f"{called}: {WAITING_S:.0f} s of audio wait to be processed: this machine is too "
+                "slow for the model: try --chunk-ms 240"
+            )
+        try:
+            chunk = waiting.get(timeout=0.1)
+        except queue.Empty:
+            missed += 0.1
+            if missed > SILENT_S:
+                raise UserError(f"{called}: it gives no audio: is it still connected?") from None
+            continue
+        missed = 0.0
+        yield np.clip(chunk, -1.0, 1.0)
+
+
+def device_list() -> str:
+    """The devices, a line for each that can record.
+
+    Raises:
+        UserError: there is none.
+    """
+    sounddevice = _sounddevice()
+    default = sounddevice.default.device[0]
+    lines = [
+        f"{'*' if index == default else ' '} {index}  {device['name']}"
+        for index, device in enumerate(sounddevice.query_devices())
+        if device["max_input_channels"] > 0
+    ]
+    if not lines:
+        raise UserError("no device that records: connect a microphone, or listen to a --file")
+    return "\n".join(lines)
+
+
+def _sounddevice():
+    try:
+        import sounddevice
+    except OSError:  # the library behind the module
+        raise UserError(
+            "PortAudio not found: install it (apt install libportaudio2), or listen to a --file"
+        ) from None
+    return sounddevice

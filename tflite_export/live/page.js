@@ -1,0 +1,114 @@
+// Sends the microphone to the server and shows what it recognises. One session at a time.
+"use strict";
+
+const MOST_WAITING = 1 << 20; // bytes not sent yet; audio beyond is left out
+const element = (id) => document.getElementById(id);
+let session = null;
+
+function say(state, notice = "") {
+  element("state").textContent = state;
+  element("notice").textContent = notice;
+  element("listen").textContent = session ? "Stop" : "Listen";
+}
+
+// A paragraph for each utterance; grey are the words that may still change.
+function show(event, number) {
+  const id = `utterance-${number}-${event.utterance}`;
+  let line = element(id);
+  if (!line) {
+    line = document.createElement("p");
+    line.id = id;
+    element("words").append(line);
+  }
+  const words = event.words.map((word) => word.text);
+  const open = document.createElement("span");
+  open.className = "open";
+  open.textContent = words.slice(event.stable).join(" ");
+  line.dataset.type = event.type;
+  line.replaceChildren(words.slice(0, event.stable).join(" "), " ", open);
+}
+
+class Session {
+  static count = 0;
+
+  constructor() {
+    this.number = Session.count++;
+    this.socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/stream`);
+    this.socket.onmessage = (message) => this.received(JSON.parse(message.data));
+    this.socket.onclose = (event) => this.closed(event.reason || `connection closed (${event.code})`);
+  }
+
+  received(event) {
+    if (event.type === "ready") {
+      this.record(event.sample_rate).catch((error) => this.closed(error.message));
+    } else if (event.type === "notice") {
+      element("notice").textContent = event.text;
+    } else if (event.type === "end") {
+      this.closed("");
+    } else {
+      show(event, this.number);
+    }
+  }
+
+  async record(rate) {
+    if (!navigator.mediaDevices) {
+      throw new Error("a browser gives the microphone to pages of https or localhost only");
+    }
+    const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+    this.stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, ...plain } });
+    this.stream.getAudioTracks()[0].onended = () => this.stop();
+    if (session !== this) return this.release();
+    this.context = new AudioContext();
+    await this.context.audioWorklet.addModule("recorder.js");
+    if (session !== this) return this.release();
+    const options = { numberOfOutputs: 0, processorOptions: { rate } };
+    const recorder = new AudioWorkletNode(this.context, "recorder", options);
+    recorder.port.onmessage = (message) => this.send(message.data);
+    this.context.createMediaStreamSource(this.stream).connect(recorder);
+    say("listening");
+  }
+
+  send(samples) {
+    if (this.socket.readyState !== WebSocket.OPEN || this.ending) return;
+    if (this.socket.bufferedAmount > MOST_WAITING) {
+      element("notice").textContent = "the server is too slow: words are missing";
+      return;
+    }
+    this.socket.send(samples);
+  }
+
+  // The server answers with the last words, then `end`.
+  stop() {
+    if (this.ending) return;
+    this.ending = true;
+    this.release();
+    if (this.socket.readyState === WebSocket.OPEN) {
+      this.socket.send(JSON.stringify({ type: "end" }));
+      say("finishing");
+    } else {
+      this.closed("");
+    }
+  }
+
+  release() {
+    this.stream?.getTracks().forEach((track) => track.stop());
+    if (this.context?.state !== "closed") this.context?.close();
+  }
+
+  closed(reason) {
+    this.release();
+    this.socket.onclose = null;
+    this.socket.close();
+    if (session === this) session = null;
+    say("off", reason);
+  }
+}
+
+element("listen").onclick = () => {
+  if (session) {
+    session.stop();
+  } else {
+    session = new Session();
+    say("connecting");
+  }
+};

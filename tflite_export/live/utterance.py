@@ -1,0 +1,111 @@
+"""One utterance in both passes."""
+
+import numpy as np
+
+from asr_qat.decoding.transducer_incremental import Emission, SearchState, advance_search
+from asr_qat.decoding.transducer_steps import TransducerSteps
+from tflite_export.live.encoder import StreamingEncoder, split_steps
+from tflite_export.live.endpoint import EndpointConfig
+
+
+class Utterance:
+    """Takes features frame by frame, and knows the labels of the first and the second pass.
+
+    Args:
+        encoder: of the model.
+        steps: its prediction and joint network.
+        start: the search before the first frame.
+        endpoint: when the utterance ends.
+
+    Attributes:
+        first: the search in the first pass.
+        second: the search in the second pass.
+        frames: taken so far.
+        ended: whether the rule says that it ends here.
+    """
+
+    def __init__(
+        self,
+        encoder: StreamingEncoder,
+        steps: TransducerSteps,
+        start: SearchState,
+        endpoint: EndpointConfig,
+    ):
+        self._encoder, self._steps, self._endpoint = encoder, steps, endpoint
+        self._first_state, self._second_state = encoder.first_state(), encoder.second_state()
+        self._first_lag, self._second_lag = encoder.look_ahead, encoder.delay
+        self.first = self.second = start
+        self.frames = 0
+        self.ended = False
+
+    @property
+    def emissions(self) -> tuple[Emission, ...]:
+        """Labels of the second pass, then those of the first that lie beyond its last frame."""
+        beyond = self.second.frames
+        return self.second.emissions + tuple(e for e in self.first.emissions if e.frame >= beyond)
+
+    def step(self, features: np.ndarray) -> int:
+        """Both passes over C frames, `[C * subsampling, mel_bins]`; C is one of `step_frames`.
+
+        Returns:
+            Frames taken: less than C if the utterance ended before.
+        """
+        before = self._first_state, self._first_lag
+        rows, hidden = self._run_first(features, len(features))
+        frames = len(features) // self._encoder.subsampling
+        held_back = frames - len(rows)
+        taken = 0
+        while taken < frames and not self.ended:
+            row = rows[max(0, taken - held_back) : max(0, taken - held_back + 1)]
+            self.first = advance_search(self._steps, self.first, row)
+            taken += 1
+            self.ended = self._ends()
+        if taken < frames and self._encoder.look_ahead:
+            # What the first pass holds back is to be that of the frames taken.
+            self._first_state, self._first_lag = before
+            for frame in np.split(features[: taken * self._encoder.subsampling], taken):
+                self._run_first(frame, len(frame))
+        self.frames += taken
+        self._run_second(hidden[: max(0, taken - held_back)])
+        return taken
+
+    def finish(self, rest: np.ndarray) -> None:
+        """The end: `rest` are the last feature frames `[< subsampling, mel_bins]`, maybe none."""
+        silence = np.zeros((self._encoder.subsampling, rest.shape[1]), np.float32)
+        if len(rest):
+            self.frames += 1
+            self._feed(np.concatenate([rest, silence[len(rest) :]]), len(rest))
+        while self.first.frames < self.frames:
+            self._feed(silence, 0)
+        while self.second.frames < self.frames:
+            self._second_step(self._no_hidden, 0)
+
+    def _ends(self) -> bool:
+        labels = self.first.emissions
+        last = labels[-1].frame if labels else None
+        return self._endpoint.reached(self.first.frames, last, self._encoder.frame_ms)
+
+    def _feed(self, features: np.ndarray, valid: int) -> None:
+        rows, hidden = self._run_first(features, valid)
+        self.first = advance_search(self._steps, self.first, rows)
+        self._run_second(hidden)
+
+    def _run_first(self, features: np.ndarray, valid: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows for the search and for the second pass, without those about nothing."""
+        rows, hidden, self._first_state = self._encoder.first(features, valid, self._first_state)
+        drop = min(self._first_lag, len(rows))
+        self._first_lag -= drop
+        self._no_hidden = np.zeros_like(hidden[:1])
+        return rows[drop:], hidden[drop:]
+
+    def _run_second(self, hidden: np.ndarray) -> None:
+        at = 0
+        for size in split_steps(len(hidden), self._encoder.step_frames):
+            self._second_step(hidden[at : at + size], size)
+            at += size
+
+    def _second_step(self, hidden: np.ndarray, valid: int) -> None:
+        rows, self._second_state = self._encoder.second(hidden, valid, self._second_state)
+        drop = min(self._second_lag, len(rows))
+        self._second_lag -= drop
+        self.second = advance_search(self._steps, self.second, rows[drop:])
