@@ -18,6 +18,7 @@ import soundfile
 from asr_qat.audio.decode import read_audio
 from asr_qat.errors import UserError
 from tests.live_reference import speech
+from tests.test_export_recogniser import without_tensorflow
 from tflite_export.live import microphone
 from tflite_export.live.events import Notice, Transcript
 from tflite_export.live.screen import CLEAR, DIM, NORMAL, Screen
@@ -53,6 +54,14 @@ def test_a_file_without_a_terminal(tflite_export, live_file, live_model, recordi
     assert (code, err) == (0, "")
     assert out.splitlines() == finals(live_model, recording)
     assert len(out.splitlines()) >= 1
+
+
+@pytest.mark.slow
+def test_without_tensorflow(live_file, live_model, recording):
+    program = "from tflite_export.cli import main; main()"
+    out = without_tensorflow(program, "listen", live_file, "--file", recording, "--fast")
+    assert out.splitlines() == finals(live_model, recording)
+    without_tensorflow("import tflite_export.live.server, tflite_export.live.microphone")
 
 
 @pytest.mark.slow

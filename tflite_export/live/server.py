@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import socket
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -30,6 +31,9 @@ from tflite_export.live.session import Session
 
 STREAM = "/stream"
 QUEUE = 4  # messages of a stream that wait, at most
+# Bytes that the system keeps of a stream, in and out, and so how late a client learns that it is
+# too fast and the server that nobody reads. The system takes twice as many.
+SOCKET_BYTES = 64 * 1024
 CLOSE_S = 3.0  # for a client to answer a close
 
 Result = TypeVar("Result")
@@ -100,7 +104,7 @@ class LiveServer:
 
     async def _listen(self, host: str, port: int) -> Server:
         # No pings: behind audio that waits their answers would be late.
-        return await serve(
+        server = await serve(
             self._stream,
             host,
             port,
@@ -112,6 +116,10 @@ class LiveServer:
             ping_interval=None,
             close_timeout=CLOSE_S,
         )
+        for listener in server.sockets:  # those of clients inherit it
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BYTES)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
+        return server
 
     def _request(self, connection: ServerConnection, request: Request) -> Response | None:
         path = request.path.partition("?")[0]
