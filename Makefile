@@ -35,6 +35,8 @@ reproduce: $(VENV)/train.stamp
 	$(BIN)/asr-qat train --config configs/an4_tiny_float.yaml
 	$(BIN)/asr-qat train --config configs/an4_tiny_transducer_float.yaml \
 		--set start=work/an4_tiny_float
+	$(BIN)/asr-qat train --config configs/an4_live_float.yaml \
+		--set start=work/an4_tiny_transducer_float
 
 reproduce-asterisk: $(VENV)/train.stamp
 	$(BIN)/asr-qat prepare --corpus asterisk --vocab-size 128 --model-type bpe --out work/asterisk
