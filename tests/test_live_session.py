@@ -49,7 +49,7 @@ def test_any_chunks_give_the_words_of_the_whole(samples, data, look_ahead, delay
     session = Session(model, NO_END)
     for piece in np.split(audio, cuts):
         session.accept(piece)
-    utterance = session._utterance
+    utterance = session.utterance
     utterance.finish(session._normalised(session._front_end.flush()))
     first, second = offline_searches(model, features_of(audio))
     assert utterance.first.emissions == first.emissions
@@ -125,7 +125,7 @@ def test_shown_words_are_those_of_both_passes():
     for at in range(0, 32000, 1920):
         for event in session.accept(speech(2.0, 5)[at : at + 1920]):
             assert isinstance(event, (Transcript, Notice))
-        found = session._utterance
+        found = session.utterance
         frontier = found.second.frames
         assert found.first.frames - frontier in (0, 1, 2, 3, 4)
         expected = [e for e in found.first.emissions if e.frame >= frontier]
@@ -170,7 +170,7 @@ def test_memory_is_bounded():
     longest = 0
     for _ in range(30):
         finals = [e for e in session.accept(speech(1.0)) if e.kind == "final"]
-        longest = max(longest, len(session._utterance.first.emissions))
+        longest = max(longest, len(session.utterance.first.emissions))
         assert len(finals) <= 1
     assert longest <= 10 * 50
     assert len(session._front_end._pending) < 2 * FRAME

@@ -6,7 +6,17 @@ import sys
 from asr_qat.errors import exit_code
 from asr_qat.parser import Parser
 
-COMMANDS = ("convert", "inspect", "evaluate", "transcribe", "listen", "serve", "demo", "scale")
+COMMANDS = (
+    "convert",
+    "inspect",
+    "evaluate",
+    "transcribe",
+    "listen",
+    "serve",
+    "demo",
+    "scale",
+    "streaming",
+)
 
 
 def build_parser() -> Parser:

@@ -19,6 +19,7 @@ from tflite_export.silence import silence
 CONTEXT_S = 1.0  # of a window that its neighbours overlap, on either side
 SUBSAMPLING = 2**HALVINGS  # feature frames to one encoded frame
 ENCODE, PREDICT, JOIN = "encode_", "predict", "join"  # signatures
+LIVE = "causal_1"  # signature that the file of a live model has
 
 
 class TFLiteRecogniser:
@@ -34,6 +35,7 @@ class TFLiteRecogniser:
 
     Attributes:
         steps: prediction and joint network of a transducer, None for a CTC model.
+        live: whether it is the file of a live model, which `tflite_export.live.model` reads.
 
     Raises:
         UserError: no such file, damaged, or without metadata.
@@ -53,6 +55,7 @@ class TFLiteRecogniser:
         self._lengths = {
             int(name.removeprefix(ENCODE)): name for name in names if name.startswith(ENCODE)
         }
+        self.live = LIVE in names
         self.steps = None
         if JOIN in names:
             with silence():
@@ -87,6 +90,7 @@ class TFLiteRecogniser:
             `[ceil(ceil(frames / 2) / 2), channels]`: a CTC model's logits, or a transducer's
             encoded frames.
         """
+        require(not self.live, f"{self.path}: a live model, which takes streams")
         longest = self.lengths[-1]
         if len(features) <= longest:
             return self._encode(features)

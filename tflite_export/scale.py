@@ -11,7 +11,7 @@ from tensorflow import keras
 
 from asr_qat.audio.front_end import subsampled_length
 from asr_qat.models.model_directory import ModelConfig, Recogniser
-from asr_qat.models.presets import PRESETS, TRANSDUCERS
+from asr_qat.models.presets import PRESETS, STREAMING, TRANSDUCERS
 from asr_qat.models.summary import summarize, total
 from asr_qat.progress import progress
 from asr_qat.provenance import provenance
@@ -90,7 +90,7 @@ def scale(
     for preset in presets:
         folder = Path(work) / f"{model}_{preset}"
         directory = folder / "initial"
-        parameters = _write_initial(model, preset, tokenizer, directory, seed)
+        parameters = write_initial(model, preset, tokenizer, directory, seed)
         totals[preset] = {"parameters": parameters}
         if model == "transducer" and preset in PAPER_PARAMETERS:
             paper = PAPER_PARAMETERS[preset]
@@ -99,7 +99,7 @@ def scale(
         files = {name: folder / f"{precision}.tflite" for name, precision in variants.items()}
         described = []
         for name, path in progress(files.items(), f"convert {preset}", len(files), "file", quiet):
-            costs = _convert(directory, path, variants[name])
+            costs = convert_apart(directory, path, variants[name])
             facts: Row = {"name": f"{preset} {name}", "preset": preset, "parameters": parameters}
             if model == "transducer":
                 facts["paper_ratio"] = PAPER_RATIO.get(name)
@@ -113,13 +113,19 @@ def scale(
     return {"rows": rows, "presets": totals, **vocabulary, **speech, **provenance(seed)}
 
 
-def _write_initial(
-    model: str, preset: str, tokenizer: Tokenizer, directory: Path, seed: int
-) -> int:
-    """Write a float model directory with initial weights. Returns the number of parameters."""
+def write_initial(model: str, preset: str, tokenizer: Tokenizer, directory: Path, seed: int) -> int:
+    """Write a float model directory with initial weights. Returns the number of parameters.
+
+    Args:
+        model: `ctc` or `transducer`, which live models are too.
+        preset: its shape by name.
+        tokenizer: its vocabulary.
+        directory: to write.
+        seed: of the weights.
+    """
     keras.utils.set_random_seed(seed)
     transducer = TRANSDUCERS[preset] if model == "transducer" else None
-    config = ModelConfig(PRESETS[preset], transducer=transducer)
+    config = ModelConfig(PRESETS[preset], transducer=transducer, streaming=STREAMING.get(preset))
     mel_bins = config.front_end.mel_bins
     initial = Recogniser.create(config, tokenizer, np.zeros(mel_bins), np.ones(mel_bins))
     rng = np.random.default_rng(seed)
@@ -132,7 +138,7 @@ def _write_initial(
     return parameters
 
 
-def _convert(directory: Path, path: Path, precision: str) -> Row:
+def convert_apart(directory: Path, path: Path, precision: str) -> Row:
     """Write a file in a fresh process, with Python's start and the reading of the weights."""
     started = time.monotonic()
     memory = peak_memory_mb(CONVERT, directory, path, precision, AUDIO_SECONDS)

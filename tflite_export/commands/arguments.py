@@ -7,6 +7,8 @@ from collections.abc import Callable
 from asr_qat.errors import UserError
 from tflite_export.live.endpoint import EndpointConfig
 
+CHUNK_MS = (10, 2000)  # least, most
+
 
 def threads(text: str) -> int:
     """A number of CPU threads: 1 up to the number of cores."""
@@ -47,6 +49,16 @@ def seconds(option: str) -> Callable[[str], float]:
         return value
 
     return convert
+
+
+def add_chunk_ms(parser: argparse.ArgumentParser) -> None:
+    """Add the option of live models that says how audio is cut."""
+    parser.add_argument(
+        "--chunk-ms",
+        type=whole_number("--chunk-ms", *CHUNK_MS),
+        default=120,
+        help="milliseconds of audio processed together by a live model (default: 120)",
+    )
 
 
 def add_endpoint(parser: argparse.ArgumentParser) -> None:

@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from asr_qat.errors import UserError
-from tflite_export.commands.arguments import beam, threads
+from asr_qat.errors import UserError, require
+from tflite_export.commands.arguments import add_chunk_ms, beam, threads
 
 SHOWN = 5  # utterances with another hypothesis than the Keras model's
 SHOWN_CHARACTERS = 80  # of their hypotheses
@@ -31,6 +31,12 @@ def add_parser(subparsers) -> None:
     parser.add_argument(
         "--beam", type=beam, default=0, help="of a transducer's search (default: greedy search)"
     )
+    parser.add_argument(
+        "--streaming",
+        action="store_true",
+        help="of a live model, and needed for one: both passes, the recordings in chunks",
+    )
+    add_chunk_ms(parser)
     parser.add_argument("--hypotheses", help="file to write, default FILE.hypotheses.jsonl")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress")
@@ -41,14 +47,20 @@ def run(args: argparse.Namespace) -> None:
     """Recognise every recording, print the figures and write the hypotheses."""
     from asr_qat.provenance import provenance
     from tflite_export import evaluate
+    from tflite_export.commands import evaluate_live
     from tflite_export.recogniser import TFLiteRecogniser
 
     if args.beam and args.compare:
         raise UserError("--compare: follows the greedy search: leave --beam away")
+    if args.streaming:
+        evaluate_live.run(args)
+        return
     items = evaluate.recordings(args.data, args.split)
     device = TFLiteRecogniser(args.file, args.threads)
-    keras = _keras(args.compare, device.metadata) if args.compare else None
     baseline = TFLiteRecogniser(args.baseline, args.threads) if args.baseline else None
+    for each in filter(None, [device, baseline]):
+        require(not each.live, f"{each.path}: a live model: add --streaming")
+    keras = _keras(args.compare, device.metadata) if args.compare else None
     result = evaluate.run(device, items, args.quiet, args.beam)
     summary = {
         **dict.fromkeys(UNKNOWN),

@@ -3,14 +3,7 @@
 import argparse
 
 from asr_qat.errors import UserError, require
-from tflite_export.commands.arguments import (
-    add_endpoint,
-    endpoint_of,
-    threads,
-    whole_number,
-)
-
-CHUNK_MS = (10, 2000)  # least, most
+from tflite_export.commands.arguments import add_chunk_ms, add_endpoint, endpoint_of, threads
 
 
 def add_parser(subparsers) -> None:
@@ -27,12 +20,7 @@ def add_parser(subparsers) -> None:
     pace.add_argument("--fast", action="store_true", help="read the file as fast as possible")
     parser.add_argument("--device", help="number or part of the name of the microphone")
     parser.add_argument("--list-devices", action="store_true", help="print the microphones")
-    parser.add_argument(
-        "--chunk-ms",
-        type=whole_number("--chunk-ms", *CHUNK_MS),
-        default=120,
-        help="milliseconds of audio processed together (default: 120)",
-    )
+    add_chunk_ms(parser)
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
     parser.add_argument("--jsonl", action="store_true", help="print every event as a line of JSON")
     add_endpoint(parser)
@@ -41,6 +29,8 @@ def add_parser(subparsers) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print words until the file ends or Ctrl-C."""
+    import time
+
     from tflite_export.live import microphone
 
     if args.list_devices:
@@ -60,7 +50,8 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.live.sources import recorded_chunks
 
     model = load_model(args.model, args.threads)
-    session = Session(model, endpoint_of(args))
+    clock = (lambda: 0.0) if args.fast else time.perf_counter  # nothing is late then
+    session = Session(model, endpoint_of(args), clock)
     screen = Screen(args.jsonl)
     rate = model.front_end.sample_rate
     with interruptible() as stop:

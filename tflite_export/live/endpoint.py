@@ -41,3 +41,7 @@ class EndpointConfig:
         return last_label is not None and (frames - 1 - last_label) * frame_ms >= (
             self.pause_s * 1000
         )
+
+
+# For recordings of one utterance each: it lasts as long as they do.
+WHOLE_RECORDING = EndpointConfig(pause_s=1e9, longest_s=1e9)

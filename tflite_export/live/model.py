@@ -45,10 +45,14 @@ def load_model(path: str | Path, threads: int = 1) -> LiveModel:
     Raises:
         UserError: no such file, damaged, or not of a live model.
     """
-    recogniser = TFLiteRecogniser(path, threads)
+    return live_model(TFLiteRecogniser(path, threads))
+
+
+def live_model(recogniser: TFLiteRecogniser) -> LiveModel:
+    """The same of a file that is loaded already; see `load_model`."""
     encoder = LiteRTEncoder(recogniser)
     steps, metadata = recogniser.steps, recogniser.metadata
-    require(steps is not None, f"{path}: a live model without a search: export it again")
+    require(steps is not None, f"{recogniser.path}: a live model without a search: export it again")
     assert steps is not None
     encoder.warm_up()
     predicted, _ = steps.predict(np.array([steps.blank], np.int32), steps.initial_state(1))

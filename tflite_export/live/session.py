@@ -35,6 +35,11 @@ class Session:
         model: the recogniser.
         endpoint: when an utterance ends.
         clock: seconds, to notice late chunks.
+
+    Attributes:
+        utterance: the one at hand, in both passes.
+        ended: the one before it, None if there was none.
+        offset: frames of the stream before the one at hand.
     """
 
     def __init__(
@@ -49,7 +54,8 @@ class Session:
         self._watch = Watch(model.front_end.sample_rate)
         self._pieces = model.tokenizer.pieces()
         self._start = begin_search(model.steps)
-        self._offset = self._number = 0  # frames before the utterance, its number
+        self.ended: Utterance | None = None
+        self.offset = self._number = 0
         self._shown: list[Word] = []
         self._corrected = 0  # labels of the second pass that were shown
         self._begin()
@@ -78,7 +84,7 @@ class Session:
         """The stream is over: the last words. The session is then as at its beginning."""
         events = self._finish_utterance(self._normalised(self._front_end.flush()))
         self._watch = Watch(self._model.front_end.sample_rate)
-        self._offset = self._number = 0
+        self.offset = self._number = 0
         return events
 
     def _normalised(self, features: np.ndarray) -> np.ndarray:
@@ -90,9 +96,9 @@ class Session:
         events: list[Event] = []
         while len(features):
             steps = split_steps(len(features) // encoder.subsampling, encoder.step_frames)
-            taken = self._utterance.step(features[: steps[0] * encoder.subsampling])
+            taken = self.utterance.step(features[: steps[0] * encoder.subsampling])
             features = features[taken * encoder.subsampling :]
-            if self._utterance.ended:
+            if self.utterance.ended:
                 events += self._finish_utterance(features[:0])
             else:
                 events += self._changes()
@@ -100,7 +106,7 @@ class Session:
 
     def _changes(self) -> list[Event]:
         words = self._words()
-        corrected = len(self._utterance.second.emissions)
+        corrected = len(self.utterance.second.emissions)
         if words == self._shown and corrected == self._corrected:
             return []
         kind: Literal["partial", "corrected"]
@@ -109,30 +115,31 @@ class Session:
         return [self._transcript(kind, words, max(0, len(self._second_words()) - 1))]
 
     def _finish_utterance(self, rest: np.ndarray) -> list[Event]:
-        self._utterance.finish(rest)
+        self.utterance.finish(rest)
         words = self._words()
         events: list[Event] = []
         if words or self._shown:
             events.append(self._transcript("final", words, len(words)))
             self._number += 1
-        self._offset += self._utterance.frames
+        self.offset += self.utterance.frames
+        self.ended = self.utterance
         self._begin()
         return events
 
     def _begin(self) -> None:
         model = self._model
-        self._utterance = Utterance(model.encoder, model.steps, self._start, self._endpoint)
+        self.utterance = Utterance(model.encoder, model.steps, self._start, self._endpoint)
         self._shown = []
         self._corrected = 0
 
     def _words(self) -> list[Word]:
-        return self._group(self._utterance.emissions)
+        return self._group(self.utterance.emissions)
 
     def _second_words(self) -> list[Word]:
-        return self._group(self._utterance.second.emissions)
+        return self._group(self.utterance.second.emissions)
 
     def _group(self, emissions) -> list[Word]:
-        return words_of(emissions, self._pieces, self._model.encoder.frame_ms, self._offset)
+        return words_of(emissions, self._pieces, self._model.encoder.frame_ms, self.offset)
 
     def _transcript(
         self, kind: Literal["partial", "corrected", "final"], words: list[Word], stable: int

@@ -1,0 +1,179 @@
+"""When words are there: forced alignment, chunks in which words appear, long streams."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.errors import UserError
+from asr_qat.models.encoder_config import EncoderConfig
+from asr_qat.models.model_directory import ModelConfig, Recogniser
+from tests.live_reference import reference_model, speech
+from tflite_export.evaluate import recordings
+from tflite_export.live.endpoint import EndpointConfig
+from tflite_export.live.events import Transcript
+from tflite_export.live.session import Session
+from tflite_export.streaming.alignment import WordEnds, forced_alignment, speech_end
+from tflite_export.streaming.audio import cut, joined, room_noise
+from tflite_export.streaming.hour import _edits
+from tflite_export.streaming.latency import appearances, delays, latency
+
+pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
+
+RULE = EndpointConfig(pause_s=0.3)
+RATE = 16000
+
+
+def paths(labels, frames, blank):
+    """Every path of so many frames whose labels are these."""
+    for path in itertools.product([*set(labels), blank], repeat=frames):
+        found = [label for label, _ in itertools.groupby(path) if label != blank]
+        if found == labels:
+            yield path
+
+
+@pytest.mark.parametrize("labels", [[0], [1, 0], [0, 0], [1, 1, 0]])
+def test_the_alignment_is_the_likeliest_path(labels):
+    logits = np.random.default_rng(sum(labels)).standard_normal((5, 3)) * 3
+    best = max(paths(labels, 5, 2), key=lambda path: sum(logits[range(5), path]))
+    runs, at = [], 0
+    for label, run in itertools.groupby(best):
+        length = len(list(run))
+        if label != 2:
+            runs.append((at, at + length - 1))
+        at += length
+    assert forced_alignment(logits, labels) == runs
+
+
+def test_too_many_labels():
+    with pytest.raises(UserError, match="3 labels do not fit into 3 frames"):
+        forced_alignment(np.zeros((3, 2)), [0, 0, 0])
+
+
+def test_words_end_with_their_last_label(prepared_folder):
+    folder = PreparedFolder(prepared_folder)
+    encoder = EncoderConfig(1, dim=16, heads=2, feed_forward=24, kernel=4, subsampling=8)
+    made = Recogniser.create(
+        ModelConfig(encoder), folder.tokenizer, folder.stats.mean, folder.stats.std
+    )
+    ends = WordEnds(made)
+    found = ends(speech(3.0, 1), "ONE TWO")
+    assert len(found) == 2 and 0 < found[0] < found[1] <= 3.04
+    assert (found[1] - 0.0325) / 0.04 == pytest.approx(round((found[1] - 0.0325) / 0.04))
+    assert ends.frame_ms == 40
+
+
+def test_the_end_of_sound():
+    rng = np.random.default_rng(0)
+    audio = 0.001 * rng.standard_normal(2 * RATE)
+    audio[8000:20000] += 0.2 * rng.standard_normal(12000)
+    assert speech_end(audio, FrontEndConfig()) == pytest.approx(1.25, abs=0.011)
+
+
+def test_delays_of_words_that_were_recognised():
+    spoken = [("ONE", 1.0), ("TWO", 2.0), ("THREE", 3.0)]
+    found = [("ONE", 1.3), ("FOUR", 2.5), ("THREE", 2.9), ("FIVE", 4.0)]
+    assert delays(spoken, found) == pytest.approx([0.3, -0.1])
+    assert delays(spoken, []) == []
+
+
+@pytest.mark.parametrize("chunk", [960, 1920, 7680])
+def test_a_word_is_there_with_its_last_label(chunk):
+    model = reference_model(1, 2, 1)
+    audio = speech(4.0, 1)
+    found = appearances(model, audio, chunk, RULE)
+    session, finals, firsts = Session(model, RULE), [], []
+    for at in range(0, len(audio), chunk):
+        offset = session.offset
+        events = session.accept(audio[at : at + chunk])
+        finals += [e for e in events if isinstance(e, Transcript) and e.kind == "final"]
+        if session.offset != offset:
+            firsts.append((offset, session.ended.first.emissions))
+    offset = session.offset
+    finals += session.finish()
+    firsts.append((offset, session.ended.first.emissions))
+    words = [word for event in finals for word in event.words]
+    assert [text for text, _ in found.second] == [word.text for word in words]
+    assert [text for text, _ in found.announced] == [word.text for word in words]
+    assert len(finals) > 1 and len(found.first) > 1
+    for (_, second), (_, announced), word in zip(found.second, found.announced, words, strict=True):
+        assert second >= word.end_s - 0.04  # not before it was heard
+        assert announced >= second
+    last = max(offset + label.frame for offset, labels in firsts for label in labels)
+    heard_s = (last + 1) * 0.04
+    assert heard_s < found.first[-1][1] < heard_s + 2 * chunk / RATE + 0.5
+
+
+def test_figures_of_recordings(manifest):
+    items = recordings(manifest)
+    model = reference_model(0, 2, 1)
+
+    def ends(audio, text):
+        count = len(text.split())
+        return [len(audio) / RATE * (i + 1) / count for i in range(count)]
+
+    found = latency(model, items, ends, 120, RULE, quiet=True)
+    assert found["words"] == sum(len(item.text.split()) for item in items)
+    assert found["first_pass"]["words"] <= found["words"]
+    assert abs(found["alignment"]["last_word_behind_sound_ms"]["p50"]) < 200
+
+
+def test_room_noise_is_the_quietest_part():
+    audio = np.concatenate([speech(1.0), np.full(4000, 0.001, np.float32), speech(1.0, 1)])
+    noise = room_noise(audio, 1.0, RATE)
+    assert len(noise) == RATE and np.abs(noise).max() <= 0.002
+    assert not room_noise(audio[:100], 0.5, RATE).any()
+
+
+def test_audio_goes_on_until_its_end(manifest):
+    items = recordings(manifest)[:2]
+    whole = np.concatenate(list(joined(items, 5.0, 0.5, RATE)))
+    assert len(whole) == 5 * RATE
+    sizes = [1000, 50000, 7]
+    pieces = list(cut(joined(items, 5.0, 0.5, RATE), iter(sizes)))
+    assert [len(piece) for piece in pieces] == [*sizes, 5 * RATE - sum(sizes)]
+    np.testing.assert_array_equal(np.concatenate(pieces), whole)
+
+
+def test_edits():
+    assert [_edits(*pair) for pair in [("", ""), ("", "A B"), ("A", ""), ("A B", "A C D")]] == [
+        *(0, 2, 1, 2)
+    ]
+    assert _edits("A", "A") == 0
+
+
+@pytest.mark.slow
+def test_a_long_run(live_file, manifest, tmp_path):
+    from tflite_export.streaming.hour import long_run
+
+    (tmp_path / "test.jsonl").write_text(manifest.read_text())
+    found = long_run(live_file, tmp_path, ("test",), seconds=130.0, pause_s=1.5)
+    assert found["audio_seconds"] == 130
+    assert len(found["rss_mb"]) == 3  # two minutes and the end
+    assert found["growth_mb"] == found["rss_mb"][-1] - found["rss_mb"][0]
+    assert found["most_growth_mb"] < 5
+    assert found["utterances"] > 5 and found["words"] > 20
+    assert found["different_words"] < 0.2 * found["words"]
+
+
+@pytest.mark.slow
+def test_the_command(tflite_export, live_file, manifest, prepared_folder, tmp_path):
+    folder = PreparedFolder(prepared_folder)
+    encoder = EncoderConfig(1, dim=16, heads=2, feed_forward=24, kernel=4, subsampling=8)
+    made = Recogniser.create(
+        ModelConfig(encoder), folder.tokenizer, folder.stats.mean, folder.stats.std
+    )
+    made.save(tmp_path / "ctc")
+    out = tmp_path / "latency.json"
+    words = ("--data", prepared_folder, "--align", tmp_path / "ctc", "--out", out, "--quiet")
+    code, printed, err = tflite_export(
+        *("streaming", "latency", live_file, *words),
+        *("--long-splits", "test", "--long-seconds", 20),
+    )
+    assert (code, err) == (0, "")
+    found = json.loads(out.read_text())
+    assert found["long"]["audio_seconds"] == 20 and found["words"]["alignment"]["frame_ms"] == 40
+    assert "20 s of speech" in printed and "versions" in found

@@ -1,0 +1,95 @@
+"""`tflite-export streaming accuracy`, `scale` and `server`."""
+
+import json
+
+import numpy as np
+import pytest
+
+from asr_qat.decoding.transducer_incremental import advance_search, begin_search
+from asr_qat.models import presets
+from asr_qat.text.tokenizer import Tokenizer
+from tests.live_fixtures import ENCODER, STREAMING, TRANSDUCER
+from tests.live_reference import JOINT, TOKENIZER, ReferenceSteps
+from tflite_export.evaluate import recordings
+from tflite_export.live_evaluate import run_streamed, text_figures
+from tflite_export.streaming.scale import PacedSteps
+
+pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
+
+
+def test_labels_at_an_even_pace():
+    steps = PacedSteps(ReferenceSteps(TOKENIZER.blank), 0.25)
+    frames = np.random.default_rng(0).standard_normal((400, JOINT)).astype(np.float32)
+    found = advance_search(steps, begin_search(steps), frames)
+    assert abs(len(found.tokens) - 100) <= 1
+    assert len({emission.frame for emission in found.emissions}) == len(found.tokens)
+
+
+@pytest.mark.slow
+def test_accuracy(tflite_export, live_file, live_model, exported, prepared_folder, tmp_path):
+    out = tmp_path / "accuracy.json"
+    code, printed, err = tflite_export(
+        *("streaming", "accuracy", "--float", live_file, "--mixed", live_file),
+        *("--offline", exported("float"), "--data", prepared_folder, "--out", out, "--quiet"),
+    )
+    assert (code, err) == (0, "")
+    found = json.loads(out.read_text())
+    assert [(row["file"], row["pass"]) for row in found["rows"]] == [
+        *(("float32", "first"), ("float32", "second")),
+        *(("mixed 4/8", "first"), ("mixed 4/8", "second")),
+    ]
+    items = {split: recordings(prepared_folder, split) for split in ("test", "dev")}
+    runs = {split: run_streamed(live_model, own, 120, quiet=True) for split, own in items.items()}
+    for row in found["rows"]:
+        texts = {split: result.hypotheses[row["pass"]] for split, result in runs.items()}
+        references = {split: [item.text for item in own] for split, own in items.items()}
+        assert row["test"]["wer"] == text_figures(references["test"], texts["test"])["wer"]
+        whole = text_figures(sum(references.values(), []), sum(texts.values(), []))
+        assert row["all"]["wer"] == whole["wer"]
+        assert row["all"]["wer_diff"] == (None if row["file"] == "float32" else 0)
+        assert row["ratio"] == 1
+    assert found["beside"]["test"]["wer"] > 0 and set(found["speed"]) == {"float32", "mixed 4/8"}
+    assert len(printed.splitlines()) == 5 and "command" in found
+
+
+@pytest.mark.slow
+def test_scale(tflite_export, monkeypatch, tmp_path):
+    for table, shape in (
+        ("PRESETS", ENCODER),
+        ("TRANSDUCERS", TRANSDUCER),
+        ("STREAMING", STREAMING),
+    ):
+        monkeypatch.setitem(getattr(presets, table), "live_small", shape)
+    tokenizer = Tokenizer.train(["ONE TWO THREE"], 20, "char")
+    (tmp_path / "tokenizer.model").write_bytes(tokenizer.proto)
+    out = tmp_path / "scale.json"
+    code, _, err = tflite_export(
+        *("streaming", "scale", "--preset", "live_small", "--labels-per-second", 4),
+        *("--tokenizer", tmp_path / "tokenizer.model", "--work", tmp_path / "work"),
+        *("--seconds", 4, "--out", out, "--quiet"),
+    )
+    assert (code, err) == (0, "")
+    found = json.loads(out.read_text())
+    assert [row["precision"] for row in found["rows"]] == ["float", "mixed_4_8"]
+    assert (found["look_ahead_ms"], found["delay_ms"]) == (40, 200)
+    for row in found["rows"]:
+        assert row["chunks"]["120"]["count"] == 3 * 34
+        assert 0 < row["chunks"]["120"]["compute_ms"]["p50"] < 120
+    assert not (tmp_path / "work" / "live_small").exists()
+    code, _, err = tflite_export("streaming", "scale", "--preset", "S")
+    assert code and "expected live_tiny, live_l" in err
+
+
+@pytest.mark.slow
+def test_streams_beside_rough_clients(tflite_export, live_file, prepared_folder, tmp_path):
+    pytest.importorskip("websockets")
+    out = tmp_path / "server.json"
+    code, _, err = tflite_export(
+        *("streaming", "server", live_file, "--data", prepared_folder, "--out", out),
+        *("--streams", 3, "--seconds", 8, "--speed", 2, "--quiet"),
+    )
+    assert (code, err) == (0, "")
+    found = json.loads(out.read_text())
+    assert found["complete_streams"] == found["identical_streams"] == 3
+    assert found["words"] > 0 and found["responses"] > 0
+    assert all(count > 0 for count in found["rough"].values())

@@ -1,0 +1,27 @@
+"""A recording that is there as a whole, recognised by a live model."""
+
+import numpy as np
+
+from asr_qat.audio.front_end import log_mel, normalize
+from asr_qat.decoding.transducer_incremental import begin_search
+from tflite_export.live.encoder import split_steps
+from tflite_export.live.endpoint import WHOLE_RECORDING
+from tflite_export.live.model import LiveModel
+from tflite_export.live.utterance import Utterance
+
+
+def recognise(model: LiveModel, audio: np.ndarray) -> Utterance:
+    """Both passes over one utterance, float32 `[samples]` in [-1, 1)."""
+    utterance = Utterance(model.encoder, model.steps, begin_search(model.steps), WHOLE_RECORDING)
+    features = normalize(log_mel(audio, model.front_end), model.mean, model.std)
+    size = model.encoder.subsampling
+    for frames in split_steps(len(features) // size, model.encoder.step_frames):
+        utterance.step(features[: frames * size])
+        features = features[frames * size :]
+    utterance.finish(features)
+    return utterance
+
+
+def transcribe(model: LiveModel, audio: np.ndarray) -> str:
+    """The text of the second pass."""
+    return model.tokenizer.decode(recognise(model, audio).second.tokens)

@@ -1,0 +1,208 @@
+"""Several streams at once through a server, beside clients that do not behave."""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from websockets.sync.client import ClientConnection, connect
+
+from asr_qat.errors import UserError
+from tflite_export.evaluate import recordings
+from tflite_export.live.events import Notice, event_message
+from tflite_export.live.messages import DONE, END
+from tflite_export.live.model import LiveModel, load_model
+from tflite_export.live.session import Session
+from tflite_export.live_evaluate import milliseconds
+from tflite_export.streaming.audio import joined
+from tflite_export.streaming.rough_clients import Client, disconnects, floods, stalls
+
+HOST = "localhost"
+ROUGH: dict[str, Client] = {"stalls": stalls, "floods": floods, "disconnects": disconnects}
+LARGE = 64 * 1024  # bytes of a message of the flood: the most that the server takes
+PROGRAM = "from tflite_export.cli import main; main()"
+END_WAIT_S = 60
+
+
+@dataclasses.dataclass
+class Conversation:
+    """What the server said to one client.
+
+    Attributes:
+        transcripts: all messages with words.
+        late: chunks that the server said were late.
+        response_s: from a chunk's sending to each answer to it.
+        code: that the server closed with.
+    """
+
+    transcripts: list[dict[str, Any]]
+    late: int
+    response_s: list[float]
+    code: int | None
+
+
+def many_streams(
+    path: str | Path,
+    data: str | Path,
+    split: str = "test",
+    streams: int = 8,
+    seconds: float = 60.0,
+    pause_s: float = 1.5,
+    chunk_ms: int = 120,
+    speed: float = 1.0,
+    rough: bool = True,
+    threads: int = 1,
+) -> dict[str, Any]:
+    """Stream different recordings to one server at the pace of speech.
+
+    Args:
+        path: of a live `.tflite`.
+        data: prepared folder.
+        split: of it.
+        streams: at the same time, not counting clients that do not behave.
+        seconds: of audio of each.
+        pause_s: of the room's noise behind each recording.
+        chunk_ms: milliseconds of a message.
+        speed: times that of speech.
+        rough: with a client of each kind of `ROUGH` beside them.
+        threads: CPU threads of the server.
+
+    Returns:
+        `late_chunks` as the server says; `response_ms`, from sending a chunk to the answer, and
+        `late_responses`, those that took longer than a chunk lasts; `identical_streams`, those
+        whose every message with words is that of a session of its own; `rough`: what the others
+        managed to do.
+    """
+    model = load_model(path, threads)
+    size = model.front_end.sample_rate * chunk_ms // 1000
+    audios = _audios(model, data, split, streams, seconds, pause_s)
+    expected = [_alone(model, audio, size) for audio in audios]
+    others = ROUGH if rough else {}
+    with _server(path, streams + 2 * len(others), threads) as port, _beside(others, port) as did:
+        address = f"ws://{HOST}:{port}/stream"
+        with concurrent.futures.ThreadPoolExecutor(streams) as pool:
+            runs = [pool.submit(_converse, address, a, size, chunk_ms / speed) for a in audios]
+            found = [run.result() for run in runs]
+    responses = np.array([s for each in found for s in each.response_s] or [0.0])
+    same = [each.transcripts == own for each, own in zip(found, expected, strict=True)]
+    return {
+        "streams": streams,
+        "audio_seconds": seconds,
+        "chunk_ms": chunk_ms,
+        "speed": speed,
+        "threads": threads,
+        "complete_streams": sum(each.code == DONE for each in found),
+        "identical_streams": sum(same),
+        "words": sum(len(m["words"]) for own in expected for m in own if m["type"] == "final"),
+        "late_chunks": sum(each.late for each in found),
+        "late_responses": int((1000 * responses > chunk_ms / speed).sum()),
+        "responses": len(responses),
+        "response_ms": milliseconds(responses),
+        "rough": did,
+    }
+
+
+def _audios(
+    model: LiveModel, data: str | Path, split: str, streams: int, seconds: float, pause_s: float
+) -> list[np.ndarray]:
+    """Other recordings for each stream, rounded to 16 bits, float32 `[samples]`."""
+    items = recordings(data, split)
+    if len(items) < streams:
+        raise UserError(f"{data}: {len(items)} recordings for {streams} streams: take another")
+    rate = model.front_end.sample_rate
+    audios = [
+        np.concatenate(list(joined(items[i::streams], seconds, pause_s, rate)))
+        for i in range(streams)
+    ]
+    return [np.frombuffer(_pcm(audio), "<i2").astype(np.float32) / 32768 for audio in audios]
+
+
+def _pcm(audio: np.ndarray) -> bytes:
+    return np.clip(np.round(audio * 32768), -32768, 32767).astype("<i2").tobytes()
+
+
+def _alone(model: LiveModel, audio: np.ndarray, size: int) -> list[dict[str, Any]]:
+    """Messages with words of a session of its own."""
+    session = Session(model)
+    events = [e for at in range(0, len(audio), size) for e in session.accept(audio[at : at + size])]
+    events += session.finish()
+    return [event_message(event) for event in events if not isinstance(event, Notice)]
+
+
+@contextlib.contextmanager
+def _server(path: str | Path, streams: int, threads: int) -> Iterator[int]:
+    """`tflite-export serve` in a process of its own: its port."""
+    words = ["serve", str(path), "--port", "0", "--max-streams", str(streams), "--host", HOST]
+    command = [sys.executable, "-c", PROGRAM, *words, "--threads", str(threads)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            started = re.search(r":(\d+)/", process.stdout.readline())
+            if started is None:
+                raise UserError(f"{path}: the server does not start")
+            yield int(started[1])
+        finally:
+            process.terminate()
+
+
+@contextlib.contextmanager
+def _beside(others: dict[str, Client], port: int) -> Iterator[dict[str, int]]:
+    """Run these clients meanwhile; afterwards it holds what each did."""
+    stop, did = threading.Event(), dict.fromkeys(others, 0)
+    noise = np.random.default_rng(0).uniform(-0.3, 0.3, LARGE // 2)
+    sizes = {"floods": LARGE}
+
+    def act(name: str) -> None:
+        message = _pcm(noise)[: sizes.get(name, LARGE // 16)]
+        did[name] = others[name](HOST, port, message, stop)
+
+    running = [threading.Thread(target=act, args=[name]) for name in others]
+    for thread in running:
+        thread.start()
+    try:
+        yield did
+    finally:
+        stop.set()
+        for thread in running:
+            thread.join()
+
+
+def _converse(address: str, audio: np.ndarray, size: int, every_ms: float) -> Conversation:
+    """Send chunks at their time and take what comes."""
+    sent: list[float] = []
+    found = Conversation([], 0, [], None)
+    with connect(address, proxy=None, compression=None, ping_interval=None) as stream:
+        rate = json.loads(stream.recv(END_WAIT_S))["sample_rate"]
+        reader = threading.Thread(target=_read, args=[stream, found, sent, size / rate])
+        reader.start()
+        begin = time.perf_counter()
+        for count, at in enumerate(range(0, len(audio), size), start=1):
+            time.sleep(max(0.0, begin + count * every_ms / 1000 - time.perf_counter()))
+            sent.append(time.perf_counter())
+            stream.send(_pcm(audio[at : at + size]))
+        stream.send(json.dumps(END))
+        reader.join(END_WAIT_S)
+        found.code = stream.close_code
+    return found
+
+
+def _read(stream: ClientConnection, found: Conversation, sent: list[float], chunk_s: float) -> None:
+    for text in stream:
+        now, message = time.perf_counter(), json.loads(text)
+        if message["type"] == "end":
+            return
+        if message["type"] == "notice":
+            found.late += int(message["value"]) if message["kind"] == "late" else 0
+            continue
+        found.transcripts.append(message)
+        chunk = min(len(sent), round(message["heard_s"] / chunk_s + 0.4999)) - 1
+        found.response_s.append(now - sent[max(0, chunk)])
