@@ -27,18 +27,21 @@ class StreamingLogMel:
         self._step = block * config.hop_length
         self._needed = self._step - config.hop_length + config.frame_length
         self._pending = np.zeros(0, np.float32)
+        self._gap = 0  # samples to come that no window sees, where windows do not overlap
 
     def accept(self, audio: np.ndarray) -> np.ndarray:
         """Take audio, float32 `[samples]` in [-1, 1); give whole blocks `[frames, mel_bins]`."""
-        samples = np.concatenate([self._pending, np.asarray(audio, np.float32)])
+        samples = np.concatenate([self._pending, np.asarray(audio[self._gap :], np.float32)])
+        self._gap -= min(self._gap, len(audio))
         blocks = max(0, 1 + (len(samples) - self._needed) // self._step)
         starts = range(0, blocks * self._step, self._step)
         self._pending = samples[blocks * self._step :].copy()
+        self._gap += max(0, blocks * self._step - len(samples))
         empty = np.zeros((0, self._config.mel_bins), np.float32)
         found = [log_mel(samples[start : start + self._needed], self._config) for start in starts]
         return np.concatenate([empty, *found])
 
     def flush(self) -> np.ndarray:
         """The frames of the last, incomplete block `[frames, mel_bins]`; a new stream begins."""
-        rest, self._pending = self._pending, np.zeros(0, np.float32)
+        rest, self._pending, self._gap = self._pending, np.zeros(0, np.float32), 0
         return log_mel(rest, self._config)
