@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from asr_qat.errors import UserError
@@ -196,13 +197,12 @@ def _converse(address: str, audio: np.ndarray, size: int, every_ms: float) -> Co
 
 
 def _read(stream: ClientConnection, found: Conversation, sent: list[float], chunk_s: float) -> None:
-    for text in stream:
-        now, message = time.perf_counter(), json.loads(text)
-        if message["type"] == "end":
-            return
-        if message["type"] == "notice":
-            found.late += int(message["value"]) if message["kind"] == "late" else 0
-            continue
-        found.transcripts.append(message)
-        chunk = min(len(sent), round(message["heard_s"] / chunk_s + 0.4999)) - 1
-        found.response_s.append(now - sent[max(0, chunk)])
+    with contextlib.suppress(ConnectionClosed):  # the code tells
+        for text in stream:
+            now, message = time.perf_counter(), json.loads(text)
+            if message["type"] == "notice":
+                found.late += int(message["value"]) if message["kind"] == "late" else 0
+            elif message != END:
+                found.transcripts.append(message)
+                chunk = min(len(sent), round(message["heard_s"] / chunk_s + 0.4999)) - 1
+                found.response_s.append(now - sent[max(0, chunk)])
