@@ -17,6 +17,7 @@ from asr_qat.models.model_directory import ModelConfig, Recogniser
 from asr_qat.models.summary import summarize, total
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.quantize.assignment import assign
+from asr_qat.quantize.model_parts import part_of
 from asr_qat.quantize.sensitivity import (
     BATCHES,
     Sensitivity,
@@ -103,6 +104,41 @@ def test_bytes_are_those_of_the_summary(recogniser, measured):
         expected = total(summarize(recogniser.model, QuantizationConfig(name))).bytes
         assert measured.other_bytes + sum(row.bytes for row in rows) == expected
     assert measured.float_bytes == total(summarize(recogniser.model)).bytes
+
+
+def test_parts_as_a_whole(recogniser, folder, measured):
+    parts = {(row.layer, row.precision): row for row in measured.parts}
+    assert list(parts) == [(part, name) for part in ("encoder", "output") for name in PRECISIONS]
+    alone = measured.by_layer()
+    for name in PRECISIONS:
+        own = dataclasses.replace(parts["output", name], layer="ctc_output")
+        assert own == alone["ctc_output"][name]  # the only layer of this part
+        inside = [row[name].bytes for layer, row in alone.items() if layer != "ctc_output"]
+        assert parts["encoder", name].bytes == sum(inside)
+    overrides = {"^ctc_output$": "float"}
+    model = quantize_model(recogniser.model, QuantizationConfig("w2", overrides=overrides))
+    rise = losses_of_model(recogniser, folder, model, False) - losses_of_model(
+        recogniser, folder, recogniser.model, False
+    )
+    assert parts["encoder", "w2a8"].loss == pytest.approx(rise.mean(), abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("layer", "part"),
+    [
+        ("subsampling_project", "encoder"),
+        ("block_03_ffn1_expand", "encoder"),
+        ("joint_encoder", "encoder"),
+        ("cascade_00_conv_expand", "cascade"),
+        ("joint_cascade", "cascade"),
+        ("prediction_lstm_input", "output"),
+        ("joint_prediction", "output"),
+        ("joint_output", "output"),
+        ("ctc_output", "output"),
+    ],
+)
+def test_part_of_a_layer(layer, part):
+    assert part_of(layer) == part
 
 
 def test_the_model_is_as_before(recogniser, folder):
@@ -200,10 +236,12 @@ def test_the_command(monkeypatch, capsys, tmp_path, recogniser, folder, measured
         return stopped.value.code, *capsys.readouterr()
 
     out = tmp_path / "s.json"
-    words = ("--data", folder.path, "--out", out, "--precisions", *PRECISIONS)
+    plot = ("--plot", tmp_path / "s.png")
+    words = ("--data", folder.path, "--out", out, *plot, "--precisions", *PRECISIONS)
     code, printed, _ = run("--model", tmp_path / "model", *words)
     assert code == 0
-    assert len(printed.splitlines()) == 1 + DENSE_LAYERS
+    assert len(printed.splitlines()) == 1 + DENSE_LAYERS + 1 + 1 + 2
+    assert (tmp_path / "s.png").read_bytes().startswith(b"\x89PNG")
     found = Sensitivity.load(out)
     assert [row.layer for row in found.rows] == [row.layer for row in measured.rows]
     np.testing.assert_allclose(

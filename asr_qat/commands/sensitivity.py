@@ -1,8 +1,14 @@
 """`asr-qat sensitivity`."""
 
 import argparse
+import importlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from asr_qat.commands.arguments import positive_int
+
+if TYPE_CHECKING:
+    from asr_qat.quantize.sensitivity import LayerSensitivity
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -24,12 +30,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--split", default="dev", help="of the folder (default: dev)")
     parser.add_argument("--utterances", type=positive_int, help="about how many (default: all)")
     parser.add_argument("--out", required=True, help="JSON file to write")
+    parser.add_argument("--plot", help="PNG file to draw, too")
     parser.add_argument("--quiet", action="store_true", help="no progress, no table")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Measure, write the file, print the layers that fewest bits harm most."""
+    """Measure, write the file, draw it, print a table."""
     import dataclasses
 
     from asr_qat import files
@@ -56,10 +63,19 @@ def run(args: argparse.Namespace) -> None:
         **provenance(),
     }
     files.write_json(args.out, content)
+    if args.plot:
+        # By name, as in `asr_qat.cli`: plots are of the other package.
+        plots = importlib.import_module("tflite_export.study.sensitivity_plot")
+        plots.write_sensitivity_plot(args.plot, content)
     if args.quiet:
         return
-    layers = sensitivity.by_layer()
-    print(f"{'divergence, nats an utterance':<32}" + "".join(f"{n:>12}" for n in args.precisions))
-    for layer, own in layers.items():
-        figures = "".join(f"{own[name].divergence:12.5f}" for name in args.precisions)
-        print(f"{layer:<32}{figures}")
+    _print_table("layer alone", sensitivity.rows, args.precisions)
+    print()
+    _print_table("part as a whole", sensitivity.parts, args.precisions)
+
+
+def _print_table(title: str, rows: "Sequence[LayerSensitivity]", precisions: Sequence[str]) -> None:
+    print(f"{title + ', nats an utterance':<32}" + "".join(f"{name:>12}" for name in precisions))
+    for layer in dict.fromkeys(row.layer for row in rows):
+        own = {row.precision: row.divergence for row in rows if row.layer == layer}
+        print(f"{layer:<32}" + "".join(f"{own[name]:12.5f}" for name in precisions))

@@ -15,6 +15,9 @@ Two figures say what that does, both means over the utterances, in nats:
   divergence between the transcripts' distributions (for rises: Schulman, 2020, "Approximating KL
   divergence", k3); here the likeliest one stands for all. It is never negative, quadratic in
   small changes, and linear in large ones. Assignments go by it.
+
+The same is measured of each part of the model (`asr_qat.quantize.model_parts`) as a whole. A live
+model's losses are those of both passes: an encoder's change moves both, a cascade's the second.
 """
 
 import dataclasses
@@ -38,6 +41,7 @@ from asr_qat.models.passes import CTC_HEADS
 from asr_qat.models.summary import summarize
 from asr_qat.progress import progress_bar
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model, quantized_layers
+from asr_qat.quantize.model_parts import part_of
 from asr_qat.quantize.precision import FLOAT, parse
 from asr_qat.training.run import build_losses
 from asr_qat.training.word_error_rate import damaged_shards
@@ -48,10 +52,10 @@ BATCHES = DataConfig(batch_size=16)
 
 @dataclasses.dataclass(frozen=True)
 class LayerSensitivity:
-    """One layer at one precision.
+    """One layer, or one part, at one precision.
 
     Attributes:
-        layer: name in the Keras model.
+        layer: name in the Keras model, or of the part.
         precision: see `asr_qat.quantize.precision`; of the weights alone: activations stay float.
         bytes: of all the layer's weights, see `asr_qat.models.summary`.
         loss: rise of the mean loss, in nats per utterance; a small one may be negative.
@@ -75,6 +79,7 @@ class Sensitivity:
         float_bytes: of the model's weights in float32.
         other_bytes: of those that are in no row.
         rows: every layer at every precision, in the order of the model.
+        parts: the same of all layers of a part together.
     """
 
     loss: float
@@ -82,6 +87,7 @@ class Sensitivity:
     float_bytes: int
     other_bytes: int
     rows: tuple[LayerSensitivity, ...]
+    parts: tuple[LayerSensitivity, ...] = ()
 
     def by_layer(self) -> dict[str, dict[str, LayerSensitivity]]:
         """The rows by layer and precision."""
@@ -99,8 +105,11 @@ class Sensitivity:
         known = {row.precision for row in self.rows}
         for name in precisions:
             require(name in known, f"{name} was not measured: there are {', '.join(known)}")
-        rows = tuple(row for row in self.rows if row.precision in precisions)
-        return dataclasses.replace(self, rows=rows)
+        rows, parts = (
+            tuple(row for row in own if row.precision in precisions)
+            for own in (self.rows, self.parts)
+        )
+        return dataclasses.replace(self, rows=rows, parts=parts)
 
     @classmethod
     def load(cls, path: str | Path) -> "Sensitivity":
@@ -157,24 +166,36 @@ def measure_sensitivity(
     sizes = {name: _bytes(recogniser, name) for name in (FLOAT, *wanted)}
     losses = UtteranceLosses(recogniser, folder, split, utterances)
     before = losses()
-    bar = progress_bar("sensitivity", len(layers) * len(wanted), "layer", quiet)
-    rows = []
+    parts: dict[str, list[Dense]] = {}
     for layer in layers:
-        kernel = layer.kernel.numpy()
-        for name in wanted:
+        parts.setdefault(part_of(layer.name), []).append(layer)
+    count = (len(layers) + len(parts)) * len(wanted)
+    bar = progress_bar("sensitivity", count, "layer", quiet)
+
+    def measured(name: str, together: list[Dense]) -> list[LayerSensitivity]:
+        rows = []
+        kernels = [layer.kernel.numpy() for layer in together]
+        for precision in wanted:
             loss = divergence = 0.0
-            if name != FLOAT:
-                layer.kernel.assign(rounded[name][layer.name])
+            if precision != FLOAT:
+                for layer in together:
+                    layer.kernel.assign(rounded[precision][layer.name])
                 loss, divergence = difference(before, losses())
-                layer.kernel.assign(kernel)
-            rows.append(
-                LayerSensitivity(layer.name, name, sizes[name][layer.name], loss, divergence)
-            )
+                for layer, kernel in zip(together, kernels, strict=True):
+                    layer.kernel.assign(kernel)
+            size = sum(sizes[precision][layer.name] for layer in together)
+            rows.append(LayerSensitivity(name, precision, size, loss, divergence))
             bar.update(1)
+        return rows
+
+    rows = [row for layer in layers for row in measured(layer.name, [layer])]
+    whole = [row for name, own in parts.items() for row in measured(name, own)]
     bar.close()
-    whole = sum(sizes[FLOAT].values())
-    own = sum(sizes[FLOAT][layer.name] for layer in layers)
-    return Sensitivity(float(before[:, 0].mean()), len(before), whole, whole - own, tuple(rows))
+    total = sum(sizes[FLOAT].values())
+    others = total - sum(sizes[FLOAT][layer.name] for layer in layers)
+    return Sensitivity(
+        float(before[:, 0].mean()), len(before), total, others, tuple(rows), tuple(whole)
+    )
 
 
 class UtteranceLosses:

@@ -1,6 +1,7 @@
 """What it does to the model when the weights of one layer alone are quantized."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from tflite_export.figures import INK
+from tflite_export.figures import INK, write_png
 
 TITLE = "Sensitivity of each layer"
 FIGURES = {
@@ -21,7 +22,8 @@ DECADES = 3  # of the colours, below the largest value
 OUTSIDE = "rest"  # column of layers that are in no block
 COLOURS = "cividis_r"
 DARK = 0.55  # share of the colours from which letters are white
-_BLOCK = re.compile(r"block_(\d+)_(.+)")
+_BLOCK = re.compile(r"(block|cascade)_(\d+)_(.+)")
+CASCADED = "+"  # before the number of a block of the cascade
 
 
 def sensitivity_figure(sensitivity: dict[str, Any]) -> Figure:
@@ -59,8 +61,14 @@ def sensitivity_figure(sensitivity: dict[str, Any]) -> Figure:
         axes.set_title(name, fontsize="medium", color=INK)
     panels[0, 0].set_xticks(range(len(blocks)), blocks)
     panels[0, 0].set_yticks(range(len(kinds)), kinds)
-    figure.supxlabel("block", color=INK, fontsize="medium")
+    label = "block" + f" ({CASCADED}: of the cascade)" * any(map(_is_cascaded, blocks))
+    figure.supxlabel(label, color=INK, fontsize="medium")
     return figure
+
+
+def write_sensitivity_plot(path: str | Path, sensitivity: dict[str, Any]) -> None:
+    """Write `sensitivity_figure` as a PNG file."""
+    write_png(sensitivity_figure(sensitivity), path)
 
 
 def _places(layers: list[str]) -> tuple[list[str], list[str]]:
@@ -68,13 +76,23 @@ def _places(layers: list[str]) -> tuple[list[str], list[str]]:
     places = [_place(name) for name in layers]
     inside = [kind for kind, block in places if block != OUTSIDE]
     rest = [kind for kind, block in places if block == OUTSIDE]
-    columns = sorted({block for _, block in places} - {OUTSIDE}, key=int)
+    columns = sorted({block for _, block in places} - {OUTSIDE}, key=_order)
     return list(dict.fromkeys([*inside, *rest])), columns + [OUTSIDE] * bool(rest)
 
 
 def _place(layer: str) -> tuple[str, str]:
     found = _BLOCK.search(layer)
-    return (found[2], str(int(found[1]))) if found else (layer, OUTSIDE)
+    if found is None:
+        return layer, OUTSIDE
+    return found[3], CASCADED * (found[1] == "cascade") + str(int(found[2]))
+
+
+def _order(column: str) -> tuple[bool, int]:
+    return _is_cascaded(column), int(column)
+
+
+def _is_cascaded(column: str) -> bool:
+    return column.startswith(CASCADED)
 
 
 def _map(rows: list[dict[str, Any]], key: str, kinds: list[str], blocks: list[str]) -> np.ndarray:
