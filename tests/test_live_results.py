@@ -29,14 +29,14 @@ def test_labels_at_an_even_pace():
 def test_accuracy(tflite_export, live_file, live_model, exported, prepared_folder, tmp_path):
     out = tmp_path / "accuracy.json"
     code, printed, err = tflite_export(
-        *("streaming", "accuracy", "--float", live_file, "--mixed", live_file),
+        *("streaming", "accuracy", "--float", live_file, "--quantized", live_file),
         *("--offline", exported("float"), "--data", prepared_folder, "--out", out, "--quiet"),
     )
     assert (code, err) == (0, "")
     found = json.loads(out.read_text())
     assert [(row["file"], row["pass"]) for row in found["rows"]] == [
         *(("float32", "first"), ("float32", "second")),
-        *(("mixed 4/8", "first"), ("mixed 4/8", "second")),
+        *(("live", "first"), ("live", "second")),
     ]
     items = {split: recordings(prepared_folder, split) for split in ("test", "dev")}
     runs = {split: run_streamed(live_model, own, 120, quiet=True) for split, own in items.items()}
@@ -48,7 +48,7 @@ def test_accuracy(tflite_export, live_file, live_model, exported, prepared_folde
         assert row["all"]["wer"] == whole["wer"]
         assert row["all"]["wer_diff"] == (None if row["file"] == "float32" else 0)
         assert row["ratio"] == 1
-    assert found["beside"]["test"]["wer"] > 0 and set(found["speed"]) == {"float32", "mixed 4/8"}
+    assert found["beside"]["test"]["wer"] > 0 and set(found["speed"]) == {"float32", "live"}
     assert len(printed.splitlines()) == 5 and "command" in found
 
 

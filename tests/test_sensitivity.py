@@ -26,8 +26,10 @@ from asr_qat.quantize.sensitivity import (
     measure_sensitivity,
 )
 from asr_qat.training.run import build_losses
+from tests import live_fixtures as live
 from tests.export_fixtures import DENSE_LAYERS, quantized
 from tests.training_fixtures import ENCODER
+from tflite_export.study.sensitivity_plot import sensitivity_figure
 
 pytest_plugins = ["tests.training_fixtures", "tests.transducer_fixtures", "tests.export_fixtures"]
 
@@ -208,6 +210,23 @@ def test_a_transducer(transducer_run, folder):
     assert layers["joint_output"]["w2a8"].loss == pytest.approx(rise.mean(), rel=0.02, abs=2e-3)
     overrides = assign(measured, "w2a8").overrides
     quantize_model(recogniser.model, QuantizationConfig(overrides=overrides))
+
+
+@pytest.mark.slow
+def test_both_encoders_of_a_live_model(folder):
+    """The cascade is on the second pass's way alone, the causal encoder on both."""
+    tf.keras.utils.set_random_seed(3)
+    shape = ModelConfig(live.ENCODER, transducer=live.TRANSDUCER, streaming=live.STREAMING)
+    made = Recogniser.create(shape, folder.tokenizer, folder.stats.mean, folder.stats.std)
+    measured = measure_sensitivity(made, folder, ("w8a8", "w2a8"), quiet=True)
+    parts = {(row.layer, row.precision): row for row in measured.parts}
+    assert {part for part, _ in parts} == {"encoder", "cascade", "output"}
+    assert sum(row.bytes for row in measured.parts) == sum(row.bytes for row in measured.rows)
+    for part in ("encoder", "cascade", "output"):
+        assert parts[part, "w2a8"].divergence > parts[part, "w8a8"].divergence > 0
+    below = sensitivity_figure(dataclasses.asdict(measured)).axes[2]
+    columns = [text.get_text() for text in below.get_xticklabels()]
+    assert columns == ["0", "1", "+0", "+1", "rest"]
 
 
 def test_what_is_refused(recogniser, folder):

@@ -157,6 +157,7 @@ def test_the_command_prints_a_model_directory(monkeypatch, capsys, mixed_recogni
         (("x", "--preset", "S"), "give a model directory or --preset, one of them"),
         (("x", "--vocab-size", "9"), "--vocab-size and --model go with --preset"),
         (("x",), "x: no such model directory"),
+        (("--preset", "live_l", "--model", "ctc"), "--preset live_l: a live model is a transducer"),
         (("--preset", "S", "--precision", "w5"), "precision 'w5': expected one of"),
     ],
 )

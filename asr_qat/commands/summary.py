@@ -7,6 +7,7 @@ import json
 from asr_qat.commands.arguments import positive_int
 from asr_qat.errors import UserError
 
+PRESETS = ("tiny", "S", "M", "L", "live_tiny", "live_l")
 VOCABULARY = 1024  # the 1k word pieces of Gulati et al. (2020)
 
 
@@ -14,7 +15,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the subcommand and its arguments."""
     parser = subparsers.add_parser("summary", help="parameters, bits and bytes of every layer")
     parser.add_argument("directory", nargs="?", help="model directory")
-    parser.add_argument("--preset", choices=("tiny", "S", "M", "L"), help="instead of a directory")
+    parser.add_argument("--preset", choices=PRESETS, help="instead of a directory")
     parser.add_argument(
         "--model", choices=("ctc", "transducer"), help="with --preset (default: transducer)"
     )
@@ -34,9 +35,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print a row for each layer or block, then the total and its ratio to float32."""
+    from asr_qat.models import presets
     from asr_qat.models.model_directory import ModelConfig, Recogniser, build_float
     from asr_qat.models.passes import CTC_HEADS
-    from asr_qat.models.presets import PRESETS, STREAMING, TRANSDUCERS
     from asr_qat.models.summary import group, summarize, total
     from asr_qat.models.transducer import is_transducer
     from asr_qat.quantize.apply import QuantizationConfig
@@ -47,9 +48,12 @@ def run(args: argparse.Namespace) -> None:
     wanted = args.precision or FLOAT
     quantization = None if wanted == FLOAT else QuantizationConfig(wanted)
     if args.preset:
-        transducer = None if args.model == "ctc" else TRANSDUCERS[args.preset]
-        streaming = None if transducer is None else STREAMING.get(args.preset)
-        shape = ModelConfig(PRESETS[args.preset], transducer=transducer, streaming=streaming)
+        streaming = presets.STREAMING.get(args.preset)
+        if streaming and args.model == "ctc":
+            raise UserError(f"--preset {args.preset}: a live model is a transducer")
+        transducer = None if args.model == "ctc" else presets.TRANSDUCERS[args.preset]
+        encoder = presets.PRESETS[args.preset]
+        shape = ModelConfig(encoder, transducer=transducer, streaming=streaming)
         model = build_float(shape, args.vocab_size or VOCABULARY)
     else:
         if args.vocab_size or args.model:

@@ -9,6 +9,7 @@ from tflite_export.commands.arguments import add_chunk_ms, seconds, threads, who
 HELP = """Measure live models: words of both passes, size and speed of a production preset, latency
 and an hour of speech, several streams at once. Each writes a file of results."""
 LABELS_GIVEN = "--labels-per-second"
+FLOAT_NAME = "float32"
 
 
 def add_parser(subparsers) -> None:
@@ -32,10 +33,12 @@ def _add(subparsers, name: str, text: str, out: str, run) -> argparse.ArgumentPa
 
 
 def _add_accuracy(subparsers) -> None:
-    text = "word error rates of both passes of a float and a mixed file, beside an offline model"
+    text = "word error rates of both passes of float and quantized files, beside an offline model"
     parser = _add(subparsers, "accuracy", text, "streaming_an4.json", _accuracy)
     parser.add_argument("--float", required=True, help=".tflite of the float live model")
-    parser.add_argument("--mixed", required=True, help=".tflite of the mixed live model")
+    parser.add_argument(
+        "--quantized", required=True, nargs="+", help=".tflite files of quantized live models"
+    )
     parser.add_argument("--offline", required=True, help=".tflite of the offline transducer")
     parser.add_argument("--data", required=True, help="prepared folder")
     parser.add_argument("--splits", nargs="+", default=["test", "dev"], help="(default: test dev)")
@@ -93,9 +96,11 @@ def _add_server(subparsers) -> None:
 
 
 def _accuracy(args: argparse.Namespace) -> None:
+    from asr_qat.errors import require
     from tflite_export.streaming.accuracy import BOTH, accuracy
 
-    files = {"float32": args.float, "mixed 4/8": args.mixed}
+    files = {FLOAT_NAME: args.float} | {Path(path).stem: path for path in args.quantized}
+    require(len(files) == 1 + len(args.quantized), "--quantized: files of the same name")
     found = accuracy(
         files, args.offline, args.data, args.splits, args.chunk_ms, args.threads, args.quiet
     )
