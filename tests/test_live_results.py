@@ -50,6 +50,9 @@ def test_accuracy(tflite_export, live_file, live_model, exported, prepared_folde
         assert row["ratio"] == 1
     assert found["beside"]["test"]["wer"] > 0 and set(found["speed"]) == {"float32", "live"}
     assert len(printed.splitlines()) == 5 and "command" in found
+    lines = out.with_suffix(".md").read_text().splitlines()
+    (first,) = [line for line in lines if line.startswith("| live, first pass |")]
+    assert f"| {100 * found['rows'][2]['test']['wer']:.1f} [" in first and "| 1.00x |" in first
 
 
 @pytest.mark.slow
@@ -76,6 +79,8 @@ def test_scale(tflite_export, monkeypatch, tmp_path):
         assert row["chunks"]["120"]["count"] == 3 * 34
         assert 0 < row["chunks"]["120"]["compute_ms"]["p50"] < 120
     assert not (tmp_path / "work" / "live_small").exists()
+    (line,) = [x for x in out.with_suffix(".md").read_text().splitlines() if "mixed 4/8" in x]
+    assert f"| {found['rows'][1]['ratio']:.2f}x |" in line
     code, _, err = tflite_export("streaming", "scale", "--preset", "S")
     assert code and "expected live_tiny, live_l" in err
 
@@ -93,3 +98,6 @@ def test_streams_beside_rough_clients(tflite_export, live_file, prepared_folder,
     assert found["complete_streams"] == found["identical_streams"] == 3
     assert found["words"] > 0 and found["responses"] > 0
     assert all(count > 0 for count in found["rough"].values())
+    page = out.with_suffix(".md").read_text()
+    assert f"| 3 | {found['late_chunks']} | 3 of 3 | 3 of 3 |" in page
+    assert f"broke off {found['rough']['disconnects']} times" in page

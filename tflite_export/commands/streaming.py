@@ -7,7 +7,7 @@ from typing import Any
 from tflite_export.commands.arguments import add_chunk_ms, seconds, threads, whole_number
 
 HELP = """Measure live models: words of both passes, size and speed of a production preset, latency
-and an hour of speech, several streams at once. Each writes a file of results."""
+and an hour of speech, several streams at once. Each writes results, and a table of them beside."""
 LABELS_GIVEN = "--labels-per-second"
 FLOAT_NAME = "float32"
 
@@ -225,5 +225,8 @@ def _corpus(data: str) -> dict[str, Any]:
 def _write(args: argparse.Namespace, content: dict[str, Any], seed: int = 0) -> None:
     from asr_qat import files
     from asr_qat.provenance import provenance
+    from tflite_export.streaming.tables import TABLES
 
-    files.write_json(args.out, {**content, **provenance(seed)})
+    whole = {**content, **provenance(seed)}
+    files.write_json(args.out, whole)
+    files.write_text(Path(args.out).with_suffix(".md"), TABLES[args.measure](whole))

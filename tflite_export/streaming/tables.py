@@ -1,0 +1,153 @@
+"""What the commands of `tflite-export streaming` found, in Markdown."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tflite_export.page_parts import BYTES_PER_MB, NONE, difference, interval, markdown
+from tflite_export.streaming.accuracy import BOTH
+
+Content = dict[str, Any]
+
+
+def accuracy_table(content: Content) -> str:
+    """Both passes of each file, by split, and the offline model below them."""
+    splits = list(content["splits"])
+    header = ["Model", "MB", "Smaller"]
+    for split in splits:
+        header += [f"WER % of {split} [95%]"]
+    header += ["Difference to float32, all [95%]", "CER %, all"]
+
+    def line(row: Content, ratio: str) -> list[str]:
+        rates = [f"{100 * row[s]['wer']:.1f} {interval(row[s]['wer_ci'])}" for s in splits]
+        whole = row[BOTH]
+        size = f"{row['bytes'] / BYTES_PER_MB:.2f}"
+        return [row["name"], size, ratio, *rates, difference(whole), f"{100 * whole['cer']:.1f}"]
+
+    rows = [line(row, f"{row['ratio']:.2f}x") for row in content["rows"]]
+    rows.append(line(content["beside"], NONE))
+    counts = ", ".join(
+        f"{own['utterances']} utterances with {own['words']} words of {split}"
+        for split, own in content["splits"].items()
+    )
+    speed = content["speed"]
+    times = [
+        [name, f"{own['rtf']:.3f}", *_times(own["chunk_compute_ms"]), *_times(own["finish_ms"])]
+        for name, own in speed.items()
+    ]
+    ends = [f"Last words, ms: {name}" for name in ("p50", "p95", "p99", "most")]
+    chunks = [f"Chunk, ms: {name}" for name in ("p50", "p95", "p99", "most")]
+    return "\n\n".join(
+        [
+            markdown(header, rows),
+            f"Streamed in chunks of {content['chunk_ms']} ms: {counts}. Differences are paired, "
+            "in percentage points, of all splits together.",
+            markdown(["File", "RTF", *chunks, *ends], times),
+            _machine(content, next(iter(speed.values()))["threads"]),
+        ]
+    )
+
+
+def scale_table(content: Content) -> str:
+    """Size, time and memory of each file of a preset."""
+    lengths = list(content["rows"][0]["chunks"])
+    header = ["File", "MB", "Smaller", "Peak MB", "Export, s"]
+    for ms in lengths:
+        header += [f"RTF, {ms} ms", "p50, ms", "p95, ms", "p99, ms", "most, ms", "Late"]
+    rows = []
+    for row in content["rows"]:
+        cells = [row["name"], f"{row['bytes'] / BYTES_PER_MB:.1f}", f"{row['ratio']:.2f}x"]
+        cells += [f"{row['peak_rss_mb']:.0f}", f"{row['convert_seconds']:.0f}"]
+        for own in row["chunks"].values():
+            cells += [f"{own['rtf']:.3f}", *_times(own["compute_ms"])]
+            cells += [f"{own['late']} of {own['count']}"]
+        rows.append(cells)
+    return "\n\n".join(
+        [
+            markdown(header, rows),
+            f"{content['parameters']:,} parameters, {content['vocabulary']:,} word pieces, initial "
+            f"weights. The first pass waits for {content['look_ahead_ms']:g} ms, the second for "
+            f"{content['delay_ms']:g} ms. A chunk's time has front end, both encoders and both "
+            f"searches in it, at {content['labels_per_second']:.2f} labels a second, in "
+            f"{content['audio_seconds']:g} s of audio.",
+            _machine(content, content["threads"]),
+        ]
+    )
+
+
+def latency_table(content: Content) -> str:
+    """Delays of the words, then the hour."""
+    words, long = content["words"], content["long"]
+    titles = {
+        "first_pass": "first pass: it appears",
+        "second_pass": "second pass: it has its final form",
+        "announced": "announced as final",
+    }
+    rows = [
+        [title, f"{words[key]['words']} of {words['words']}", *_delays(words[key]["ms"])]
+        for key, title in titles.items()
+    ]
+    behind = words["alignment"]["last_word_behind_sound_ms"]
+    minutes = long["rss_mb"]
+    return "\n\n".join(
+        [
+            markdown(["From the end of a word, ms", "Words", "p5", "p50", "p95"], rows),
+            f"{content['file']}, {words['utterances']} recordings in chunks of "
+            f"{words['chunk_ms']} ms. Where a word ends is found by forced alignment with "
+            f"`{words['alignment']['model']}`; its last words end {behind['p50']:+.0f} ms from the "
+            f"end of the sound (median; 5% and 95%: {behind['p5']:+.0f} and {behind['p95']:+.0f}).",
+            f"**{long['audio_seconds'] / 60:.0f} minutes of speech**, {long['recordings']} "
+            f"recordings with pauses of {long['pause_s']:g} s, over and over: memory "
+            f"{minutes[0]:.1f} MB after the first minute, {long['growth_mb']:+.1f} MB at the end, "
+            f"{long['most_growth_mb']:+.1f} MB at the most. Cut at its endpoints and recognised "
+            f"piece by piece, {long['different_words']} of {long['words']} words differ, in "
+            f"{len(long['different'])} of {long['utterances']} utterances. Real-time factor "
+            f"{long['rtf']:.3f}.",
+            _machine(content, long["threads"]),
+        ]
+    )
+
+
+def server_table(content: Content) -> str:
+    """One line of figures, and what the other clients did meanwhile."""
+    header = ["Streams", "Late chunks", "Same words as alone", "Ended in good order"]
+    header += [f"Answer, ms: {name}" for name in ("p50", "p95", "p99", "most")]
+    streams = content["streams"]
+    row = [str(streams), str(content["late_chunks"])]
+    row += [f"{content[key]} of {streams}" for key in ("identical_streams", "complete_streams")]
+    did = content["rough"]
+    rough = (
+        f"Meanwhile one client sent {did['stalls']} messages and read none of the answers, one "
+        f"sent {did['floods']} messages as fast as it could, one connected and broke off "
+        f"{did['disconnects']} times."
+        if did
+        else "No other clients."
+    )
+    return "\n\n".join(
+        [
+            markdown(header, [[*row, *_times(content["response_ms"])]]),
+            f"{content['file']}, {content['audio_seconds']:g} s of speech in each stream at "
+            f"{content['speed']:g} times its pace, chunks of {content['chunk_ms']} ms, "
+            f"{content['words']} words. {rough}",
+            _machine(content, content["threads"]),
+        ]
+    )
+
+
+TABLES: dict[str, Callable[[Content], str]] = {
+    "accuracy": accuracy_table,
+    "scale": scale_table,
+    "latency": latency_table,
+    "server": server_table,
+}
+
+
+def _times(ms: dict[str, float]) -> list[str]:
+    return [f"{value:.1f}" for value in ms.values()]
+
+
+def _delays(ms: dict[str, float] | None) -> Sequence[str]:
+    return [f"{value:.0f}" for value in ms.values()] if ms else [NONE] * 3
+
+
+def _machine(content: Content, threads: int) -> str:
+    return f"{threads} thread(s), {content['hardware']['cpu']}, commit {content['commit'][:10]}.\n"
