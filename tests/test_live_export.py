@@ -1,22 +1,25 @@
 """Live models as `.tflite` files: steps that compute what Keras does on whole utterances."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
 from asr_qat.audio.front_end import FrontEndConfig, subsampled_length
 from asr_qat.models.model_directory import ModelConfig, Recogniser
-from asr_qat.models.passes import PASSES
+from asr_qat.models.passes import CTC_HEADS, PASSES
 from asr_qat.models.transducer_functions import TransducerFunctions
-from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.quantize.apply import QuantizationConfig, quantized_layers
 from asr_qat.text.tokenizer import Tokenizer
 from tests.export_fixtures import quantized
 from tests.live_fixtures import BINS, ENCODER, STREAMING, TRANSDUCER, normal
 from tflite_export.convert import convert_recogniser
 from tflite_export.inspect import inspect
+from tflite_export.product_equality import product_errors
 from tflite_export.recogniser import TFLiteRecogniser
 
+pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow
 
 MIXED = QuantizationConfig("w4a8", overrides={"^block_00_": "w8a8", "^joint_encoder$": "float"})
@@ -92,6 +95,46 @@ def test_a_stream_is_the_keras_model(exported, chunks):
                 assert np.median(np.abs(ours - expected)) < 1e-5
             else:
                 np.testing.assert_allclose(ours, expected, atol=2e-5)
+
+
+def test_every_product_is_equal(exported):
+    """On LiteRT's own inputs, in the steps of both lengths and in every signature."""
+    recogniser, device = exported
+    rows = product_errors(device.path, recogniser, [normal(length, length) for length in LENGTHS])
+    quantized_names = quantized_layers(recogniser.model).keys() - set(CTC_HEADS.values())
+    assert {row["layer"] for row in rows} == quantized_names
+    for row in rows:
+        assert row["max_error"] < 1e-5, row
+        assert row["rows"] >= 1
+
+
+def test_against_the_keras_model(exported, tflite_export, manifest, tmp_path):
+    recogniser, device = exported
+    recogniser.save(tmp_path / "model")
+    words = ("--streaming", "--compare", tmp_path / "model", "--json", "--quiet")
+    words = ("evaluate", device.path, "--data", manifest, *words)
+    code, printed, err = tflite_export(*words, "--hypotheses", tmp_path / "h.jsonl")
+    assert (code, err) == (0, "")
+    found = json.loads(printed)["against_keras"]
+    for name in ("first", "second"):
+        own = found[name]
+        assert own["identical_hypotheses"] + len(own["different"]) / 3 == pytest.approx(1)
+        if recogniser.config.quantization != MIXED:  # a few are on a rounding edge
+            assert own["different"] == []
+    assert all(row["max_error"] < 1e-5 for row in found["products"])
+    assert bool(found["products"]) == (recogniser.config.quantization is not None)
+
+
+def test_another_model_differs(exported, recogniser):
+    mine, device = exported
+    if mine.config.quantization is None:
+        pytest.skip("float products are not compared")
+    other = quantized(recogniser, mine.config.quantization)
+    kernel = quantized_layers(other.model)["cascade_00_ffn1_expand"].kernel
+    kernel.assign(kernel[::-1])  # the same scales
+    rows = product_errors(device.path, other, [normal(61, 0)])
+    wrong = [row["layer"] for row in rows if row["max_error"] > 1e-3]
+    assert wrong == ["cascade_00_ffn1_expand"]
 
 
 def test_the_file_tells_how_to_stream(exported):

@@ -22,6 +22,8 @@ from asr_qat.quantize.apply import QuantizedLayer, quantized_layers
 from asr_qat.quantize.grids import Grid
 from asr_qat.quantize.products import QuantizedKernel
 from tflite_export.labels import products
+from tflite_export.live.model import live_model
+from tflite_export.live.whole import recognise_features
 from tflite_export.recogniser import TFLiteRecogniser
 
 PROBE = "probe_"  # begins the names of the further outputs
@@ -39,7 +41,8 @@ def product_errors(
         path: `.tflite` with one quantized model.
         recogniser: its Keras model, quantized.
         utterances: normalised features `[frames, mel_bins]`; they are recognised, so that the
-            prediction and joint networks of a transducer see what they see in use.
+            prediction and joint networks of a transducer see what they see in use. A live model
+            takes them in its steps, in both passes.
 
     Returns:
         For each product in graph order: `layer`, `rows` compared, `factor`, `max_error`.
@@ -58,8 +61,12 @@ def product_errors(
         probed = Path(folder) / "probed.tflite"
         flatbuffer_utils.write_model(model, os.fspath(probed))
         device = _ProbedRecogniser(probed, found)
+    live = live_model(device) if device.live else None
     for features in utterances:
-        device.recognise(features)
+        if live is None:
+            device.recognise(features)
+        else:
+            recognise_features(live, features)
     return [product.summary() for product in found.values()]
 
 

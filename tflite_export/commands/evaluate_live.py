@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat.errors import require
+from tflite_export.commands.evaluate import SHOWN
 
 
 def run(args: argparse.Namespace) -> None:
@@ -17,10 +18,10 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.recogniser import TFLiteRecogniser
 
     require(not args.beam, "--beam: a stream is searched greedily: leave it away")
-    require(not args.compare, "--compare: is of whole utterances: leave it or --streaming away")
     items = evaluate.recordings(args.data, args.split)
     device = TFLiteRecogniser(args.file, args.threads)
     model, other, ratio = live_model(device), None, None
+    keras = _keras(args.compare, device.metadata) if args.compare else None
     if args.baseline:
         baseline = TFLiteRecogniser(args.baseline, args.threads)
         other = run_streamed(live_model(baseline), items, args.chunk_ms, args.quiet)
@@ -36,6 +37,10 @@ def run(args: argparse.Namespace) -> None:
     }
     longest = float(result.audio_seconds.max())
     summary["peak_rss_mb"] = live_peak_rss_mb(args.file, longest, args.chunk_ms, args.threads)
+    if keras is not None:
+        from tflite_export.live_compare import compare_streamed
+
+        summary["against_keras"] = compare_streamed(keras, device, items, result, args.quiet)
     if args.json:
         print(json.dumps({**summary, **provenance(0)}, indent=2))
     else:
@@ -70,6 +75,32 @@ def _print(summary: dict[str, Any]) -> None:
         f"real-time factor {summary['rtf']:.4f}; {summary['threads']} thread(s), "
         f"peak memory {summary['peak_rss_mb']:.0f} MB"
     )
+    if "against_keras" in summary:
+        _print_comparison(summary["against_keras"])
+
+
+def _keras(path: str, metadata):
+    from tflite_export.compare import matching_model
+
+    return matching_model(path, metadata)
+
+
+def _print_comparison(found: dict[str, Any]) -> None:
+    for name in ("first", "second"):
+        own = found[name]
+        print(
+            f"against Keras on whole utterances, {name} pass: {own['identical_hypotheses']:.1%} "
+            "identical hypotheses"
+        )
+        for row in own["different"][:SHOWN]:
+            print(f"  {row['id']}: {row['keras']!r} != {row['tflite']!r}")
+    products = found["products"]
+    if products:
+        worst = max(products, key=lambda row: row["max_error"])
+        print(
+            f"{len(products)} quantized products; largest difference {worst['max_error']:.1e} of "
+            f"the output's range ({worst['layer']})"
+        )
 
 
 def _rates(row: dict[str, Any]) -> str:

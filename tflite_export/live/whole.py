@@ -12,8 +12,14 @@ from tflite_export.live.utterance import Utterance
 
 def recognise(model: LiveModel, audio: np.ndarray) -> Utterance:
     """Both passes over one utterance, float32 `[samples]` in [-1, 1)."""
+    return recognise_features(
+        model, normalize(log_mel(audio, model.front_end), model.mean, model.std)
+    )
+
+
+def recognise_features(model: LiveModel, features: np.ndarray) -> Utterance:
+    """Both passes over the normalised features of one utterance, `[frames, mel_bins]`."""
     utterance = Utterance(model.encoder, model.steps, begin_search(model.steps), WHOLE_RECORDING)
-    features = normalize(log_mel(audio, model.front_end), model.mean, model.std)
     size = model.encoder.subsampling
     for frames in split_steps(len(features) // size, model.encoder.step_frames):
         utterance.step(features[: frames * size])
