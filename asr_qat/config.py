@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import json
 import re
 import types
 import typing
@@ -15,6 +16,15 @@ from asr_qat.errors import UserError
 
 Config = TypeVar("Config")
 _EXPONENT = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
+# Types in words.
+_KINDS = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    tuple: "a list",
+    dict: "keys and values",
+}
 
 
 def load_yaml(path: str | Path, kind: type[Config], settings: Sequence[str] = ()) -> Config:
@@ -71,7 +81,7 @@ def override(config: Config, **given: Any) -> Config:
 def from_dict(kind: type[Config], values: Any, where: str) -> Config:
     """Build the dataclass `kind` from nested dictionaries; `where` begins the error messages."""
     if not isinstance(values, dict):
-        raise UserError(f"{where}: expected keys and values, found {values!r}")
+        raise UserError(f"{where}: expected {_KINDS[dict]}, found {_written(values)}")
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     hints = typing.get_type_hints(kind)
     for key in values:
@@ -107,7 +117,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin is typing.Literal:
         if value not in typing.get_args(hint):
             known = ", ".join(map(str, typing.get_args(hint)))
-            raise UserError(f"{where}: '{value}' is not one of {known}")
+            raise UserError(f"{where}: {_written(value)} is not one of {known}")
         return value
     if origin is tuple and isinstance(value, list | tuple):
         item = typing.get_args(hint)[0]
@@ -122,7 +132,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     boolean_for_integer = hint is int and isinstance(value, bool)
     if isinstance(hint, type) and isinstance(value, hint) and not boolean_for_integer:
         return value
-    raise UserError(f"{where}: {value!r} is not of type {getattr(hint, '__name__', hint)}")
+    raise UserError(f"{where}: expected {_KINDS[origin or hint]}, found {_written(value)}")
 
 
 def _key(kind: type, key: Any, where: str) -> Any:
@@ -130,4 +140,11 @@ def _key(kind: type, key: Any, where: str) -> Any:
     try:
         return kind(str(key))
     except ValueError:
-        raise UserError(f"{where}: key '{key}' is not of type {kind.__name__}") from None
+        raise UserError(f"{where}: key '{key}': expected {_KINDS[kind]}") from None
+
+
+def _written(value: Any) -> str:
+    """A value as the file has it: `null`, not `None`."""
+    if isinstance(value, str):
+        return f"'{value}'"
+    return json.dumps(value, default=str, skipkeys=True, ensure_ascii=False)

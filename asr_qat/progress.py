@@ -48,13 +48,18 @@ def progress_bar(
     unit: str = "utt",
     quiet: bool = False,
     items: Iterable | None = None,
+    initial: int = 0,
 ) -> tqdm:
-    """A tqdm bar for work that is not one loop: call `.update(n)` and `.close()`."""
+    """A tqdm bar for work that is not one loop: call `.update(n)` and `.close()`.
+
+    What was done before, `initial`, has no part in the rate.
+    """
     terminal = sys.stderr.isatty()
     return (tqdm if terminal else _Lines)(
         items,
         desc=description,
         total=total,
+        initial=initial,
         unit=unit,
         disable=quiet,
         dynamic_ncols=terminal,

@@ -128,10 +128,11 @@ def test_budgets_in_words(sensitivity):
     [
         ("1000", r"budget 1000: 1,000 bytes are not enough: the least with these .* are [\d,]+ \("),
         ("90x", "budget 90x: "),
-        ("w4", "budget: expected bytes, a ratio such as 5x, or w4: w4 was not measured: there"),
-        ("five", "budget: expected bytes, a ratio such as 5x, or precision 'five': expected"),
-        ("0x", "budget: expected bytes, a ratio such as 5x, or precision '0x'"),
-        ("-5", "budget: expected bytes"),
+        ("w4", "^w4: w4 was not measured: there are w8a8, w4a8, w2a8$"),
+        *(
+            (word, f"^budget {word}: expected bytes, a ratio to float32 such as 5x, or a prec")
+            for word in ("five", "0x", "0.0x", "-5", "-5x")
+        ),
     ],
 )
 def test_what_is_no_budget(sensitivity, budget, line):

@@ -185,3 +185,13 @@ def test_a_weight_changed_after_conversion_is_refused(exported, float_recogniser
     kernel.assign(kernel + np.eye(*kernel.shape, dtype=np.float32))
     with pytest.raises(ValueError, match="those of no layer"):
         label_products(read(exported("float")), plain)
+
+
+def test_the_command_says_what_it_has_written(tflite_export, model_directory, tmp_path):
+    path = tmp_path / "w4a8.tflite"
+    words = ("convert", model_directory, "-o", path, "--precision", "w4a8", "--seconds", 1)
+    code, out, error = tflite_export(*words)
+    assert code == 0, error
+    assert out.splitlines()[-1] == f"{path}: {path.stat().st_size:,} bytes, w4a8"
+    code, out, error = tflite_export(*words, "--quiet")
+    assert code == 0 and str(path) not in out, error

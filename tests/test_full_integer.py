@@ -233,11 +233,13 @@ def test_trained_ranges_are_kept(float_recogniser, utterances, tmp_path):
 @pytest.mark.slow
 def test_commands_take_the_file(tflite_export, model_directory, manifest, tmp_path):
     path = tmp_path / "int8.tflite"
-    code, _, error = tflite_export(
-        *("convert", model_directory, "-o", path, "--precision", "w4a8", "--seconds", 1, "--quiet"),
+    code, out, error = tflite_export(
+        *("convert", model_directory, "-o", path, "--precision", "w4a8", "--seconds", 1),
         *("--full-integer", "int8", "--calibration", manifest, "--calibration-utterances", 4),
     )
     assert code == 0, error
+    last = out.splitlines()[-1]
+    assert last == f"{path}: {path.stat().st_size:,} bytes, w4a8, full-integer, int8"
     code, out, error = tflite_export("evaluate", path, "--data", manifest, "--quiet")
     assert code == 0 and "ptq w4a8, full-integer, int8" in out, error
     items = evaluate.recordings(manifest)

@@ -157,9 +157,9 @@ def test_read_back_from_json():
         ({"stages": {0: 8}}, "stages: the last one has 8 bits, the narrowest layer 4"),
         ({"stages": {0: 8, 9: 4}, "precision": "two_bit"}, "has 4 bits, the narrowest layer 2"),
         ({"stages": {0: 8, 9: 4}, "precision": "w4-learned"}, "stages: a learned scale"),
-        ({"stages": {"soon": 4}}, "stages: key 'soon' is not of type int"),
-        ({"stages": {0.5: 4}}, "stages: key '0.5' is not of type int"),
-        ({"stages": {0: "w4"}}, "stages: 0: 'w4' is not of type int"),
+        ({"stages": {"soon": 4}}, "stages: key 'soon': expected a whole number"),
+        ({"stages": {0.5: 4}}, "stages: key '0.5': expected a whole number"),
+        ({"stages": {0: "w4"}}, "stages: 0: expected a whole number, found 'w4'"),
     ],
 )  # fmt: skip
 def test_bad_values(values, complaint):

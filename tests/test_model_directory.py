@@ -12,7 +12,7 @@ from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.targets import pack_targets
-from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.model_directory import ModelConfig, Recogniser, weights_checksum
 from asr_qat.quantize.apply import QuantizationConfig
 from tests.training_fixtures import ENCODER
 
@@ -49,8 +49,11 @@ def test_a_model_directory_without_a_file(float_run, tmp_path):
         (folder / name).unlink()
         with pytest.raises(UserError, match=f"no {re.escape(name)}"):
             Recogniser.load(folder)
-    with pytest.raises(UserError, match="no such model directory"):
-        Recogniser.load(tmp_path / "none")
+        with pytest.raises(UserError, match=f"no {re.escape(name)}"):
+            weights_checksum(folder)
+    for read in (Recogniser.load, weights_checksum):
+        with pytest.raises(UserError, match="none: no such model directory"):
+            read(tmp_path / "none")
 
 
 def test_weights_of_another_vocabulary(float_run, tmp_path):

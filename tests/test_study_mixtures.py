@@ -15,7 +15,7 @@ from asr_qat.quantize.sensitivity import LayerSensitivity, Sensitivity
 from tests.training_fixtures import ENCODER
 from tflite_export.study.cells import Cell, expand
 from tflite_export.study.config import StudyConfig
-from tflite_export.study.mixtures import measure_for, sensitivity_file
+from tflite_export.study.mixtures import measure_for, sensitivity_file, unmeasured
 from tflite_export.study.scheme import describe
 from tflite_export.study.worker import encode_job
 
@@ -89,11 +89,15 @@ def test_own_overrides_go_first(tmp_path, sensitivity):
 def test_what_is_refused(tmp_path, sensitivity):
     with pytest.raises(UserError, match=r"sensitivity.json: budget 90x: .* are not enough"):
         expand(configuration(tmp_path, {"budgets": ["90x"]}))
-    sensitivity_file(configuration(tmp_path)).unlink()
-    with pytest.raises(UserError, match="sensitivity.json: not measured yet"):
-        expand(configuration(tmp_path))
     with pytest.raises(UserError, match="give `start`"):
         measure_for(configuration(tmp_path, start=None))
+
+
+def test_before_the_measurement_all_cells_but_the_mixtures_are_known(tmp_path):
+    groups = {"mixture": MIXTURE, "uniform": {"precisions": ["w4a8"]}}
+    config = configuration(tmp_path, groups=groups)
+    assert [cell.name for cell in expand(config)] == ["float_s5_seed0", "w4a8_native_s5_seed0"]
+    assert unmeasured(config) == ["mixture"]
 
 
 def test_no_budgets_no_measurement(tmp_path):

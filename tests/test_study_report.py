@@ -62,8 +62,9 @@ def saved(rows) -> Saved:
 def test_the_grid_has_a_line_for_each_pair_and_a_column_for_each_method():
     table = grid_table(saved(POOLED))
     assert table.header == [
-        "Weights", "Activations", "MB", "Smaller", "Runs in", "post-training", "native QAT",
-        "Seeds",
+        "Weights", "Activations", "MB", "Smaller", "Runs in",
+        "post-training: WER test %; difference, changed test+dev",
+        "native QAT: WER test %; difference, changed test+dev", "Seeds",
     ]  # fmt: skip
     assert table.rows == [
         ["float", "float", "7.27", "1.0x", "LiteRT", "11.5 (10.5–12.7)", "11.5 (10.5–12.7)", "3"],
@@ -93,11 +94,11 @@ def test_two_bits_of_all_groups_the_least_loss_first():
         "w2a8-asym_native", "w2a8_native", "w2a8-b64_native",
     ]  # fmt: skip
     first = dict(zip(table.header, table.rows[0], strict=True))
-    assert first["Difference [95%]"] == "+1.5 [+0.5, +2.5]"
+    assert first["Difference test+dev [95%]"] == "+1.5 [+0.5, +2.5]"
     assert first["WER dev %"] == "13.0 (12.0–14.2)"
-    assert first["Changed in the file"] == "0.5%"
+    assert first["Changed in the file, test+dev"] == "0.5%"
     last = dict(zip(table.header, table.rows[-1], strict=True))
-    assert (last["Difference [95%]"], last["Runs in"]) == ("–", "training only")
+    assert (last["Difference test+dev [95%]"], last["Runs in"]) == ("–", "training only")
 
 
 def test_a_table_for_each_other_group():

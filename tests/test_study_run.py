@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from asr_qat import files
+from asr_qat import cli, files
 from asr_qat.config import from_dict
 from asr_qat.errors import UserError
 from tests.training_fixtures import REPOSITORY, as_yaml, command
 from tflite_export.study.cells import expand
 from tflite_export.study.config import StudyConfig
-from tflite_export.study.run import plan, study
+from tflite_export.study.run import plan, report, study
 from tflite_export.study.worker import encode_job
 
 pytest_plugins = ["tests.training_fixtures"]
@@ -188,6 +188,56 @@ def test_another_configuration_is_refused(copied):
     path = cell_file(copied, "w4a8_ptq_s2_seed0")
     path.write_text("[]")
     assert str(path) in refusal(copied)
+
+
+@pytest.mark.slow
+def test_cells_of_another_version_of_the_corpus_are_not_reported(copied):
+    path = cell_file(copied, "w4a8_ptq_s2_seed0")
+    content = files.read_json(path)
+    content["fingerprint"]["corpus"] = "of another version"
+    files.write_json(path, content)
+    with pytest.raises(UserError, match="w4a8_ptq_s2_seed0.json: .* made with another corpus:"):
+        report(copied)
+    path.unlink()
+    assert len(report(copied)["rows"]) == len(NAMES) - 1
+
+
+def said_of(config, folder, capsys, monkeypatch, *words) -> tuple[int, str, str]:
+    """Exit code, output and error of the command."""
+    path = as_yaml(config, folder / "study.yaml")
+    monkeypatch.setattr("sys.argv", ["asr-qat", "study", "--config", str(path), *words])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    return stopped.value.code, *capsys.readouterr()
+
+
+def test_a_study_at_its_beginning(prepared_folder, tmp_path, capsys, monkeypatch):
+    """Listed as far as it is known, and without a report."""
+    groups = {"mixed": {"precisions": ["w8a8", "w4a8"], "budgets": ["5x", "w4a8"]}, **GROUPS}
+    start = REPOSITORY / "models/an4_tiny_float"
+    config = configuration(prepared_folder, start, tmp_path, groups)
+    run = (config, tmp_path, capsys, monkeypatch)
+    code, out, _ = said_of(*run, "--list")
+    assert code == 0
+    *cells, later, count = out.splitlines()
+    assert [line.split()[:3] for line in cells] == [["to", "do", name] for name in NAMES]
+    assert later == "later  mixtures of 5x, w4a8: known after the sensitivity was measured  (mixed)"
+    assert count == "0 of 4 cells are done"
+    code, out, error = said_of(*run, "--report")
+    assert (code, out) == (1, "")
+    output = f"{tmp_path}/results/study"
+    assert error.splitlines()[-1] == (
+        f"asr-qat: error: {output}: no cell is finished yet: run `asr-qat study` without --report"
+    )
+    assert not Path(output).parent.exists()
+
+
+def test_no_model_to_start_from(prepared_folder, tmp_path, capsys, monkeypatch):
+    config = configuration(prepared_folder, tmp_path / "none", tmp_path)
+    for words in ([], ["--list"]):
+        code, _, error = said_of(config, tmp_path, capsys, monkeypatch, *words)
+        expected = f"asr-qat: error: {tmp_path}/none: no such model directory"
+        assert (code, error.splitlines()[-1]) == (1, expected)
 
 
 @pytest.mark.slow

@@ -113,11 +113,7 @@ class Recogniser:
             UserError: naming the file that is missing, damaged or does not fit the others.
         """
         path = Path(path)
-        if not path.is_dir():
-            raise UserError(f"{path}: no such model directory")
-        for name in (CONFIG, TOKENIZER, STATS, WEIGHTS):
-            if not (path / name).is_file():
-                raise UserError(f"{path}: no {name}: not a complete model directory, train again")
+        _check_complete(path)
         config = from_dict(ModelConfig, files.read_json(path / CONFIG), str(path / CONFIG))
         mean, std = _stats(path / STATS, config.front_end.mel_bins)
         tokenizer = Tokenizer.load(path / TOKENIZER)
@@ -147,8 +143,21 @@ class Recogniser:
 
 
 def weights_checksum(path: str | Path) -> str:
-    """SHA-256 of the weights file of a model directory: tells one model from another."""
+    """SHA-256 of the weights file of a model directory: tells one model from another.
+
+    Raises:
+        UserError: no such model directory, or one that lacks a file.
+    """
+    _check_complete(Path(path))
     return hashlib.sha256((Path(path) / WEIGHTS).read_bytes()).hexdigest()
+
+
+def _check_complete(path: Path) -> None:
+    if not path.is_dir():
+        raise UserError(f"{path}: no such model directory")
+    for name in (CONFIG, TOKENIZER, STATS, WEIGHTS):
+        if not (path / name).is_file():
+            raise UserError(f"{path}: no {name}: not a complete model directory, train again")
 
 
 def _stats(path: Path, mel_bins: int) -> tuple[np.ndarray, np.ndarray]:

@@ -187,10 +187,12 @@ def budget_bytes(sensitivity: Sensitivity, budget: str | int) -> int:
     ratio = _RATIO.fullmatch(word)
     if ratio and float(ratio[1]) > 0:
         return int(sensitivity.float_bytes / float(ratio[1]))
-    try:
-        return uniform(sensitivity, word).bytes
-    except UserError as error:
-        raise UserError(f"budget: expected bytes, a ratio such as 5x, or {error}") from None
+    require(
+        is_named(word),
+        f"budget {budget}: expected bytes, a ratio to float32 such as 5x, or a precision or policy "
+        "such as w4a8",
+    )
+    return uniform(sensitivity, word).bytes
 
 
 def is_named(budget: str) -> bool:

@@ -41,7 +41,7 @@ BLOCKS = (32, 64, 128)
 FLOAT = "float"
 FLOAT_BITS = 32
 Range = Literal["max", "aqt", "clip", "learned"]
-GRAMMAR = "w<8|4|3|2>[a8|a8s|a4][-b<32|64|128>][-asym][-aqt|-clip|-learned]"
+GRAMMAR = "w<8|4|3|2>[a8|a8s|a4][-b<32|64|128>][-asym][-aqt|-clip|-learned], w32<a8|a8s|a4>"
 _NAME = re.compile(r"w(\d+)(?:a(\d+)(s?))?(?:-b(\d+))?(-asym)?(?:-(aqt|clip|learned))?")
 
 

@@ -2,11 +2,13 @@
 
 import json
 import math
+import sys
 import time
 from pathlib import Path
 
 import tensorflow as tf
 from tensorflow import keras
+from tqdm import tqdm
 
 from asr_qat import files
 from asr_qat.corpora.dataset import Pipeline
@@ -61,20 +63,35 @@ class LossOfBatch(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """A bar over the updates of the whole training, with the loss of the batch."""
+    """A bar over the updates of the whole training, with the loss of the batch.
+
+    It begins after the first update, of which most is the tracing of the graph: the time left
+    follows from the others.
+    """
 
     def __init__(self, steps: int, done: int, quiet: bool):
         super().__init__()
-        self._bar = progress_bar("train", steps, "step", quiet)
-        self._bar.update(done)
+        self._steps, self._done, self._quiet = steps, done, quiet
+        self._bar: tqdm | None = None
+
+    def on_train_begin(self, logs=None):
+        if not self._quiet:
+            text = "train: TensorFlow traces the first step, which takes up to a minute or so"
+            print(text, file=sys.stderr, flush=True)
 
     def on_train_batch_end(self, batch, logs=None):
+        if self._bar is None:
+            self._bar = progress_bar(
+                "train", self._steps, "step", self._quiet, initial=self._done + 1
+            )
+            return
         self._bar.set_postfix(loss=f"{logs['loss']:.3f}", refresh=False)
         self._bar.update(1)
 
     def close(self) -> None:
         """Leave the bar as it stands."""
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
 
 
 class StopOnNaN(keras.callbacks.Callback):

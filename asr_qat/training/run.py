@@ -229,10 +229,7 @@ def _description(config: TrainConfig) -> dict[str, Any]:
 
 
 def _checksum(path: str | None) -> str | None:
-    try:
-        return None if path is None else weights_checksum(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None  # `Recogniser.load` says what is missing
+    return None if path is None else weights_checksum(path)
 
 
 def _check_same(output: Path, description: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """`tflite-export convert`."""
 
 import argparse
+from pathlib import Path
 
 from asr_qat.errors import require
 
@@ -41,18 +42,27 @@ def add_parser(subparsers) -> None:
         metavar="N",
         help="most of them, drawn at random (default: %(default)s)",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("--quiet", action="store_true", help="no progress, and no line at the end")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Convert."""
+    """Convert, and print what was written."""
     from tflite_export.convert import DEFAULT_SECONDS, convert
+    from tflite_export.metadata import read_metadata
 
     seconds = tuple(args.seconds or DEFAULT_SECONDS)
     if args.full_integer is None:
         convert(args.model, args.output, args.precision, seconds, args.calibration)
-        return
+    else:
+        _convert_calibrated(args, seconds)
+    if not args.quiet:
+        found, size = read_metadata(args.output), Path(args.output).stat().st_size
+        integer = "" if found.full_integer is None else f", full-integer, int{found.full_integer}"
+        print(f"{args.output}: {size:,} bytes, {found.precision}{integer}")
+
+
+def _convert_calibrated(args: argparse.Namespace, seconds: tuple[float, ...]) -> None:
     require(args.calibration, "--full-integer: measures ranges: add --calibration work/an4, say")
     from tflite_export.full_integer.convert import convert_calibrated
 

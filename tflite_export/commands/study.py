@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> None:
     """Run the study, or list its cells."""
     from asr_qat.config import load_yaml
     from tflite_export.study.config import StudyConfig
+    from tflite_export.study.mixtures import unmeasured
     from tflite_export.study.run import plan, report, study
 
     config = load_yaml(args.config, StudyConfig, args.settings)
@@ -50,6 +51,11 @@ def run(args: argparse.Namespace) -> None:
         for job in jobs:
             state = "done" if job.done else "to do"
             print(f"{state:5}  {job.cell.name}  ({', '.join(job.cell.groups)})")
+        for name in unmeasured(config):
+            if args.only not in (None, name):
+                continue
+            mixtures = f"mixtures of {', '.join(config.groups[name].budgets)}"
+            print(f"later  {mixtures}: known after the sensitivity was measured  ({name})")
         print(f"{sum(job.done for job in jobs)} of {len(jobs)} cells are done")
         return
     if args.report:

@@ -62,6 +62,8 @@ class Cell:
 def expand(config: StudyConfig) -> list[Cell]:
     """All cells of a study, each once: baselines first, then by seed in the order of the file.
 
+    Mixtures are among them once the sensitivity was measured, see `tflite_export.study.mixtures`.
+
     Raises:
         UserError: a training or precision that is none, or two groups with different cells of
             the same name.

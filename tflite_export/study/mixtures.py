@@ -59,16 +59,24 @@ def measure_for(config: StudyConfig, quiet: bool = False) -> None:
     files.write_json(path, content)
 
 
+def unmeasured(config: StudyConfig) -> list[str]:
+    """Names of the groups whose mixtures are known only after the sensitivity was measured."""
+    if sensitivity_file(config).is_file():
+        return []
+    return [name for name, group in config.groups.items() if group.budgets]
+
+
 def mixtures(config: StudyConfig, group: Group) -> list[tuple[str, dict[str, Any]]]:
     """Name, and `precision` and `overrides` of a `QuantizationConfig`, for each budget of a group.
 
-    The precision is that of most layers.
+    The precision is that of most layers. There are none before the sensitivity was measured.
 
     Raises:
-        UserError: not measured yet, or no budget that can be met.
+        UserError: no budget that can be met.
     """
     path = sensitivity_file(config)
-    require(path.is_file(), f"{path}: not measured yet: `asr-qat study` does it, without --list")
+    if not path.is_file():
+        return []
     measured = Sensitivity.load(path).restricted(group.precisions_by_name())
     found = []
     for budget in group.budgets:

@@ -14,14 +14,14 @@ from typing import Any
 
 from asr_qat import files
 from asr_qat.corpora.prepared import PreparedFolder
-from asr_qat.errors import UserError
+from asr_qat.errors import UserError, require
 from asr_qat.models.model_directory import WEIGHTS
 from asr_qat.progress import progress_bar
 from tflite_export.study.cells import Cell, expand
 from tflite_export.study.config import StudyConfig
 from tflite_export.study.fingerprint import corpus_checksum, fingerprint
 from tflite_export.study.histograms import write_histograms
-from tflite_export.study.mixtures import measure_for
+from tflite_export.study.mixtures import measure_for, sensitivity_file, unmeasured
 from tflite_export.study.speed import measure_speed
 from tflite_export.study.summary import write_summary
 from tflite_export.study.worker import encode_job
@@ -90,7 +90,7 @@ def study(
             asyncio.run(runner.run(workers))
             measure_speed(config, quiet)
         finally:
-            content = report(config)
+            content = _report(config)
     if runner.errors:
         lines = "; ".join(f"{name}: {error}" for name, error in runner.errors.items())
         raise UserError(
@@ -100,7 +100,20 @@ def study(
 
 
 def report(config: StudyConfig) -> dict[str, Any]:
-    """Write the summary of the finished cells, tables, plots and page. Returns the summary."""
+    """Write the summary of the finished cells, tables, plots and page. Returns the summary.
+
+    Raises:
+        UserError: no cell is finished, one was made in another way, or mixtures are not known.
+    """
+    run = "run `asr-qat study` without --report"
+    finished = any(job.done for job in plan(config))
+    require(finished, f"{config.output}: no cell is finished yet: {run}")
+    measured = not unmeasured(config)
+    require(measured, f"{sensitivity_file(config)}: not measured yet, for the mixtures: {run}")
+    return _report(config)
+
+
+def _report(config: StudyConfig) -> dict[str, Any]:
     content = write_summary(config)
     if content["rows"]:
         write_histograms(config)

@@ -68,6 +68,11 @@ class Saved:
         return list(self.results["corpus"]["splits"])
 
     @property
+    def together(self) -> str:
+        """All splits as a heading names them, `test+dev`."""
+        return "+".join(self.splits)
+
+    @property
     def grid(self) -> list[Row]:
         """The pooled rows of weights by activations."""
         return [row for row in self.pooled if in_grid(row)]

@@ -118,8 +118,8 @@ def columns(study: Saved) -> tuple[Column, ...]:
         *SIZE,
         ("RTF", speed),
         *map(rate, study.splits),
-        ("Difference [95%]", difference),
-        ("Changed in the file", changed),
+        (f"Difference {study.together} [95%]", difference),
+        (f"Changed in the file, {study.together}", changed),
     )
 
 
@@ -157,14 +157,16 @@ def grid_table(study: Saved) -> Table:
             ]
         )
     titles = ["Weights", "Activations", *(title for title, _ in SIZE)]
-    titles += [METHODS[name] for name in methods] + ["Seeds"]
+    said = f"WER {split} %; difference, changed {study.together}"
+    titles += [f"{METHODS[name]}: {said}" for name in methods] + ["Seeds"]
     return Table(
         "Weights by activations",
         titles,
         rows,
         f"Each method: WER of {split} in percent, in round brackets its range over the seeds; then "
-        "the difference to float32 in points, in square brackets its paired 95% interval; then "
-        "the share of utterances in which the file says something else than the Keras model.",
+        f"the difference to float32 in points, of {study.together}, in square brackets its paired "
+        f"95% interval; then the share of utterances, of {study.together}, in which the file says "
+        "something else than the Keras model.",
     )
 
 
@@ -213,7 +215,8 @@ def mixture_table(study: Saved) -> Table:
                 difference(uniform),
             ]
         )
-    header = ["Mixture", "MB", "Uniform", "MB", "Seeds", "Difference to it [95%]"]
+    compared = f"Difference to it, {study.together} [95%]"
+    header = ["Mixture", "MB", "Uniform", "MB", "Seeds", compared]
     return Table(
         "Mixtures against uniform weights",
         header,
