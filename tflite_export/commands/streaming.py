@@ -152,6 +152,7 @@ def _scale(args: argparse.Namespace) -> None:
         print(
             f"{row['name']}: {row['bytes']:,} bytes, {row['ratio']:.2f} times smaller; real-time "
             f"factor {chunks['rtf']:.3f}, chunk {_times(chunks['compute_ms'])}; "
+            f"{chunks['endpoints']} with an endpoint {_times(chunks['endpoint_ms'])}; "
             f"peak memory {row['peak_rss_mb']:.0f} MB"
         )
 

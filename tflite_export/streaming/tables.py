@@ -7,6 +7,14 @@ from tflite_export.page_parts import BYTES_PER_MB, NONE, difference, interval, m
 from tflite_export.streaming.accuracy import BOTH
 
 Content = dict[str, Any]
+PERCENTILES = ("p50", "p95", "p99", "most")
+
+
+def _columns(title: str) -> list[str]:
+    return [f"{title}, ms: {name}" for name in PERCENTILES]
+
+
+LAST = _columns("Last words")
 
 
 def accuracy_table(content: Content) -> str:
@@ -34,14 +42,12 @@ def accuracy_table(content: Content) -> str:
         [name, f"{own['rtf']:.3f}", *_times(own["chunk_compute_ms"]), *_times(own["finish_ms"])]
         for name, own in speed.items()
     ]
-    ends = [f"Last words, ms: {name}" for name in ("p50", "p95", "p99", "most")]
-    chunks = [f"Chunk, ms: {name}" for name in ("p50", "p95", "p99", "most")]
     return "\n\n".join(
         [
             markdown(header, rows),
             f"Streamed in chunks of {content['chunk_ms']} ms: {counts}. Differences are paired, "
             "in percentage points, of all splits together.",
-            markdown(["File", "RTF", *chunks, *ends], times),
+            markdown(["File", "RTF", *_columns("Chunk"), *LAST], times),
             _machine(content, next(iter(speed.values()))["threads"]),
         ]
     )
@@ -53,22 +59,30 @@ def scale_table(content: Content) -> str:
     header = ["File", "MB", "Smaller", "Peak MB", "Export, s"]
     for ms in lengths:
         header += [f"RTF, {ms} ms", "p50, ms", "p95, ms", "p99, ms", "most, ms", "Late"]
-    rows = []
+    rows, ends = [], []
     for row in content["rows"]:
         cells = [row["name"], f"{row['bytes'] / BYTES_PER_MB:.1f}", f"{row['ratio']:.2f}x"]
         cells += [f"{row['peak_rss_mb']:.0f}", f"{row['convert_seconds']:.0f}"]
-        for own in row["chunks"].values():
+        for ms, own in row["chunks"].items():
             cells += [f"{own['rtf']:.3f}", *_times(own["compute_ms"])]
             cells += [f"{own['late']} of {own['count']}"]
+            times = [*_times(own["endpoint_ms"]), *_times(own["finish_ms"])]
+            ends.append([row["name"], ms, f"{own['endpoints']} of {own['count']}", *times])
         rows.append(cells)
     return "\n\n".join(
         [
             markdown(header, rows),
+            markdown(
+                ["File", "Chunk, ms", "With an endpoint", *_columns("Such a chunk"), *LAST],
+                ends,
+            ),
             f"{content['parameters']:,} parameters, {content['vocabulary']:,} word pieces, initial "
             f"weights. The first pass waits for {content['look_ahead_ms']:g} ms, the second for "
             f"{content['delay_ms']:g} ms. A chunk's time has front end, both encoders and both "
-            f"searches in it, at {content['labels_per_second']:.2f} labels a second, in "
-            f"{content['audio_seconds']:g} s of audio.",
+            f"searches in it, at {content['labels_per_second']:.2f} labels a second for "
+            f"{content['speech_s']:g} s, then none for {content['pause_s']:g} s, in "
+            f"{content['audio_seconds']:g} s of audio. In a chunk with an endpoint the second pass "
+            "catches up, and the utterance ends; last words are those at the end of the audio.",
             _machine(content, content["threads"]),
         ]
     )
@@ -141,8 +155,8 @@ TABLES: dict[str, Callable[[Content], str]] = {
 }
 
 
-def _times(ms: dict[str, float]) -> list[str]:
-    return [f"{value:.1f}" for value in ms.values()]
+def _times(ms: dict[str, float] | None) -> list[str]:
+    return [f"{value:.1f}" for value in ms.values()] if ms else [NONE] * len(PERCENTILES)
 
 
 def _delays(ms: dict[str, float] | None) -> Sequence[str]:
