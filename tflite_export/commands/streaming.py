@@ -205,7 +205,8 @@ def _server(args: argparse.Namespace) -> None:
     _write(args, {"file": Path(args.file).name, **found, **_corpus(args.data)})
     print(
         f"{found['streams']} streams: {found['identical_streams']} with the words of a session "
-        f"alone, {found['late_chunks']} late chunks; answers: {_times(found['response_ms'])}"
+        f"alone, {found['late_chunks']} late chunks, {found['late_responses']} of "
+        f"{found['responses']} answers late; answers: {_times(found['response_ms'])}"
     )
 
 

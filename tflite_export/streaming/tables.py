@@ -123,16 +123,24 @@ def latency_table(content: Content) -> str:
 
 def server_table(content: Content) -> str:
     """One line of figures, and what the other clients did meanwhile."""
-    header = ["Streams", "Late chunks", "Same words as alone", "Ended in good order"]
-    header += [f"Answer, ms: {name}" for name in ("p50", "p95", "p99", "most")]
+    header = [
+        "Streams",
+        "Late chunks",
+        "Late answers",
+        "Same words as alone",
+        "Ended in good order",
+    ]
+    header += _columns("Answer")
     streams = content["streams"]
     row = [str(streams), str(content["late_chunks"])]
+    row.append(f"{content['late_responses']} of {content['responses']}")
     row += [f"{content[key]} of {streams}" for key in ("identical_streams", "complete_streams")]
     did = content["rough"]
     rough = (
-        f"Meanwhile one client sent {did['stalls']} messages and read none of the answers, one "
-        f"sent {did['floods']} messages as fast as it could, one connected and broke off "
-        f"{did['disconnects']} times."
+        "Meanwhile three clients sent the largest messages as fast as the server took them. One "
+        f"read none of the answers, {did['stalls']['messages']} messages: the server closed it "
+        f"{did['stalls']['closed']} times. One read them, {did['floods']['messages']} messages. "
+        f"One broke off {did['disconnects']['broken']} times while the server was at work for it."
         if did
         else "No other clients."
     )
@@ -142,6 +150,10 @@ def server_table(content: Content) -> str:
             f"{content['file']}, {content['audio_seconds']:g} s of speech in each stream at "
             f"{content['speed']:g} times its pace, chunks of {content['chunk_ms']} ms, "
             f"{content['words']} words. {rough}",
+            "An answer is a message with words, and its time is from when the chunk was due, its "
+            "last sample spoken; it is late above the duration of a chunk. A late chunk is one "
+            "of which the server said that it took longer, from when the server took it up until "
+            "it was processed, than it lasts.",
             _machine(content, content["threads"]),
         ]
     )
