@@ -65,6 +65,9 @@ def test_accuracy(tflite_export, live_file, live_model, exported, prepared_folde
     lines = out.with_suffix(".md").read_text().splitlines()
     (first,) = [line for line in lines if line.startswith("| live, first pass |")]
     assert f"| {100 * found['rows'][2]['test']['wer']:.1f} [" in first and "| 1.00x |" in first
+    assert first.count(" +0.0 [+0.0, +0.0] |") == 3  # test, dev, all
+    assert any("widths assigned on dev" in line for line in lines)
+    assert "differences test +0.00% [+0.00%, +0.00%], dev +0.00%" in printed
 
 
 @pytest.mark.slow

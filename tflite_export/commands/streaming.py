@@ -110,9 +110,12 @@ def _accuracy(args: argparse.Namespace) -> None:
         low, high = figures["wer_ci"]
         line = f"{row['name']}: WER {figures['wer']:.2%} [{low:.2%}, {high:.2%}]"
         if figures["wer_diff_ci"]:
-            low, high = figures["wer_diff_ci"]
-            line += f", difference {figures['wer_diff']:+.2%} [{low:+.2%}, {high:+.2%}]"
-            line += f", {row['ratio']:.2f} times smaller"
+            line += "; differences" + ",".join(
+                f" {split} {row[split]['wer_diff']:+.2%} [{low:+.2%}, {high:+.2%}]"
+                for split in (*args.splits, BOTH)
+                for low, high in [row[split]["wer_diff_ci"]]
+            )
+            line += f"; {row['ratio']:.2f} times smaller"
         print(line)
 
 
