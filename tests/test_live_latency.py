@@ -107,6 +107,18 @@ def test_a_word_is_there_with_its_last_label(chunk):
     assert heard_s < found.first[-1][1] < heard_s + 2 * chunk / RATE + 0.5
 
 
+def test_a_backlog_is_carried_over(monkeypatch):
+    """Each chunk of 120 ms takes 500 ms: the words of the last one are that late."""
+    model, audio = reference_model(1, 2, 1), speech(3.0, 1)
+    punctual = appearances(model, audio, 1920, RULE)
+    monkeypatch.setattr("time.perf_counter", itertools.count(0, 0.5).__next__)
+    late = appearances(model, audio, 1920, RULE)
+    assert len(late.first) == len(punctual.first) > 3
+    for (_, now), (_, then) in zip(late.first, punctual.first, strict=True):
+        chunks = min(25, int(then / 0.12))
+        assert 0.5 * chunks <= now < 0.13 + 0.5 * (chunks + 1)
+
+
 def test_figures_of_recordings(manifest):
     items = recordings(manifest)
     model = reference_model(0, 2, 1)
