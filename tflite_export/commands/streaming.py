@@ -188,7 +188,8 @@ def _latency(args: argparse.Namespace) -> None:
     print(
         f"{long['audio_seconds']:.0f} s of speech: memory {long['rss_mb'][0]:.1f} MB after a "
         f"minute, {long['growth_mb']:+.1f} MB at the end; {long['different_words']} of "
-        f"{long['words']} words are others in pieces"
+        f"{long['words']} words are others in pieces, without pauses "
+        f"{long['without_pauses']['different_words']} of {long['without_pauses']['words']}"
     )
 
 

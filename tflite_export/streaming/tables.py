@@ -99,6 +99,7 @@ def scale_table(content: Content) -> str:
 def latency_table(content: Content) -> str:
     """Delays of the words, then the hour."""
     words, long = content["words"], content["long"]
+    without = long["without_pauses"]
     titles = {
         "first_pass": "first pass: it appears",
         "second_pass": "second pass: it has its final form",
@@ -122,8 +123,15 @@ def latency_table(content: Content) -> str:
             f"{minutes[0]:.1f} MB after the first minute, {long['growth_mb']:+.1f} MB at the end, "
             f"{long['most_growth_mb']:+.1f} MB at the most. Cut at its endpoints and recognised "
             f"piece by piece, {long['different_words']} of {long['words']} words differ, in "
-            f"{len(long['different'])} of {long['utterances']} utterances. Real-time factor "
+            f"{len(long['different'])} of {long['utterances']} utterances; "
+            f"{long['ended_by_length']} ended by their length, without a pause. Real-time factor "
             f"{long['rtf']:.3f}.",
+            f"**{without['audio_seconds'] / 60:.0f} minutes without added pauses**: "
+            f"{without['different_words']} of {without['words']} words are others than those of "
+            f"the {without['recordings']} recordings, each recognised alone, "
+            f"{without['different_at_joins']} of these where two of them join; "
+            f"{without['ended_by_length']} of {without['utterances']} utterances ended by their "
+            "length.",
             _machine(content, long["threads"]),
         ]
     )
