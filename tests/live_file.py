@@ -5,9 +5,23 @@ import pytest
 
 from asr_qat.audio.front_end import FrontEndConfig
 from tests.live_reference import TOKENIZER
+from tflite_export.live_format import LiveFormat
 
 MEL_BINS, DIM, JOINT, UNITS = 80, 8, 6, 5
 LOOK_AHEAD, DELAY = 1, 2
+LIVE_FORMAT = LiveFormat(
+    frame_ms=40.0,
+    features=4,
+    chunks=(1, 3),
+    left_context=0,
+    first_delay=LOOK_AHEAD,
+    second_delay=LOOK_AHEAD + DELAY,
+    states={
+        "causal": {"causal_kept": (1, LOOK_AHEAD, DIM), "causal_valid": (1, LOOK_AHEAD)},
+        "cascade": {"cascade_kept": (1, DELAY, DIM), "cascade_valid": (1, DELAY)},
+    },
+    positions={"causal": {"causal_positions": (1, 1, DIM)}, "cascade": {}},
+)
 rng = np.random.default_rng(4)
 
 
@@ -139,7 +153,10 @@ def live_file(tmp_path_factory):
         content = converter.convert()
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     mean, std = np.full(MEL_BINS, -8.0), np.full(MEL_BINS, 3.0)
-    attach_metadata(model, Metadata("float", "float", FrontEndConfig(), mean, std, TOKENIZER, {}))
+    metadata = Metadata(
+        "float", "float", FrontEndConfig(), mean, std, TOKENIZER, {}, live=LIVE_FORMAT
+    )
+    attach_metadata(model, metadata)
     path = folder / "live.tflite"
     path.write_bytes(serialize(model))
     return path

@@ -18,7 +18,7 @@ from tflite_export.live.events import Transcript
 from tflite_export.live.session import Session
 from tflite_export.streaming.alignment import WordEnds, forced_alignment, speech_end
 from tflite_export.streaming.audio import cut, joined, room_noise
-from tflite_export.streaming.hour import _edits
+from tflite_export.streaming.hour import _edits, _edits_at_joins, _stream
 from tflite_export.streaming.latency import appearances, delays, latency
 
 pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
@@ -107,6 +107,18 @@ def test_a_word_is_there_with_its_last_label(chunk):
     assert heard_s < found.first[-1][1] < heard_s + 2 * chunk / RATE + 0.5
 
 
+def test_a_backlog_is_carried_over(monkeypatch):
+    """Each chunk of 120 ms takes 500 ms: the words of the last one are that late."""
+    model, audio = reference_model(1, 2, 1), speech(3.0, 1)
+    punctual = appearances(model, audio, 1920, RULE)
+    monkeypatch.setattr("time.perf_counter", itertools.count(0, 0.5).__next__)
+    late = appearances(model, audio, 1920, RULE)
+    assert len(late.first) == len(punctual.first) > 3
+    for (_, now), (_, then) in zip(late.first, punctual.first, strict=True):
+        chunks = min(25, int(then / 0.12))
+        assert 0.5 * chunks <= now < 0.13 + 0.5 * (chunks + 1)
+
+
 def test_figures_of_recordings(manifest):
     items = recordings(manifest)
     model = reference_model(0, 2, 1)
@@ -138,11 +150,34 @@ def test_audio_goes_on_until_its_end(manifest):
     np.testing.assert_array_equal(np.concatenate(pieces), whole)
 
 
+def test_an_utterance_without_a_pause_ends_by_its_length():
+    model, audio = reference_model(1, 2, 1), speech(12.0, 1)
+    chunks = [audio[at : at + 1920] for at in range(0, len(audio), 1920)]
+    never = EndpointConfig(pause_s=1000.0, longest_s=3.0)
+    cut = _stream(model, chunks, never)
+    assert cut.by_length == len(cut.ends) == 3
+    assert sum(cut.ends) < len(audio) and len(cut.texts) == 4
+    paused = _stream(model, chunks, RULE)
+    assert len(paused.ends) > 3 and paused.by_length == 0
+
+
 def test_edits():
     assert [_edits(*pair) for pair in [("", ""), ("", "A B"), ("A", ""), ("A B", "A C D")]] == [
         *(0, 2, 1, 2)
     ]
     assert _edits("A", "A") == 0
+
+
+def test_edits_at_joins():
+    pieces = [["A", "B", "C"], [], ["D", "E", "F", "G"], ["H"]]
+
+    def found(stream):
+        return _edits_at_joins(pieces, stream.split())
+
+    assert found("A B C D E F G H") == found("A C D E X F G H") == found("A B C D E X G H") == 0
+    assert found("X B C D E F G H") == found("A B C D E F G") == found("A B C X D E F G H") == 1
+    assert found("A B X Y E F G H X") == 3
+    assert found("") == 8 and _edits_at_joins([[]], ["A"]) == 1
 
 
 @pytest.mark.slow
@@ -157,6 +192,10 @@ def test_a_long_run(live_file, manifest, tmp_path):
     assert found["most_growth_mb"] < 5
     assert found["utterances"] > 5 and found["words"] > 20
     assert found["different_words"] < 0.2 * found["words"]
+    without = found["without_pauses"]
+    assert without["audio_seconds"] == 130 and without["recordings"] > 5
+    assert without["words"] > 20
+    assert 0 <= without["different_at_joins"] <= without["different_words"] < without["words"]
 
 
 @pytest.mark.slow

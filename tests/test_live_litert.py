@@ -8,6 +8,8 @@ from asr_qat.decoding.transducer_incremental import advance_search, begin_search
 from asr_qat.errors import UserError
 from tests.live_file import DELAY, JOINT, LOOK_AHEAD, MEL_BINS, offline_encoded
 from tests.live_reference import speech
+from tflite_export.commands.inspect import format_tables
+from tflite_export.inspect import inspect
 from tflite_export.live.endpoint import EndpointConfig
 from tflite_export.live.model import load_model
 from tflite_export.live.session import Session
@@ -86,6 +88,19 @@ def test_two_sessions_do_not_mix(live_model):
         return [[e for e in own if hasattr(e, "words")] for own in events]
 
     assert run(together=True) == run(together=False)
+
+
+def test_inspect_tells_how_it_streams(live_file):
+    found = inspect(live_file)
+    assert found["live"] == {
+        "chunk_ms": [40, 120],
+        "left_context_ms": 0,
+        "look_ahead_ms": {"causal": 40, "cascade": 80},
+        "latency_ms": {"first": 40, "second": 120},
+    }
+    printed = " ".join(format_tables(found).split())
+    assert "chunks of 40 or 120 ms" in printed
+    assert "latency first pass 40 ms, second pass 120 ms" in printed
 
 
 def test_other_files(exported, tmp_path):

@@ -1,5 +1,6 @@
 """`tflite-export streaming accuracy`, `scale` and `server`."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,20 +10,31 @@ from asr_qat.decoding.transducer_incremental import advance_search, begin_search
 from asr_qat.models import presets
 from asr_qat.text.tokenizer import Tokenizer
 from tests.live_fixtures import ENCODER, STREAMING, TRANSDUCER
-from tests.live_reference import JOINT, TOKENIZER, ReferenceSteps
+from tests.live_reference import JOINT, TOKENIZER, ReferenceSteps, reference_model, speech
 from tflite_export.evaluate import recordings
-from tflite_export.live_evaluate import run_streamed, text_figures
-from tflite_export.streaming.scale import PacedSteps
+from tflite_export.live.session import Session
+from tflite_export.live_evaluate import run_streamed, text_figures, timed_chunks
+from tflite_export.streaming.paced_steps import PacedSteps
 
 pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 
 
 def test_labels_at_an_even_pace():
-    steps = PacedSteps(ReferenceSteps(TOKENIZER.blank), 0.25)
-    frames = np.random.default_rng(0).standard_normal((400, JOINT)).astype(np.float32)
+    steps = PacedSteps(ReferenceSteps(TOKENIZER.blank), 5.0, 0.08)  # one pass: half a frame each
+    frames = np.random.default_rng(0).standard_normal((360, JOINT)).astype(np.float32)
     found = advance_search(steps, begin_search(steps), frames)
-    assert abs(len(found.tokens) - 100) <= 1
-    assert len({emission.frame for emission in found.emissions}) == len(found.tokens)
+    labels = [emission.frame for emission in found.emissions]
+    assert abs(sum(at < 150 for at in labels) - 30) <= 1  # 6 s of 40 ms
+    assert set(np.diff([at for at in labels if at < 150])) <= {4, 5, 6}
+    assert not [at for at in labels if 151 < at < 179 or 331 < at < 359]
+
+
+def test_utterances_end_at_a_pause():
+    model = reference_model(1, 21)
+    paced = dataclasses.replace(model, steps=PacedSteps(model.steps, 4.0, 0.04))
+    taken, ended = timed_chunks(Session(paced), speech(30.0), 1920)
+    assert len(taken) == len(ended) == 250
+    assert ended.sum() == 4  # one in 7.2 s
 
 
 @pytest.mark.slow
@@ -53,6 +65,9 @@ def test_accuracy(tflite_export, live_file, live_model, exported, prepared_folde
     lines = out.with_suffix(".md").read_text().splitlines()
     (first,) = [line for line in lines if line.startswith("| live, first pass |")]
     assert f"| {100 * found['rows'][2]['test']['wer']:.1f} [" in first and "| 1.00x |" in first
+    assert first.count(" +0.0 [+0.0, +0.0] |") == 3  # test, dev, all
+    assert any("widths assigned on dev" in line for line in lines)
+    assert "differences test +0.00% [+0.00%, +0.00%], dev +0.00%" in printed
 
 
 @pytest.mark.slow
@@ -69,18 +84,21 @@ def test_scale(tflite_export, monkeypatch, tmp_path):
     code, _, err = tflite_export(
         *("streaming", "scale", "--preset", "live_small", "--labels-per-second", 4),
         *("--tokenizer", tmp_path / "tokenizer.model", "--work", tmp_path / "work"),
-        *("--seconds", 4, "--out", out, "--quiet"),
+        *("--seconds", 8, "--out", out, "--quiet"),
     )
     assert (code, err) == (0, "")
     found = json.loads(out.read_text())
     assert [row["precision"] for row in found["rows"]] == ["float", "mixed_4_8"]
     assert (found["look_ahead_ms"], found["delay_ms"]) == (40, 200)
     for row in found["rows"]:
-        assert row["chunks"]["120"]["count"] == 3 * 34
-        assert 0 < row["chunks"]["120"]["compute_ms"]["p50"] < 120
+        chunks = row["chunks"]["120"]
+        assert (chunks["count"], chunks["endpoints"]) == (3 * 67, 3)
+        assert 0 < chunks["compute_ms"]["p50"] < chunks["endpoint_ms"]["p50"] < 120
+        assert 0 < chunks["finish_ms"]["p50"] < 120
     assert not (tmp_path / "work" / "live_small").exists()
-    (line,) = [x for x in out.with_suffix(".md").read_text().splitlines() if "mixed 4/8" in x]
-    assert f"| {found['rows'][1]['ratio']:.2f}x |" in line
+    lines = [x for x in out.with_suffix(".md").read_text().splitlines() if "mixed 4/8" in x]
+    assert f"| {found['rows'][1]['ratio']:.2f}x |" in lines[0]
+    assert "| 120 | 3 of 201 |" in lines[1]
     code, _, err = tflite_export("streaming", "scale", "--preset", "S")
     assert code and "expected live_tiny, live_l" in err
 
@@ -89,7 +107,7 @@ def test_scale(tflite_export, monkeypatch, tmp_path):
 def test_streams_beside_rough_clients(tflite_export, live_file, prepared_folder, tmp_path):
     pytest.importorskip("websockets")
     out = tmp_path / "server.json"
-    code, _, err = tflite_export(
+    code, printed, err = tflite_export(
         *("streaming", "server", live_file, "--data", prepared_folder, "--out", out),
         *("--streams", 3, "--seconds", 8, "--speed", 2, "--quiet"),
     )
@@ -97,7 +115,10 @@ def test_streams_beside_rough_clients(tflite_export, live_file, prepared_folder,
     found = json.loads(out.read_text())
     assert found["complete_streams"] == found["identical_streams"] == 3
     assert found["words"] > 0 and found["responses"] > 0
-    assert all(count > 0 for count in found["rough"].values())
+    rough = found["rough"]
+    assert rough["stalls"]["messages"] > 0 and rough["floods"]["messages"] > 0
     page = out.with_suffix(".md").read_text()
-    assert f"| 3 | {found['late_chunks']} | 3 of 3 | 3 of 3 |" in page
-    assert f"broke off {found['rough']['disconnects']} times" in page
+    late = f"{found['late_chunks']} | {found['late_responses']} of {found['responses']}"
+    assert f"| 3 | {late} | 3 of 3 | 3 of 3 |" in page
+    assert f"broke off {rough['disconnects']['broken']} times" in page
+    assert f"{found['late_responses']} of {found['responses']} answers late" in printed

@@ -10,6 +10,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from asr_qat.errors import UserError
 from tflite_export.delegation import delegation
+from tflite_export.live_format import CASCADE, CAUSAL, LiveFormat
 from tflite_export.metadata import read_flatbuffer, read_metadata
 
 LARGEST = 10  # float tensors that are listed
@@ -51,7 +52,9 @@ def inspect(path: str | Path) -> dict[str, Any]:
         the largest float constants (`layer`, `used_by`, `shape`, `bytes`); `folded_tables`: in
         the same form, float constants of more than `FOLDED_TABLE_BYTES` that are no kernel. A
         file of this package also has its `precision` and `method`, and `full_integer`, the
-        activations' width, if every tensor is an integer.
+        activations' width, if every tensor is an integer; that of a live model has `live`: its
+        `chunk_ms`, `left_context_ms` of a block, `look_ahead_ms` of the causal encoder and the
+        cascade, and `latency_ms` of the first and the second pass.
 
     Raises:
         UserError: no such file, not a `.tflite`, or damaged.
@@ -111,6 +114,17 @@ def _recogniser(path: str | Path) -> dict[str, Any]:
         "precision": metadata.precision,
         "method": metadata.method,
         **({"full_integer": bits} if bits else {}),
+        **({"live": _streams(metadata.live)} if metadata.live else {}),
+    }
+
+
+def _streams(live: LiveFormat) -> dict[str, Any]:
+    first, second = live.delays_ms
+    return {
+        "chunk_ms": [frames * live.frame_ms for frames in live.chunks],
+        "left_context_ms": live.left_context * live.frame_ms,
+        "look_ahead_ms": {CAUSAL: first, CASCADE: second - first},
+        "latency_ms": {"first": first, "second": second},
     }
 
 

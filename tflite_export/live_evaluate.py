@@ -56,7 +56,8 @@ def run_streamed(
     for i, item in enumerate(progress(items, "evaluate", len(items), quiet=quiet)):
         audio = read_audio(item.audio_path, rate)
         result.audio_seconds[i] = len(audio) / rate
-        chunks.append(timed_chunks(session, audio, size))
+        taken, _ = timed_chunks(session, audio, size)
+        chunks.append(taken)
         started = time.perf_counter()
         session.finish()
         result.finish_seconds[i] = time.perf_counter() - started
@@ -68,14 +69,19 @@ def run_streamed(
     return result
 
 
-def timed_chunks(session: Session, audio: np.ndarray, size: int) -> np.ndarray:
-    """Give a session audio in chunks of `size` samples: the seconds that each took."""
-    taken = []
+def timed_chunks(session: Session, audio: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give a session audio in chunks of `size` samples.
+
+    Returns:
+        The seconds that each took, and whether an utterance ended in it.
+    """
+    taken, ended = [], []
     for at in range(0, len(audio), size):
-        started = time.perf_counter()
+        offset, started = session.offset, time.perf_counter()
         session.accept(audio[at : at + size])
         taken.append(time.perf_counter() - started)
-    return np.array(taken)
+        ended.append(session.offset != offset)
+    return np.array(taken), np.array(ended)
 
 
 def summarize_streamed(

@@ -19,7 +19,6 @@ from tflite_export.silence import silence
 CONTEXT_S = 1.0  # of a window that its neighbours overlap, on either side
 SUBSAMPLING = 2**HALVINGS  # feature frames to one encoded frame
 ENCODE, PREDICT, JOIN = "encode_", "predict", "join"  # signatures
-LIVE = "causal_1"  # signature that the file of a live model has
 
 
 class TFLiteRecogniser:
@@ -55,7 +54,7 @@ class TFLiteRecogniser:
         self._lengths = {
             int(name.removeprefix(ENCODE)): name for name in names if name.startswith(ENCODE)
         }
-        self.live = LIVE in names
+        self.live = self.metadata.live is not None
         self.steps = None
         if JOIN in names:
             with silence():

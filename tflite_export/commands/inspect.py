@@ -39,6 +39,8 @@ def format_tables(found: dict[str, Any]) -> str:
         ("largest float constants", _constant_rows(found["largest_float"])),
         ("folded tables", _constant_rows(found["folded_tables"])),
     ]
+    if "live" in found:
+        sections.insert(0, ("streams", _stream_rows(found["live"])))
     blocks = [f"{title}\n{_aligned(rows or [['none']])}" for title, rows in sections]
     title = found["path"]
     if "precision" in found:
@@ -46,6 +48,18 @@ def format_tables(found: dict[str, Any]) -> str:
     if "full_integer" in found:
         title += f", full-integer, int{found['full_integer']}"
     return "\n\n".join([title, *blocks])
+
+
+def _stream_rows(live: dict[str, Any]) -> list[list[str]]:
+    chunks = " or ".join(f"{ms:g}" for ms in live["chunk_ms"])
+    look_ahead = ", ".join(f"{name} {ms:g} ms" for name, ms in live["look_ahead_ms"].items())
+    latency = ", ".join(f"{name} pass {ms:g} ms" for name, ms in live["latency_ms"].items())
+    return [
+        ["chunks", f"of {chunks} ms"],
+        ["left context", f"of {live['left_context_ms']:g} ms in each block"],
+        ["look-ahead", look_ahead],
+        ["latency", latency],
+    ]
 
 
 def _byte_rows(sizes: dict[str, int], total: int) -> list[list[str]]:

@@ -110,9 +110,12 @@ def _accuracy(args: argparse.Namespace) -> None:
         low, high = figures["wer_ci"]
         line = f"{row['name']}: WER {figures['wer']:.2%} [{low:.2%}, {high:.2%}]"
         if figures["wer_diff_ci"]:
-            low, high = figures["wer_diff_ci"]
-            line += f", difference {figures['wer_diff']:+.2%} [{low:+.2%}, {high:+.2%}]"
-            line += f", {row['ratio']:.2f} times smaller"
+            line += "; differences" + ",".join(
+                f" {split} {row[split]['wer_diff']:+.2%} [{low:+.2%}, {high:+.2%}]"
+                for split in (*args.splits, BOTH)
+                for low, high in [row[split]["wer_diff_ci"]]
+            )
+            line += f"; {row['ratio']:.2f} times smaller"
         print(line)
 
 
@@ -152,6 +155,7 @@ def _scale(args: argparse.Namespace) -> None:
         print(
             f"{row['name']}: {row['bytes']:,} bytes, {row['ratio']:.2f} times smaller; real-time "
             f"factor {chunks['rtf']:.3f}, chunk {_times(chunks['compute_ms'])}; "
+            f"{chunks['endpoints']} with an endpoint {_times(chunks['endpoint_ms'])}; "
             f"peak memory {row['peak_rss_mb']:.0f} MB"
         )
 
@@ -184,7 +188,8 @@ def _latency(args: argparse.Namespace) -> None:
     print(
         f"{long['audio_seconds']:.0f} s of speech: memory {long['rss_mb'][0]:.1f} MB after a "
         f"minute, {long['growth_mb']:+.1f} MB at the end; {long['different_words']} of "
-        f"{long['words']} words are others in pieces"
+        f"{long['words']} words are others in pieces, without pauses "
+        f"{long['without_pauses']['different_words']} of {long['without_pauses']['words']}"
     )
 
 
@@ -204,7 +209,8 @@ def _server(args: argparse.Namespace) -> None:
     _write(args, {"file": Path(args.file).name, **found, **_corpus(args.data)})
     print(
         f"{found['streams']} streams: {found['identical_streams']} with the words of a session "
-        f"alone, {found['late_chunks']} late chunks; answers: {_times(found['response_ms'])}"
+        f"alone, {found['late_chunks']} late chunks, {found['late_responses']} of "
+        f"{found['responses']} answers late; answers: {_times(found['response_ms'])}"
     )
 
 

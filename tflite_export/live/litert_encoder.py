@@ -6,22 +6,15 @@ import numpy as np
 
 from asr_qat.errors import UserError
 from tflite_export.live.encoder import State
+from tflite_export.live_format import CASCADE, CAUSAL, POSITIONS
 from tflite_export.recogniser import TFLiteRecogniser
-from tflite_export.silence import silence
-
-CAUSAL, CASCADE = "causal_", "cascade_"  # signatures of the passes, before the frames of a step
-POSITIONS = "positions"  # signature of what is the same in all calls
-LONGEST_DELAY = 1000  # frames
 
 
 class LiteRTEncoder:
     """A `StreamingEncoder` over the signatures of one file, for any number of streams.
 
-    `causal_C` takes `features` `[1, C * subsampling, mel_bins]` and gives `frames`
-    `[1, C, channels]`, which `cascade_C` takes; both give `encoded` `[1, C, joint]`. Both take a
-    mask `valid` of their frames and give that of the frames that come out, which tells the delay.
-    What a signature takes and gives under one name is state, zeros at the beginning; what it takes
-    and `positions` gives is computed here once.
+    What they are and take is in the file's `LiveFormat`; see `tflite_export.live_signatures`. What
+    signature `positions` gives is computed here once.
 
     Args:
         recogniser: the loaded file.
@@ -31,52 +24,46 @@ class LiteRTEncoder:
     """
 
     def __init__(self, recogniser: TFLiteRecogniser):
-        self._call = recogniser.call
-        self._shapes: dict[str, dict[str, tuple[int, ...]]] = {}
-        self._states: dict[str, list[str]] = {}
-        with silence():
-            self._read(recogniser)
-        steps = [
-            int(name.removeprefix(CAUSAL))
-            for name in self._shapes
-            if name.startswith(CAUSAL) and name.replace(CAUSAL, CASCADE) in self._shapes
-        ]
-        if 1 not in steps:
+        live = recogniser.metadata.live
+        if live is None:
             raise UserError(
-                f"{recogniser.path}: not the file of a live model (it has no signature causal_1): "
+                f"{recogniser.path}: not the file of a live model: "
                 "`tflite-export transcribe` reads it"
             )
-        self.step_frames = tuple(sorted(steps))
-        _, self.subsampling, self._mel_bins = self._shapes[f"{CAUSAL}1"]["features"]
-        self.frame_ms = self.subsampling * recogniser.metadata.front_end.hop_ms
-        found = self._call(POSITIONS, one=np.ones(1, np.float32)) if self._positioned else {}
+        self._call = recogniser.call
+        self._mel_bins = recogniser.metadata.front_end.mel_bins
+        self._states = live.states
+        tables = self._call(POSITIONS, one=np.ones(1, np.float32))
         self._constants = {
-            name: {key: found[key] for key in shapes if key in found}
-            for name, shapes in self._shapes.items()
+            encoder: {name: tables[name] for name in own} for encoder, own in live.positions.items()
         }
-        self.look_ahead = self._delay(f"{CAUSAL}1")
-        self.delay = self._delay(f"{CASCADE}1")
+        self.step_frames = live.chunks
+        self.subsampling = live.features
+        self.frame_ms = live.frame_ms
+        self.look_ahead = live.first_delay
+        self.delay = live.second_delay - live.first_delay
 
     def first_state(self) -> State:
         """As in `StreamingEncoder`."""
-        return self._zeros(f"{CAUSAL}1")
+        return self._zeros(CAUSAL)
 
     def second_state(self) -> State:
         """As in `StreamingEncoder`."""
-        return self._zeros(f"{CASCADE}1")
+        return self._zeros(CASCADE)
 
     def first(
         self, features: np.ndarray, valid: int, state: State
     ) -> tuple[np.ndarray, np.ndarray, State]:
         """As in `StreamingEncoder`."""
-        name = f"{CAUSAL}{len(features) // self.subsampling}"
-        found, after = self._run(name, valid, state, features=features[None])
+        frames = len(features) // self.subsampling
+        mask = _mask(len(features), valid)
+        found, after = self._run(CAUSAL, frames, state, features=features[None], valid=mask)
         return found["encoded"][0], found["frames"][0], after
 
     def second(self, hidden: np.ndarray, valid: int, state: State) -> tuple[np.ndarray, State]:
         """As in `StreamingEncoder`."""
-        name = f"{CASCADE}{len(hidden)}"
-        found, after = self._run(name, valid, state, frames=hidden[None])
+        mask = _mask(len(hidden), valid)
+        found, after = self._run(CASCADE, len(hidden), state, frames=hidden[None], valid=mask)
         return found["encoded"][0], after
 
     def warm_up(self) -> None:
@@ -86,38 +73,16 @@ class LiteRTEncoder:
             _, hidden, _ = self.first(features, 0, self.first_state())
             self.second(hidden, 0, self.second_state())
 
-    def _read(self, recogniser: TFLiteRecogniser) -> None:
-        """Shapes of the inputs and names of the states of each signature."""
-        names = list(recogniser.interpreter.get_signature_list())
-        self._positioned = POSITIONS in names
-        for name in names:
-            if not name.startswith((CAUSAL, CASCADE)):
-                continue
-            runner = recogniser.interpreter.get_signature_runner(name)
-            inputs, outputs = runner.get_input_details(), runner.get_output_details()
-            self._shapes[name] = {key: tuple(d["shape"].tolist()) for key, d in inputs.items()}
-            self._states[name] = sorted(set(inputs) & set(outputs) - {"valid"})
-
-    def _zeros(self, signature: str) -> State:
-        shapes = self._shapes[signature]
-        return {name: np.zeros(shapes[name], np.float32) for name in self._states[signature]}
+    def _zeros(self, encoder: str) -> State:
+        return {name: np.zeros(shape, np.float32) for name, shape in self._states[encoder].items()}
 
     def _run(
-        self, signature: str, valid: int, state: State, **inputs: np.ndarray
+        self, encoder: str, size: int, state: State, **inputs: np.ndarray
     ) -> tuple[Mapping[str, np.ndarray], State]:
-        mask = np.zeros(self._shapes[signature]["valid"], np.float32)
-        mask[:, :valid] = 1
-        constants = self._constants[signature]
-        found = self._call(signature, valid=mask, **inputs, **constants, **state)
-        return found, {name: found[name] for name in self._states[signature]}
+        found = self._call(f"{encoder}_{size}", **inputs, **self._constants[encoder], **state)
+        return found, {name: found[name] for name in state}
 
-    def _delay(self, signature: str) -> int:
-        """Frames that go in before the first valid one comes out."""
-        state = self._zeros(signature)
-        name = "features" if "features" in self._shapes[signature] else "frames"
-        frame = np.zeros(self._shapes[signature][name], np.float32)
-        for delay in range(LONGEST_DELAY):
-            found, state = self._run(signature, frame.shape[1], state, **{name: frame})
-            if found["valid"].any():
-                return delay
-        raise UserError(f"signature {signature}: no frame comes out: export the file again")
+
+def _mask(length: int, valid: int) -> np.ndarray:
+    """1 for the first `valid` ones, then 0: float32 `[1, length]`."""
+    return (np.arange(length) < valid).astype(np.float32)[None]

@@ -64,7 +64,7 @@ def accuracy(
         `rows`: for each file and pass `name`, `file`, `pass`, size, and for each split and all of
         them together (`BOTH`) the rates and the paired difference to the same pass of the first
         file; `beside`: the same of the offline model, with the difference of each pass of the
-        first file to it; `speed` of the chunks of each file.
+        first file to it, by split; `speed` of the chunks of each file.
     """
     items = {split: recordings(data, split) for split in splits}
     texts = _Texts({split: [item.text for item in own] for split, own in items.items()})
@@ -88,7 +88,11 @@ def accuracy(
         **describe(device),
         **texts.figures(whole_texts, None),
         "live_differences": {
-            each: texts.figures(first[each], whole_texts)[BOTH]["wer_diff_ci"] for each in PASSES
+            each: {
+                split: own["wer_diff_ci"]
+                for split, own in texts.figures(first[each], whole_texts).items()
+            }
+            for each in PASSES
         },
     }
     counts = {split: {"utterances": len(own), "words": _words(own)} for split, own in items.items()}

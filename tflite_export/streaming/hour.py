@@ -3,19 +3,22 @@
 Run in a process of its own, which has nothing of TensorFlow.
 """
 
+import dataclasses
 import gc
 import itertools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jiwer
 import numpy as np
 
+from asr_qat.corpora.utterance import Utterance
 from tflite_export.evaluate import recordings
 from tflite_export.fresh_process import result_of
+from tflite_export.live.endpoint import EndpointConfig
 from tflite_export.live.events import Event, Transcript
 from tflite_export.live.model import LiveModel, load_model
 from tflite_export.live.session import Session
@@ -29,6 +32,7 @@ path, data, splits, seconds, pause_s, chunk_ms, threads = json.loads(sys.argv[2]
 print(json.dumps(stream_long(path, data, splits, seconds, pause_s, chunk_ms, threads)))
 """
 MINUTE_S = 60
+WITHOUT_PAUSES_S = 600.0
 
 
 def long_run(
@@ -54,7 +58,10 @@ def stream_long(
     chunk_ms: int,
     threads: int,
 ) -> dict[str, Any]:
-    """Stream recordings, one behind the other, then again cut at the endpoints that were found.
+    """Stream recordings, then recognise the same audio in pieces, each in a session of its own.
+
+    With pauses the pieces are what was cut at the endpoints that were found. Without, for
+    `WITHOUT_PAUSES_S` at most, they are the recordings, so that a cut within words shows.
 
     Args:
         path: of a live `.tflite`.
@@ -67,9 +74,12 @@ def stream_long(
 
     Returns:
         `rss_mb`, resident memory of the process after each minute of audio (2^20 bytes);
-        `growth_mb` from the first minute to the end, and `most_growth_mb`; `utterances`, `words`,
-        and `different_words`: edits between the words of the stream and of its pieces;
-        `different`: those utterances; time of the chunks.
+        `growth_mb` from the first minute to the end, and `most_growth_mb`; `utterances`,
+        `ended_by_length`, those that ended though there was no pause, `words`, and
+        `different_words`: edits between the words of the stream and of its pieces; `different`:
+        those utterances; time of the chunks; `without_pauses`: the same figures of words of the
+        stream without pauses, and `different_at_joins`: edits at the first or the last word of a
+        recording.
     """
     model = load_model(path, threads)
     items = [item for split in splits for item in recordings(data, split)]
@@ -79,44 +89,106 @@ def stream_long(
     def audio(sizes: Iterator[int]) -> Iterator[np.ndarray]:
         return cut(joined(items, seconds, pause_s, rate), sizes)
 
-    memory: list[float] = []
-    taken: list[float] = []
-    ends: list[int] = []  # samples of each utterance
-    texts: list[str] = []
-    session, heard = Session(model), 0
-    for chunk in audio(itertools.repeat(size)):
-        offset = session.offset
-        started = time.perf_counter()
-        events = session.accept(chunk)
-        taken.append(time.perf_counter() - started)
-        if session.offset != offset:
-            ends.append(round((session.offset - offset) * model.encoder.frame_ms * rate / 1000))
-            texts.append(_final(events))
-        heard += len(chunk)
-        if heard // (MINUTE_S * rate) > len(memory):
-            memory.append(resident_mb())
-    texts.append(_final(session.finish()))
-    memory.append(resident_mb())
-    pieces = [_final(_alone(model, piece, size)) for piece in audio(iter(ends))]
-    pieces += [""] * (len(texts) - len(pieces))  # the last one may have no sample
+    found = _stream(model, audio(itertools.repeat(size)))
+    pieces = [_final(_alone(model, piece, size)) for piece in audio(iter(found.ends))]
+    pieces += [""] * (len(found.texts) - len(pieces))  # the last one may have no sample
     return {
-        "audio_seconds": heard / rate,
+        **found.words(),
         "recordings": len(items),
         "pause_s": pause_s,
         "chunk_ms": chunk_ms,
         "threads": threads,
-        "rss_mb": memory,
-        "growth_mb": memory[-1] - memory[0],
-        "most_growth_mb": max(memory) - memory[0],
-        "utterances": len(texts),
-        "words": sum(len(text.split()) for text in texts),
-        "different_words": sum(map(_edits, texts, pieces)),
+        "rss_mb": found.memory,
+        "growth_mb": found.memory[-1] - found.memory[0],
+        "most_growth_mb": max(found.memory) - found.memory[0],
+        "audio_seconds": found.heard / rate,
+        "different_words": sum(map(_edits, found.texts, pieces)),
         "different": [
-            {"stream": a, "piece": b} for a, b in zip(texts, pieces, strict=True) if a != b
+            {"stream": a, "piece": b} for a, b in zip(found.texts, pieces, strict=True) if a != b
         ],
-        "chunk_compute_ms": milliseconds(np.array(taken)),
-        "rtf": sum(taken) * rate / heard,
+        "chunk_compute_ms": milliseconds(np.array(found.taken)),
+        "rtf": sum(found.taken) * rate / found.heard,
+        "without_pauses": _without_pauses(model, items, min(seconds, WITHOUT_PAUSES_S), size),
     }
+
+
+def _without_pauses(
+    model: LiveModel, items: list[Utterance], seconds: float, size: int
+) -> dict[str, Any]:
+    rate = model.front_end.sample_rate
+    whole = list(joined(items, seconds, 0.0, rate))
+    found = _stream(model, cut(whole, itertools.repeat(size)))
+    pieces = [_final(_alone(model, piece, size)).split() for piece in whole]
+    stream = " ".join(found.texts).split()
+    return {
+        **found.words(),
+        "recordings": len(whole),
+        "audio_seconds": found.heard / rate,
+        "different_words": _edits(" ".join(itertools.chain(*pieces)), " ".join(stream)),
+        "different_at_joins": _edits_at_joins(pieces, stream),
+    }
+
+
+@dataclasses.dataclass
+class _Stream:
+    """What one session found, and needed.
+
+    Attributes:
+        texts: of each utterance.
+        ends: samples of each utterance but the last one.
+        by_length: of these, how many ended without a pause.
+        taken: seconds of each chunk.
+        memory: of the process after each minute, and in the end.
+        heard: samples.
+    """
+
+    texts: list[str] = dataclasses.field(default_factory=list)
+    ends: list[int] = dataclasses.field(default_factory=list)
+    by_length: int = 0
+    taken: list[float] = dataclasses.field(default_factory=list)
+    memory: list[float] = dataclasses.field(default_factory=list)
+    heard: int = 0
+
+    def words(self) -> dict[str, int]:
+        """Figures of the utterances."""
+        return {
+            "utterances": len(self.texts),
+            "ended_by_length": self.by_length,
+            "words": sum(len(text.split()) for text in self.texts),
+        }
+
+
+def _stream(
+    model: LiveModel, chunks: Iterable[np.ndarray], endpoint: EndpointConfig | None = None
+) -> _Stream:
+    endpoint = endpoint or EndpointConfig()
+    found, session = _Stream(), Session(model, endpoint)
+    rate = model.front_end.sample_rate
+    for chunk in chunks:
+        offset = session.offset
+        started = time.perf_counter()
+        events = session.accept(chunk)
+        found.taken.append(time.perf_counter() - started)
+        if session.offset != offset:
+            frames = session.offset - offset
+            found.ends.append(round(frames * model.encoder.frame_ms * rate / 1000))
+            found.texts.append(_final(events))
+            found.by_length += not _paused(session, model, endpoint)
+        found.heard += len(chunk)
+        if found.heard // (MINUTE_S * rate) > len(found.memory):
+            found.memory.append(resident_mb())
+    found.texts.append(_final(session.finish()))
+    found.memory.append(resident_mb())
+    return found
+
+
+def _paused(session: Session, model: LiveModel, endpoint: EndpointConfig) -> bool:
+    """Whether the utterance that has just ended had its pause."""
+    ended = session.ended
+    assert ended is not None
+    known = ended.frames - model.encoder.look_ahead  # to the first pass when it ended
+    last = max((label.frame for label in ended.first.emissions if label.frame < known), default=-1)
+    return last >= 0 and (known - 1 - last) * model.encoder.frame_ms >= 1000 * endpoint.pause_s
 
 
 def _alone(model: LiveModel, audio: np.ndarray, size: int) -> list[Event]:
@@ -136,6 +208,26 @@ def _edits(a: str, b: str) -> int:
         return len((a or b).split())
     found = jiwer.process_words(a, b)
     return found.substitutions + found.deletions + found.insertions
+
+
+def _edits_at_joins(pieces: list[list[str]], stream: list[str]) -> int:
+    """Edits from the words of all pieces to a stream that are at the ends of a piece.
+
+    They are of its first or its last word, or words more before or behind it.
+    """
+    words = list(itertools.chain(*pieces))
+    if not words or not stream:
+        return len(words or stream)
+    joins = {0, *itertools.accumulate(map(len, pieces))}  # each is in front of a word
+    ends = joins | {join - 1 for join in joins}
+    (chunks,) = jiwer.process_words(" ".join(words), " ".join(stream)).alignments
+    found = 0
+    for chunk in chunks:
+        if chunk.type == "insert" and chunk.ref_start_idx in joins:
+            found += chunk.hyp_end_idx - chunk.hyp_start_idx
+        elif chunk.type in ("delete", "substitute"):
+            found += sum(at in ends for at in range(chunk.ref_start_idx, chunk.ref_end_idx))
+    return found
 
 
 def resident_mb() -> float:

@@ -43,16 +43,19 @@ class Appearances:
 def appearances(
     model: LiveModel, audio: np.ndarray, chunk: int, endpoint: EndpointConfig | None = None
 ) -> Appearances:
-    """Stream audio in chunks of so many samples; a chunk is there when its last sample is."""
+    """Stream audio in chunks of so many samples.
+
+    A chunk is there when its last sample is, and waits for the work on those before it.
+    """
     session = Session(model, endpoint)
     rate = model.front_end.sample_rate
-    found, pending = Appearances(), _Pending()
+    found, pending, now = Appearances(), _Pending(), 0.0
     for at in range(0, len(audio), chunk):
         heard = audio[at : at + chunk]
         utterance, offset = session.utterance, session.offset
         started = time.perf_counter()
         events = session.accept(heard)
-        now = (at + len(heard)) / rate + time.perf_counter() - started
+        now = max(now, (at + len(heard)) / rate) + time.perf_counter() - started
         pending.see(utterance.first.emissions, utterance.second.emissions, events, now)
         if session.offset != offset:
             pending.add_to(found, model)
@@ -61,7 +64,7 @@ def appearances(
     utterance = session.utterance
     started = time.perf_counter()
     events = session.finish()
-    now = len(audio) / rate + time.perf_counter() - started
+    now = max(now, len(audio) / rate) + time.perf_counter() - started
     pending.see(utterance.first.emissions, utterance.second.emissions, events, now)
     pending.add_to(found, model)
     return found

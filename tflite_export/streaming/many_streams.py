@@ -25,11 +25,14 @@ from tflite_export.live.model import LiveModel, load_model
 from tflite_export.live.session import Session
 from tflite_export.live_evaluate import milliseconds
 from tflite_export.streaming.audio import joined
-from tflite_export.streaming.rough_clients import Client, disconnects, floods, stalls
+from tflite_export.streaming.rough_clients import Client, Deeds, disconnects, floods, stalls
 
-HOST = "localhost"
+HOST = "127.0.0.1"
 ROUGH: dict[str, Client] = {"stalls": stalls, "floods": floods, "disconnects": disconnects}
-LARGE = 64 * 1024  # bytes of a message of the flood: the most that the server takes
+ROUGH_S = 60.0  # of recordings, for these clients to repeat
+# Seconds that the server waits for a client, many chunks of those that behave: what it sends to
+# one that stalls fills the system's buffers first, after three minutes of speech.
+IDLE_S = 3.0
 PROGRAM = "from tflite_export.cli import main; main()"
 END_WAIT_S = 60
 
@@ -40,8 +43,9 @@ class Conversation:
 
     Attributes:
         transcripts: all messages with words.
-        late: chunks that the server said were late.
-        response_s: from a chunk's sending to each answer to it.
+        late: chunks of which the server said that they took longer, from when it took them up
+            until they were processed, than they last; those since its last notice are not in it.
+        response_s: to each message with words, from when the last chunk that it has heard was due.
         code: that the server closed with.
     """
 
@@ -78,17 +82,20 @@ def many_streams(
         threads: CPU threads of the server.
 
     Returns:
-        `late_chunks` as the server says; `response_ms`, from sending a chunk to the answer, and
-        `late_responses`, those that took longer than a chunk lasts; `identical_streams`, those
-        whose every message with words is that of a session of its own; `rough`: what the others
-        managed to do.
+        `late_chunks`: those of which the server said so; `response_ms`, from when a chunk was due
+        to each answer with words, and `late_responses`, those that took longer than a chunk
+        lasts, of all `responses`; `identical_streams`, those whose every message with words is
+        that of a session of its own; `rough`: the `Deeds` of the others.
     """
     model = load_model(path, threads)
     size = model.front_end.sample_rate * chunk_ms // 1000
     audios = _audios(model, data, split, streams, seconds, pause_s)
     expected = [_alone(model, audio, size) for audio in audios]
     others = ROUGH if rough else {}
-    with _server(path, streams + 2 * len(others), threads) as port, _beside(others, port) as did:
+    items, rate = recordings(data, split), model.front_end.sample_rate
+    rough_audio = _pcm(np.concatenate(list(joined(items, ROUGH_S, 0.0, rate))))
+    places = streams + 2 * len(others)
+    with _server(path, places, threads) as port, _beside(others, port, rough_audio) as did:
         address = f"ws://{HOST}:{port}/stream"
         with concurrent.futures.ThreadPoolExecutor(streams) as pool:
             runs = [pool.submit(_converse, address, a, size, chunk_ms / speed) for a in audios]
@@ -108,7 +115,7 @@ def many_streams(
         "late_responses": int((1000 * responses > chunk_ms / speed).sum()),
         "responses": len(responses),
         "response_ms": milliseconds(responses),
-        "rough": did,
+        "rough": {name: dataclasses.asdict(deeds) for name, deeds in did.items()},
     }
 
 
@@ -142,8 +149,9 @@ def _alone(model: LiveModel, audio: np.ndarray, size: int) -> list[dict[str, Any
 @contextlib.contextmanager
 def _server(path: str | Path, streams: int, threads: int) -> Iterator[int]:
     """`tflite-export serve` in a process of its own: its port."""
-    words = ["serve", str(path), "--port", "0", "--max-streams", str(streams), "--host", HOST]
-    command = [sys.executable, "-c", PROGRAM, *words, "--threads", str(threads)]
+    words = ["serve", str(path), "--port", "0", "--host", HOST, "--threads", str(threads)]
+    words += ["--max-streams", str(streams), "--idle-seconds", str(IDLE_S)]
+    command = [sys.executable, "-c", PROGRAM, *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -156,15 +164,13 @@ def _server(path: str | Path, streams: int, threads: int) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _beside(others: dict[str, Client], port: int) -> Iterator[dict[str, int]]:
+def _beside(others: dict[str, Client], port: int, audio: bytes) -> Iterator[dict[str, Deeds]]:
     """Run these clients meanwhile; afterwards it holds what each did."""
-    stop, did = threading.Event(), dict.fromkeys(others, 0)
-    noise = np.random.default_rng(0).uniform(-0.3, 0.3, LARGE // 2)
-    sizes = {"floods": LARGE}
+    stop = threading.Event()
+    did: dict[str, Deeds] = {}
 
     def act(name: str) -> None:
-        message = _pcm(noise)[: sizes.get(name, LARGE // 16)]
-        did[name] = others[name](HOST, port, message, stop)
+        did[name] = others[name](HOST, port, audio, stop)
 
     running = [threading.Thread(target=act, args=[name]) for name in others]
     for thread in running:
@@ -178,17 +184,17 @@ def _beside(others: dict[str, Client], port: int) -> Iterator[dict[str, int]]:
 
 
 def _converse(address: str, audio: np.ndarray, size: int, every_ms: float) -> Conversation:
-    """Send chunks at their time and take what comes."""
-    sent: list[float] = []
+    """Send chunks when they are due, or as soon after as the server takes them."""
+    due: list[float] = []
     found = Conversation([], 0, [], None)
     with connect(address, proxy=None, compression=None, ping_interval=None) as stream:
         rate = json.loads(stream.recv(END_WAIT_S))["sample_rate"]
-        reader = threading.Thread(target=_read, args=[stream, found, sent, size / rate])
+        reader = threading.Thread(target=_read, args=[stream, found, due, size / rate])
         reader.start()
         begin = time.perf_counter()
         for count, at in enumerate(range(0, len(audio), size), start=1):
-            time.sleep(max(0.0, begin + count * every_ms / 1000 - time.perf_counter()))
-            sent.append(time.perf_counter())
+            due.append(begin + count * every_ms / 1000)
+            time.sleep(max(0.0, due[-1] - time.perf_counter()))
             stream.send(_pcm(audio[at : at + size]))
         stream.send(json.dumps(END))
         reader.join(END_WAIT_S)
@@ -196,7 +202,7 @@ def _converse(address: str, audio: np.ndarray, size: int, every_ms: float) -> Co
     return found
 
 
-def _read(stream: ClientConnection, found: Conversation, sent: list[float], chunk_s: float) -> None:
+def _read(stream: ClientConnection, found: Conversation, due: list[float], chunk_s: float) -> None:
     with contextlib.suppress(ConnectionClosed):  # the code tells
         for text in stream:
             now, message = time.perf_counter(), json.loads(text)
@@ -204,5 +210,5 @@ def _read(stream: ClientConnection, found: Conversation, sent: list[float], chun
                 found.late += int(message["value"]) if message["kind"] == "late" else 0
             elif message != END:
                 found.transcripts.append(message)
-                chunk = min(len(sent), round(message["heard_s"] / chunk_s + 0.4999)) - 1
-                found.response_s.append(now - sent[max(0, chunk)])
+                chunk = min(len(due), round(message["heard_s"] / chunk_s + 0.4999)) - 1
+                found.response_s.append(now - due[max(0, chunk)])

@@ -1,27 +1,68 @@
 """Clients of a live server that do not behave: plain sockets, without a library that reads."""
 
 import contextlib
+import dataclasses
+import itertools
+import select
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 SMALL_BUFFER = 4096  # bytes of a socket's buffers, so that nothing waits in them
 HANDSHAKE = (
     "GET /stream HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
+READY = b'"ready"'  # in the first message of the server
+WAIT_S = 10.0  # for it: the server may be busy
+TRY_S = 0.25  # until told to stop, or for the next connection
+LARGE = 64 * 1024  # bytes of a message: the most that the server takes, 2 s of speech
+AT_WORK_S = 0.05  # less than such a message takes
 
-Client = Callable[[str, int, bytes, threading.Event], int]
+
+@dataclasses.dataclass
+class Deeds:
+    """What a client managed to do.
+
+    Attributes:
+        messages: of audio that the server took.
+        closed: connections that the server ended.
+        broken: connections that the client broke, with a message in work.
+    """
+
+    messages: int = 0
+    closed: int = 0
+    broken: int = 0
+
+
+# Of host, port, 16-bit audio that it may repeat, and an event that tells it to stop.
+Client = Callable[[str, int, bytes, threading.Event], Deeds]
 
 
 def open_stream(host: str, port: int) -> socket.socket:
-    """A WebSocket that nobody reads from."""
+    """A WebSocket on which the server has said that it is ready; nobody reads on from it.
+
+    Raises:
+        OSError: no server, or one that has no place.
+    """
     plain = socket.socket()
     for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
         plain.setsockopt(socket.SOL_SOCKET, option, SMALL_BUFFER)
-    plain.connect((host, port))
-    plain.sendall(HANDSHAKE.encode())
+    plain.settimeout(WAIT_S)
+    try:
+        plain.connect((host, port))
+        plain.sendall(HANDSHAKE.encode())
+        said = b""
+        while READY not in said:
+            part = plain.recv(SMALL_BUFFER)
+            if not part:
+                raise ConnectionError("closed before it was ready")
+            said += part
+    except OSError:
+        plain.close()
+        raise
+    plain.settimeout(TRY_S)
     return plain
 
 
@@ -30,38 +71,49 @@ def frame(content: bytes) -> bytes:
     return b"\x82\xff" + len(content).to_bytes(8, "big") + bytes(4) + content
 
 
-def stalls(host: str, port: int, message: bytes, stop: threading.Event) -> int:
-    """Sends audio at the pace of speech, takes no word of it. Returns its messages."""
-    return _send(host, port, message, stop, len(message) / 32000)
+def stalls(host: str, port: int, audio: bytes, stop: threading.Event) -> Deeds:
+    """Sends large messages as fast as the server takes them, and takes no word of it."""
+    return _send(host, port, _messages(audio), stop, reads=False)
 
 
-def floods(host: str, port: int, message: bytes, stop: threading.Event) -> int:
-    """Sends as fast as the socket takes it. Returns its messages."""
-    return _send(host, port, message, stop, 0.0)
+def floods(host: str, port: int, audio: bytes, stop: threading.Event) -> Deeds:
+    """Sends large messages as fast as the server takes them, and reads what it says."""
+    return _send(host, port, _messages(audio), stop, reads=True)
 
 
-def disconnects(host: str, port: int, message: bytes, stop: threading.Event) -> int:
-    """Sends a message and breaks the connection, four times a second. Returns how often."""
-    count = 0
-    while not stop.wait(0.25):
+def disconnects(host: str, port: int, audio: bytes, stop: threading.Event) -> Deeds:
+    """Sends a large message and breaks the connection while the server is at work, on and on."""
+    deeds, messages = Deeds(), _messages(audio)
+    while not stop.wait(TRY_S):
         with contextlib.suppress(OSError), open_stream(host, port) as plain:
-            plain.sendall(frame(message))
-            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        count += 1
-    return count
+            if _sent(plain, next(messages), stop):
+                deeds.messages += 1
+                stop.wait(AT_WORK_S)
+                plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                deeds.broken += 1
+    return deeds
 
 
-def _send(host: str, port: int, message: bytes, stop: threading.Event, pause_s: float) -> int:
+def _messages(audio: bytes) -> Iterator[bytes]:
+    """Large messages of audio, from the beginning on again when it is through."""
+    return itertools.cycle([frame(audio[at : at + LARGE]) for at in range(0, len(audio), LARGE)])
+
+
+def _send(
+    host: str, port: int, messages: Iterator[bytes], stop: threading.Event, reads: bool
+) -> Deeds:
     """Connect, and again when the server has closed."""
-    count, wire = 0, frame(message)
-    while not stop.is_set():
+    deeds = Deeds()
+    while not stop.wait(TRY_S):
         with contextlib.suppress(OSError), open_stream(host, port) as plain:
-            plain.settimeout(1.0)
-            while not stop.wait(pause_s):
-                if _sent(plain, wire, stop):
-                    count += 1
-        stop.wait(0.25)
-    return count
+            try:
+                while _sent(plain, next(messages), stop):
+                    deeds.messages += 1
+                    if reads:
+                        _drain(plain)
+            except OSError:
+                deeds.closed += 1
+    return deeds
 
 
 def _sent(plain: socket.socket, wire: bytes, stop: threading.Event) -> bool:
@@ -71,3 +123,14 @@ def _sent(plain: socket.socket, wire: bytes, stop: threading.Event) -> bool:
         with contextlib.suppress(TimeoutError):
             at += plain.send(wire[at:])
     return at == len(wire)
+
+
+def _drain(plain: socket.socket) -> None:
+    """Read what has come, without waiting for more.
+
+    Raises:
+        OSError: the server has closed.
+    """
+    while select.select([plain], [], [], 0)[0]:
+        if not plain.recv(SMALL_BUFFER):
+            raise ConnectionError("closed by the server")

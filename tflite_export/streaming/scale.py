@@ -2,13 +2,13 @@
 
 import dataclasses
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from asr_qat.decoding.transducer_steps import State, TransducerSteps
 from asr_qat.progress import progress
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.text.tokenizer import Tokenizer
@@ -19,46 +19,10 @@ from tflite_export.live.session import Session
 from tflite_export.live_evaluate import live_peak_rss_mb, milliseconds, timed_chunks
 from tflite_export.recogniser import TFLiteRecogniser
 from tflite_export.scale import convert_apart, write_initial
+from tflite_export.streaming.paced_steps import PAUSE_S, SPEECH_S, PacedSteps
 
 VARIANTS = {"float32": FLOAT, "mixed 4/8": "mixed_4_8"}
 ROUNDS = 3  # timed runs of each file, in turn
-
-
-class PacedSteps:
-    """The `TransducerSteps` of a model, which find labels at an even pace.
-
-    They calculate all that the model's own do. Initial weights find no label or one after the
-    other, and the search would cost too little or too much.
-
-    Args:
-        steps: of the model.
-        labels_per_frame: of each search.
-    """
-
-    def __init__(self, steps: TransducerSteps, labels_per_frame: float):
-        self._steps = steps
-        self.blank = steps.blank
-        # A search joins for each label, and for the blank that ends each frame.
-        self._share = labels_per_frame / (1 + labels_per_frame)
-        self._due = 0.0
-
-    def initial_state(self, rows: int) -> State:
-        """As in `TransducerSteps`."""
-        return self._steps.initial_state(rows)
-
-    def predict(self, labels: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-        """As in `TransducerSteps`."""
-        return self._steps.predict(labels, state)
-
-    def join(self, encoded: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-        """As in `TransducerSteps`, of one row, with another winner."""
-        logits = self._steps.join(encoded, predicted).copy()
-        self._due += self._share
-        label = self._due >= 1
-        self._due -= label
-        winner = int(logits[0, : self.blank].argmax()) if label else self.blank
-        logits[0, winner] = np.inf
-        return logits
 
 
 def streaming_scale(
@@ -89,7 +53,9 @@ def streaming_scale(
 
     Returns:
         `rows`: size, what export took, and for each chunk length `rtf` and percentiles of the
-        time of a chunk, front end, both encoders and both searches included.
+        time of a chunk (`compute_ms`), front end, both encoders and both searches included; how
+        many had an endpoint in them, which makes the second pass catch up, and the time of these
+        alone (`endpoint_ms`, None without any); that of the last words (`finish_ms`).
     """
     folder = Path(work) / preset
     parameters = write_initial("transducer", preset, tokenizer, folder / "initial", seed)
@@ -116,6 +82,8 @@ def streaming_scale(
         "parameters": parameters,
         "vocabulary": tokenizer.vocab_size,
         "labels_per_second": labels_per_second,
+        "speech_s": SPEECH_S,
+        "pause_s": PAUSE_S,
         "audio_seconds": seconds * ROUNDS,
         "threads": threads,
         "look_ahead_ms": encoder.look_ahead * encoder.frame_ms,
@@ -133,22 +101,43 @@ def _timed(
     """Figures of each model by chunk length."""
     rate = models[0].front_end.sample_rate
     audio = np.random.default_rng(0).uniform(-0.1, 0.1, round(seconds * rate)).astype(np.float32)
-    pace = labels_per_second * models[0].encoder.frame_ms / 1000
-    paced = [dataclasses.replace(each, steps=PacedSteps(each.steps, pace)) for each in models]
-    taken: list[dict[int, list[np.ndarray]]] = [{ms: [] for ms in chunk_ms} for _ in models]
+    frame_s = models[0].encoder.frame_ms / 1000
+    taken: list[dict[int, list[_Run]]] = [{ms: [] for ms in chunk_ms} for _ in models]
     rounds = [(ms, i) for _ in range(ROUNDS) for ms in chunk_ms for i in range(len(models))]
     for ms, i in progress(rounds, "time", len(rounds), "run", quiet):
-        session = Session(paced[i])
-        taken[i][ms].append(timed_chunks(session, audio, rate * ms // 1000))
+        steps = PacedSteps(models[i].steps, labels_per_second, frame_s)
+        session = Session(dataclasses.replace(models[i], steps=steps))
+        taken[i][ms].append(_run(session, audio, rate * ms // 1000))
     return [
-        {
-            str(ms): {
-                "rtf": float(np.concatenate(runs).sum()) / (seconds * ROUNDS),
-                "compute_ms": milliseconds(np.concatenate(runs)),
-                "late": int((1000 * np.concatenate(runs) > ms).sum()),
-                "count": sum(map(len, runs)),
-            }
-            for ms, runs in own.items()
-        }
-        for own in taken
+        {str(ms): _figures(runs, ms, seconds * ROUNDS) for ms, runs in own.items()} for own in taken
     ]
+
+
+class _Run(NamedTuple):
+    """Seconds of each chunk, whether an utterance ended in it, and seconds of the last words."""
+
+    chunks: np.ndarray
+    ended: np.ndarray
+    finish: float
+
+
+def _run(session: Session, audio: np.ndarray, size: int) -> _Run:
+    chunks, ended = timed_chunks(session, audio, size)
+    started = time.perf_counter()
+    session.finish()
+    return _Run(chunks, ended, time.perf_counter() - started)
+
+
+def _figures(runs: list[_Run], chunk_ms: int, audio_s: float) -> dict[str, Any]:
+    chunks = np.concatenate([run.chunks for run in runs])
+    ends = chunks[np.concatenate([run.ended for run in runs])]
+    finishes = np.array([run.finish for run in runs])
+    return {
+        "rtf": float(chunks.sum() + finishes.sum()) / audio_s,
+        "compute_ms": milliseconds(chunks),
+        "late": int((1000 * chunks > chunk_ms).sum()),
+        "count": len(chunks),
+        "endpoint_ms": milliseconds(ends) if len(ends) else None,
+        "endpoints": len(ends),
+        "finish_ms": milliseconds(finishes),
+    }

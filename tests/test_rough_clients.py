@@ -1,0 +1,95 @@
+"""Clients that do not behave reach a real server, and it notices them."""
+
+import socket
+import threading
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("websockets")
+
+from tests.live_reference import reference_model, speech
+from tests.test_live_server import running
+from tflite_export.live.server import Limits, LiveServer
+from tflite_export.streaming.many_streams import _converse, _pcm
+from tflite_export.streaming.rough_clients import Deeds, disconnects, floods, stalls
+
+AUDIO = _pcm(speech(20.0, 1))
+
+
+def act(client, address: str, until) -> Deeds:
+    """What a client does until `until`, which is asked all the time, or for 30 s."""
+    found, stop = [], threading.Event()
+    host, port = address.removeprefix("ws://").removesuffix("/stream").split(":")
+    thread = threading.Thread(
+        target=lambda: found.append(client(host, int(port), AUDIO, stop)), daemon=True
+    )
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not until() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    stop.set()
+    thread.join(15)
+    return found[0]
+
+
+def test_a_client_that_disconnects_had_a_stream(monkeypatch):
+    heard = []
+
+    async def work(self, function, *arguments):
+        heard.append(function.__name__)
+        return await original(self, function, *arguments)
+
+    original = LiveServer._work
+    monkeypatch.setattr(LiveServer, "_work", work)
+    with running() as (address, server):
+        deeds = act(disconnects, address, lambda: heard.count("accept") >= 3)
+        assert deeds.broken == deeds.messages >= 3 and deeds.closed == 0
+        while server.streams:
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("client", [disconnects, stalls, floods])
+def test_nobody_there(client):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"ws://127.0.0.1:{free.getsockname()[1]}/stream"
+    begin = time.monotonic()
+    assert act(client, address, lambda: time.monotonic() > begin + 1) == Deeds()
+
+
+def test_the_server_notices_a_client_that_stalls(monkeypatch):
+    monkeypatch.setattr("tflite_export.live.server.SOCKET_BYTES", 4096)
+    with running(Limits(idle_s=0.5), reference_model(0, 2, 1)) as (address, server):
+        seen = []
+
+        def noticed():
+            seen.append(server.streams)
+            return 1 in seen and server.streams == 0
+
+        assert act(stalls, address, noticed).closed >= 1
+
+
+def test_a_client_that_floods_is_not_closed():
+    begin = time.monotonic()
+    with running(Limits(idle_s=0.5)) as (address, _):
+        deeds = act(floods, address, lambda: time.monotonic() > begin + 3)
+    assert deeds.messages > 3 and deeds.closed == 0
+
+
+def test_answers_count_from_when_a_chunk_was_due(monkeypatch):
+    """Nobody may send for a second: all answers are late by the rest of it."""
+    from websockets.sync.client import ClientConnection
+
+    def send(self, message):
+        time.sleep(1.0 if not sent else 0.0)
+        sent.append(message)
+        original(self, message)
+
+    sent, original = [], ClientConnection.send
+    monkeypatch.setattr(ClientConnection, "send", send)
+    with running() as (address, _):
+        found = _converse(address, speech(1.0, 1), 1920, 120.0)
+    assert found.code == 1000 and found.response_s
+    assert np.all(np.array(found.response_s[:2]) > 0.5)
