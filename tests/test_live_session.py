@@ -69,12 +69,12 @@ def test_endpoints_lose_no_frame_and_do_not_depend_on_chunks(look_ahead, pause_s
         for frames in range(1, 1 + -(-(len(features) - start) // 4)):
             length = min(4 * frames, len(features) - start)
             # An endpoint is seen by a first pass that knows of the frames so far alone.
-            seen, _ = offline_searches(model, features[start : start + length])
+            seen, later = offline_searches(model, features[start : start + length])
             known = frames - look_ahead
-            labels = [e.frame for e in seen.emissions if e.frame < known]
-            last = labels[-1] if labels else None
+            labels = [e for e in seen.emissions if e.frame < known]
+            labels = labels or [e for e in later.emissions if e.frame < known - 2 - 3]
             whole = length == 4 * frames
-            if whole and known > 0 and rule.reached(known, last, 40.0):
+            if whole and known > 0 and rule.reached(known, labels, 40.0):
                 break
         _, second = offline_searches(model, features[start : start + length])
         if second.emissions:
@@ -147,24 +147,56 @@ def test_hardly_any_audio(samples):
     assert all(event.kind == "final" for event in session.finish())
 
 
+class Still:
+    """An encoder that finds the same in all frames."""
+
+    frame_ms, subsampling, step_frames, look_ahead, delay = 40.0, 4, (1, 3), 0, 0
+
+    def first_state(self):
+        return {}
+
+    second_state = first_state
+
+    def first(self, features, valid, state):
+        rows = np.zeros((len(features) // 4, 6), np.float32)
+        return rows, rows, state
+
+    def second(self, hidden, valid, state):
+        return hidden, state
+
+
+class Loud(Still):
+    """An encoder that finds labels where it is loud, in one or both passes; nothing elsewhere."""
+
+    def __init__(self, steps, hears=(True, True)):
+        self._hears = hears
+        self._nothing, self._label = (99 * np.sign(steps.kernel[:, i]) for i in (steps.blank, 4))
+
+    def first(self, features, valid, state):
+        loud = features.reshape(-1, 4 * features.shape[1]).mean(axis=1, keepdims=True) > 0
+        return self._rows(loud, 0), loud.astype(np.float32), state
+
+    def second(self, hidden, valid, state):
+        return self._rows(hidden > 0, 1), state
+
+    def _rows(self, loud, index):
+        return np.where(loud & self._hears[index], self._label, self._nothing).astype(np.float32)
+
+
+@pytest.mark.parametrize("hears", [(True, True), (False, True)])
+def test_silence_before_words_does_not_make_an_utterance_long(hears):
+    model = reference_model(blank_bias=9.0)
+    model = dataclasses.replace(model, encoder=Loud(model.steps, hears))
+    noise = np.random.default_rng(0).uniform(-0.3, 0.3, 16000 * 2)
+    audio = np.concatenate([np.zeros(312000), noise, np.zeros(32000)]).astype(np.float32)
+    (final,) = (e for e in listen(Session(model), audio, 1920) if e.kind == "final")
+    assert 22.2 <= final.heard_s <= 22.6  # the pause is seen; not only the end of the audio
+    assert final.words[0].start_s == pytest.approx(19.5, abs=0.05)
+    assert final.words[-1].end_s == pytest.approx(21.5, abs=0.05)
+
+
 def test_memory_is_bounded():
     """Silence for a day holds no more than silence for a minute; so does speech without pause."""
-
-    class Still:
-        frame_ms, subsampling, step_frames, look_ahead, delay = 40.0, 4, (1, 3), 0, 0
-
-        def first_state(self):
-            return {}
-
-        second_state = first_state
-
-        def first(self, features, valid, state):
-            rows = np.zeros((len(features) // 4, 6), np.float32)
-            return rows, rows, state
-
-        def second(self, hidden, valid, state):
-            return hidden, state
-
     model = dataclasses.replace(reference_model(blank_bias=-9.0), encoder=Still())
     session = Session(model, EndpointConfig(longest_s=2.0))
     longest = 0
@@ -194,8 +226,10 @@ def test_words_are_the_text_of_the_tokenizer(labels):
 
 def test_rule():
     rule = EndpointConfig(pause_s=0.4, longest_s=4.0)
-    assert not rule.reached(99, None, 40.0) and rule.reached(100, None, 40.0)
-    assert not rule.reached(20, 10, 40.0) and rule.reached(21, 10, 40.0)
+    first, last = Emission(1, 50), Emission(2, 140)
+    assert not rule.reached(10_000, [], 40.0)
+    assert not rule.reached(149, [first, last], 40.0) and rule.reached(150, [first, last], 40.0)
+    assert not rule.reached(60, [first], 40.0) and rule.reached(61, [first], 40.0)
     for bad in ({"pause_s": 0.0}, {"longest_s": float("nan")}, {"longest_s": float("inf")}):
         with pytest.raises(UserError, match=next(iter(bad))):
             EndpointConfig(**bad)

@@ -26,7 +26,7 @@ class Session:
     Audio is taken in whole frames of the encoder, in its longest steps as far as what has arrived
     allows. Words and times do not depend on how the audio is cut, up to the rounding between
     steps of different lengths. At an endpoint the utterance is finished and the next one begins
-    with the very next frame. What it keeps is the current utterance, not longer than
+    with the very next frame. What it keeps is the words of the current utterance, not longer than
     `EndpointConfig.longest_s`, and less than a frame of audio.
 
     Not for several threads at once. Several sessions may share a model, one call at a time.

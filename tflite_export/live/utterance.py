@@ -81,9 +81,13 @@ class Utterance:
             self._second_step(self._no_hidden, 0)
 
     def _ends(self) -> bool:
-        labels = self.first.emissions
-        last = labels[-1].frame if labels else None
-        return self._endpoint.reached(self.first.frames, last, self._encoder.frame_ms)
+        labels = self.first.emissions or self._second_labels()
+        return self._endpoint.reached(self.first.frames, labels, self._encoder.frame_ms)
+
+    def _second_labels(self) -> list[Emission]:
+        """Those that the second pass has found by now however the audio was cut."""
+        behind = self._encoder.delay + max(self._encoder.step_frames)
+        return [e for e in self.second.emissions if e.frame < self.first.frames - behind]
 
     def _feed(self, features: np.ndarray, valid: int) -> None:
         rows, hidden = self._run_first(features, valid)
