@@ -25,6 +25,7 @@ from tflite_export.live.session import Session
 from tflite_export.live.watch import Watch
 from tflite_export.live.words import Word, words_of
 
+CHUNK = 1920  # samples
 NO_END = EndpointConfig(pause_s=1000.0, longest_s=1000.0)
 
 
@@ -98,6 +99,23 @@ def test_steps_are_long_where_possible():
     session.accept(speech(1.0)[: 2 * FRAME])
     assert [c[1] for c in model.encoder.calls if c[0] == "first"] == [1, 1]
     assert split_steps(8, (1, 3)) == [3, 3, 1, 1] and split_steps(0, (1,)) == []
+
+
+@pytest.mark.parametrize("frames", [0, 2, 25])
+def test_an_utterance_ends_in_the_longest_steps(frames):
+    model = reference_model(1, 20, 1)
+    audio = speech(2.0, 1)[: frames * FRAME]
+    session = Session(model, NO_END)
+    listen(session, audio, CHUNK)
+    calls = [call for call in model.encoder.calls if call[2] == 0]
+    assert [size for name, size, _ in calls if name == "second"] == [3, 3, 3, 3, 3, 3, 1, 1] * bool(
+        frames
+    )
+    assert [size for name, size, _ in calls if name == "first"] == [1] * bool(frames)
+    first, second = offline_searches(model, features_of(audio))
+    assert session.ended.first.emissions == first.emissions
+    assert session.ended.second.emissions == second.emissions
+    assert session.ended.second.frames == second.frames
 
 
 def test_events_follow_each_other():

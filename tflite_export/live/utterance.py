@@ -75,10 +75,15 @@ class Utterance:
         if len(rest):
             self.frames += 1
             self._feed(np.concatenate([rest, silence[len(rest) :]]), len(rest))
-        while self.first.frames < self.frames:
-            self._feed(silence, 0)
-        while self.second.frames < self.frames:
-            self._second_step(self._no_hidden, 0)
+        for size in self._due(self.first, self._first_lag):
+            self._feed(np.tile(silence, (size, 1)), 0)
+        for size in self._due(self.second, self._second_lag):
+            self._second_step(np.tile(self._no_hidden, (size, 1)), 0)
+
+    def _due(self, search: SearchState, lag: int) -> list[int]:
+        """Steps that bring the rows that a pass still holds back, behind `lag` about nothing."""
+        rows = self.frames - search.frames
+        return split_steps(rows + lag if rows else 0, self._encoder.step_frames)
 
     def _ends(self) -> bool:
         labels = self.first.emissions or self._second_labels()
