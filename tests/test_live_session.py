@@ -92,7 +92,8 @@ def test_endpoints_lose_no_frame_and_do_not_depend_on_chunks(look_ahead, pause_s
 def test_steps_are_long_where_possible():
     model = reference_model()
     session = Session(model, NO_END)
-    session.accept(speech(1.0)[: 240 + 4 * FRAME])
+    session.accept(speech(1.0)[:240])
+    session.accept(speech(1.0)[240 : 240 + 4 * FRAME])
     firsts = [frames for name, frames, _ in model.encoder.calls if name == "first"]
     assert firsts == [3, 1]
     model.encoder.calls.clear()
@@ -116,6 +117,20 @@ def test_an_utterance_ends_in_the_longest_steps(frames):
     assert session.ended.first.emissions == first.emissions
     assert session.ended.second.emissions == second.emissions
     assert session.ended.second.frames == second.frames
+
+
+def test_turns_are_short_and_together_what_accept_gives():
+    model, audio = reference_model(0, 2, 1), speech(4.0, 1)
+    session = Session(model, EndpointConfig(0.3))
+    turns = []
+    for turn in session.turns(audio):
+        calls = [frames for name, frames, _ in model.encoder.calls if name == "first"]
+        assert sum(calls) <= 3 + 2  # the longest step, and less than that from the turn before
+        model.encoder.calls.clear()
+        turns.append(turn)
+    assert len(turns) == 1 + -(-len(audio) // CHUNK)
+    whole = Session(model, EndpointConfig(0.3)).accept(audio)
+    assert [event for turn in turns for event in turn] == whole and whole
 
 
 def test_events_follow_each_other():

@@ -1,7 +1,7 @@
 """A live session: audio in pieces of any length in, words out, hour after hour."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -16,8 +16,6 @@ from tflite_export.live.model import LiveModel
 from tflite_export.live.utterance import Utterance
 from tflite_export.live.watch import Watch
 from tflite_export.live.words import Word, words_of
-
-PIECE_S = 1.0  # seconds of audio processed at once, at most: bounds the memory
 
 
 class Session:
@@ -70,15 +68,18 @@ class Session:
         Returns:
             What is new.
         """
+        return [event for turn in self.turns(audio, arrived) for event in turn]
+
+    def turns(self, audio: np.ndarray, arrived: float | None = None) -> Iterator[Sequence[Event]]:
+        """The same in turns of the audio of the encoder's longest step, for others in between."""
         started = self._clock() if arrived is None else arrived
-        rate = self._model.front_end.sample_rate
-        piece = round(PIECE_S * rate)
-        events: list[Event] = []
-        for at in range(0, len(audio), piece):
-            heard = np.asarray(audio[at : at + piece], np.float32)
-            events += self._watch.hear(heard)
-            events += self._recognise(self._normalised(self._front_end.accept(heard)))
-        return events + self._watch.processed(self._clock() - started, len(audio) / rate)
+        encoder, rate = self._model.encoder, self._model.front_end.sample_rate
+        size = round(max(encoder.step_frames) * encoder.frame_ms * rate / 1000)
+        for at in range(0, len(audio), size):
+            heard = np.asarray(audio[at : at + size], np.float32)
+            noticed = self._watch.hear(heard)
+            yield noticed + self._recognise(self._normalised(self._front_end.accept(heard)))
+        yield self._watch.processed(self._clock() - started, len(audio) / rate)
 
     def finish(self) -> list[Event]:
         """The stream is over: the last words. The session is then as at its beginning."""
