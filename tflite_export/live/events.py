@@ -10,10 +10,13 @@ from tflite_export.live.words import Word
 class Transcript:
     """The words of one utterance as known now; it replaces all earlier ones of that utterance.
 
+    While it lasts its words are those of the second pass and, behind them, those of the first that
+    the second may still find: a word of the first goes if the second is 200 ms beyond it without.
+
     Attributes:
-        kind: `partial`: the first pass found more; `corrected`: the second pass caught up;
-            `final`: the utterance is over, and all its words are those of the second pass; it has
-            none where the second pass took back all words of the first.
+        kind: `partial`: the first pass found more, or one of its words went; `corrected`: the
+            second pass found more; `final`: the utterance is over, and all its words are those of
+            the second pass; it has none where the second pass took back all words of the first.
         utterance: its number, from 0.
         words: all of them.
         stable: words, from the first one on, that will not change any more.

@@ -117,7 +117,7 @@ class Session:
 
     def _finish_utterance(self, rest: np.ndarray) -> list[Event]:
         self.utterance.finish(rest)
-        words = self._words()
+        words = self._second_words()
         events: list[Event] = []
         if words or self._shown:
             events.append(self._transcript("final", words, len(words)))

@@ -8,6 +8,9 @@ from tflite_export.live.encoder import StreamingEncoder, split_steps
 from tflite_export.live.endpoint import EndpointConfig
 
 
+SAME_FRAMES = 5  # between the frames of a label in the two passes, at most: 200 ms
+
+
 class Utterance:
     """Takes features frame by frame, and knows the labels of the first and the second pass.
 
@@ -40,9 +43,19 @@ class Utterance:
 
     @property
     def emissions(self) -> tuple[Emission, ...]:
-        """Labels of the second pass, then those of the first that lie beyond its last frame."""
-        beyond = self.second.frames
-        return self.second.emissions + tuple(e for e in self.first.emissions if e.frame >= beyond)
+        """Labels of the second pass, then those of the first that it may still find.
+
+        One and the same label has frames a little apart in the two passes: what the first pass
+        found is awaited for a while from the second, and does not follow what this found before.
+        """
+        found = self.second.emissions
+        since = self.second.frames - SAME_FRAMES
+        if found:
+            since = max(since, found[-1].frame + 1)
+        awaited = tuple(e for e in self.first.emissions if e.frame >= since)
+        if found and awaited and awaited[0].token == found[-1].token:
+            awaited = awaited[awaited[0].frame - found[-1].frame <= SAME_FRAMES :]
+        return found + awaited
 
     def step(self, features: np.ndarray) -> int:
         """Both passes over C frames, `[C * subsampling, mel_bins]`; C is one of `step_frames`.
