@@ -187,7 +187,7 @@ def test_a_session_can_be_used_again():
 def test_hardly_any_audio(samples):
     session = Session(reference_model())
     session.accept(np.zeros(samples, np.float32))
-    assert all(event.kind == "final" for event in session.finish())
+    assert all(event.kind in ("final", "late") for event in session.finish())
 
 
 class Still:
@@ -280,7 +280,7 @@ def test_rule():
 
 @pytest.mark.parametrize("chunk", [160, 1920, 80000])
 def test_silence_is_noticed_once(chunk):
-    watch, found = Watch(16000), []
+    watch, found = Watch(16000, 0.04), []
     quiet = np.full(16000 * 20, 0.0005, np.float32)
     quiet[16000 * 10] = 0.1
     for at in range(0, len(quiet), chunk):
@@ -290,7 +290,7 @@ def test_silence_is_noticed_once(chunk):
 
 
 def test_clipping_is_noticed():
-    watch = Watch(16000)
+    watch = Watch(16000, 0.04)
     audio = np.zeros(16000, np.float32) + 0.5
     assert watch.hear(audio) == []
     audio[::100] = -1.0
@@ -307,9 +307,22 @@ def test_late_chunks_are_counted():
     for _ in range(60):
         late += [e for e in session.accept(speech(0.12)) if isinstance(e, Notice)]
     assert [(e.kind, e.value) for e in late] == [("late", 1), ("late", 42)]
+    # The 17 since then, and the last words, of 0.08 s.
+    assert [(e.kind, e.value) for e in session.finish() if isinstance(e, Notice)] == [("late", 18)]
     on_time = iter(np.cumsum([0, 0.1] * 100))
     session = Session(reference_model(), clock=lambda: next(on_time))
     assert not any(isinstance(e, Notice) for _ in range(9) for e in session.accept(speech(0.12)))
+
+
+def test_short_chunks_are_not_late_as_soon_as_they_bring_a_frame():
+    clock = itertools.count(step=0.03)
+    session = Session(reference_model(), clock=lambda: next(clock))
+    found = [e for _ in range(100) for e in session.accept(speech(0.01))]
+    assert not any(isinstance(e, Notice) for e in found)
+    slow = itertools.count(step=0.05)
+    session = Session(reference_model(), clock=lambda: next(slow))
+    assert session.accept(np.zeros(0, np.float32)) == session.finish() == []
+    assert [e.value for e in session.accept(speech(0.01))] == [1]
 
 
 def test_messages():

@@ -150,12 +150,13 @@ class LiveServer:
                 except TimeoutError:
                     await self._send_events(client, await self._work(session.finish))
                     return messages.IDLE, f"no message for {idle_s:g} s"
+                arrived = time.perf_counter()
                 if isinstance(message, str):
                     messages.check_end(message)
-                    await self._send_events(client, await self._work(session.finish))
+                    await self._send_events(client, await self._work(session.finish, arrived))
                     await self._send(client, [messages.END])
                     return messages.DONE, ""
-                turns = session.turns(messages.samples_of(message), time.perf_counter())
+                turns = session.turns(messages.samples_of(message), arrived)
                 while (events := await self._work(next, turns, None)) is not None:
                     await self._send_events(client, events)
         except messages.NotUnderstoodError as error:

@@ -49,7 +49,7 @@ class Session:
         self._model, self._clock = model, clock
         self._endpoint = endpoint or EndpointConfig()
         self._front_end = StreamingLogMel(model.front_end, model.encoder.subsampling)
-        self._watch = Watch(model.front_end.sample_rate)
+        self._watch = self._new_watch()
         self._pieces = model.tokenizer.pieces()
         self._start = begin_search(model.steps)
         self.ended: Utterance | None = None
@@ -81,12 +81,27 @@ class Session:
             yield noticed + self._recognise(self._normalised(self._front_end.accept(heard)))
         yield self._watch.processed(self._clock() - started, len(audio) / rate)
 
-    def finish(self) -> list[Event]:
-        """The stream is over: the last words. The session is then as at its beginning."""
+    def finish(self, arrived: float | None = None) -> list[Event]:
+        """The stream is over: the last words. The session is then as at its beginning.
+
+        Args:
+            arrived: when its end did, on the clock, if that was not just now.
+        """
+        started = self._clock() if arrived is None else arrived
+        utterance = self.utterance
+        known = utterance.second.frames
         events = self._finish_utterance(self._normalised(self._front_end.flush()))
-        self._watch = Watch(self._model.front_end.sample_rate)
+        # As long as the audio that the second pass still had to recognise.
+        held_s = (utterance.frames - known) * self._model.encoder.frame_ms / 1000
+        events += self._watch.processed(self._clock() - started, held_s)
+        events += self._watch.late()
+        self._watch = self._new_watch()
         self.offset = self._number = 0
         return events
+
+    def _new_watch(self) -> Watch:
+        model = self._model
+        return Watch(model.front_end.sample_rate, model.encoder.frame_ms / 1000)
 
     def _normalised(self, features: np.ndarray) -> np.ndarray:
         return normalize(features, self._model.mean, self._model.std)

@@ -7,7 +7,6 @@ from asr_qat.decoding.transducer_steps import TransducerSteps
 from tflite_export.live.encoder import StreamingEncoder, split_steps
 from tflite_export.live.endpoint import EndpointConfig
 
-
 SAME_FRAMES = 5  # between the frames of a label in the two passes, at most: 200 ms
 
 
