@@ -99,6 +99,11 @@ class Session:
         self.offset = self._number = 0
         return events
 
+    @property
+    def heard_s(self) -> float:
+        """Seconds of audio so far."""
+        return self._watch.heard_s
+
     def _new_watch(self) -> Watch:
         model = self._model
         return Watch(model.front_end.sample_rate, model.encoder.frame_ms / 1000)
@@ -160,4 +165,4 @@ class Session:
     def _transcript(
         self, kind: Literal["partial", "corrected", "final"], words: list[Word], stable: int
     ) -> Transcript:
-        return Transcript(kind, self._number, tuple(words), stable, self._watch.heard_s)
+        return Transcript(kind, self._number, tuple(words), stable, self.heard_s)
