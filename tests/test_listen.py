@@ -92,7 +92,8 @@ def test_ctrl_c_ends_with_the_last_words(live_file, recording):
     rest, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")
     assert json.loads(seen)["type"] == "partial"
-    assert json.loads(rest.splitlines()[-1])["type"] == "final"
+    types = [json.loads(line)["type"] for line in rest.splitlines()]
+    assert [kind for kind in types if kind != "notice"][-1] == "final"
 
 
 @pytest.mark.slow
@@ -167,7 +168,7 @@ def test_real_time(recording):
 class FakeStream:
     """Gives three chunks, then nothing."""
 
-    chunks = 3
+    chunks, lost = 3, ()  # lost: numbers of chunks that audio is missing before
 
     def __init__(self, blocksize, callback, **options):
         self.arguments = (blocksize, callback)
@@ -175,7 +176,8 @@ class FakeStream:
     def __enter__(self):
         blocksize, callback = self.arguments
         for value in range(self.chunks):
-            callback(np.full((blocksize, 1), value / 4, np.float32), blocksize, None, None)
+            status = types.SimpleNamespace(input_overflow=value in self.lost)
+            callback(np.full((blocksize, 1), value / 4, np.float32), blocksize, None, status)
 
     def __exit__(self, *error):
         pass
@@ -218,10 +220,35 @@ def test_nobody_takes_the_audio(devices):
         list(microphone.microphone_chunks(16000, 100, threading.Event()))
 
 
-def test_stop(devices):
+def test_a_device_of_another_rate(devices):
+    def refused(**options):
+        raise devices.PortAudioError("Error opening InputStream: Invalid sample rate", -9997)
+
+    devices.InputStream = refused
+    with pytest.raises(UserError, match="device 3: it does not record at 16000 Hz: choose the def"):
+        next(microphone.microphone_chunks(16000, 100, threading.Event(), "3"))
+
+
+def test_a_device_that_loses_audio(devices):
+    devices.InputStream.chunks, devices.InputStream.lost = 8, (2, 3, 4, 6)
+    said, heard = [], []
     stop = threading.Event()
+    chunks = microphone.microphone_chunks(
+        16000, 100, stop, overflowed=lambda: said.append(len(heard))
+    )
+    for _ in range(8):
+        heard.append(next(chunks))
+    assert said == [2, 6]
+
+
+def test_stop(devices):
+    """The device is closed; what it heard before comes still."""
+    stop, closed = threading.Event(), []
+    devices.InputStream.__exit__ = lambda *arguments: closed.append(True)
+    chunks = microphone.microphone_chunks(16000, 100, stop)
+    assert next(chunks)[0] == 0.0 and not closed
     stop.set()
-    assert list(microphone.microphone_chunks(16000, 100, stop)) == []
+    assert [chunk[0] for chunk in chunks] == [0.25, 0.5] and closed == [True]
 
 
 def test_list_devices(devices, tflite_export):
@@ -238,7 +265,8 @@ def test_the_words_before_a_device_vanished(devices, tflite_export, live_file, m
     def enter(self):
         blocksize, callback = self.arguments
         for at in range(0, len(audio) - blocksize, blocksize):
-            callback(audio[at : at + blocksize, None], blocksize, None, None)
+            status = types.SimpleNamespace(input_overflow=False)
+            callback(audio[at : at + blocksize, None], blocksize, None, status)
 
     devices.InputStream.__enter__ = enter
     code, out, err = tflite_export("listen", live_file)

@@ -266,6 +266,28 @@ def test_a_client_that_floods_is_not_read(monkeypatch):
         until(lambda: server.streams == 0)
 
 
+def test_a_flood_does_not_delay_the_words_of_others():
+    """A turn of the worker is a step, not a message: beside a flood all takes twice as long."""
+    audio, _ = spoken(3, 1.0)
+
+    def seconds(address):
+        began = time.monotonic()
+        converse(address, audio)
+        return time.monotonic() - began
+
+    with running(model=slow_model(0.05)) as (address, server):
+        alone = seconds(address)
+        with raw_stream(address) as plain:
+            message = frame(bytes(60000))  # 16 steps
+            sending = threading.Thread(target=flood_quietly, args=(plain, message))
+            sending.start()
+            until(lambda: server.streams == 1)
+            beside = seconds(address)
+            plain.shutdown(socket.SHUT_RDWR)
+        sending.join(20)
+        assert beside < 5 * alone
+
+
 def test_a_client_that_takes_no_message():
     model = reference_model(0, 2, 1, blank_bias=-9.0)  # so that there is much to say
     rule = EndpointConfig(longest_s=1000.0)

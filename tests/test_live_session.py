@@ -25,6 +25,7 @@ from tflite_export.live.session import Session
 from tflite_export.live.watch import Watch
 from tflite_export.live.words import Word, words_of
 
+CHUNK = 1920  # samples
 NO_END = EndpointConfig(pause_s=1000.0, longest_s=1000.0)
 
 
@@ -53,7 +54,7 @@ def test_any_chunks_give_the_words_of_the_whole(samples, data, look_ahead, delay
     utterance.finish(session._normalised(session._front_end.flush()))
     first, second = offline_searches(model, features_of(audio))
     assert utterance.first.emissions == first.emissions
-    assert utterance.second.emissions == utterance.emissions == second.emissions
+    assert utterance.second.emissions == second.emissions
     assert utterance.first.frames == utterance.second.frames == second.frames
 
 
@@ -69,12 +70,12 @@ def test_endpoints_lose_no_frame_and_do_not_depend_on_chunks(look_ahead, pause_s
         for frames in range(1, 1 + -(-(len(features) - start) // 4)):
             length = min(4 * frames, len(features) - start)
             # An endpoint is seen by a first pass that knows of the frames so far alone.
-            seen, _ = offline_searches(model, features[start : start + length])
+            seen, later = offline_searches(model, features[start : start + length])
             known = frames - look_ahead
-            labels = [e.frame for e in seen.emissions if e.frame < known]
-            last = labels[-1] if labels else None
+            labels = [e for e in seen.emissions if e.frame < known]
+            labels = labels or [e for e in later.emissions if e.frame < known - 2 - 3]
             whole = length == 4 * frames
-            if whole and known > 0 and rule.reached(known, last, 40.0):
+            if whole and known > 0 and rule.reached(known, labels, 40.0):
                 break
         _, second = offline_searches(model, features[start : start + length])
         if second.emissions:
@@ -91,13 +92,45 @@ def test_endpoints_lose_no_frame_and_do_not_depend_on_chunks(look_ahead, pause_s
 def test_steps_are_long_where_possible():
     model = reference_model()
     session = Session(model, NO_END)
-    session.accept(speech(1.0)[: 240 + 4 * FRAME])
+    session.accept(speech(1.0)[:240])
+    session.accept(speech(1.0)[240 : 240 + 4 * FRAME])
     firsts = [frames for name, frames, _ in model.encoder.calls if name == "first"]
     assert firsts == [3, 1]
     model.encoder.calls.clear()
     session.accept(speech(1.0)[: 2 * FRAME])
     assert [c[1] for c in model.encoder.calls if c[0] == "first"] == [1, 1]
     assert split_steps(8, (1, 3)) == [3, 3, 1, 1] and split_steps(0, (1,)) == []
+
+
+@pytest.mark.parametrize("frames", [0, 2, 25])
+def test_an_utterance_ends_in_the_longest_steps(frames):
+    model = reference_model(1, 20, 1)
+    audio = speech(2.0, 1)[: frames * FRAME]
+    session = Session(model, NO_END)
+    listen(session, audio, CHUNK)
+    calls = [call for call in model.encoder.calls if call[2] == 0]
+    assert [size for name, size, _ in calls if name == "second"] == [3, 3, 3, 3, 3, 3, 1, 1] * bool(
+        frames
+    )
+    assert [size for name, size, _ in calls if name == "first"] == [1] * bool(frames)
+    first, second = offline_searches(model, features_of(audio))
+    assert session.ended.first.emissions == first.emissions
+    assert session.ended.second.emissions == second.emissions
+    assert session.ended.second.frames == second.frames
+
+
+def test_turns_are_short_and_together_what_accept_gives():
+    model, audio = reference_model(0, 2, 1), speech(4.0, 1)
+    session = Session(model, EndpointConfig(0.3))
+    turns = []
+    for turn in session.turns(audio):
+        calls = [frames for name, frames, _ in model.encoder.calls if name == "first"]
+        assert sum(calls) <= 3 + 2  # the longest step, and less than that from the turn before
+        model.encoder.calls.clear()
+        turns.append(turn)
+    assert len(turns) == 1 + -(-len(audio) // CHUNK)
+    whole = Session(model, EndpointConfig(0.3)).accept(audio)
+    assert [event for turn in turns for event in turn] == whole and whole
 
 
 def test_events_follow_each_other():
@@ -119,17 +152,27 @@ def test_events_follow_each_other():
     assert any(0 < e.stable < len(e.words) for e in events)
 
 
-def test_shown_words_are_those_of_both_passes():
-    model = reference_model(0, 4, 5)
-    session = Session(model, NO_END)
-    for at in range(0, 32000, 1920):
-        for event in session.accept(speech(2.0, 5)[at : at + 1920]):
-            assert isinstance(event, (Transcript, Notice))
-        found = session.utterance
-        frontier = found.second.frames
-        assert found.first.frames - frontier in (0, 1, 2, 3, 4)
-        expected = [e for e in found.first.emissions if e.frame >= frontier]
-        assert list(found.emissions) == list(found.second.emissions) + expected
+@pytest.mark.parametrize(
+    ("second", "frames", "first", "shown"),
+    [
+        ("", 0, "", ""),
+        ("", 5, "A0 B4 C9", "A0 B4 C9"),  # the second pass may still find them
+        ("", 6, "A0 B4 C9", "B4 C9"),  # no more
+        ("B2", 6, "A1 B4 C9", "B2 C9"),  # one B, earlier in the second pass
+        ("B5", 6, "A1 B4 C9", "B5 C9"),  # or later
+        ("B2", 6, "C3 B4", "B2 C3 B4"),  # another B
+        ("B2", 9, "B8", "B2 B8"),
+    ],
+)
+def test_shown_words_are_those_of_both_passes(second, frames, first, shown):
+    def labels(text):
+        return tuple(Emission(ord(word[0]), int(word[1:])) for word in text.split())
+
+    utterance = Session(reference_model()).utterance
+    start = utterance.first
+    utterance.first = dataclasses.replace(start, emissions=labels(first), frames=10)
+    utterance.second = dataclasses.replace(start, emissions=labels(second), frames=frames)
+    assert utterance.emissions == labels(shown)
 
 
 def test_a_session_can_be_used_again():
@@ -144,27 +187,59 @@ def test_a_session_can_be_used_again():
 def test_hardly_any_audio(samples):
     session = Session(reference_model())
     session.accept(np.zeros(samples, np.float32))
-    assert all(event.kind == "final" for event in session.finish())
+    assert all(event.kind in ("final", "late") for event in session.finish())
+
+
+class Still:
+    """An encoder that finds the same in all frames."""
+
+    frame_ms, subsampling, step_frames, look_ahead, delay = 40.0, 4, (1, 3), 0, 0
+
+    def first_state(self):
+        return {}
+
+    second_state = first_state
+
+    def first(self, features, valid, state):
+        rows = np.zeros((len(features) // 4, 6), np.float32)
+        return rows, rows, state
+
+    def second(self, hidden, valid, state):
+        return hidden, state
+
+
+class Loud(Still):
+    """An encoder that finds labels where it is loud, in one or both passes; nothing elsewhere."""
+
+    def __init__(self, steps, hears=(True, True)):
+        self._hears = hears
+        self._nothing, self._label = (99 * np.sign(steps.kernel[:, i]) for i in (steps.blank, 4))
+
+    def first(self, features, valid, state):
+        loud = features.reshape(-1, 4 * features.shape[1]).mean(axis=1, keepdims=True) > 0
+        return self._rows(loud, 0), loud.astype(np.float32), state
+
+    def second(self, hidden, valid, state):
+        return self._rows(hidden > 0, 1), state
+
+    def _rows(self, loud, index):
+        return np.where(loud & self._hears[index], self._label, self._nothing).astype(np.float32)
+
+
+@pytest.mark.parametrize("hears", [(True, True), (False, True)])
+def test_silence_before_words_does_not_make_an_utterance_long(hears):
+    model = reference_model(blank_bias=9.0)
+    model = dataclasses.replace(model, encoder=Loud(model.steps, hears))
+    noise = np.random.default_rng(0).uniform(-0.3, 0.3, 16000 * 2)
+    audio = np.concatenate([np.zeros(312000), noise, np.zeros(32000)]).astype(np.float32)
+    (final,) = (e for e in listen(Session(model), audio, 1920) if e.kind == "final")
+    assert 22.2 <= final.heard_s <= 22.6  # the pause is seen; not only the end of the audio
+    assert final.words[0].start_s == pytest.approx(19.5, abs=0.05)
+    assert final.words[-1].end_s == pytest.approx(21.5, abs=0.05)
 
 
 def test_memory_is_bounded():
     """Silence for a day holds no more than silence for a minute; so does speech without pause."""
-
-    class Still:
-        frame_ms, subsampling, step_frames, look_ahead, delay = 40.0, 4, (1, 3), 0, 0
-
-        def first_state(self):
-            return {}
-
-        second_state = first_state
-
-        def first(self, features, valid, state):
-            rows = np.zeros((len(features) // 4, 6), np.float32)
-            return rows, rows, state
-
-        def second(self, hidden, valid, state):
-            return hidden, state
-
     model = dataclasses.replace(reference_model(blank_bias=-9.0), encoder=Still())
     session = Session(model, EndpointConfig(longest_s=2.0))
     longest = 0
@@ -194,8 +269,10 @@ def test_words_are_the_text_of_the_tokenizer(labels):
 
 def test_rule():
     rule = EndpointConfig(pause_s=0.4, longest_s=4.0)
-    assert not rule.reached(99, None, 40.0) and rule.reached(100, None, 40.0)
-    assert not rule.reached(20, 10, 40.0) and rule.reached(21, 10, 40.0)
+    first, last = Emission(1, 50), Emission(2, 140)
+    assert not rule.reached(10_000, [], 40.0)
+    assert not rule.reached(149, [first, last], 40.0) and rule.reached(150, [first, last], 40.0)
+    assert not rule.reached(60, [first], 40.0) and rule.reached(61, [first], 40.0)
     for bad in ({"pause_s": 0.0}, {"longest_s": float("nan")}, {"longest_s": float("inf")}):
         with pytest.raises(UserError, match=next(iter(bad))):
             EndpointConfig(**bad)
@@ -203,7 +280,7 @@ def test_rule():
 
 @pytest.mark.parametrize("chunk", [160, 1920, 80000])
 def test_silence_is_noticed_once(chunk):
-    watch, found = Watch(16000), []
+    watch, found = Watch(16000, 0.04), []
     quiet = np.full(16000 * 20, 0.0005, np.float32)
     quiet[16000 * 10] = 0.1
     for at in range(0, len(quiet), chunk):
@@ -213,7 +290,7 @@ def test_silence_is_noticed_once(chunk):
 
 
 def test_clipping_is_noticed():
-    watch = Watch(16000)
+    watch = Watch(16000, 0.04)
     audio = np.zeros(16000, np.float32) + 0.5
     assert watch.hear(audio) == []
     audio[::100] = -1.0
@@ -230,9 +307,22 @@ def test_late_chunks_are_counted():
     for _ in range(60):
         late += [e for e in session.accept(speech(0.12)) if isinstance(e, Notice)]
     assert [(e.kind, e.value) for e in late] == [("late", 1), ("late", 42)]
+    # The 17 since then, and the last words, of 0.08 s.
+    assert [(e.kind, e.value) for e in session.finish() if isinstance(e, Notice)] == [("late", 18)]
     on_time = iter(np.cumsum([0, 0.1] * 100))
     session = Session(reference_model(), clock=lambda: next(on_time))
     assert not any(isinstance(e, Notice) for _ in range(9) for e in session.accept(speech(0.12)))
+
+
+def test_short_chunks_are_not_late_as_soon_as_they_bring_a_frame():
+    clock = itertools.count(step=0.03)
+    session = Session(reference_model(), clock=lambda: next(clock))
+    found = [e for _ in range(100) for e in session.accept(speech(0.01))]
+    assert not any(isinstance(e, Notice) for e in found)
+    slow = itertools.count(step=0.05)
+    session = Session(reference_model(), clock=lambda: next(slow))
+    assert session.accept(np.zeros(0, np.float32)) == session.finish() == []
+    assert [e.value for e in session.accept(speech(0.01))] == [1]
 
 
 def test_messages():

@@ -74,7 +74,7 @@ def add_endpoint(parser: argparse.ArgumentParser) -> None:
         "--longest-s",
         type=seconds("--longest-s"),
         default=rule.longest_s,
-        help=f"or when it lasts so many seconds (default: {rule.longest_s})",
+        help=f"or so many seconds after its first word (default: {rule.longest_s})",
     )
 
 

@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> None:
     )
     require(not (args.file and args.device), "--device: the microphone's, not of a --file")
 
+    from tflite_export.live.events import Notice
     from tflite_export.live.interrupt import interruptible
     from tflite_export.live.model import load_model
     from tflite_export.live.screen import Screen
@@ -54,11 +55,18 @@ def run(args: argparse.Namespace) -> None:
     session = Session(model, endpoint_of(args), clock)
     screen = Screen(args.jsonl)
     rate = model.front_end.sample_rate
+
+    def overflowed() -> None:
+        text = "the microphone lost audio: this machine did not take it in time"
+        screen.show(Notice("overflow", session.heard_s, 1, text))
+
     with interruptible() as stop:
         if args.file:
             chunks = recorded_chunks(args.file, rate, args.chunk_ms, stop, not args.fast)
         else:
-            chunks = microphone.microphone_chunks(rate, args.chunk_ms, stop, args.device)
+            chunks = microphone.microphone_chunks(
+                rate, args.chunk_ms, stop, args.device, overflowed
+            )
         try:
             for chunk in chunks:
                 for event in session.accept(chunk):

@@ -2,20 +2,23 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
+from asr_qat.decoding.transducer_incremental import Emission
 from asr_qat.errors import require
 
 
 @dataclasses.dataclass(frozen=True)
 class EndpointConfig:
-    """The rule: after words, so long without a new label; or when the utterance is too long.
+    """The rule: after words, so long without a new label; or when the words last too long.
 
-    Labels are those of the first pass. The first frames after an endpoint belong to the next
-    utterance, which knows nothing of this one.
+    Silence before the first label counts for neither: nothing grows in it. The first frames after
+    an endpoint belong to the next utterance, which knows nothing of this one.
 
     Attributes:
         pause_s: seconds without a label, after at least one label.
-        longest_s: seconds after which an utterance ends whatever is being said.
+        longest_s: seconds from the first label on after which an utterance ends whatever is being
+            said.
     """
 
     pause_s: float = 0.8
@@ -28,19 +31,19 @@ class EndpointConfig:
             fits = 0 < value < math.inf
             require(fits, f"{name}: {value} is not a number of seconds above 0")
 
-    def reached(self, frames: int, last_label: int | None, frame_ms: float) -> bool:
+    def reached(self, frames: int, labels: Sequence[Emission], frame_ms: float) -> bool:
         """Whether an utterance ends here.
 
         Args:
             frames: of the utterance so far.
-            last_label: frame of its last label, None if it has none.
+            labels: of these frames.
             frame_ms: milliseconds in a frame.
         """
-        if frames * frame_ms >= self.longest_s * 1000:
-            return True
-        return last_label is not None and (frames - 1 - last_label) * frame_ms >= (
-            self.pause_s * 1000
-        )
+        if not labels:
+            return False
+        words_s = (frames - labels[0].frame) * frame_ms / 1000
+        pause_s = (frames - 1 - labels[-1].frame) * frame_ms / 1000
+        return words_s >= self.longest_s or pause_s >= self.pause_s
 
 
 # For recordings of one utterance each: it lasts as long as they do.

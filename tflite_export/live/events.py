@@ -10,10 +10,13 @@ from tflite_export.live.words import Word
 class Transcript:
     """The words of one utterance as known now; it replaces all earlier ones of that utterance.
 
+    While it lasts its words are those of the second pass and, behind them, those of the first that
+    the second may still find: a word of the first goes if the second is 200 ms beyond it without.
+
     Attributes:
-        kind: `partial`: the first pass found more; `corrected`: the second pass caught up;
-            `final`: the utterance is over, and all its words are those of the second pass; it has
-            none where the second pass took back all words of the first.
+        kind: `partial`: the first pass found more, or one of its words went; `corrected`: the
+            second pass found more; `final`: the utterance is over, and all its words are those of
+            the second pass; it has none where the second pass took back all words of the first.
         utterance: its number, from 0.
         words: all of them.
         stable: words, from the first one on, that will not change any more.
@@ -37,15 +40,17 @@ class Notice:
     """Something about the audio or the machine that a listener should know.
 
     Attributes:
-        kind: `silence`, `clipping` or `late`.
+        kind: `silence`, `clipping`, `late` or, of a microphone of this machine, `overflow`.
         heard_s: seconds of the stream that were heard until then.
         value: `silence`: seconds of it so far; `clipping`: share of the samples of a second that
             are at full scale; `late`: chunks since the last such notice that took longer to
-            process than they last.
+            process than they last (at least a frame); the last words of a stream are a chunk, as
+            long as the audio that the second pass had not recognised before; `overflow`: 1, audio
+            was lost.
         text: the same in words.
     """
 
-    kind: Literal["silence", "clipping", "late"]
+    kind: Literal["silence", "clipping", "late", "overflow"]
     heard_s: float
     value: float
     text: str

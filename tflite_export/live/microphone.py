@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -10,30 +10,41 @@ from asr_qat.errors import UserError
 
 SILENT_S = 3.0  # without a chunk: the device has gone
 WAITING_S = 30.0  # of audio that may wait to be processed; more is lost
+WRONG_RATE = -9997  # paInvalidSampleRate of PortAudio
+
+Heard = tuple[np.ndarray, bool]  # a chunk, and whether the device lost audio before it
 
 
 def microphone_chunks(
-    sample_rate: int, chunk_ms: int, stop: threading.Event, device: str | None = None
+    sample_rate: int,
+    chunk_ms: int,
+    stop: threading.Event,
+    device: str | None = None,
+    overflowed: Callable[[], None] = lambda: None,
 ) -> Iterator[np.ndarray]:
     """What the microphone hears, float32 `[samples]`, until `stop` is set.
+
+    Then it is closed, and what waits comes still.
 
     Args:
         sample_rate: samples per second.
         chunk_ms: milliseconds of one chunk.
         stop: set to end.
         device: number or part of the name; the default one if None.
+        overflowed: called when audio was lost before it came here, once until none is.
 
     Raises:
-        UserError: no such device, or it went away, or nobody took its audio.
+        UserError: no such device, or it has another rate, or it went away, or nobody took its
+            audio.
     """
     sounddevice = _sounddevice()
     size = max(1, sample_rate * chunk_ms // 1000)
-    waiting: queue.Queue[np.ndarray] = queue.Queue(maxsize=int(WAITING_S * 1000 / chunk_ms) + 1)
+    waiting: queue.Queue[Heard] = queue.Queue(maxsize=int(WAITING_S * 1000 / chunk_ms) + 1)
     lost = threading.Event()
 
     def heard(audio, frames, time, status) -> None:
         try:
-            waiting.put_nowait(audio[:, 0].copy())
+            waiting.put_nowait((audio[:, 0].copy(), status.input_overflow))
         except queue.Full:
             lost.set()
 
@@ -48,31 +59,45 @@ def microphone_chunks(
             dtype="float32",
             callback=heard,
         )
-        with stream:
-            yield from _taken(waiting, stop, lost, called)
+        overflow = False
+        for chunk, gap in _taken(stream, waiting, stop, lost, called):
+            if gap and not overflow:
+                overflowed()
+            overflow = gap
+            yield np.clip(chunk, -1.0, 1.0)
     except (sounddevice.PortAudioError, ValueError) as error:
+        if error.args[1:2] == (WRONG_RATE,):
+            raise UserError(
+                f"{called}: it does not record at {sample_rate} Hz: choose the default device of "
+                "the system, which converts"
+            ) from None
         raise UserError(f"{called}: {error}: see `tflite-export listen --list-devices`") from None
 
 
 def _taken(
-    waiting: queue.Queue, stop: threading.Event, lost: threading.Event, called: str
-) -> Iterator[np.ndarray]:
+    stream, waiting: queue.Queue[Heard], stop: threading.Event, lost: threading.Event, called: str
+) -> Iterator[Heard]:
     missed = 0.0
-    while not stop.is_set():
-        if lost.is_set():
-            raise UserError(
-                f"{called}: {WAITING_S:.0f} s of audio wait to be processed: this machine is too "
-                "slow for the model: try --chunk-ms 240"
-            )
-        try:
-            chunk = waiting.get(timeout=0.1)
-        except queue.Empty:
-            missed += 0.1
-            if missed > SILENT_S:
-                raise UserError(f"{called}: it gives no audio: is it still connected?") from None
-            continue
-        missed = 0.0
-        yield np.clip(chunk, -1.0, 1.0)
+    with stream:
+        while not stop.is_set():
+            if lost.is_set():
+                raise UserError(
+                    f"{called}: {WAITING_S:.0f} s of audio wait to be processed: this machine is "
+                    "too slow for the model: try --chunk-ms 240"
+                )
+            try:
+                heard = waiting.get(timeout=0.1)
+            except queue.Empty:
+                missed += 0.1
+                if missed > SILENT_S:
+                    raise UserError(
+                        f"{called}: it gives no audio: is it still connected?"
+                    ) from None
+                continue
+            missed = 0.0
+            yield heard
+    while not waiting.empty():
+        yield waiting.get()
 
 
 def device_list() -> str:

@@ -1,9 +1,9 @@
 """A WebSocket server for several live streams over one model.
 
-The event loop only moves messages. All recognition happens in one worker thread, one message at a
-time, those of different streams in turn: LiteRT's interpreter is not for several threads, and
-weights are there once. State belongs to the `Session` of a stream. At most one message of a
-stream is with the worker, a few wait in a queue; beyond that the socket is not read.
+The event loop only moves messages. All recognition happens in one worker thread, a step of one
+stream after that of another, however long their messages are: LiteRT's interpreter is not for
+several threads, and weights are there once. State belongs to the `Session` of a stream. At most one
+message of a stream is with the worker, a few wait in a queue; beyond that the socket is not read.
 """
 
 import asyncio
@@ -150,13 +150,15 @@ class LiveServer:
                 except TimeoutError:
                     await self._send_events(client, await self._work(session.finish))
                     return messages.IDLE, f"no message for {idle_s:g} s"
+                arrived = time.perf_counter()
                 if isinstance(message, str):
                     messages.check_end(message)
-                    await self._send_events(client, await self._work(session.finish))
+                    await self._send_events(client, await self._work(session.finish, arrived))
                     await self._send(client, [messages.END])
                     return messages.DONE, ""
-                arrived, audio = time.perf_counter(), messages.samples_of(message)
-                await self._send_events(client, await self._work(session.accept, audio, arrived))
+                turns = session.turns(messages.samples_of(message), arrived)
+                while (events := await self._work(next, turns, None)) is not None:
+                    await self._send_events(client, events)
         except messages.NotUnderstoodError as error:
             return messages.NOT_UNDERSTOOD, str(error)
         except TimeoutError:

@@ -1,7 +1,7 @@
 """A live session: audio in pieces of any length in, words out, hour after hour."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -17,8 +17,6 @@ from tflite_export.live.utterance import Utterance
 from tflite_export.live.watch import Watch
 from tflite_export.live.words import Word, words_of
 
-PIECE_S = 1.0  # seconds of audio processed at once, at most: bounds the memory
-
 
 class Session:
     """One stream of audio and the utterances in it.
@@ -26,7 +24,7 @@ class Session:
     Audio is taken in whole frames of the encoder, in its longest steps as far as what has arrived
     allows. Words and times do not depend on how the audio is cut, up to the rounding between
     steps of different lengths. At an endpoint the utterance is finished and the next one begins
-    with the very next frame. What it keeps is the current utterance, not longer than
+    with the very next frame. What it keeps is the words of the current utterance, not longer than
     `EndpointConfig.longest_s`, and less than a frame of audio.
 
     Not for several threads at once. Several sessions may share a model, one call at a time.
@@ -51,7 +49,7 @@ class Session:
         self._model, self._clock = model, clock
         self._endpoint = endpoint or EndpointConfig()
         self._front_end = StreamingLogMel(model.front_end, model.encoder.subsampling)
-        self._watch = Watch(model.front_end.sample_rate)
+        self._watch = self._new_watch()
         self._pieces = model.tokenizer.pieces()
         self._start = begin_search(model.steps)
         self.ended: Utterance | None = None
@@ -70,22 +68,45 @@ class Session:
         Returns:
             What is new.
         """
-        started = self._clock() if arrived is None else arrived
-        rate = self._model.front_end.sample_rate
-        piece = round(PIECE_S * rate)
-        events: list[Event] = []
-        for at in range(0, len(audio), piece):
-            heard = np.asarray(audio[at : at + piece], np.float32)
-            events += self._watch.hear(heard)
-            events += self._recognise(self._normalised(self._front_end.accept(heard)))
-        return events + self._watch.processed(self._clock() - started, len(audio) / rate)
+        return [event for turn in self.turns(audio, arrived) for event in turn]
 
-    def finish(self) -> list[Event]:
-        """The stream is over: the last words. The session is then as at its beginning."""
+    def turns(self, audio: np.ndarray, arrived: float | None = None) -> Iterator[Sequence[Event]]:
+        """The same in turns of the audio of the encoder's longest step, for others in between."""
+        started = self._clock() if arrived is None else arrived
+        encoder, rate = self._model.encoder, self._model.front_end.sample_rate
+        size = round(max(encoder.step_frames) * encoder.frame_ms * rate / 1000)
+        for at in range(0, len(audio), size):
+            heard = np.asarray(audio[at : at + size], np.float32)
+            noticed = self._watch.hear(heard)
+            yield noticed + self._recognise(self._normalised(self._front_end.accept(heard)))
+        yield self._watch.processed(self._clock() - started, len(audio) / rate)
+
+    def finish(self, arrived: float | None = None) -> list[Event]:
+        """The stream is over: the last words. The session is then as at its beginning.
+
+        Args:
+            arrived: when its end did, on the clock, if that was not just now.
+        """
+        started = self._clock() if arrived is None else arrived
+        utterance = self.utterance
+        known = utterance.second.frames
         events = self._finish_utterance(self._normalised(self._front_end.flush()))
-        self._watch = Watch(self._model.front_end.sample_rate)
+        # As long as the audio that the second pass still had to recognise.
+        held_s = (utterance.frames - known) * self._model.encoder.frame_ms / 1000
+        events += self._watch.processed(self._clock() - started, held_s)
+        events += self._watch.late()
+        self._watch = self._new_watch()
         self.offset = self._number = 0
         return events
+
+    @property
+    def heard_s(self) -> float:
+        """Seconds of audio so far."""
+        return self._watch.heard_s
+
+    def _new_watch(self) -> Watch:
+        model = self._model
+        return Watch(model.front_end.sample_rate, model.encoder.frame_ms / 1000)
 
     def _normalised(self, features: np.ndarray) -> np.ndarray:
         return normalize(features, self._model.mean, self._model.std)
@@ -116,7 +137,7 @@ class Session:
 
     def _finish_utterance(self, rest: np.ndarray) -> list[Event]:
         self.utterance.finish(rest)
-        words = self._words()
+        words = self._second_words()
         events: list[Event] = []
         if words or self._shown:
             events.append(self._transcript("final", words, len(words)))
@@ -144,4 +165,4 @@ class Session:
     def _transcript(
         self, kind: Literal["partial", "corrected", "final"], words: list[Word], stable: int
     ) -> Transcript:
-        return Transcript(kind, self._number, tuple(words), stable, self._watch.heard_s)
+        return Transcript(kind, self._number, tuple(words), stable, self.heard_s)

@@ -7,6 +7,8 @@ from asr_qat.decoding.transducer_steps import TransducerSteps
 from tflite_export.live.encoder import StreamingEncoder, split_steps
 from tflite_export.live.endpoint import EndpointConfig
 
+SAME_FRAMES = 5  # between the frames of a label in the two passes, at most: 200 ms
+
 
 class Utterance:
     """Takes features frame by frame, and knows the labels of the first and the second pass.
@@ -40,9 +42,19 @@ class Utterance:
 
     @property
     def emissions(self) -> tuple[Emission, ...]:
-        """Labels of the second pass, then those of the first that lie beyond its last frame."""
-        beyond = self.second.frames
-        return self.second.emissions + tuple(e for e in self.first.emissions if e.frame >= beyond)
+        """Labels of the second pass, then those of the first that it may still find.
+
+        One and the same label has frames a little apart in the two passes: what the first pass
+        found is awaited for a while from the second, and does not follow what this found before.
+        """
+        found = self.second.emissions
+        since = self.second.frames - SAME_FRAMES
+        if found:
+            since = max(since, found[-1].frame + 1)
+        awaited = tuple(e for e in self.first.emissions if e.frame >= since)
+        if found and awaited and awaited[0].token == found[-1].token:
+            awaited = awaited[awaited[0].frame - found[-1].frame <= SAME_FRAMES :]
+        return found + awaited
 
     def step(self, features: np.ndarray) -> int:
         """Both passes over C frames, `[C * subsampling, mel_bins]`; C is one of `step_frames`.
@@ -75,15 +87,24 @@ class Utterance:
         if len(rest):
             self.frames += 1
             self._feed(np.concatenate([rest, silence[len(rest) :]]), len(rest))
-        while self.first.frames < self.frames:
-            self._feed(silence, 0)
-        while self.second.frames < self.frames:
-            self._second_step(self._no_hidden, 0)
+        for size in self._due(self.first, self._first_lag):
+            self._feed(np.tile(silence, (size, 1)), 0)
+        for size in self._due(self.second, self._second_lag):
+            self._second_step(np.tile(self._no_hidden, (size, 1)), 0)
+
+    def _due(self, search: SearchState, lag: int) -> list[int]:
+        """Steps that bring the rows that a pass still holds back, behind `lag` about nothing."""
+        rows = self.frames - search.frames
+        return split_steps(rows + lag if rows else 0, self._encoder.step_frames)
 
     def _ends(self) -> bool:
-        labels = self.first.emissions
-        last = labels[-1].frame if labels else None
-        return self._endpoint.reached(self.first.frames, last, self._encoder.frame_ms)
+        labels = self.first.emissions or self._second_labels()
+        return self._endpoint.reached(self.first.frames, labels, self._encoder.frame_ms)
+
+    def _second_labels(self) -> list[Emission]:
+        """Those that the second pass has found by now however the audio was cut."""
+        behind = self._encoder.delay + max(self._encoder.step_frames)
+        return [e for e in self.second.emissions if e.frame < self.first.frames - behind]
 
     def _feed(self, features: np.ndarray, valid: int) -> None:
         rows, hidden = self._run_first(features, valid)

@@ -18,10 +18,11 @@ class Watch:
 
     Args:
         sample_rate: samples per second.
+        frame_s: seconds of a frame of the encoder, the least that is processed.
     """
 
-    def __init__(self, sample_rate: int):
-        self._rate = sample_rate
+    def __init__(self, sample_rate: int, frame_s: float):
+        self._rate, self._frame_s = sample_rate, frame_s
         self._samples = 0
         self._quiet = 0  # samples since the last sound
         self._silent = False
@@ -68,9 +69,16 @@ class Watch:
         return [Notice("clipping", self.heard_s, share, text)]
 
     def processed(self, took_s: float, lasted_s: float) -> list[Notice]:
-        """Compare the time that a chunk took with the time that it lasted."""
-        self._late += bool(took_s > lasted_s)
-        if not self._late or self.heard_s - self._late_said_s < LATE_INTERVAL_S:
+        """Compare the time that a chunk took with the time that it lasted, at least a frame.
+
+        A chunk without audio is none.
+        """
+        self._late += bool(lasted_s and took_s > max(lasted_s, self._frame_s))
+        return self.late() if self.heard_s - self._late_said_s >= LATE_INTERVAL_S else []
+
+    def late(self) -> list[Notice]:
+        """The late chunks that were not reported yet."""
+        if not self._late:
             return []
         count, self._late, self._late_said_s = self._late, 0, self.heard_s
         text = f"{count} chunk{'s' if count > 1 else ''} took longer to process than to speak"
