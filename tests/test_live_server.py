@@ -382,6 +382,24 @@ def test_the_page():
         assert get(address, "/stream")[0] == 426  # for WebSockets alone
 
 
+def test_a_free_port_is_one_for_all_addresses(monkeypatch):
+    plain = socket.getaddrinfo
+
+    def both(host, *arguments, **options):
+        hosts = ("127.0.0.1", "127.0.0.2") if host == "both.test" else (host,)
+        return [found for each in hosts for found in plain(each, *arguments, **options)]
+
+    async def serve():
+        server = LiveServer(reference_model(), Limits(), RULE)
+        async with server.listening("both.test", 0) as port:
+            for host in ("127.0.0.1", "127.0.0.2"):
+                _, writer = await asyncio.open_connection(host, port)
+                writer.close()
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    asyncio.run(serve())
+
+
 def test_an_address_in_use():
     async def serve(host, port):
         async with LiveServer(reference_model(), Limits(), RULE).listening(host, port):

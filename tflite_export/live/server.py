@@ -103,6 +103,15 @@ class LiveServer:
             self._worker.shutdown()
 
     async def _listen(self, host: str, port: int) -> Server:
+        server = await self._serve(host, port)
+        ports = {listener.getsockname()[1] for listener in server.sockets}
+        if len(ports) > 1:  # the system chose one for each address of the host
+            server.close()
+            await server.wait_closed()
+            server = await self._serve(host, min(ports))
+        return server
+
+    async def _serve(self, host: str, port: int) -> Server:
         # No pings: behind audio that waits their answers would be late.
         server = await serve(
             self._stream,
