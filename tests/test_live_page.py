@@ -11,8 +11,11 @@ import pytest
 import soundfile
 from websockets.sync.client import connect
 
-from tests.test_live_server import running
+from tests.live_reference import reference_model
+from tests.test_live_server import RULE, running
 from tflite_export.live import messages
+from tflite_export.live.events import Transcript
+from tflite_export.live.session import Session
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -109,6 +112,26 @@ def browser(recording, folder):
             process.wait(30)
 
 
+def words_in(heard):
+    """The text of each utterance that a session finds in pieces of audio."""
+    session = Session(reference_model(0, 2, 1), RULE)
+    events = [event for piece in heard for event in session.accept(piece)] + session.finish()
+    return [e.text for e in events if isinstance(e, Transcript) and e.kind == "final"]
+
+
+def words_on(tab, number):
+    """The text of each utterance that the page shows of a session."""
+    lines = f"[...document.querySelectorAll('[id^=utterance-{number}-]')].map(p => p.textContent)"
+    return [" ".join(line.split()) for line in tab.run(lines)]
+
+
+def hear(heard, seconds):
+    end = time.monotonic() + PATIENCE_S
+    while sum(map(len, heard)) < seconds * 16000:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
 def test_microphone_to_words(recording, tmp_path, monkeypatch):
     heard, decode = [], messages.samples_of
     monkeypatch.setattr(messages, "samples_of", lambda m: heard.append(decode(m)) or heard[-1])
@@ -119,17 +142,26 @@ def test_microphone_to_words(recording, tmp_path, monkeypatch):
         tab.wait_for("document.querySelector('#state').textContent === 'listening'")
         tab.wait_for("!!document.querySelector('#words .open:not(:empty)')")  # partial words
         tab.wait_for("!!document.querySelector('#words p[data-type=final]')")
-        end = time.monotonic() + PATIENCE_S
-        while sum(map(len, heard)) < 4 * 16000:
-            assert time.monotonic() < end
-            time.sleep(0.1)
+        hear(heard, 4)
         tab.run("document.querySelector('#listen').click()")
         tab.wait_for("document.querySelector('#state').textContent === 'off'")
         assert tab.run("document.querySelector('#notice').textContent") == ""
         assert tab.run("document.querySelectorAll('#words p:not([data-type=final])').length") == 0
         assert server.streams == 0
-    audio = np.concatenate(heard)
-    assert {len(piece) for piece in heard} == {1600}
+        assert words_on(tab, 0) == words_in(heard)
+        audio, last = np.concatenate(heard), heard[-1]
+        assert {len(piece) for piece in heard[:-1]} == {1600}
+        heard.clear()
+        tab.run("document.querySelector('#listen').click()")
+        hear(heard, 2)
+        # What a browser does when the device has gone.
+        tab.run("session.stream.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
+        tab.wait_for("document.querySelector('#state').textContent === 'off'")
+        notice = tab.run("document.querySelector('#notice').textContent")
+        assert notice == "the microphone has gone"
+        assert words_on(tab, 1) == words_in(heard)
+        # The last piece is as long as what there was; both as long as others would be odd.
+        assert min(len(last), len(heard[-1])) < 1600
     spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)))) ** 2
     frequencies = np.fft.rfftfreq(len(audio), 1 / 16000)
     near = np.abs(frequencies - TONE_HZ) < 20

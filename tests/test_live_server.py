@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import dataclasses
 import http.client
 import json
 import os
@@ -210,8 +211,6 @@ class SlowEncoder:
 
 
 def slow_model(seconds, **shape):
-    import dataclasses
-
     model = reference_model(0, 2, 1, **shape)
     return dataclasses.replace(model, encoder=SlowEncoder(model.encoder, seconds))
 
@@ -329,6 +328,33 @@ def test_late_chunks_are_noticed():
         assert "late" in [event.get("kind") for event in found]
 
 
+def late_chunks(model, chunk, count, pause_s):
+    with running(model=model) as (address, _), client(address) as stream:
+        for _ in range(count):
+            stream.send(pcm(speech(chunk)))
+            time.sleep(pause_s)
+        stream.send(END)
+        _, _, found = closing(stream, 60)
+    return sum(event["value"] for event in found if event.get("kind") == "late")
+
+
+def test_chunks_that_wait_behind_a_late_one_are_late():
+    model = reference_model(0, 2, 1)
+    first = model.encoder.first
+
+    def slow_once(features, valid, state):
+        model.encoder.first = first
+        time.sleep(1.5)
+        return first(features, valid, state)
+
+    model.encoder.first = slow_once
+    assert late_chunks(model, 0.12, 20, 0.12) >= 8
+
+
+def test_a_client_faster_than_speech_is_not_late():
+    assert late_chunks(slow_model(0.01), 1.5, 10, 0.0) == 0
+
+
 def test_the_server_stops():
     with contextlib.ExitStack() as stack:
         with running() as (address, _):
@@ -354,6 +380,24 @@ def test_the_page():
         assert get(address, "/recorder.js?1")[0] == 200
         assert get(address, "/none")[0] == get(address, "/../setup.cfg")[0] == 404
         assert get(address, "/stream")[0] == 426  # for WebSockets alone
+
+
+def test_a_free_port_is_one_for_all_addresses(monkeypatch):
+    plain = socket.getaddrinfo
+
+    def both(host, *arguments, **options):
+        hosts = ("127.0.0.1", "127.0.0.2") if host == "both.test" else (host,)
+        return [found for each in hosts for found in plain(each, *arguments, **options)]
+
+    async def serve():
+        server = LiveServer(reference_model(), Limits(), RULE)
+        async with server.listening("both.test", 0) as port:
+            for host in ("127.0.0.1", "127.0.0.2"):
+                _, writer = await asyncio.open_connection(host, port)
+                writer.close()
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    asyncio.run(serve())
 
 
 def test_an_address_in_use():

@@ -43,10 +43,10 @@ class Notice:
         kind: `silence`, `clipping`, `late` or, of a microphone of this machine, `overflow`.
         heard_s: seconds of the stream that were heard until then.
         value: `silence`: seconds of it so far; `clipping`: share of the samples of a second that
-            are at full scale; `late`: chunks since the last such notice that took longer to
-            process than they last (at least a frame); the last words of a stream are a chunk, as
-            long as the audio that the second pass had not recognised before; `overflow`: 1, audio
-            was lost.
+            are at full scale; `late`: chunks since the last such notice that took longer from
+            their arrival to their words than they last (at least a frame); the last words of a
+            stream are a chunk, as long as the audio that the second pass had not recognised
+            before; `overflow`: 1, audio was lost.
         text: the same in words.
     """
 

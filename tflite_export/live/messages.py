@@ -34,6 +34,7 @@ IDLE = 4000  # no message for `idle_s`; the last words came before
 NOT_READING = 4001  # the client did not take a message for `idle_s`
 
 END: dict[str, Any] = {"type": "end"}
+SAMPLE_BYTES = 2
 
 
 class NotUnderstoodError(Exception):
@@ -42,7 +43,7 @@ class NotUnderstoodError(Exception):
 
 def samples_of(message: bytes) -> np.ndarray:
     """Audio of a binary message, float32 `[samples]` in [-1, 1)."""
-    if len(message) % 2:
+    if len(message) % SAMPLE_BYTES:
         raise NotUnderstoodError("an odd number of bytes: expected 16-bit samples")
     return np.frombuffer(message, "<i2").astype(np.float32) / 32768
 

@@ -44,7 +44,7 @@ class Session {
     } else if (event.type === "notice") {
       element("notice").textContent = event.text;
     } else if (event.type === "end") {
-      this.closed("");
+      this.closed(this.reason);
     } else {
       show(event, this.number);
     }
@@ -56,20 +56,20 @@ class Session {
     }
     const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
     this.stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, ...plain } });
-    this.stream.getAudioTracks()[0].onended = () => this.stop();
+    this.stream.getAudioTracks()[0].onended = () => this.stop("the microphone has gone");
     if (session !== this) return this.release();
     this.context = new AudioContext();
     await this.context.audioWorklet.addModule("recorder.js");
     if (session !== this) return this.release();
     const options = { numberOfOutputs: 0, processorOptions: { rate } };
-    const recorder = new AudioWorkletNode(this.context, "recorder", options);
-    recorder.port.onmessage = (message) => this.send(message.data);
-    this.context.createMediaStreamSource(this.stream).connect(recorder);
+    this.recorder = new AudioWorkletNode(this.context, "recorder", options);
+    this.recorder.port.onmessage = ({ data }) => (data ? this.send(data) : this.end());
+    this.context.createMediaStreamSource(this.stream).connect(this.recorder);
     say("listening");
   }
 
   send(samples) {
-    if (this.socket.readyState !== WebSocket.OPEN || this.ending) return;
+    if (this.socket.readyState !== WebSocket.OPEN) return;
     if (this.socket.bufferedAmount > MOST_WAITING) {
       element("notice").textContent = "the server is too slow: words are missing";
       return;
@@ -77,17 +77,21 @@ class Session {
     this.socket.send(samples);
   }
 
-  // The server answers with the last words, then `end`.
-  stop() {
+  // The recorder sends what it has not sent yet, then null.
+  stop(reason = "") {
     if (this.ending) return;
     this.ending = true;
+    this.reason = reason;
+    if (!this.recorder || this.socket.readyState !== WebSocket.OPEN) return this.closed(reason);
+    this.recorder.port.postMessage(null);
+    say("finishing", reason);
+  }
+
+  // The server answers with the last words, then `end`.
+  end() {
+    this.recorder.port.onmessage = null;
     this.release();
-    if (this.socket.readyState === WebSocket.OPEN) {
-      this.socket.send(JSON.stringify({ type: "end" }));
-      say("finishing");
-    } else {
-      this.closed("");
-    }
+    this.socket.send(JSON.stringify({ type: "end" }));
   }
 
   release() {

@@ -59,20 +59,26 @@ class Recorder extends AudioWorkletProcessor {
     this.resampler = new Resampler(sampleRate, rate);
     this.chunk = new Int16Array(Math.round(rate * CHUNK_S));
     this.filled = 0;
+    this.port.onmessage = () => {
+      this.send();
+      this.port.postMessage(null); // that was the last of it
+    };
   }
 
   process([channels]) {
     if (!channels.length) return true;
     for (const sample of this.resampler.resample(channels[0])) {
       this.chunk[this.filled++] = Math.max(-32768, Math.min(32767, Math.round(sample * 32768)));
-      if (this.filled === this.chunk.length) {
-        const full = this.chunk;
-        this.chunk = new Int16Array(full.length);
-        this.filled = 0;
-        this.port.postMessage(full.buffer, [full.buffer]);
-      }
+      if (this.filled === this.chunk.length) this.send();
     }
     return true;
+  }
+
+  send() {
+    if (!this.filled) return;
+    const samples = this.chunk.slice(0, this.filled);
+    this.filled = 0;
+    this.port.postMessage(samples.buffer, [samples.buffer]);
   }
 }
 

@@ -103,6 +103,15 @@ class LiveServer:
             self._worker.shutdown()
 
     async def _listen(self, host: str, port: int) -> Server:
+        server = await self._serve(host, port)
+        ports = {listener.getsockname()[1] for listener in server.sockets}
+        if len(ports) > 1:  # the system chose one for each address of the host
+            server.close()
+            await server.wait_closed()
+            server = await self._serve(host, min(ports))
+        return server
+
+    async def _serve(self, host: str, port: int) -> Server:
         # No pings: behind audio that waits their answers would be late.
         server = await serve(
             self._stream,
@@ -139,18 +148,16 @@ class LiveServer:
 
     async def _recognise(self, client: ServerConnection) -> tuple[int, str]:
         """One stream from beginning to end. Returns the code and the reason to close with."""
-        idle_s = self._limits.idle_s
+        idle_s, arrived = self._limits.idle_s, time.perf_counter()
         session = await self._work(Session, self._model, self._endpoint)
         try:
             await self._send(client, [self._ready()])
             while True:
                 try:
-                    async with asyncio.timeout(idle_s):
-                        message = await client.recv()
+                    message, arrived = await self._receive(client, arrived)
                 except TimeoutError:
                     await self._send_events(client, await self._work(session.finish))
                     return messages.IDLE, f"no message for {idle_s:g} s"
-                arrived = time.perf_counter()
                 if isinstance(message, str):
                     messages.check_end(message)
                     await self._send_events(client, await self._work(session.finish, arrived))
@@ -163,6 +170,22 @@ class LiveServer:
             return messages.NOT_UNDERSTOOD, str(error)
         except TimeoutError:
             return messages.NOT_READING, f"no message taken for {idle_s:g} s"
+
+    async def _receive(self, client: ServerConnection, before: float) -> tuple[str | bytes, float]:
+        """The next message and when it arrived; `before`: when the one before did.
+
+        Audio that was there already waited for the one before. It came as long after that as
+        its audio lasts, if the client sends at the pace of speech; just now, if it sends faster.
+        """
+        waited = asyncio.Event()
+        asyncio.get_running_loop().call_soon(waited.set)  # not before this task has to wait
+        async with asyncio.timeout(self._limits.idle_s):
+            message = await client.recv()
+        now = time.perf_counter()
+        if isinstance(message, str) or waited.is_set():
+            return message, now
+        samples = len(message) // messages.SAMPLE_BYTES
+        return message, min(now, before + samples / self._model.front_end.sample_rate)
 
     def _ready(self) -> dict[str, Any]:
         return {
