@@ -76,8 +76,8 @@ def test_the_end_of_sound():
 def test_delays_of_words_that_were_recognised():
     spoken = [("ONE", 1.0), ("TWO", 2.0), ("THREE", 3.0)]
     found = [("ONE", 1.3), ("FOUR", 2.5), ("THREE", 2.9), ("FIVE", 4.0)]
-    assert delays(spoken, found) == pytest.approx([0.3, -0.1])
-    assert delays(spoken, []) == []
+    assert delays(spoken, found) == pytest.approx({0: 0.3, 2: -0.1})
+    assert delays(spoken, []) == {}
 
 
 @pytest.mark.parametrize("chunk", [960, 1920, 7680])
@@ -130,6 +130,7 @@ def test_figures_of_recordings(manifest):
     found = latency(model, items, ends, 120, RULE, quiet=True)
     assert found["words"] == sum(len(item.text.split()) for item in items)
     assert found["first_pass"]["words"] <= found["words"]
+    assert found["last_words"]["first_pass"]["words"] <= len(items)
     assert abs(found["alignment"]["last_word_behind_sound_ms"]["p50"]) < 200
 
 

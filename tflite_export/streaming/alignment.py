@@ -52,8 +52,8 @@ class WordEnds:
     """Ends of the words of a recording, in seconds, by a CTC model.
 
     An encoded frame k is about the audio around the middle of feature frame 4k. A word ends with
-    the frame of its last label, of which CTC has one frame as a rule: rather before the sound is
-    over than after it, so that what is measured from there is rather too long than too short.
+    the frame of its last label, of which CTC has one frame as a rule. CTC is free to have it late:
+    `speech_end` tells how late the last word of a recording is.
 
     Args:
         recogniser: a CTC model of whole utterances.

@@ -108,23 +108,23 @@ def _words(model: LiveModel, labels: list[tuple[Emission, float]]) -> list[Word]
     return words
 
 
-def delays(reference: Sequence[Word], found: Sequence[Word]) -> list[float]:
-    """Seconds from the end of each word that was recognised to its time, in the order spoken.
+def delays(reference: Sequence[Word], found: Sequence[Word]) -> dict[int, float]:
+    """Seconds from the end of each word that was recognised to its time, by place in `reference`.
 
     Args:
         reference: spoken words and their ends.
         found: recognised words and their times.
     """
     if not found:
-        return []
+        return {}
     spoken, recognised = (" ".join(text for text, _ in words) for words in (reference, found))
     (chunks,) = jiwer.process_words(spoken, recognised).alignments
-    return [
-        found[chunk.hyp_start_idx + i][1] - reference[chunk.ref_start_idx + i][1]
+    return {
+        place: found[chunk.hyp_start_idx + i][1] - reference[place][1]
         for chunk in chunks
         if chunk.type == "equal"
-        for i in range(chunk.ref_end_idx - chunk.ref_start_idx)
-    ]
+        for i, place in enumerate(range(chunk.ref_start_idx, chunk.ref_end_idx))
+    }
 
 
 def latency(
@@ -150,13 +150,15 @@ def latency(
 
     Returns:
         For `first_pass`, `second_pass` and `announced` (see `Appearances`) the number of `words`
-        and percentiles in `ms`; `alignment`: how far the end of the last word is behind that of
-        the sound, by energy (negative: before it).
+        and percentiles in `ms`; `last_words`: the same of the last word of each recording, from
+        the end of the sound, by energy, which no model has a part in; `alignment`: how far the
+        end of the last word is behind that of the sound (negative: before it).
     """
     rate = model.front_end.sample_rate
     chunk = rate * chunk_ms // 1000
     names = {"first_pass": "first", "second_pass": "second", "announced": "announced"}
     seconds: dict[str, list[float]] = {name: [] for name in names}
+    last: dict[str, list[float]] = {name: [] for name in names}
     behind, words = [], 0
     for item in progress(items, "latency", len(items), quiet=quiet):
         audio = read_audio(item.audio_path, rate)
@@ -170,14 +172,22 @@ def latency(
         longer = np.concatenate([audio, room_noise(audio, TAIL_S, rate)])
         found = appearances(model, longer, chunk, endpoint)
         for name, field in names.items():
-            seconds[name] += delays(reference, getattr(found, field))
+            own = delays(reference, getattr(found, field))
+            seconds[name] += own.values()
+            if len(spoken) - 1 in own:
+                last[name].append(own[len(spoken) - 1] + behind[-1])
     return {
         "utterances": len(items),
         "words": words,
         "chunk_ms": chunk_ms,
-        **{name: {"words": len(own), "ms": _percentiles(own)} for name, own in seconds.items()},
+        **_summary(seconds),
+        "last_words": _summary(last),
         "alignment": {"last_word_behind_sound_ms": _percentiles(behind)},
     }
+
+
+def _summary(seconds: dict[str, list[float]]) -> dict[str, Any]:
+    return {name: {"words": len(own), "ms": _percentiles(own)} for name, own in seconds.items()}
 
 
 def _percentiles(seconds: list[float]) -> dict[str, float] | None:

@@ -105,19 +105,30 @@ def latency_table(content: Content) -> str:
         "second_pass": "second pass: it has its final form",
         "announced": "announced as final",
     }
-    rows = [
-        [title, f"{words[key]['words']} of {words['words']}", *_delays(words[key]["ms"])]
-        for key, title in titles.items()
-    ]
+
+    def lines(found: Content, count: int) -> list[list[str]]:
+        return [
+            [title, f"{found[key]['words']} of {count}", *_delays(found[key]["ms"])]
+            for key, title in titles.items()
+        ]
+
     behind = words["alignment"]["last_word_behind_sound_ms"]
     minutes = long["rss_mb"]
     return "\n\n".join(
         [
-            markdown(["From the end of a word, ms", "Words", "p5", "p50", "p95"], rows),
+            markdown(
+                ["From the end of a word, ms", "Words", "p5", "p50", "p95"],
+                lines(words, words["words"]),
+            ),
+            markdown(
+                ["Last words, from the end of the sound, ms", "Words", "p5", "p50", "p95"],
+                lines(words["last_words"], words["utterances"]),
+            ),
             f"{content['file']}, {words['utterances']} recordings in chunks of "
             f"{words['chunk_ms']} ms. Where a word ends is found by forced alignment with "
-            f"`{words['alignment']['model']}`; its last words end {behind['p50']:+.0f} ms from the "
-            f"end of the sound (median; 5% and 95%: {behind['p5']:+.0f} and {behind['p95']:+.0f}).",
+            f"`{words['alignment']['model']}`, whose last words end {behind['p50']:+.0f} ms behind the "
+            f"end of the sound (median; 5% and 95%: {behind['p5']:+.0f} and {behind['p95']:+.0f}). "
+            "The second table counts from the sound itself.",
             f"**{long['audio_seconds'] / 60:.0f} minutes of speech**, {long['recordings']} "
             f"recordings with pauses of {long['pause_s']:g} s, over and over: memory "
             f"{minutes[0]:.1f} MB after the first minute, {long['growth_mb']:+.1f} MB at the end, "
