@@ -126,9 +126,9 @@ def latency_table(content: Content) -> str:
             ),
             f"{content['file']}, {words['utterances']} recordings in chunks of "
             f"{words['chunk_ms']} ms. Where a word ends is found by forced alignment with "
-            f"`{words['alignment']['model']}`, whose last words end {behind['p50']:+.0f} ms behind the "
-            f"end of the sound (median; 5% and 95%: {behind['p5']:+.0f} and {behind['p95']:+.0f}). "
-            "The second table counts from the sound itself.",
+            f"`{words['alignment']['model']}`, whose last words end {behind['p50']:+.0f} ms behind "
+            f"the end of the sound (median; 5% and 95%: {behind['p5']:+.0f} and "
+            f"{behind['p95']:+.0f}). The second table counts from the sound itself.",
             f"**{long['audio_seconds'] / 60:.0f} minutes of speech**, {long['recordings']} "
             f"recordings with pauses of {long['pause_s']:g} s, over and over: memory "
             f"{minutes[0]:.1f} MB after the first minute, {long['growth_mb']:+.1f} MB at the end, "
