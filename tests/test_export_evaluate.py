@@ -74,12 +74,11 @@ def test_figures_as_text(tflite_export, file, prepared_folder, tmp_path):
     assert not file.with_name("model.tflite.hypotheses.jsonl").exists()
 
 
-def test_convert_writes_the_file_and_nothing_else(
-    tflite_export, model_directory, exported, tmp_path
-):
+def test_convert_writes_the_file_and_says_so(tflite_export, model_directory, exported, tmp_path):
     output = tmp_path / "new.tflite"
     words = ("--precision", "w4a8", "-o", output, "--seconds", *SECONDS)
     code, out, _ = tflite_export("convert", model_directory, *words)
-    assert (code, out) == (0, "")
+    size = output.stat().st_size
+    assert (code, out) == (0, f"{output}: {size:,} bytes, w4a8\n")
     assert output.read_bytes() == exported("w4a8").read_bytes()
     assert list(tmp_path.iterdir()) == [output]

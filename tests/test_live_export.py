@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from asr_qat.audio.front_end import FrontEndConfig, subsampled_length
+from asr_qat.errors import UserError
 from asr_qat.models.model_directory import ModelConfig, Recogniser
 from asr_qat.models.passes import CTC_HEADS, PASSES
 from asr_qat.models.transducer_functions import TransducerFunctions
@@ -14,7 +15,7 @@ from asr_qat.quantize.apply import QuantizationConfig, quantized_layers
 from asr_qat.text.tokenizer import Tokenizer
 from tests.export_fixtures import quantized
 from tests.live_fixtures import BINS, ENCODER, STREAMING, TRANSDUCER, normal
-from tflite_export.convert import convert_recogniser
+from tflite_export.convert import convert, convert_recogniser
 from tflite_export.inspect import inspect
 from tflite_export.product_equality import product_errors
 from tflite_export.recogniser import TFLiteRecogniser
@@ -171,6 +172,21 @@ def test_widths_and_operators(exported):
         assert layers["cascade_00_attention_position"] == "w4a8"
         assert not {"joint_encoder", "ctc_output", "ctc_cascade"} & layers.keys()
         assert {"joint_cascade", "joint_output"} <= layers.keys()
+
+
+def test_a_live_model_has_no_lengths(recogniser, tmp_path):
+    recogniser.save(tmp_path / "model")
+    with pytest.raises(UserError, match="--seconds: a live model takes audio of any length"):
+        convert(tmp_path / "model", tmp_path / "x.tflite", seconds=(4.0,))
+
+
+def test_the_widths_in_words(exported):
+    recogniser, device = exported
+    eights = list(device.metadata.layers.values()).count("w8a8")
+    if recogniser.config.quantization == MIXED:
+        assert eights > 0 and device.metadata.widths == f"w4a8, {eights} layers w8a8"
+    else:
+        assert device.metadata.widths == device.metadata.precision
 
 
 def test_a_model_of_whole_utterances_does_not_stream(recogniser, tmp_path):

@@ -70,6 +70,22 @@ def test_accuracy(tflite_export, live_file, live_model, exported, prepared_folde
     assert "differences test +0.00% [+0.00%, +0.00%], dev +0.00%" in printed
 
 
+def test_files_of_another_kind(tflite_export, live_file, exported, prepared_folder, tmp_path):
+    """Said before anything is recognised."""
+    offline = exported("float")
+    words = ("streaming", "accuracy", "--data", prepared_folder, "--out", tmp_path / "a.json")
+
+    def refusal(float_file, quantized, whole):
+        files = ("--float", float_file, "--quantized", quantized, "--offline", whole)
+        code, _, err = tflite_export(*words, *files)
+        assert code == 1 and len(err.splitlines()) == 1
+        return err
+
+    assert "a live model in the place of the offline one" in refusal(*[live_file] * 3)
+    assert "of whole utterances" in refusal(live_file, offline, offline)
+    assert "is w4a8: give the float model's file" in refusal(exported("w4a8"), live_file, offline)
+
+
 @pytest.mark.slow
 def test_scale(tflite_export, monkeypatch, tmp_path):
     for table, shape in (

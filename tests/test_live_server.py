@@ -18,7 +18,7 @@ import time
 
 import numpy as np
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from asr_qat.errors import UserError
@@ -318,6 +318,15 @@ def flood_quietly(plain, frame):
     with contextlib.suppress(OSError):
         while True:
             plain.sendall(frame)
+
+
+def test_pages_of_other_hosts():
+    with running() as (address, _):
+        host = address.removeprefix("ws://").partition("/")[0]
+        with connect(address, origin=f"http://{host}") as own:
+            assert json.loads(own.recv(10))["type"] == "ready"
+        with pytest.raises(InvalidStatus, match="403"):
+            connect(address, origin="http://elsewhere.example")
 
 
 def test_late_chunks_are_noticed():

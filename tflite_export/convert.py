@@ -9,7 +9,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 from tensorflow import keras
 
 from asr_qat import files
-from asr_qat.errors import UserError
+from asr_qat.errors import UserError, require
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.post_training import post_training
 from asr_qat.quantize.precision import FLOAT
@@ -32,7 +32,7 @@ def convert(
     model_dir: str | Path,
     output: str | Path,
     precision: str | None = None,
-    seconds: tuple[float, ...] = DEFAULT_SECONDS,
+    seconds: tuple[float, ...] | None = None,
     calibration: str | Path | None = None,
 ) -> None:
     """Write the `.tflite` of a model directory.
@@ -43,17 +43,21 @@ def convert(
         precision: `float`, or a quantized precision or policy by name. A float model is
             quantized after training; of a model trained quantized it must be the trained one.
             None: as trained.
-        seconds: utterance lengths that get a signature of their own. An utterance is padded
-            to the next one; a longer utterance than the last is cut into windows. A live model
-            has signatures of chunks instead, see `tflite_export.live_signatures`.
+        seconds: utterance lengths that get a signature of their own (None:
+            `DEFAULT_SECONDS`). An utterance is padded to the next one; a longer utterance than
+            the last is cut into windows. A live model takes none: it has signatures of chunks
+            instead, see `tflite_export.live_signatures`.
         calibration: prepared folder for the static ranges of a float model.
 
     Raises:
         UserError: no such model, a precision that it was not trained for, or a length that
-            is not in `LEAST_SECONDS` to `MOST_SECONDS`.
+            is not in `LEAST_SECONDS` to `MOST_SECONDS`, or is one of a live model.
     """
     recogniser = Recogniser.load(model_dir)
-    content = convert_recogniser(recogniser, precision, seconds, str(model_dir), calibration)
+    live = recogniser.config.streaming is not None
+    require(not (live and seconds), "--seconds: a live model takes audio of any length")
+    lengths = seconds or DEFAULT_SECONDS
+    content = convert_recogniser(recogniser, precision, lengths, str(model_dir), calibration)
     files.write_bytes(output, content)
 
 

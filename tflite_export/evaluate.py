@@ -92,10 +92,14 @@ def run(
 
 
 def describe(recogniser: TFLiteRecogniser) -> dict[str, Any]:
-    """Precision, method and size of the file, and the activations' width if all are integers."""
+    """Precision, widths in words, method and size of the file.
+
+    Also the activations' width if all are integers.
+    """
     bits = recogniser.metadata.full_integer
     return {
         "precision": recogniser.metadata.precision,
+        "widths": recogniser.metadata.widths,
         "method": recogniser.metadata.method,
         "bytes": recogniser.path.stat().st_size,
         **({"full_integer": bits} if bits else {}),

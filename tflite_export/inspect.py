@@ -51,10 +51,10 @@ def inspect(path: str | Path) -> dict[str, Any]:
         histogram of the `rest`, or None if LiteRT cannot prepare the graph; `largest_float`:
         the largest float constants (`layer`, `used_by`, `shape`, `bytes`); `folded_tables`: in
         the same form, float constants of more than `FOLDED_TABLE_BYTES` that are no kernel. A
-        file of this package also has its `precision` and `method`, and `full_integer`, the
-        activations' width, if every tensor is an integer; that of a live model has `live`: its
-        `chunk_ms`, `left_context_ms` of a block, `look_ahead_ms` of the causal encoder and the
-        cascade, and `latency_ms` of the first and the second pass.
+        file of this package also has its `precision`, `widths` in words, and `method`, and
+        `full_integer`, the activations' width, if every tensor is an integer; that of a live
+        model has `live`: its `chunk_ms`, `left_context_ms` of a block, `look_ahead_ms` of the
+        causal encoder and the cascade, and `latency_ms` of the first and the second pass.
 
     Raises:
         UserError: no such file, not a `.tflite`, or damaged.
@@ -112,6 +112,7 @@ def _recogniser(path: str | Path) -> dict[str, Any]:
     bits = metadata.full_integer
     return {
         "precision": metadata.precision,
+        "widths": metadata.widths,
         "method": metadata.method,
         **({"full_integer": bits} if bits else {}),
         **({"live": _streams(metadata.live)} if metadata.live else {}),

@@ -56,5 +56,6 @@ def compare_streamed(
                 different.append(row)
         same = 1 - len(different) / len(items)
         found[name] = {"identical_hypotheses": same, "different": different}
-    chosen = itertools.islice(filter(len, heard), PRODUCT_UTTERANCES)
-    return {**found, "products": product_errors(device.path, recogniser, chosen)}
+    chosen = list(itertools.islice(filter(len, heard), PRODUCT_UTTERANCES))
+    read = progress(chosen, "products", len(chosen), quiet=quiet)
+    return {**found, "products": product_errors(device.path, recogniser, read)}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,12 @@ class Metadata:
     layers: dict[str, str]
     full_integer: int | None = None
     live: LiveFormat | None = None
+
+    @property
+    def widths(self) -> str:
+        """The precision, and how many layers have another one: `w4a8, 15 layers w8a8`."""
+        others = Counter(name for name in self.layers.values() if name != self.precision)
+        return ", ".join([self.precision, *(f"{n} layers {name}" for name, n in others.items())])
 
     def buffers(self) -> dict[str, bytes]:
         """The metadata buffers by name."""

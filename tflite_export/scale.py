@@ -47,7 +47,7 @@ BIAS_DEVIATION = 0.02  # initial biases are zero and gains one, which a converte
 CONVERT = """
 import sys
 from tflite_export.convert import convert
-convert(sys.argv[1], sys.argv[2], sys.argv[3], (float(sys.argv[4]),))
+convert(*sys.argv[1:4], tuple(map(float, sys.argv[4:])))
 """
 
 
@@ -99,7 +99,7 @@ def scale(
         files = {name: folder / f"{precision}.tflite" for name, precision in variants.items()}
         described = []
         for name, path in progress(files.items(), f"convert {preset}", len(files), "file", quiet):
-            costs = convert_apart(directory, path, variants[name])
+            costs = convert_apart(directory, path, variants[name], AUDIO_SECONDS)
             facts: Row = {"name": f"{preset} {name}", "preset": preset, "parameters": parameters}
             if model == "transducer":
                 facts["paper_ratio"] = PAPER_RATIO.get(name)
@@ -138,10 +138,17 @@ def write_initial(model: str, preset: str, tokenizer: Tokenizer, directory: Path
     return parameters
 
 
-def convert_apart(directory: Path, path: Path, precision: str) -> Row:
-    """Write a file in a fresh process, with Python's start and the reading of the weights."""
+def convert_apart(directory: Path, path: Path, precision: str, *seconds: float) -> Row:
+    """Write a file in a fresh process, with Python's start and the reading of the weights.
+
+    Args:
+        directory: of the model.
+        path: of the file.
+        precision: by name.
+        seconds: lengths of its signatures; a live model has none.
+    """
     started = time.monotonic()
-    memory = peak_memory_mb(CONVERT, directory, path, precision, AUDIO_SECONDS)
+    memory = peak_memory_mb(CONVERT, directory, path, precision, *seconds)
     return {"convert_seconds": time.monotonic() - started, "convert_peak_rss_mb": memory}
 
 

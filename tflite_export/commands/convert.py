@@ -48,10 +48,10 @@ def add_parser(subparsers) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Convert, and print what was written."""
-    from tflite_export.convert import DEFAULT_SECONDS, convert
+    from tflite_export.convert import convert
     from tflite_export.metadata import read_metadata
 
-    seconds = tuple(args.seconds or DEFAULT_SECONDS)
+    seconds = tuple(args.seconds) if args.seconds else None
     if args.full_integer is None:
         convert(args.model, args.output, args.precision, seconds, args.calibration)
     else:
@@ -59,11 +59,15 @@ def run(args: argparse.Namespace) -> None:
     if not args.quiet:
         found, size = read_metadata(args.output), Path(args.output).stat().st_size
         integer = "" if found.full_integer is None else f", full-integer, int{found.full_integer}"
-        print(f"{args.output}: {size:,} bytes, {found.precision}{integer}")
+        print(f"{args.output}: {size:,} bytes, {found.widths}{integer}")
 
 
-def _convert_calibrated(args: argparse.Namespace, seconds: tuple[float, ...]) -> None:
-    require(args.calibration, "--full-integer: measures ranges: add --calibration work/an4, say")
+def _convert_calibrated(args: argparse.Namespace, seconds: tuple[float, ...] | None) -> None:
+    require(
+        args.calibration,
+        "--full-integer: measures ranges of a CTC model: add --calibration work/an4, say",
+    )
+    from tflite_export.convert import DEFAULT_SECONDS
     from tflite_export.full_integer.convert import convert_calibrated
 
     convert_calibrated(
@@ -73,6 +77,6 @@ def _convert_calibrated(args: argparse.Namespace, seconds: tuple[float, ...]) ->
         args.calibration,
         args.calibration_utterances,
         args.precision,
-        seconds,
+        seconds or DEFAULT_SECONDS,
         args.quiet,
     )

@@ -37,7 +37,10 @@ def add_parser(subparsers) -> None:
         help="of a live model, and needed for one: both passes, the recordings in chunks",
     )
     add_chunk_ms(parser)
-    parser.add_argument("--hypotheses", help="file to write, default FILE.hypotheses.jsonl")
+    parser.add_argument(
+        "--hypotheses",
+        help="file to write, with --streaming one for each pass (default: FILE.hypotheses.jsonl)",
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)
@@ -58,8 +61,10 @@ def run(args: argparse.Namespace) -> None:
     items = evaluate.recordings(args.data, args.split)
     device = TFLiteRecogniser(args.file, args.threads)
     baseline = TFLiteRecogniser(args.baseline, args.threads) if args.baseline else None
-    for each in filter(None, [device, baseline]):
-        require(not each.live, f"{each.path}: a live model: add --streaming")
+    require(not device.live, f"{device.path}: a live model: add --streaming")
+    require(
+        not (baseline and baseline.live), f"--baseline {args.baseline}: a live model, unlike FILE"
+    )
     keras = _keras(args.compare, device.metadata) if args.compare else None
     result = evaluate.run(device, items, args.quiet, args.beam)
     summary = {
@@ -99,7 +104,7 @@ def _print(summary: dict) -> None:
     low, high = summary["wer_ci"]
     latency = ", ".join(f"{name} {ms:.0f}" for name, ms in summary["latency_ms"].items())
     integer = f", full-integer, int{summary['full_integer']}" if "full_integer" in summary else ""
-    print(f"{summary['name']}: {summary['method']} {summary['precision']}{integer}")
+    print(f"{summary['name']}: {summary['method']} {summary['widths']}{integer}")
     print(
         f"WER {summary['wer']:.2%} [{low:.2%}, {high:.2%}], CER {summary['cer']:.2%} "
         f"({summary['utterances']} utterances, {summary['words']} words)"

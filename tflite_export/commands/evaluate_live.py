@@ -60,7 +60,7 @@ def _hypotheses_file(args: argparse.Namespace, name: str) -> Path:
 
 
 def _print(summary: dict[str, Any]) -> None:
-    print(f"{summary['name']}: live, {summary['method']} {summary['precision']}")
+    print(f"{summary['name']}: live, {summary['method']} {summary['widths']}")
     if summary["ratio"]:
         print(f"{summary['ratio']:.2f} times smaller than the baseline")
     for name, delay in (("first", summary["look_ahead_ms"]), ("second", summary["delay_ms"])):

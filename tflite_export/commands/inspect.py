@@ -44,7 +44,7 @@ def format_tables(found: dict[str, Any]) -> str:
     blocks = [f"{title}\n{_aligned(rows or [['none']])}" for title, rows in sections]
     title = found["path"]
     if "precision" in found:
-        title += f": {found['method']} {found['precision']}"
+        title += f": {found['method']} {found['widths']}"
     if "full_integer" in found:
         title += f", full-integer, int{found['full_integer']}"
     return "\n\n".join([title, *blocks])

@@ -48,7 +48,11 @@ def _add_scale(subparsers) -> None:
     text = "size, speed and memory of a live preset, from initial weights"
     parser = _add(subparsers, "scale", text, "streaming_scale.json", _scale)
     parser.add_argument("--preset", default="live_l", help="(default: live_l)")
-    parser.add_argument("--data", help="folder that holds training parts of LibriSpeech")
+    parser.add_argument(
+        "--data",
+        help="folder that holds training parts of LibriSpeech (default: "
+        "$ASR_QAT_DATA, else 7 GB are downloaded)",
+    )
     parser.add_argument(
         "--tokenizer", help="SentencePiece model (default: 1,024 pieces learned from LibriSpeech)"
     )
@@ -70,7 +74,9 @@ def _add_latency(subparsers) -> None:
     parser.add_argument("--data", required=True, help="prepared folder")
     parser.add_argument("--split", default="test", help="of the words (default: test)")
     parser.add_argument(
-        "--align", default="models/an4_tiny_float", help="CTC model directory: finds the words"
+        "--align",
+        default="models/an4_tiny_float",
+        help="CTC model directory that finds where words end (default: %(default)s)",
     )
     parser.add_argument(
         "--long-splits", nargs="+", default=["test", "dev", "train"], help="of the long speech"
@@ -97,10 +103,16 @@ def _add_server(subparsers) -> None:
 
 def _accuracy(args: argparse.Namespace) -> None:
     from asr_qat.errors import require
+    from asr_qat.quantize.precision import FLOAT
+    from tflite_export.metadata import read_metadata
     from tflite_export.streaming.accuracy import BOTH, accuracy
 
     files = {FLOAT_NAME: args.float} | {Path(path).stem: path for path in args.quantized}
     require(len(files) == 1 + len(args.quantized), "--quantized: files of the same name")
+    precision = read_metadata(args.float).precision
+    require(
+        precision == FLOAT, f"--float {args.float}: is {precision}: give the float model's file"
+    )
     found = accuracy(
         files, args.offline, args.data, args.splits, args.chunk_ms, args.threads, args.quiet
     )
@@ -120,7 +132,7 @@ def _accuracy(args: argparse.Namespace) -> None:
 
 
 def _scale(args: argparse.Namespace) -> None:
-    from asr_qat.errors import require
+    from asr_qat.errors import UserError, require
     from asr_qat.models.presets import STREAMING
     from asr_qat.text.tokenizer import Tokenizer
     from tflite_export.streaming.scale import streaming_scale
@@ -134,7 +146,11 @@ def _scale(args: argparse.Namespace) -> None:
     else:
         from asr_qat.corpora.transcript_lengths import measure_lengths
 
-        lengths = measure_lengths(args.data, args.tokenizer, quiet=args.quiet)
+        try:
+            lengths = measure_lengths(args.data, args.tokenizer, quiet=args.quiet)
+        except UserError as error:
+            hint = f"{LABELS_GIVEN} with --tokenizer does without LibriSpeech"
+            raise UserError(f"{error}; {hint}") from None
         tokenizer, labels = lengths.tokenizer, lengths.labels_per_second
         measured = {"labels_of": lengths.corpus}
     found = streaming_scale(
@@ -168,9 +184,9 @@ def _latency(args: argparse.Namespace) -> None:
     from tflite_export.streaming.hour import long_run
     from tflite_export.streaming.latency import latency
 
-    ends = WordEnds(Recogniser.load(args.align))
-    items = recordings(args.data, args.split)
     model = load_model(args.file, args.threads)
+    items = recordings(args.data, args.split)
+    ends = WordEnds(Recogniser.load(args.align))
     words = latency(model, items, ends, args.chunk_ms, quiet=args.quiet)
     words["alignment"] |= {"model": args.align, "frame_ms": ends.frame_ms}
     splits = tuple(args.long_splits)
@@ -187,9 +203,10 @@ def _latency(args: argparse.Namespace) -> None:
         print(f"{name}: {words[name]['words']} words, {_times(words[name]['ms'])}")
     print(
         f"{long['audio_seconds']:.0f} s of speech: memory {long['rss_mb'][0]:.1f} MB after a "
-        f"minute, {long['growth_mb']:+.1f} MB at the end; {long['different_words']} of "
-        f"{long['words']} words are others in pieces, without pauses "
-        f"{long['without_pauses']['different_words']} of {long['without_pauses']['words']}"
+        f"minute, {long['growth_mb']:+.1f} MB at the end; of {long['words']} words "
+        f"{long['different_words']} differ when it is cut at its endpoints; without pauses, "
+        f"{long['without_pauses']['different_words']} of {long['without_pauses']['words']} from "
+        "the recordings alone"
     )
 
 

@@ -27,8 +27,8 @@ class LiteRTEncoder:
         live = recogniser.metadata.live
         if live is None:
             raise UserError(
-                f"{recogniser.path}: not the file of a live model: "
-                "`tflite-export transcribe` reads it"
+                f"{recogniser.path}: of whole utterances, not the file of a live model: "
+                "`tflite-export transcribe`, and `evaluate` without --streaming, read it"
             )
         self._call = recogniser.call
         self._mel_bins = recogniser.metadata.front_end.mel_bins

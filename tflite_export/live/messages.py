@@ -11,6 +11,7 @@ The server sends JSON texts:
 - `{"type": "ready", "sample_rate": 16000, "max_message_bytes": ..., "idle_s": ...}`;
 - `{"type": "partial" | "corrected" | "final", "utterance": 0, "text": "...", "words": [{"text",
   "start_s", "end_s"}], "stable": 2, "heard_s": 1.2}`: see `tflite_export.live.events.Transcript`;
+  times of a word are those at which the model wrote it, not from where to where it is spoken;
 - `{"type": "notice", "kind": "silence" | "clipping" | "late", "text": "...", "value": ...,
   "heard_s": ...}`: see `Notice` there;
 - `{"type": "end"}`, then it closes.

@@ -10,12 +10,14 @@ import asyncio
 import concurrent.futures
 import contextlib
 import dataclasses
+import http
 import json
 import logging
 import socket
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -132,7 +134,14 @@ class LiveServer:
 
     def _request(self, connection: ServerConnection, request: Request) -> Response | None:
         path = request.path.partition("?")[0]
-        return None if path == STREAM else page(path)
+        if path != STREAM:
+            return page(path)
+        # A page of another host, open in a browser that reaches this one, is no client.
+        origin = request.headers.get("Origin")
+        if origin and urlsplit(origin).netloc != request.headers.get("Host"):
+            text = f"pages of {origin} may not use this server\n"
+            return connection.respond(http.HTTPStatus.FORBIDDEN, text)
+        return None
 
     async def _stream(self, client: ServerConnection) -> None:
         if self.streams >= self._limits.max_streams:

@@ -52,7 +52,7 @@ class Watch:
             return []
         self._silent = True
         seconds = round(self._quiet / self._rate, 1)
-        text = f"nothing but silence for {seconds} s: is the microphone muted?"
+        text = f"nothing but silence for {seconds} s: is the source muted?"
         return [Notice("silence", self.heard_s, seconds, text)]
 
     def _clipped(self, level: np.ndarray) -> list[Notice]:
@@ -65,7 +65,7 @@ class Watch:
         before, self._clipping = self._clipping, share >= CLIPPED
         if before or not self._clipping:
             return []
-        text = f"{share:.1%} of the samples are at full scale: turn the microphone down"
+        text = f"{share:.1%} of the samples are at full scale: turn the source down"
         return [Notice("clipping", self.heard_s, share, text)]
 
     def processed(self, took_s: float, lasted_s: float) -> list[Notice]:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from asr_qat.corpora.utterance import Utterance
+from asr_qat.errors import require
 from tflite_export.evaluate import describe, recordings, run
-from tflite_export.live.model import live_model
+from tflite_export.live.model import LiveModel, live_model
 from tflite_export.live_evaluate import PASSES, milliseconds, run_streamed, text_figures
 from tflite_export.recogniser import TFLiteRecogniser
 
@@ -65,15 +66,22 @@ def accuracy(
         them together (`BOTH`) the rates and the paired difference to the same pass of the first
         file; `beside`: the same of the offline model, with the difference of each pass of the
         first file to it, by split; `speed` of the chunks of each file.
+
+    Raises:
+        UserError: a file of the other kind.
     """
     items = {split: recordings(data, split) for split in splits}
     texts = _Texts({split: [item.text for item in own] for split, own in items.items()})
+    devices = {name: TFLiteRecogniser(path, threads) for name, path in files.items()}
+    models = {name: live_model(device) for name, device in devices.items()}
+    whole_device = TFLiteRecogniser(offline, threads)
+    require(not whole_device.live, f"{offline}: a live model in the place of the offline one")
     rows: list[dict[str, Any]] = []
     speed: dict[str, Any] = {}
     first: dict[str, dict[str, list[str]]] = {}
-    for name, path in files.items():
-        device = TFLiteRecogniser(path, threads)
-        found, speed[name] = _streamed(device, items, chunk_ms, quiet)
+    for name, device in devices.items():
+        found, speed[name] = _streamed(models[name], items, chunk_ms, quiet)
+        speed[name]["threads"] = threads
         size = describe(device)
         first = first or found
         whole = rows[0]["bytes"] if rows else size["bytes"]
@@ -81,11 +89,10 @@ def accuracy(
             figures = texts.figures(found[each], first[each] if found is not first else None)
             head = {"name": f"{name}, {each} pass", "file": name, "pass": each}
             rows.append({**head, **size, "ratio": whole / size["bytes"], **figures})
-    device = TFLiteRecogniser(offline, threads)
-    whole_texts = {split: run(device, own, quiet).hypotheses for split, own in items.items()}
+    whole_texts = {split: run(whole_device, own, quiet).hypotheses for split, own in items.items()}
     beside = {
         "name": "whole utterances",
-        **describe(device),
+        **describe(whole_device),
         **texts.figures(whole_texts, None),
         "live_differences": {
             each: {
@@ -104,10 +111,9 @@ def _words(items: list[Utterance]) -> int:
 
 
 def _streamed(
-    device: TFLiteRecogniser, items: dict[str, list[Utterance]], chunk_ms: int, quiet: bool
+    model: LiveModel, items: dict[str, list[Utterance]], chunk_ms: int, quiet: bool
 ) -> tuple[dict[str, dict[str, list[str]]], dict[str, Any]]:
     """Texts by pass and split, and the time of the chunks."""
-    model = live_model(device)
     runs = {split: run_streamed(model, own, chunk_ms, quiet) for split, own in items.items()}
     found = {
         each: {split: result.hypotheses[each] for split, result in runs.items()} for each in PASSES
@@ -119,5 +125,4 @@ def _streamed(
         "rtf": float(chunks.sum() + finishes.sum()) / audio,
         "chunk_compute_ms": milliseconds(chunks),
         "finish_ms": milliseconds(finishes),
-        "threads": device.threads,
     }
