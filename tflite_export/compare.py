@@ -7,7 +7,7 @@ import numpy as np
 
 from asr_qat.audio.decode import read_audio
 from asr_qat.corpora.utterance import Utterance
-from asr_qat.decoding.keras_decoder import decoder_for
+from asr_qat.decoding.keras_decoder import Decoder, decoder_for
 from asr_qat.decoding.recognition import Recognition
 from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser
@@ -28,9 +28,10 @@ def keras_recognitions(
     items: list[Utterance],
     perturbation: float = 0.0,
     quiet: bool = False,
+    decoder: Decoder | None = None,
 ) -> list[Recognition]:
-    """What the Keras model finds in the device's own features."""
-    decoder = decoder_for(recogniser.model)
+    """What the Keras model finds in the device's own features; `decoder`: of it, if not its own."""
+    decoder = decoder or decoder_for(recogniser.model)
     rate = device.metadata.front_end.sample_rate
     classes = device.metadata.tokenizer.blank + 1
     result = []

@@ -9,6 +9,7 @@ from asr_qat.decoding.keras_decoder import TransducerDecoder
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.passes import CASCADE, CAUSAL
 from asr_qat.progress import progress
+from tflite_export.compare import keras_recognitions
 from tflite_export.live_evaluate import FIRST, SECOND, StreamedRun
 from tflite_export.product_equality import product_errors
 from tflite_export.recogniser import TFLiteRecogniser
@@ -37,25 +38,20 @@ def compare_streamed(
         For `first` and `second` the share of `identical_hypotheses`, and `different`, the others;
         `products`: see `product_errors`, on the first `PRODUCT_UTTERANCES` recordings.
     """
-    heard = [
-        device.features(read_audio(item.audio_path, device.metadata.front_end.sample_rate))
-        for item in items
-    ]
-    found: dict[str, Any] = {}
+    tokenizer, found = device.metadata.tokenizer, dict[str, Any]()
     for name, encoder in ENCODERS.items():
         decoder = TransducerDecoder(recogniser.model, encoder)
+        expected = keras_recognitions(recogniser, device, items, quiet=quiet, decoder=decoder)
         different = []
-        pairs = zip(items, heard, result.hypotheses[name], strict=True)
-        for item, features, text in progress(pairs, f"Keras, {name} pass", len(items), quiet=quiet):
-            keras = ""
-            if len(features):  # not shorter than one window of the front end
-                (encoded,) = decoder.encode(features[None], [len(features)])
-                keras = device.metadata.tokenizer.decode(decoder.recognise(encoded).tokens)
-            if keras != text:
-                row = {"id": item.id, "reference": item.text, "keras": keras, "tflite": text}
+        for item, keras, text in zip(items, expected, result.hypotheses[name], strict=True):
+            keras_text = tokenizer.decode(keras.tokens)
+            if keras_text != text:
+                row = {"id": item.id, "reference": item.text, "keras": keras_text, "tflite": text}
                 different.append(row)
         same = 1 - len(different) / len(items)
         found[name] = {"identical_hypotheses": same, "different": different}
+    rate = device.metadata.front_end.sample_rate
+    heard = (device.features(read_audio(item.audio_path, rate)) for item in items)
     chosen = list(itertools.islice(filter(len, heard), PRODUCT_UTTERANCES))
     read = progress(chosen, "products", len(chosen), quiet=quiet)
     return {**found, "products": product_errors(device.path, recogniser, read)}

@@ -46,9 +46,15 @@ class Metadata:
 
     @property
     def widths(self) -> str:
-        """The precision, and how many layers have another one: `w4a8, 15 layers w8a8`."""
+        """The precision, how many layers have another one, and whether all is integer.
+
+        `w4a8, 15 layers w8a8`, or `w8a8, full-integer, int8`.
+        """
         others = Counter(name for name in self.layers.values() if name != self.precision)
-        return ", ".join([self.precision, *(f"{n} layers {name}" for name, n in others.items())])
+        parts = [self.precision, *(f"{n} layers {name}" for name, n in others.items())]
+        if self.full_integer is not None:
+            parts += ["full-integer", f"int{self.full_integer}"]
+        return ", ".join(parts)
 
     def buffers(self) -> dict[str, bytes]:
         """The metadata buffers by name."""

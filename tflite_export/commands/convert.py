@@ -58,8 +58,7 @@ def run(args: argparse.Namespace) -> None:
         _convert_calibrated(args, seconds)
     if not args.quiet:
         found, size = read_metadata(args.output), Path(args.output).stat().st_size
-        integer = "" if found.full_integer is None else f", full-integer, int{found.full_integer}"
-        print(f"{args.output}: {size:,} bytes, {found.widths}{integer}")
+        print(f"{args.output}: {size:,} bytes, {found.widths}")
 
 
 def _convert_calibrated(args: argparse.Namespace, seconds: tuple[float, ...] | None) -> None:

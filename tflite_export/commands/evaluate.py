@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
     require(
         not (baseline and baseline.live), f"--baseline {args.baseline}: a live model, unlike FILE"
     )
-    keras = _keras(args.compare, device.metadata) if args.compare else None
+    keras = keras_model(args.compare, device.metadata) if args.compare else None
     result = evaluate.run(device, items, args.quiet, args.beam)
     summary = {
         **dict.fromkeys(UNKNOWN),
@@ -94,7 +94,8 @@ def run(args: argparse.Namespace) -> None:
         print(f"hypotheses: {written}")
 
 
-def _keras(path: str, metadata):
+def keras_model(path: str, metadata):
+    """`matching_model`, which alone needs TensorFlow."""
     from tflite_export.compare import matching_model
 
     return matching_model(path, metadata)
@@ -103,8 +104,7 @@ def _keras(path: str, metadata):
 def _print(summary: dict) -> None:
     low, high = summary["wer_ci"]
     latency = ", ".join(f"{name} {ms:.0f}" for name, ms in summary["latency_ms"].items())
-    integer = f", full-integer, int{summary['full_integer']}" if "full_integer" in summary else ""
-    print(f"{summary['name']}: {summary['method']} {summary['widths']}{integer}")
+    print(f"{summary['name']}: {summary['method']} {summary['widths']}")
     print(
         f"WER {summary['wer']:.2%} [{low:.2%}, {high:.2%}], CER {summary['cer']:.2%} "
         f"({summary['utterances']} utterances, {summary['words']} words)"

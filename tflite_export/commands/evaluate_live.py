@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat.errors import require
-from tflite_export.commands.evaluate import SHOWN
+from tflite_export.commands.evaluate import SHOWN, keras_model
 
 
 def run(args: argparse.Namespace) -> None:
@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> None:
     items = evaluate.recordings(args.data, args.split)
     device = TFLiteRecogniser(args.file, args.threads)
     model, other, ratio = live_model(device), None, None
-    keras = _keras(args.compare, device.metadata) if args.compare else None
+    keras = keras_model(args.compare, device.metadata) if args.compare else None
     if args.baseline:
         baseline = TFLiteRecogniser(args.baseline, args.threads)
         other = run_streamed(live_model(baseline), items, args.chunk_ms, args.quiet)
@@ -77,12 +77,6 @@ def _print(summary: dict[str, Any]) -> None:
     )
     if "against_keras" in summary:
         _print_comparison(summary["against_keras"])
-
-
-def _keras(path: str, metadata):
-    from tflite_export.compare import matching_model
-
-    return matching_model(path, metadata)
 
 
 def _print_comparison(found: dict[str, Any]) -> None:

@@ -45,8 +45,6 @@ def format_tables(found: dict[str, Any]) -> str:
     title = found["path"]
     if "precision" in found:
         title += f": {found['method']} {found['widths']}"
-    if "full_integer" in found:
-        title += f", full-integer, int{found['full_integer']}"
     return "\n\n".join([title, *blocks])
 
 
