@@ -63,7 +63,7 @@ notebooks: $(VENV)/train.stamp $(VENV)/notebooks.stamp
 		--ExecutePreprocessor.timeout=-1 --ExecutePreprocessor.record_timing=False
 
 test: lint $(VENV)/notebooks.stamp
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(BIN)/python -m pytest -m "slow or not slow" -n logical --dist loadfile --durations=25
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check

@@ -8,11 +8,14 @@ import pytest
 import soundfile
 
 import asr_qat  # noqa: F401  # chooses Keras 2 before a test imports TensorFlow
+from asr_qat.training.graph_options import keep_graphs_as_they_are
 
 SAMPLE_RATE = 16000  # samples per second
 WORD_SECONDS = 0.35  # length of one spoken word
 WORD_HZ = {"ONE": 300, "TWO": 500, "THREE": 800, "FOUR": 1300, "FIVE": 2100}
 SPLIT_SIZES = {"train": 12, "dev": 3, "test": 3}  # utterances
+
+keep_graphs_as_they_are()  # a fifth of the tests' time
 
 hypothesis.settings.register_profile("asr_qat", deadline=None, max_examples=40)
 hypothesis.settings.load_profile("asr_qat")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_model_optimization as tfmot
 from tensorflow import keras
 from tensorflow_model_optimization.python.core.quantization.keras import quantize_wrapper
 
@@ -13,8 +14,10 @@ from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.targets import PADDING, pack_targets
 from asr_qat.models.ctc import build_ctc
 from asr_qat.models.encoder_config import EncoderConfig
+from asr_qat.quantize import apply
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.quantize.precision import Precision, parse
+from asr_qat.quantize.scheme import PrecisionScheme, quantize_scope
 from tests.quantize_fixtures import quantize_channels
 
 TINY = EncoderConfig(1, dim=8, heads=2, feed_forward=12, kernel=3, subsampling=4, dropout=0.1)
@@ -56,6 +59,41 @@ def quantized_layers(model):
         for layer in model.layers
         if isinstance(layer, quantize_wrapper.QuantizeWrapperV2)
     }
+
+
+@pytest.mark.parametrize("config", [
+    QuantizationConfig("w4a8", overrides={"ctc_output": "float", "ffn1": "w8"}),
+    QuantizationConfig("w4-learned"),
+    QuantizationConfig("w8a8s", activation_ranges="learned"),
+], ids=lambda config: config.precision)  # fmt: skip
+def test_as_tfmot_quantizes(float_model, config):
+    """`quantize_apply` with our scheme: the same layers, names, weights and outputs."""
+    registry = config.registry()
+
+    def annotate(layer):
+        if not registry.supports(layer):
+            return layer
+        return tfmot.quantization.keras.quantize_annotate_layer(
+            layer, registry.get_quantize_config(layer)
+        )
+
+    with quantize_scope():
+        annotated = keras.models.clone_model(float_model, clone_function=annotate)
+        annotated.set_weights(float_model.get_weights())
+        expected = tfmot.quantization.keras.quantize_apply(
+            annotated, scheme=PrecisionScheme(registry), quantized_layer_name_prefix=""
+        )
+    for layer in apply.quantized_layers(expected).values():
+        layer.quantizer.initialize(layer.kernel, layer.variables)
+    found = quantize_model(float_model, config)
+    assert found.name == expected.name
+    with quantize_scope():
+        assert found.get_config() == expected.get_config()
+    assert len(found.weights) == len(expected.weights) > 0
+    for ours, theirs in zip(found.weights, expected.weights, strict=True):
+        assert ours.name == theirs.name and ours.trainable == theirs.trainable
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(found(utterances()), expected(utterances()))
 
 
 def kernel(layer):

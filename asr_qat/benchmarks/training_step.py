@@ -16,6 +16,7 @@ from asr_qat.models.presets import PRESETS
 from asr_qat.progress import progress
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.training.config import OptimizerConfig
+from asr_qat.training.graph_options import keep_graphs_as_they_are
 from asr_qat.training.run import build_optimizer, seed_everything
 from asr_qat.training.training_step import TrainedModel
 
@@ -51,6 +52,7 @@ def benchmark(
         the same round) and `audio_seconds_per_second`; `profile`: of the native step, the
         kernels that take most of its time, with their share.
     """
+    keep_graphs_as_they_are()
     seed_everything(seed)
     plain = build_ctc(PRESETS[preset], VOCABULARY, MEL_BINS)
     models = {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat import files
@@ -66,6 +67,7 @@ class ModelConfig:
         )
 
 
+@tf.autograph.experimental.do_not_convert  # nothing to convert, and it takes seconds to see it
 def build_float(config: ModelConfig, vocab_size: int) -> keras.Model:
     """The model that `config` describes, not quantized, with initial weights."""
     mel_bins = config.front_end.mel_bins

@@ -6,7 +6,6 @@ import re
 from typing import Literal
 
 import tensorflow as tf
-import tensorflow_model_optimization as tfmot
 from tensorflow import keras
 from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapper import (
     QuantizeWrapperV2,
@@ -18,7 +17,7 @@ from asr_qat.quantize.mixture import check_overrides, with_mixture
 from asr_qat.quantize.policies import policy
 from asr_qat.quantize.precision import FLOAT_BITS, WEIGHT_BITS, Precision
 from asr_qat.quantize.quantizers import ActivationRanges, KernelQuantizer
-from asr_qat.quantize.scheme import PrecisionRegistry, PrecisionScheme, quantize_scope
+from asr_qat.quantize.scheme import PrecisionRegistry
 from asr_qat.quantize.static_ranges import StaticRanges
 
 STAGE_BITS = tuple(bits for bits in WEIGHT_BITS if bits != FLOAT_BITS)
@@ -131,22 +130,23 @@ def quantize_model(model: keras.Model, config: QuantizationConfig) -> keras.Mode
 
     supported = [layer.name for layer in model.layers if registry.supports(layer)]
 
-    def annotate(layer):
+    def copied(layer):
+        copy = layer.__class__.from_config(layer.get_config())
         if layer.name not in supported:
-            return layer
+            return copy
         start = config.start_step + supported.index(layer.name) * config.layer_interval
-        return tfmot.quantization.keras.quantize_annotate_layer(
-            layer, registry.get_quantize_config(layer, start_step=start)
-        )
+        quantize_config = registry.get_quantize_config(layer, start_step=start)
+        copy.build(layer.input_shape)  # the wrapper takes in weights that are there before it
+        return QuantizeWrapperV2(copy, quantize_config, name_prefix="")
 
-    with quantize_scope():
-        annotated = keras.models.clone_model(model, clone_function=annotate)
-        if not supported:
-            annotated.set_weights(model.get_weights())  # all float; tfmot refuses such a model
-            return annotated
-        quantized = tfmot.quantization.keras.quantize_apply(
-            annotated, scheme=PrecisionScheme(registry), quantized_layer_name_prefix=""
-        )
+    # What tfmot's `quantize_apply` does with `PrecisionScheme`, in one copy of the model, not four.
+    quantized = keras.models.clone_model(model, clone_function=copied)
+    for old, new in zip(model.layers, quantized.layers, strict=True):
+        if new.name in supported:  # the quantizer's own weights come behind the layer's
+            for ours, theirs in zip(new.trainable_weights, old.trainable_weights, strict=False):
+                ours.assign(theirs)
+        else:
+            new.set_weights(old.get_weights())
     for layer in quantized_layers(quantized).values():
         layer.quantizer.initialize(layer.kernel, layer.variables)
     return quantized

@@ -35,6 +35,7 @@ FIRST_SCALE = 2.0**15
 STEPS_TO_GROW = 2000  # without an overflow, before the scale is doubled
 
 
+@tf.autograph.experimental.do_not_convert  # nothing to convert, and it takes seconds to see it
 def training_copy(model: keras.Model, compute: str) -> keras.Model:
     """A copy of a Functional model, weights included, that computes in another precision.
 

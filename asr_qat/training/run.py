@@ -30,6 +30,7 @@ from asr_qat.training.callbacks import (
 from asr_qat.training.config import OptimizerConfig, TrainConfig
 from asr_qat.training.distillation import Distillation, load_teacher
 from asr_qat.training.distribution import Distribution, choose_distribution
+from asr_qat.training.graph_options import keep_graphs_as_they_are
 from asr_qat.training.mixed_precision import training_copy
 from asr_qat.training.schedule import WarmupSchedule
 from asr_qat.training.start import first_recogniser
@@ -103,6 +104,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
             configuration, a loss that is not finite, a full disk.
     """
     distribution = choose_distribution()  # before TensorFlow computes anything
+    keep_graphs_as_they_are()
     folder = PreparedFolder(config.data)
     for split in ("train", "dev"):
         folder.shards(split)

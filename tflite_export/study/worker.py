@@ -33,13 +33,10 @@ def encode_job(cell: Cell, fingerprint: dict[str, Any], output: Path) -> str:
 
 def run_job(line: str) -> dict[str, Any]:
     """Run the cell of a line; the answer has its figures or the error."""
-    import tensorflow as tf
     from tensorflow import keras
 
     from tflite_export.study.cell import run_cell
 
-    # A third of the time to the first step, and the steps are no faster for it.
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     job = json.loads(line)
     cell = from_dict(Cell, job["cell"], "cell")
     answer: dict[str, Any] = {"name": cell.name, "error": None}

@@ -1,0 +1,12 @@
+"""How TensorFlow treats the graphs of a training."""
+
+import tensorflow as tf
+
+
+def keep_graphs_as_they_are() -> None:
+    """Leave TensorFlow's graph optimizer (Grappler) out, in this process.
+
+    It takes a quarter to a third of the time to the first step, and the steps are no faster for
+    it: measured on presets tiny and S, on a CPU.
+    """
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
