@@ -90,4 +90,7 @@ def test_commands_on_a_live_file(tflite_export, live_file, live_model, manifest,
     assert code and err.endswith("live.tflite: a live model: add --streaming\n")
     code, _, err = tflite_export("evaluate", exported("float"), "--data", manifest, "--streaming")
     assert code and "not the file of a live model" in err
+    offline = ("evaluate", exported("float"), "--data", manifest, "--chunk-ms", 60)
+    code, _, err = tflite_export(*offline)
+    assert code and err.endswith("--chunk-ms: of live models: add --streaming\n")
     assert tflite_export("inspect", live_file)[0] == 0

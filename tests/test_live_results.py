@@ -100,7 +100,7 @@ def test_scale(tflite_export, monkeypatch, tmp_path):
     code, _, err = tflite_export(
         *("streaming", "scale", "--preset", "live_small", "--labels-per-second", 4),
         *("--tokenizer", tmp_path / "tokenizer.model", "--work", tmp_path / "work"),
-        *("--seconds", 8, "--out", out, "--quiet"),
+        *("--seconds", 9, "--out", out, "--quiet"),
     )
     assert (code, err) == (0, "")
     found = json.loads(out.read_text())
@@ -108,13 +108,16 @@ def test_scale(tflite_export, monkeypatch, tmp_path):
     assert (found["look_ahead_ms"], found["delay_ms"]) == (40, 200)
     for row in found["rows"]:
         chunks = row["chunks"]["120"]
-        assert (chunks["count"], chunks["endpoints"]) == (3 * 67, 3)
+        assert (chunks["count"], chunks["endpoints"]) == (3 * 75, 3)
         assert 0 < chunks["compute_ms"]["p50"] < chunks["endpoint_ms"]["p50"] < 120
         assert 0 < chunks["finish_ms"]["p50"] < 120
     assert not (tmp_path / "work" / "live_small").exists()
     lines = [x for x in out.with_suffix(".md").read_text().splitlines() if "mixed 4/8" in x]
     assert f"| {found['rows'][1]['ratio']:.2f}x |" in lines[0]
-    assert "| 120 | 3 of 201 |" in lines[1]
+    assert "| 120 | 3 of 225 |" in lines[1]
+    command = ("streaming", "scale", "--tokenizer", tmp_path / "tokenizer.model")
+    code, _, err = tflite_export(*command, "--labels-per-second", 4, "--seconds", 5)
+    assert code and "--seconds 5: 8.4 at least, for one endpoint" in err
     code, _, err = tflite_export("streaming", "scale", "--preset", "S")
     assert code and "expected live_tiny, live_l" in err
 

@@ -23,6 +23,7 @@ from websockets.sync.client import connect
 
 from asr_qat.errors import UserError
 from tests.live_reference import reference_model, speech
+from tests.training_fixtures import REPOSITORY
 from tflite_export.live import messages
 from tflite_export.live.endpoint import EndpointConfig
 from tflite_export.live.events import Notice, event_message
@@ -126,6 +127,27 @@ def test_the_words_of_a_session():
     assert {event["type"] for event in events} == {"partial", "corrected", "final"}
     with running() as (address, _):
         assert converse(address, audio) == events
+
+
+def test_the_example_client(tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    audio, events = spoken(1)
+    soundfile.write(tmp_path / "speech.wav", audio, 16000)
+    soundfile.write(tmp_path / "slow.wav", audio, 8000)
+    example = REPOSITORY / "examples/stream.py"
+
+    def printed(name, address):
+        words = [sys.executable, example, tmp_path / name, address]
+        return subprocess.run(words, capture_output=True, text=True, timeout=60)
+
+    with running() as (address, _):
+        done = printed("speech.wav", address)
+        refused = printed("slow.wav", address)
+    assert done.returncode == 0, done.stderr
+    finals = [event["text"] for event in events if event["type"] == "final"]
+    lines = [line.split("  final      ")[1] for line in done.stdout.splitlines() if "final" in line]
+    assert lines == finals != []
+    assert refused.returncode == 1 and "expected one channel at 16000 Hz" in refused.stderr
 
 
 def test_streams_do_not_mix():

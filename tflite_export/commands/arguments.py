@@ -8,6 +8,7 @@ from asr_qat.errors import UserError
 from tflite_export.live.endpoint import EndpointConfig
 
 CHUNK_MS = (10, 2000)  # least, most
+DEFAULT_CHUNK_MS = 120
 
 
 def threads(text: str) -> int:
@@ -56,8 +57,9 @@ def add_chunk_ms(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--chunk-ms",
         type=whole_number("--chunk-ms", *CHUNK_MS),
-        default=120,
-        help="milliseconds of audio processed together by a live model (default: 120)",
+        default=DEFAULT_CHUNK_MS,
+        help=f"milliseconds of audio processed together by a live model "
+        f"(default: {DEFAULT_CHUNK_MS})",
     )
 
 

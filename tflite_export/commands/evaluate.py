@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from asr_qat.errors import UserError, require
-from tflite_export.commands.arguments import add_chunk_ms, beam, threads
+from tflite_export.commands.arguments import DEFAULT_CHUNK_MS, add_chunk_ms, beam, threads
 
 SHOWN = 5  # utterances with another hypothesis than the Keras model's
 SHOWN_CHARACTERS = 80  # of their hypotheses
@@ -37,6 +37,7 @@ def add_parser(subparsers) -> None:
         help="of a live model, and needed for one: both passes, the recordings in chunks",
     )
     add_chunk_ms(parser)
+    parser.set_defaults(chunk_ms=None)
     parser.add_argument(
         "--hypotheses",
         help="file to write, with --streaming one for each pass (default: FILE.hypotheses.jsonl)",
@@ -56,8 +57,10 @@ def run(args: argparse.Namespace) -> None:
     if args.beam and args.compare:
         raise UserError("--compare: follows the greedy search: leave --beam away")
     if args.streaming:
+        args.chunk_ms = args.chunk_ms or DEFAULT_CHUNK_MS
         evaluate_live.run(args)
         return
+    require(args.chunk_ms is None, "--chunk-ms: of live models: add --streaming")
     items = evaluate.recordings(args.data, args.split)
     device = TFLiteRecogniser(args.file, args.threads)
     baseline = TFLiteRecogniser(args.baseline, args.threads) if args.baseline else None

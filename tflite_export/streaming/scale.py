@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from asr_qat.errors import require
 from asr_qat.progress import progress
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.text.tokenizer import Tokenizer
@@ -51,12 +52,17 @@ def streaming_scale(
         keep: leave models and files in `work`.
         quiet: no progress.
 
+    Raises:
+        UserError: `seconds` that hold no endpoint.
+
     Returns:
         `rows`: size, what export took, and for each chunk length `rtf` and percentiles of the
         time of a chunk (`compute_ms`), front end, both encoders and both searches included; how
         many had an endpoint in them, which makes the second pass catch up, and the time of these
         alone (`endpoint_ms`, None without any); that of the last words (`finish_ms`).
     """
+    least = SPEECH_S + 2 * PAUSE_S  # the first pause, and what it makes the second pass do
+    require(seconds >= least, f"--seconds {seconds:g}: {least:g} at least, for one endpoint")
     folder = Path(work) / preset
     parameters = write_initial("transducer", preset, tokenizer, folder / "initial", seed)
     rows: list[dict[str, Any]] = []
