@@ -3,12 +3,14 @@
 python examples/stream.py speech.wav ws://localhost:8765/stream
 """
 
+import contextlib
 import json
 import sys
 import threading
 import time
 
 import soundfile
+from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
 path, address = sys.argv[1], sys.argv[2]
@@ -24,15 +26,19 @@ with connect(address) as stream:
     def send():
         """What a microphone would send: 16-bit samples, little endian."""
         size = round(CHUNK_S * rate)
-        for at in range(0, len(samples), size):
-            stream.send(samples[at : at + size].astype("<i2").tobytes())
-            time.sleep(CHUNK_S)
-        stream.send(json.dumps({"type": "end"}))
+        with contextlib.suppress(ConnectionClosedError):  # said below
+            for at in range(0, len(samples), size):
+                stream.send(samples[at : at + size].astype("<i2").tobytes())
+                time.sleep(CHUNK_S)
+            stream.send(json.dumps({"type": "end"}))
 
     threading.Thread(target=send, daemon=True).start()
-    for message in stream:  # until the server closes, after `end`
-        event = json.loads(message)
-        if event["type"] in ("partial", "corrected", "final"):
-            print(f"{event['heard_s']:6.2f} s  {event['type']:9}  {event['text']}", flush=True)
-        elif event["type"] == "notice":
-            print(f"{event['heard_s']:6.2f} s  {event['text']}", file=sys.stderr)
+    try:
+        for message in stream:  # until the server closes, after `end`
+            event = json.loads(message)
+            if event["type"] in ("partial", "corrected", "final"):
+                print(f"{event['heard_s']:6.2f} s  {event['type']:9}  {event['text']}", flush=True)
+            elif event["type"] == "notice":
+                print(f"{event['heard_s']:6.2f} s  {event['text']}", file=sys.stderr)
+    except ConnectionClosedError as error:
+        sys.exit(f"{address}: {error.rcvd.reason if error.rcvd else 'the connection broke'}")

@@ -8,13 +8,15 @@ from asr_qat import progress
 
 def test_lines_without_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr(progress, "LOG_INTERVAL_S", 0.05)
+    started = time.monotonic()
     for _ in progress.progress(range(30), "work", total=30):
         time.sleep(0.01)
+    most = (time.monotonic() - started) / progress.LOG_INTERVAL_S
     said = capsys.readouterr().err
     assert "\r" not in said
     assert said.endswith("\n")
     lines = said.splitlines()
-    assert 3 <= len(lines) <= 9
+    assert 3 <= len(lines) <= most + 2  # the first one and the last
     assert all(line.startswith("work: ") and "/30 utt" in line and "left" in line for line in lines)
     assert lines[-1].startswith("work: 30/30 utt")
     assert "?" not in lines[-1]

@@ -1,5 +1,7 @@
 """Named precisions, and whole models quantized through tfmot."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,14 +16,19 @@ from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.targets import PADDING, pack_targets
 from asr_qat.models.ctc import build_ctc
 from asr_qat.models.encoder_config import EncoderConfig
+from asr_qat.models.transducer import build_transducer
+from asr_qat.models.transducer_functions import TransducerFunctions
 from asr_qat.quantize import apply
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.quantize.precision import Precision, parse
 from asr_qat.quantize.scheme import PrecisionScheme, quantize_scope
+from tests.live_fixtures import live_model
 from tests.quantize_fixtures import quantize_channels
+from tests.transducer_fixtures import LSTM
 
 TINY = EncoderConfig(1, dim=8, heads=2, feed_forward=12, kernel=3, subsampling=4, dropout=0.1)
 BINS, VOCABULARY = 16, 5
+WITH_CTC = dataclasses.replace(LSTM, ctc_weight=0.3)
 DENSE = [
     "subsampling_pointwise", "subsampling_project",
     "block_00_ffn1_expand", "block_00_ffn1_project",
@@ -61,13 +68,30 @@ def quantized_layers(model):
     }
 
 
-@pytest.mark.parametrize("config", [
-    QuantizationConfig("w4a8", overrides={"ctc_output": "float", "ffn1": "w8"}),
-    QuantizationConfig("w4-learned"),
-    QuantizationConfig("w8a8s", activation_ranges="learned"),
-], ids=lambda config: config.precision)  # fmt: skip
-def test_as_tfmot_quantizes(float_model, config):
+def decoded_transducer():
+    """A transducer whose layers are those of other models too, on other shapes."""
+    model = build_transducer(TINY, WITH_CTC, VOCABULARY, BINS)
+    TransducerFunctions(model)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("build", "config"),
+    [
+        (None, QuantizationConfig("w4a8", overrides={"ctc_output": "float", "ffn1": "w8"})),
+        (None, QuantizationConfig("w4-learned")),
+        (None, QuantizationConfig("w8a8s", activation_ranges="learned")),
+        (decoded_transducer, QuantizationConfig("w4a8-clip", start_step=3)),
+        (lambda: live_model(bins=BINS), QuantizationConfig("mixed_4_8")),
+    ],
+    ids=["ctc", "learned", "static", "transducer", "live"],
+)
+def test_as_tfmot_quantizes(float_model, build, config):
     """`quantize_apply` with our scheme: the same layers, names, weights and outputs."""
+    model = build() if build else float_model
+    inputs = utterances()
+    if build:
+        inputs.append(tf.constant([[0, 1, 2], [3, 3, PADDING], [4, PADDING, PADDING]]))
     registry = config.registry()
 
     def annotate(layer):
@@ -78,14 +102,14 @@ def test_as_tfmot_quantizes(float_model, config):
         )
 
     with quantize_scope():
-        annotated = keras.models.clone_model(float_model, clone_function=annotate)
-        annotated.set_weights(float_model.get_weights())
+        annotated = keras.models.clone_model(model, clone_function=annotate)
+        annotated.set_weights(model.get_weights())
         expected = tfmot.quantization.keras.quantize_apply(
             annotated, scheme=PrecisionScheme(registry), quantized_layer_name_prefix=""
         )
     for layer in apply.quantized_layers(expected).values():
         layer.quantizer.initialize(layer.kernel, layer.variables)
-    found = quantize_model(float_model, config)
+    found = quantize_model(model, config)
     assert found.name == expected.name
     with quantize_scope():
         assert found.get_config() == expected.get_config()
@@ -93,7 +117,9 @@ def test_as_tfmot_quantizes(float_model, config):
     for ours, theirs in zip(found.weights, expected.weights, strict=True):
         assert ours.name == theirs.name and ours.trainable == theirs.trainable
         np.testing.assert_array_equal(ours, theirs)
-    np.testing.assert_array_equal(found(utterances()), expected(utterances()))
+    pairs = zip(tf.nest.flatten(found(inputs)), tf.nest.flatten(expected(inputs)), strict=True)
+    for ours, theirs in pairs:
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def kernel(layer):

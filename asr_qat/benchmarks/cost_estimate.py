@@ -24,6 +24,7 @@ from asr_qat.models.presets import PRESETS, TRANSDUCERS
 from asr_qat.progress import progress
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.training.config import OptimizerConfig, TrainConfig
+from asr_qat.training.graph_options import keep_graphs_as_they_are
 from asr_qat.training.run import build_optimizer, seed_everything
 from asr_qat.training.training_step import TrainedModel
 
@@ -128,6 +129,7 @@ def profiled_macs(model: keras.Model, frames: int, labels: int) -> float:
 
 def measure_steps(rounds: int, labels: int, quiet: bool = False, seed: int = 0) -> dict[str, Any]:
     """Time steps of `MEASURED` in turn, float and native, on a batch of `BATCH` x `SECONDS`."""
+    keep_graphs_as_they_are()
     seed_everything(seed)
     plain = build_float(
         ModelConfig(PRESETS[MEASURED], transducer=TRANSDUCERS[MEASURED]), WORD_PIECES

@@ -1,5 +1,6 @@
 """Downloads that resume where they were cut off and are checked before they count."""
 
+import fcntl
 import hashlib
 import http.client
 import os
@@ -40,6 +41,14 @@ def download(url: str, path: Path, checksum: str, quiet: bool = False) -> Path:
     if path.exists():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed: one process fetches, others wait
+        if not path.exists():
+            _fetch_checked(url, path, checksum, quiet)
+    return path
+
+
+def _fetch_checked(url: str, path: Path, checksum: str, quiet: bool) -> None:
     part = path.with_name(path.name + ".part")
     _fetch(url, part, quiet)
     algorithm, wanted = checksum.split(":")
@@ -52,7 +61,6 @@ def download(url: str, path: Path, checksum: str, quiet: bool = False) -> Path:
             "or fetch it yourself and name its folder with --data"
         )
     part.replace(path)
-    return path
 
 
 def _fetch(url: str, part: Path, quiet: bool) -> None:

@@ -33,6 +33,8 @@ def unpacked(archive: Path) -> Path:
         temporary.replace(folder)
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
+            if folder.is_dir():
+                return folder  # another process was faster
             raise  # a full disk, say; of damaged data gzip and bz2 raise one without a number
         raise UserError(
             f"{archive}: damaged archive ({error}): remove it and fetch it again"

@@ -26,7 +26,7 @@ def layers_of(model: keras.Model) -> LayerSource:
 def layer_output(model: keras.Model, name: str):
     """The tensor that a layer gives in a Functional model.
 
-    The layer's own `output` may be that of another model: quantization takes float layers over.
+    The layer's own `output` may be that of another model: decoding makes models of its layers.
     """
     nodes = [node for each in model._nodes_by_depth.values() for node in each]
     (output,) = (node.outputs for node in nodes if node.layer.name == name)

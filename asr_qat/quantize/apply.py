@@ -136,16 +136,14 @@ def quantize_model(model: keras.Model, config: QuantizationConfig) -> keras.Mode
             return copy
         start = config.start_step + supported.index(layer.name) * config.layer_interval
         quantize_config = registry.get_quantize_config(layer, start_step=start)
-        copy.build(layer.input_shape)  # the wrapper takes in weights that are there before it
+        copy.build(layer.get_input_shape_at(0))  # the wrapper takes in the weights that are there
+        copy.set_weights(layer.get_weights())
         return QuantizeWrapperV2(copy, quantize_config, name_prefix="")
 
     # What tfmot's `quantize_apply` does with `PrecisionScheme`, in one copy of the model, not four.
     quantized = keras.models.clone_model(model, clone_function=copied)
     for old, new in zip(model.layers, quantized.layers, strict=True):
-        if new.name in supported:  # the quantizer's own weights come behind the layer's
-            for ours, theirs in zip(new.trainable_weights, old.trainable_weights, strict=False):
-                ours.assign(theirs)
-        else:
+        if new.name not in supported:
             new.set_weights(old.get_weights())
     for layer in quantized_layers(quantized).values():
         layer.quantizer.initialize(layer.kernel, layer.variables)

@@ -35,8 +35,10 @@ def run_job(line: str) -> dict[str, Any]:
     """Run the cell of a line; the answer has its figures or the error."""
     from tensorflow import keras
 
+    from asr_qat.training.graph_options import keep_graphs_as_they_are
     from tflite_export.study.cell import run_cell
 
+    keep_graphs_as_they_are()
     job = json.loads(line)
     cell = from_dict(Cell, job["cell"], "cell")
     answer: dict[str, Any] = {"name": cell.name, "error": None}
