@@ -1,6 +1,6 @@
 # make demo       train the shipped float model on with 4-bit weights, export, score, compare
-# make test       everything that has to pass: lint, types, fast tests, slow tests (in two
-#                 processes of up to 8 GB each; WORKERS=4: in four)
+# make test       everything that has to pass: lint, types, fast tests, slow tests, in two
+#                 processes at a time (WORKERS=4: four)
 # make benchmarks cost of a training step; size, speed and memory of the presets S, M and L; the
 #                 transducer loss; cost of training on LibriSpeech
 # make librispeech-check  the whole way at full size in 20 steps, and the input pipeline's throughput
@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON := $(shell for p in python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
-WORKERS := 2# processes that run tests, up to 8 GB each
+WORKERS := 2# processes that run tests, of a few GB each
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 
@@ -64,8 +64,11 @@ notebooks: $(VENV)/train.stamp $(VENV)/notebooks.stamp
 	$(BIN)/python -m nbconvert --to notebook --execute --inplace notebooks/*.ipynb \
 		--ExecutePreprocessor.timeout=-1 --ExecutePreprocessor.record_timing=False
 
+# A few files at a time, each time in a new process: TensorFlow does not give back its memory.
 test: lint $(VENV)/notebooks.stamp
-	$(BIN)/python -m pytest -m "slow or not slow" -n $(WORKERS) --dist loadfile --durations=25
+	ls tests/test_*.py | xargs -n 5 -P $(WORKERS) sh -c ' \
+		said=$$($(BIN)/python -m pytest -m "slow or not slow" --durations=5 "$$@" 2>&1); \
+		code=$$?; echo "$$said"; exit $$code' pytest
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check
