@@ -32,14 +32,8 @@ def whole(model, features):
     return [TransducerFunctions(model, each).encode(inputs).numpy()[0] for each in PASSES]
 
 
-@pytest.mark.parametrize(
-    ("precision", "streaming"),
-    [
-        pytest.param("float", SHAPE, id="float"),
-        pytest.param("float", NO_LOOK_AHEAD, id="no-look-ahead"),
-        pytest.param("w4", SHAPE, id="w4", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize("streaming", [SHAPE, NO_LOOK_AHEAD], ids=["look-ahead", "none"])
+@pytest.mark.parametrize("precision", ["float", pytest.param("w4", marks=pytest.mark.slow)])
 @hypothesis.settings(max_examples=12)
 @hypothesis.given(
     length=st.integers(1, 90),
