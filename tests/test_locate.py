@@ -3,6 +3,8 @@
 import hashlib
 import http.server
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +76,20 @@ def test_download(server, tmp_path):
     assert path.read_bytes() == CONTENT
     assert [file.name for file in path.parent.iterdir()] == [path.name]
     download(server.url, path, CHECKSUM, quiet=True)
+    assert len(server.asked) == 1
+
+
+def test_several_at_once_fetch_once(server, tmp_path):
+    path = tmp_path / "a"
+    together = threading.Barrier(4)
+
+    def fetch(_: int) -> Path:
+        together.wait()
+        return download(server.url, path, CHECKSUM, quiet=True)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(fetch, range(4))) == [path] * 4
+    assert path.read_bytes() == CONTENT
     assert len(server.asked) == 1
 
 

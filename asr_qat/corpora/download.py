@@ -23,7 +23,8 @@ def download(url: str, path: Path, checksum: str, quiet: bool = False) -> Path:
     """Fetch `url` to `path`, unless it is there.
 
     What has arrived is kept in `path` + `.part`; the next call goes on from there. `path`
-    itself appears only when the checksum is right.
+    itself appears only when the checksum is right. Into one folder one process fetches at a
+    time, and others wait for it.
 
     Args:
         url: http or https address.
@@ -41,10 +42,13 @@ def download(url: str, path: Path, checksum: str, quiet: bool = False) -> Path:
     if path.exists():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(path.name + ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed: one process fetches, others wait
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # until it is closed
         if not path.exists():
             _fetch_checked(url, path, checksum, quiet)
+    finally:
+        os.close(folder)
     return path
 
 
