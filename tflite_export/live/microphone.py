@@ -24,7 +24,8 @@ def microphone_chunks(
 ) -> Iterator[np.ndarray]:
     """What the microphone hears, float32 `[samples]`, until `stop` is set.
 
-    Then it is closed, and what waits comes still.
+    Then it is closed, and what waits comes still. A device that does not record at `sample_rate`
+    records at its own rate, and its audio is resampled.
 
     Args:
         sample_rate: samples per second.
@@ -34,11 +35,9 @@ def microphone_chunks(
         overflowed: called when audio was lost before it came here, once until none is.
 
     Raises:
-        UserError: no such device, or it has another rate, or it went away, or nobody took its
-            audio.
+        UserError: no such device, or it went away, or nobody took its audio.
     """
     sounddevice = _sounddevice()
-    size = max(1, sample_rate * chunk_ms // 1000)
     waiting: queue.Queue[Heard] = queue.Queue(maxsize=int(WAITING_S * 1000 / chunk_ms) + 1)
     lost = threading.Event()
 
@@ -51,9 +50,11 @@ def microphone_chunks(
     name = device if device is None or not device.isdigit() else int(device)
     called = "the microphone" if device is None else f"device {device}"
     try:
+        rate = _device_rate(sounddevice, name, sample_rate)
+        resampler = None if rate == sample_rate else _resampler(rate, sample_rate)
         stream = sounddevice.InputStream(
-            samplerate=sample_rate,
-            blocksize=size,
+            samplerate=rate,
+            blocksize=max(1, rate * chunk_ms // 1000),
             device=name,
             channels=1,
             dtype="float32",
@@ -64,14 +65,30 @@ def microphone_chunks(
             if gap and not overflow:
                 overflowed()
             overflow = gap
+            if resampler:
+                chunk = resampler.resample_chunk(chunk)
             yield np.clip(chunk, -1.0, 1.0)
+        if resampler:
+            yield np.clip(resampler.resample_chunk(np.zeros(0, np.float32), last=True), -1.0, 1.0)
     except (sounddevice.PortAudioError, ValueError) as error:
-        if error.args[1:2] == (WRONG_RATE,):
-            raise UserError(
-                f"{called}: it does not record at {sample_rate} Hz: choose the default device of "
-                "the system, which converts"
-            ) from None
         raise UserError(f"{called}: {error}: see `tflite-export listen --list-devices`") from None
+
+
+def _device_rate(sounddevice, name: int | str | None, wanted: int) -> int:
+    """`wanted` if the device records at it, else its own rate."""
+    try:
+        sounddevice.check_input_settings(name, channels=1, dtype="float32", samplerate=wanted)
+    except sounddevice.PortAudioError as error:
+        if error.args[1:2] != (WRONG_RATE,):
+            raise
+        return round(sounddevice.query_devices(name, "input")["default_samplerate"])
+    return wanted
+
+
+def _resampler(rate: int, wanted: int):
+    import soxr
+
+    return soxr.ResampleStream(rate, wanted, 1)
 
 
 def _taken(
