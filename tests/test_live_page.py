@@ -12,7 +12,7 @@ import soundfile
 from websockets.sync.client import connect
 
 from tests.live_reference import reference_model
-from tests.test_live_server import RULE, running
+from tests.server_fixtures import RULE, running
 from tflite_export.live import messages
 from tflite_export.live.events import Transcript
 from tflite_export.live.session import Session

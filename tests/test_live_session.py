@@ -20,10 +20,9 @@ from tests.live_reference import (
 )
 from tflite_export.live.encoder import split_steps
 from tflite_export.live.endpoint import EndpointConfig
-from tflite_export.live.events import Notice, Transcript, event_message
+from tflite_export.live.events import Notice
 from tflite_export.live.session import Session
-from tflite_export.live.watch import Watch
-from tflite_export.live.words import Word, words_of
+from tflite_export.live.words import words_of
 
 CHUNK = 1920  # samples
 NO_END = EndpointConfig(pause_s=1000.0, longest_s=1000.0)
@@ -251,22 +250,6 @@ def test_memory_is_bounded():
     assert len(session._front_end._pending) < 2 * FRAME
 
 
-def test_words():
-    pieces = ["▁", "A", "B", "▁C", "<unk>", "D▁E"]
-    labels = [1, 2, 0, 1, 3, 2, 4, 0, 5]
-    emissions = [Emission(label, frame) for frame, label in enumerate(labels)]
-    words = words_of(emissions, pieces, 40.0, offset=10)
-    assert [word.text for word in words] == ["AB", "A", "CB", "⁇", "D", "E"]
-    assert words[0] == Word("AB", 0.4, 0.48)
-    assert words[2] == Word("CB", 0.56, 0.64)
-
-
-@given(st.lists(st.integers(0, TOKENIZER.vocab_size - 1), max_size=12))
-def test_words_are_the_text_of_the_tokenizer(labels):
-    words = words_of([Emission(label, 0) for label in labels], TOKENIZER.pieces(), 40.0)
-    assert " ".join(w.text for w in words) == " ".join(TOKENIZER.decode(labels).split())
-
-
 def test_rule():
     rule = EndpointConfig(pause_s=0.4, longest_s=4.0)
     first, last = Emission(1, 50), Emission(2, 140)
@@ -276,66 +259,3 @@ def test_rule():
     for bad in ({"pause_s": 0.0}, {"longest_s": float("nan")}, {"longest_s": float("inf")}):
         with pytest.raises(UserError, match=next(iter(bad))):
             EndpointConfig(**bad)
-
-
-@pytest.mark.parametrize("chunk", [160, 1920, 80000])
-def test_silence_is_noticed_once(chunk):
-    watch, found = Watch(16000, 0.04), []
-    quiet = np.full(16000 * 20, 0.0005, np.float32)
-    quiet[16000 * 10] = 0.1
-    for at in range(0, len(quiet), chunk):
-        found += watch.hear(quiet[at : at + chunk])
-    assert [notice.kind for notice in found] == ["silence"] * 2
-    assert all(5 <= notice.value <= 10 for notice in found)
-
-
-def test_clipping_is_noticed():
-    watch = Watch(16000, 0.04)
-    audio = np.zeros(16000, np.float32) + 0.5
-    assert watch.hear(audio) == []
-    audio[::100] = -1.0
-    (notice,) = watch.hear(audio)
-    assert (notice.kind, notice.value, notice.heard_s) == ("clipping", 0.01, 2.0)
-    assert "1.0% of the samples" in notice.text
-    assert watch.hear(audio) == []  # known
-
-
-def test_late_chunks_are_counted():
-    clock = iter(np.cumsum([0, 0.2] * 100))  # every chunk takes 0.2 s
-    session = Session(reference_model(), clock=lambda: next(clock))
-    late = []
-    for _ in range(60):
-        late += [e for e in session.accept(speech(0.12)) if isinstance(e, Notice)]
-    assert [(e.kind, e.value) for e in late] == [("late", 1), ("late", 42)]
-    # The 17 since then, and the last words, of 0.08 s.
-    assert [(e.kind, e.value) for e in session.finish() if isinstance(e, Notice)] == [("late", 18)]
-    on_time = iter(np.cumsum([0, 0.1] * 100))
-    session = Session(reference_model(), clock=lambda: next(on_time))
-    assert not any(isinstance(e, Notice) for _ in range(9) for e in session.accept(speech(0.12)))
-
-
-def test_short_chunks_are_not_late_as_soon_as_they_bring_a_frame():
-    clock = itertools.count(step=0.03)
-    session = Session(reference_model(), clock=lambda: next(clock))
-    found = [e for _ in range(100) for e in session.accept(speech(0.01))]
-    assert not any(isinstance(e, Notice) for e in found)
-    slow = itertools.count(step=0.05)
-    session = Session(reference_model(), clock=lambda: next(slow))
-    assert session.accept(np.zeros(0, np.float32)) == session.finish() == []
-    assert [e.value for e in session.accept(speech(0.01))] == [1]
-
-
-def test_messages():
-    event = Transcript("corrected", 2, (Word("A", 0.0, 0.4), Word("B", 0.4, 0.8)), 1, 0.9)
-    assert event_message(event) == {
-        "type": "corrected",
-        "text": "A B",
-        "utterance": 2,
-        "words": [
-            {"text": "A", "start_s": 0.0, "end_s": 0.4},
-            {"text": "B", "start_s": 0.4, "end_s": 0.8},
-        ],
-        "stable": 1,
-        "heard_s": 0.9,
-    }
-    assert event_message(Notice("silence", 5.0, 5.0, "quiet"))["type"] == "notice"
