@@ -10,7 +10,7 @@ EXTRAS = {
     "h5py": "train",
     "matplotlib": "train",
     "sounddevice": "live",
-    "soxr": "train",
+    "soxr": "live",
     "tensorflow": "train",
     "tensorflow_model_optimization": "train",
     "tf_keras": "train",

@@ -8,7 +8,6 @@ import json
 import threading
 import time
 
-import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -26,9 +25,9 @@ CHUNK = 1920  # samples
 
 
 @contextlib.contextmanager
-def running(limits=None, model=None, rule=RULE):
+def running(limits=None, model=None, rule=RULE, about=""):
     """A server in a thread: its address, and itself."""
-    server = LiveServer(model or reference_model(0, 2, 1), limits or Limits(), rule)
+    server = LiveServer(model or reference_model(0, 2, 1), limits or Limits(), rule, about)
     loop, ready = asyncio.new_event_loop(), concurrent.futures.Future()
     stop = asyncio.Event()
 
@@ -55,13 +54,9 @@ def client(address, **options):
         yield found
 
 
-def pcm(audio) -> bytes:
-    return np.round(audio * 32768).astype("<i2").tobytes()
-
-
 def spoken(seed: int, seconds: float = 3.0):
     """Audio in 16 bits, and what a session finds in it."""
-    audio = np.frombuffer(pcm(speech(seconds, seed)), "<i2").astype(np.float32) / 32768
+    audio = messages.samples_of(messages.message_of(speech(seconds, seed)))
     return audio, expected(audio)
 
 
@@ -83,7 +78,7 @@ def converse(address, audio, pause_s=0.0):
         reader = threading.Thread(target=read)
         reader.start()
         for at in range(0, len(audio), CHUNK):
-            stream.send(pcm(audio[at : at + CHUNK]))
+            stream.send(messages.message_of(audio[at : at + CHUNK]))
             time.sleep(pause_s)
         stream.send(END)
         reader.join(60)

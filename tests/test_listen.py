@@ -154,9 +154,16 @@ def test_in_place():
 def test_real_time(recording):
     stop, began = threading.Event(), time.monotonic()
     chunks = recorded_chunks(recording, 16000, 100, stop, real_time=True)
-    assert len(next(chunks)) == 1600 and len(next(chunks)) == 1600
-    assert 0.2 <= time.monotonic() - began < 2.0
+    first = next(chunks)
+    assert len(first.samples) == 1600
+    time.sleep(0.5)  # the next one waits meanwhile
+    second = next(chunks)
+    assert len(second.samples) == 1600
+    assert 0.5 <= time.monotonic() - began < 2.0
+    assert second.arrived - first.arrived == pytest.approx(0.1)
     stop.set()
     assert list(chunks) == []
     whole = recorded_chunks(recording, 16000, 130, threading.Event(), real_time=False)
-    np.testing.assert_array_equal(np.concatenate(list(whole)), read_audio(recording))
+    np.testing.assert_array_equal(
+        np.concatenate([chunk.samples for chunk in whole]), read_audio(recording)
+    )

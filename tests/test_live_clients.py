@@ -18,7 +18,6 @@ from tests.server_fixtures import (
     client,
     closing,
     converse,
-    pcm,
     running,
     slow_model,
     spoken,
@@ -27,11 +26,13 @@ from tests.server_fixtures import (
 from tflite_export.live import messages
 from tflite_export.live.endpoint import EndpointConfig
 from tflite_export.live.server import Limits
+from tflite_export.streaming.rough_clients import frame, open_stream
 
 
 @pytest.mark.parametrize(
     ("message", "code", "reason"),
     [
+        (b"", messages.NOT_UNDERSTOOD, "without samples"),
         (b"123", messages.NOT_UNDERSTOOD, "odd number of bytes"),
         ("hello", messages.NOT_UNDERSTOOD, 'expected binary audio or {"type": "end"}'),
         ('{"type": "stop"}', messages.NOT_UNDERSTOOD, "expected binary audio"),
@@ -56,7 +57,7 @@ def test_an_idle_client():
     audio, events = spoken(1)
     with running(Limits(idle_s=0.5)) as (address, server), client(address) as stream:
         for at in range(0, len(audio), CHUNK):
-            stream.send(pcm(audio[at : at + CHUNK]))
+            stream.send(messages.message_of(audio[at : at + CHUNK]))
         code, reason, found = closing(stream)
         assert (code, reason) == (messages.IDLE, "no message for 0.5 s")
         assert [e for e in found if e["type"] != "notice"] == events  # the last words too
@@ -83,7 +84,7 @@ def test_a_client_that_disconnects():
         run = threads.submit(converse, address, audio, 0.01)
         for _ in range(5):
             with client(address) as stream:
-                stream.send(pcm(audio[:CHUNK]))
+                stream.send(messages.message_of(audio[:CHUNK]))
                 stream.socket.shutdown(socket.SHUT_RDWR)
         assert run.result(60) == events
         until(lambda: server.streams == 0)
@@ -91,19 +92,9 @@ def test_a_client_that_disconnects():
 
 def raw_stream(address) -> socket.socket:
     """A stream without a library that reads, and with small buffers."""
-    plain = socket.socket()
-    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    plain.connect(("127.0.0.1", int(re.search(r":(\d+)/", address)[1])))
-    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-    upgrade = "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    plain.sendall(f"GET /stream HTTP/1.1\r\n{upgrade}{key}\r\n".encode())
+    plain = open_stream("127.0.0.1", int(re.search(r":(\d+)/", address)[1]))
+    plain.settimeout(None)
     return plain
-
-
-def frame(content: bytes) -> bytes:
-    """A binary message of a client, as it goes over the wire."""
-    return b"\x82\xff" + len(content).to_bytes(8, "big") + bytes(4) + content
 
 
 def test_a_client_that_floods_is_not_read(monkeypatch):
@@ -167,7 +158,9 @@ def test_a_client_that_takes_no_message():
     with running(Limits(idle_s=0.5), model, rule) as (address, server):
         plain = raw_stream(address)
         until(lambda: server.streams == 1)
-        sending = threading.Thread(target=flood_quietly, args=(plain, frame(pcm(speech(1.0)))))
+        sending = threading.Thread(
+            target=flood_quietly, args=(plain, frame(messages.message_of(speech(1.0))))
+        )
         sending.start()
         until(lambda: server.streams == 0, 60)
         sending.join(20)
@@ -179,7 +172,9 @@ def test_the_server_stops_with_a_client_that_takes_no_message():
     model = reference_model(0, 2, 1, blank_bias=-9.0)
     with running(Limits(), model, EndpointConfig(longest_s=1000.0)) as (address, server):
         plain = raw_stream(address)
-        sending = threading.Thread(target=flood_quietly, args=(plain, frame(pcm(speech(1.0)))))
+        sending = threading.Thread(
+            target=flood_quietly, args=(plain, frame(messages.message_of(speech(1.0))))
+        )
         sending.start()
         time.sleep(1.0)
         assert server.streams == 1
@@ -188,7 +183,7 @@ def test_the_server_stops_with_a_client_that_takes_no_message():
     plain.close()
 
 
-def flood_quietly(plain, frame):
+def flood_quietly(plain, message):
     with contextlib.suppress(OSError):
         while True:
-            plain.sendall(frame)
+            plain.sendall(message)

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 
+import hypothesis
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 
@@ -81,21 +83,26 @@ def streamed(device, features, chunks):
     return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
-@pytest.mark.parametrize("chunks", [(1,), (3,), (1, 3, 3)])
-def test_a_stream_is_the_keras_model(exported, chunks):
+@hypothesis.settings(max_examples=5, deadline=None)
+@hypothesis.given(
+    length=st.sampled_from(LENGTHS),
+    chunks=st.lists(st.sampled_from([1, 3]), min_size=1, max_size=9),
+)
+@hypothesis.example(length=LENGTHS[0], chunks=[1])
+@hypothesis.example(length=LENGTHS[-1], chunks=[3])
+def test_a_stream_is_the_keras_model(exported, length, chunks):
     recogniser, device = exported
-    for length in LENGTHS:
-        features = normal(length, length)
-        found = streamed(device, features, chunks)
-        inputs = [features[None], np.array([length], np.int32)]
-        for each, ours in zip(PASSES, found, strict=True):
-            expected = TransducerFunctions(recogniser.model, each).encode(inputs).numpy()[0]
-            assert ours.shape == expected.shape
-            if recogniser.config.quantization == MIXED:  # a few are on a rounding edge
-                np.testing.assert_allclose(ours, expected, atol=np.ptp(expected) / 50)
-                assert np.median(np.abs(ours - expected)) < 1e-5
-            else:
-                np.testing.assert_allclose(ours, expected, atol=2e-5)
+    features = normal(length, length)
+    found = streamed(device, features, chunks)
+    inputs = [features[None], np.array([length], np.int32)]
+    for each, ours in zip(PASSES, found, strict=True):
+        expected = TransducerFunctions(recogniser.model, each).encode(inputs).numpy()[0]
+        assert ours.shape == expected.shape
+        if recogniser.config.quantization == MIXED:  # a few are on a rounding edge
+            np.testing.assert_allclose(ours, expected, atol=np.ptp(expected) / 50)
+            assert np.median(np.abs(ours - expected)) < 1e-5
+        else:
+            np.testing.assert_allclose(ours, expected, atol=2e-5)
 
 
 def test_every_product_is_equal(exported):

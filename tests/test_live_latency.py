@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
@@ -18,8 +19,8 @@ from tflite_export.live.events import Transcript
 from tflite_export.live.session import Session
 from tflite_export.streaming.alignment import WordEnds, forced_alignment, speech_end
 from tflite_export.streaming.audio import cut, joined, room_noise
-from tflite_export.streaming.hour import _edits, _edits_at_joins, _stream
-from tflite_export.streaming.latency import appearances, delays, latency
+from tflite_export.streaming.hour import _edits, _edits_at_joins, _middles, _stream
+from tflite_export.streaming.latency import Appearances, appearances, delays, latency
 
 pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 
@@ -119,7 +120,7 @@ def test_a_backlog_is_carried_over(monkeypatch):
         assert 0.5 * chunks <= now < 0.13 + 0.5 * (chunks + 1)
 
 
-def test_figures_of_recordings(manifest):
+def test_figures_of_recordings(manifest, monkeypatch):
     items = recordings(manifest)
     model = reference_model(0, 2, 1)
 
@@ -127,11 +128,31 @@ def test_figures_of_recordings(manifest):
         count = len(text.split())
         return [len(audio) / RATE * (i + 1) / count for i in range(count)]
 
+    def there(model, audio, chunk, endpoint):
+        """All words a quarter of a second behind their ends, the second pass half a second."""
+        item = items[len(heard)]
+        heard.append(audio)
+        spoken = item.text.split()
+        seconds = ends(read_audio(item.audio_path), item.text)
+        first, second = (
+            [(word, end + late) for word, end in zip(spoken, seconds, strict=True)]
+            for late in (0.25, 0.5)
+        )
+        return Appearances(first, second, [("ANOTHER", 9.0)])
+
+    heard = []
+    monkeypatch.setattr("tflite_export.streaming.latency.appearances", there)
     found = latency(model, items, ends, 120, RULE, quiet=True)
-    assert found["words"] == sum(len(item.text.split()) for item in items)
-    assert found["first_pass"]["words"] <= found["words"]
-    assert found["last_words"]["first_pass"]["words"] <= len(items)
-    assert abs(found["alignment"]["last_word_behind_sound_ms"]["p50"]) < 200
+    count = sum(len(item.text.split()) for item in items)
+    assert found["words"] == found["first_pass"]["words"] == count
+    for name, ms in (("first_pass", 250), ("second_pass", 500)):
+        assert found[name]["ms"] == pytest.approx({"p5": ms, "p50": ms, "p95": ms})
+        assert found["last_words"][name]["words"] == len(items)
+        last = found["last_words"][name]["ms"]["p50"]
+        behind = found["alignment"]["last_word_behind_sound_ms"]["p50"]
+        assert last == pytest.approx(ms + behind)
+    assert abs(behind) < 200
+    assert found["announced"] == {"words": 0, "ms": None}
 
 
 def test_room_noise_is_the_quietest_part():
@@ -149,6 +170,15 @@ def test_audio_goes_on_until_its_end(manifest):
     pieces = list(cut(joined(items, 5.0, 0.5, RATE), iter(sizes)))
     assert [len(piece) for piece in pieces] == [*sizes, 5 * RATE - sum(sizes)]
     np.testing.assert_array_equal(np.concatenate(pieces), whole)
+
+
+def test_pieces_cut_in_pauses():
+    """Each begins at a whole frame, half a pause or a frame more behind the recording before."""
+    sizes = list(_middles([10_000, 7_001, 9_000, 400], 600, 640))
+    begins = np.cumsum(sizes)
+    assert list(begins % 640) == [0, 0, 0]
+    middles = np.cumsum([10_000, 7_001, 9_000]) - 300
+    assert np.all((begins <= middles) & (begins > middles - 640))
 
 
 def test_an_utterance_without_a_pause_ends_by_its_length():
@@ -192,7 +222,9 @@ def test_a_long_run(live_file, manifest, tmp_path):
     assert found["growth_mb"] == found["rss_mb"][-1] - found["rss_mb"][0]
     assert found["most_growth_mb"] < 5
     assert found["utterances"] > 5 and found["words"] > 20
-    assert found["different_words"] < 0.2 * found["words"]
+    assert found["different_words"] <= 0.02 * found["words"]
+    assert found["different_cut_in_pauses"] <= 0.02 * found["words"]
+    assert 0 < found["recorded_seconds"] == pytest.approx(130 - 1.5 * found["recordings"], abs=1.5)
     without = found["without_pauses"]
     assert without["audio_seconds"] == 130 and without["recordings"] > 5
     assert without["words"] > 20

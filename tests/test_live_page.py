@@ -11,11 +11,18 @@ import pytest
 import soundfile
 from websockets.sync.client import connect
 
+from asr_qat.models.model_directory import Recogniser
 from tests.live_reference import reference_model
-from tests.server_fixtures import RULE, running
+from tests.server_fixtures import RULE, client, running
+from tests.training_fixtures import REPOSITORY
+from tflite_export.convert import convert_recogniser
 from tflite_export.live import messages
+from tflite_export.live.endpoint import EndpointConfig
 from tflite_export.live.events import Transcript
+from tflite_export.live.model import load_model
+from tflite_export.live.server import Limits
 from tflite_export.live.session import Session
+from tflite_export.streaming.alone import events_alone
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -136,8 +143,7 @@ def test_microphone_to_words(recording, tmp_path, monkeypatch):
     heard, decode = [], messages.samples_of
     monkeypatch.setattr(messages, "samples_of", lambda m: heard.append(decode(m)) or heard[-1])
     with running() as (address, server), browser(recording, tmp_path) as tab:
-        tab.call("Page.navigate", url=address.replace("ws:", "http:").replace("/stream", "/"))
-        tab.wait_for("document.readyState === 'complete' && !!document.querySelector('#listen')")
+        open_page(tab, address)
         tab.run("document.querySelector('#listen').click()")
         tab.wait_for("document.querySelector('#state').textContent === 'listening'")
         tab.wait_for("!!document.querySelector('#words .open:not(:empty)')")  # partial words
@@ -154,6 +160,7 @@ def test_microphone_to_words(recording, tmp_path, monkeypatch):
         heard.clear()
         tab.run("document.querySelector('#listen').click()")
         hear(heard, 2)
+        assert tab.run("document.querySelector('header').getBoundingClientRect().top") >= 0
         # What a browser does when the device has gone.
         tab.run("session.stream.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
         tab.wait_for("document.querySelector('#state').textContent === 'off'")
@@ -169,10 +176,64 @@ def test_microphone_to_words(recording, tmp_path, monkeypatch):
     assert 0.1 < np.abs(audio).max() < 0.5
 
 
+def open_page(tab, address):
+    tab.call("Page.navigate", url=address.replace("ws:", "http:").replace("/stream", "/"))
+    tab.wait_for("document.readyState === 'complete' && !!document.querySelector('#listen')")
+
+
+def test_what_the_page_says(recording, tmp_path):
+    """What the model is; that the server is full; notices, until there are words."""
+    with (
+        running(Limits(max_streams=1), about="what it <b>is</b>") as (address, _),
+        browser(recording, tmp_path) as tab,
+    ):
+        open_page(tab, address)
+        tab.wait_for("document.querySelector('#about').textContent === 'what it <b>is</b>'")
+        with client(address):
+            tab.run("document.querySelector('#listen').click()")
+            tab.wait_for("document.querySelector('#state').textContent === 'off'")
+            notice = tab.run("document.querySelector('#notice').textContent")
+            assert notice == "all 1 streams are in use: try later"
+        show = "show({type: '%s', utterance: %d, stable: 0, words: [%s]}, 9)"
+        tab.run("document.querySelector('#notice').textContent = 'silence'")
+        for number in range(40):  # more than the window holds
+            tab.run(show % ("partial", number, "{text: 'WORD'}"))
+        assert tab.run("document.querySelector('#notice').textContent") == ""
+        place = "document.querySelector('%s').getBoundingClientRect()"
+        assert tab.run(place % "#utterance-9-39" + ".bottom <= innerHeight")
+        assert tab.run(place % "#listen" + ".top >= 0")
+        assert tab.run(place % "#utterance-9-0" + ".bottom < 0")
+        tab.run("scrollTo(0, 0)")  # to read
+        tab.run(show % ("partial", 40, "{text: 'WORD'}"))
+        assert tab.run("scrollY") == 0
+        tab.run(show % ("final", 40, ""))  # no words after all
+        assert tab.run("document.querySelector('#utterance-9-40')") is None
+        tab.run("session = {ending: true}; say('finishing')")
+        assert tab.run("document.querySelector('#listen').disabled")
+
+
+def test_a_voice(an4_audio, tmp_path):
+    """The shipped model, a recording of AN4: the page ends with the words of a session."""
+    path = tmp_path / "live.tflite"
+    path.write_bytes(convert_recogniser(Recogniser.load(REPOSITORY / "models/an4_live_float")))
+    model, room = load_model(path), np.zeros(16000, np.float32)
+    audio = np.concatenate([room, an4_audio[0], room, room])
+    soundfile.write(tmp_path / "voice.wav", audio, 16000)
+    expected = max((e.text for e in events_alone(model, audio, 1920) if e.kind == "final"), key=len)
+    assert len(expected.split()) > 1
+    with running(model=model, rule=EndpointConfig()) as (address, _):
+        with browser(tmp_path / "voice.wav", tmp_path) as tab:
+            open_page(tab, address)
+            tab.run("document.querySelector('#listen').click()")
+            said = "[...document.querySelectorAll('#words p[data-type=final]')]"
+            tab.wait_for(f"{said}.some(p => p.textContent.trim() === '{expected}')")
+            tab.run("document.querySelector('#listen').click()")
+            tab.wait_for("document.querySelector('#state').textContent === 'off'")
+
+
 def test_no_microphone_says_so(recording, tmp_path):
     with running() as (address, _), browser(recording, tmp_path) as tab:
-        tab.call("Page.navigate", url=address.replace("ws:", "http:").replace("/stream", "/"))
-        tab.wait_for("document.readyState === 'complete' && !!document.querySelector('#listen')")
+        open_page(tab, address)
         tab.run(
             "navigator.mediaDevices.getUserMedia = async () => { throw new Error('not found') }"
         )

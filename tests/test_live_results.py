@@ -100,7 +100,7 @@ def test_scale(tflite_export, monkeypatch, tmp_path):
     code, _, err = tflite_export(
         *("streaming", "scale", "--preset", "live_small", "--labels-per-second", 4),
         *("--tokenizer", tmp_path / "tokenizer.model", "--work", tmp_path / "work"),
-        *("--seconds", 9, "--out", out, "--quiet"),
+        *("--seconds", 9, "--chunk-ms", 120, 480, "--out", out, "--quiet"),
     )
     assert (code, err) == (0, "")
     found = json.loads(out.read_text())
@@ -111,10 +111,13 @@ def test_scale(tflite_export, monkeypatch, tmp_path):
         assert (chunks["count"], chunks["endpoints"]) == (3 * 75, 3)
         assert 0 < chunks["compute_ms"]["p50"] < chunks["endpoint_ms"]["p50"] < 120
         assert 0 < chunks["finish_ms"]["p50"] < 120
+        assert row["chunks"]["480"]["count"] == 3 * 19
     assert not (tmp_path / "work" / "live_small").exists()
     lines = [x for x in out.with_suffix(".md").read_text().splitlines() if "mixed 4/8" in x]
     assert f"| {found['rows'][1]['ratio']:.2f}x |" in lines[0]
-    assert "| 120 | 3 of 225 |" in lines[1]
+    assert "mixed 4/8 | 120 | 0." in lines[1] and "of 225 |" in lines[1]
+    assert "mixed 4/8 | 480 | 0." in lines[2] and "of 57 |" in lines[2]
+    assert "| 120 | 3 of 225 |" in lines[3] and "| 480 |" in lines[4]
     command = ("streaming", "scale", "--tokenizer", tmp_path / "tokenizer.model")
     code, _, err = tflite_export(*command, "--labels-per-second", 4, "--seconds", 5)
     assert code and "--seconds 5: 8.4 at least, for one endpoint" in err
@@ -136,6 +139,7 @@ def test_streams_beside_rough_clients(tflite_export, live_file, prepared_folder,
     assert found["words"] > 0 and found["responses"] > 0
     rough = found["rough"]
     assert rough["stalls"]["messages"] > 0 and rough["floods"]["messages"] > 0
+    assert rough["disconnects"]["broken"] > 0
     page = out.with_suffix(".md").read_text()
     late = f"{found['late_chunks']} | {found['late_responses']} of {found['responses']}"
     assert f"| 3 | {late} | 3 of 3 | 3 of 3 |" in page

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -27,10 +26,10 @@ from tests.server_fixtures import (
     client,
     closing,
     converse,
-    pcm,
     running,
     slow_model,
     spoken,
+    until,
 )
 from tests.training_fixtures import REPOSITORY
 from tflite_export.live import messages
@@ -60,14 +59,29 @@ def test_the_example_client(tmp_path):
         variables = {**os.environ, "NO_PROXY": "*"}
         return subprocess.run(words, capture_output=True, text=True, timeout=60, env=variables)
 
-    with running() as (address, _):
+    with running(Limits(max_streams=1)) as (address, _):
         done = printed("speech.wav", address)
         refused = printed("slow.wav", address)
+        with client(address):
+            full = printed("speech.wav", address)
+    gone = printed("speech.wav", address)
+    with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        with running() as (address, server):
+            run = threads.submit(printed, "speech.wav", address)
+            until(lambda: server.streams == 1, 60)
+        stopped = run.result()
     assert done.returncode == 0, done.stderr
     finals = [event["text"] for event in events if event["type"] == "final"]
     lines = [line.split("  final      ")[1] for line in done.stdout.splitlines() if "final" in line]
     assert lines == finals != []
-    assert refused.returncode == 1 and "expected one channel at 16000 Hz" in refused.stderr
+    for failed, reason in [
+        (refused, "expected one channel at 16000 Hz"),
+        (full, "all 1 streams are in use: try later"),
+        (gone, "Connection refused"),
+        (stopped, "the server stops"),
+    ]:
+        assert failed.returncode == 1 and failed.stderr.count("\n") == 1
+        assert reason in failed.stderr
 
 
 def test_streams_do_not_mix():
@@ -89,7 +103,7 @@ def test_pages_of_other_hosts():
 
 def test_late_chunks_are_noticed():
     with running(model=slow_model(0.1)) as (address, _), client(address) as stream:
-        stream.send(pcm(speech(0.3)))
+        stream.send(messages.message_of(speech(0.3)))
         stream.send(END)
         _, _, found = closing(stream)
         assert "late" in [event.get("kind") for event in found]
@@ -98,7 +112,7 @@ def test_late_chunks_are_noticed():
 def late_chunks(model, chunk, count, pause_s):
     with running(model=model) as (address, _), client(address) as stream:
         for _ in range(count):
-            stream.send(pcm(speech(chunk)))
+            stream.send(messages.message_of(speech(chunk)))
             time.sleep(pause_s)
         stream.send(END)
         _, _, found = closing(stream, 60)
@@ -149,6 +163,12 @@ def test_the_page():
         assert get(address, "/stream")[0] == 426  # for WebSockets alone
 
 
+def test_the_page_says_what_the_model_is():
+    with running(about="digits and letters: größer") as (address, _):
+        found = get(address, "/about")
+    assert found == (200, "text/plain; charset=utf-8", "digits and letters: größer")
+
+
 def test_a_free_port_is_one_for_all_addresses(monkeypatch):
     plain = socket.getaddrinfo
 
@@ -188,7 +208,9 @@ def test_the_command(live_file, live_model):
     process = subprocess.Popen(command, env={**os.environ}, **pipes)
     try:
         port = int(re.search(r":(\d+)/", process.stdout.readline())[1])
-        audio = np.frombuffer(pcm(speech(2.0, 1)), "<i2").astype(np.float32) / 32768
+        about = get(f"ws://localhost:{port}/stream", "/about")[2]
+        assert about == f"{live_file.name}: words after 40 ms, corrected after 120 ms"
+        audio = messages.samples_of(messages.message_of(speech(2.0, 1)))
         with socket.create_connection(("localhost", port)) as stranger:
             stranger.sendall(b"\x00\x01 no HTTP\r\n\r\n")
         found = converse(f"ws://localhost:{port}/stream", audio)

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 import types
 
 import numpy as np
@@ -50,7 +51,7 @@ def devices(monkeypatch):
 
 def test_a_device_that_vanishes(devices):
     chunks = microphone.microphone_chunks(16000, 100, threading.Event())
-    assert [next(chunks)[0] for _ in range(3)] == [0.0, 0.25, 0.5]
+    assert [next(chunks).samples[0] for _ in range(3)] == [0.0, 0.25, 0.5]
     with pytest.raises(UserError, match="the microphone: it gives no audio"):
         next(chunks)
 
@@ -91,7 +92,8 @@ def test_a_device_of_another_rate(devices, rate):
     devices.check_input_settings = refused
     devices.query_devices = lambda device, kind: {"default_samplerate": rate}
     devices.InputStream.__enter__ = enter
-    heard = np.concatenate(list(microphone.microphone_chunks(16000, 100, stop, "3")))
+    chunks = microphone.microphone_chunks(16000, 100, stop, "3")
+    heard = np.concatenate([chunk.samples for chunk in chunks])
     assert heard.dtype == np.float32 and abs(len(heard) - 16000) <= 1
     expected = 0.5 * np.sin(2 * np.pi * 1000 / 16000 * np.arange(len(heard)))
     np.testing.assert_allclose(heard[800:-800], expected[800:-800], atol=1e-3)
@@ -114,9 +116,9 @@ def test_stop(devices):
     stop, closed = threading.Event(), []
     devices.InputStream.__exit__ = lambda *arguments: closed.append(True)
     chunks = microphone.microphone_chunks(16000, 100, stop)
-    assert next(chunks)[0] == 0.0 and not closed
+    assert next(chunks).samples[0] == 0.0 and not closed
     stop.set()
-    assert [chunk[0] for chunk in chunks] == [0.25, 0.5] and closed == [True]
+    assert [chunk.samples[0] for chunk in chunks] == [0.25, 0.5] and closed == [True]
 
 
 def test_list_devices(devices, tflite_export):
@@ -124,6 +126,15 @@ def test_list_devices(devices, tflite_export):
     devices.query_devices = lambda: []
     code, _, err = tflite_export("listen", "--list-devices")
     assert code == 1 and "no device that records" in err
+
+
+@pytest.mark.slow
+def test_chunks_that_waited_are_late(devices, tflite_export, live_file, monkeypatch):
+    """However fast they are processed then."""
+    monkeypatch.setattr(microphone, "perf_counter", lambda: time.perf_counter() - 2.0)
+    code, _, err = tflite_export("listen", live_file)
+    assert code == 1
+    assert [line[:9] for line in err.splitlines()[:-1]] == ["(1 chunk ", "(2 chunks"]
 
 
 @pytest.mark.slow

@@ -10,12 +10,13 @@ import pytest
 pytest.importorskip("websockets")
 
 from tests.live_reference import reference_model, speech
-from tests.test_live_server import running
+from tests.server_fixtures import running
+from tflite_export.live.messages import message_of
 from tflite_export.live.server import Limits, LiveServer
-from tflite_export.streaming.many_streams import _converse, _pcm
+from tflite_export.streaming.many_streams import _converse
 from tflite_export.streaming.rough_clients import Deeds, disconnects, floods, stalls
 
-AUDIO = _pcm(speech(20.0, 1))
+AUDIO = message_of(speech(20.0, 1))
 
 
 def act(client, address: str, until) -> Deeds:

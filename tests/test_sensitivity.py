@@ -30,6 +30,7 @@ from tests import live_fixtures as live
 from tests.export_fixtures import DENSE_LAYERS, quantized
 from tests.training_fixtures import ENCODER
 from tflite_export.study.sensitivity_plot import sensitivity_figure
+from tflite_export.study.sensitivity_table import parts_table
 
 pytest_plugins = ["tests.training_fixtures", "tests.transducer_fixtures", "tests.export_fixtures"]
 
@@ -224,6 +225,16 @@ def test_both_encoders_of_a_live_model(folder):
     assert sum(row.bytes for row in measured.parts) == sum(row.bytes for row in measured.rows)
     for part in ("encoder", "cascade", "output"):
         assert parts[part, "w2a8"].divergence > parts[part, "w8a8"].divergence > 0
+        first, second = parts[part, "w2a8"].by_pass
+        assert second > 0 and (first == 0 if part == "cascade" else first > 0)
+    (layer,) = (r for r in measured.rows if (r.layer, r.precision) == ("joint_cascade", "w2a8"))
+    assert layer.by_pass[0] == 0 < layer.by_pass[1]
+    content = {"model": "m", "corpus": "c", "split": "dev", **dataclasses.asdict(measured)}
+    lines = parts_table(content).splitlines()
+    assert lines[0].endswith("| Nats an utterance | first pass | second pass |")
+    cascade = parts["cascade", "w2a8"]
+    (line,) = (line for line in lines if line.startswith("| cascade | w2a8 |"))
+    assert line.endswith(f"| {cascade.divergence:.4f} | 0.0000 | {cascade.by_pass[1]:.4f} |")
     below = sensitivity_figure(dataclasses.asdict(measured)).axes[2]
     columns = [text.get_text() for text in below.get_xticklabels()]
     assert columns == ["0", "1", "+0", "+1", "rest"]
@@ -255,7 +266,7 @@ def test_the_command(monkeypatch, capsys, tmp_path, recogniser, folder, measured
         return stopped.value.code, *capsys.readouterr()
 
     out = tmp_path / "s.json"
-    plot = ("--plot", tmp_path / "s.png")
+    plot = ("--plot", tmp_path / "s.png", "--table", tmp_path / "s.md")
     words = ("--data", folder.path, "--out", out, *plot, "--precisions", *PRECISIONS)
     code, printed, _ = run("--model", tmp_path / "model", *words)
     assert code == 0

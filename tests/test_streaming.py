@@ -50,12 +50,8 @@ def test_a_stream_is_the_whole_utterance(precision, streaming, length, sizes, se
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("length", "sizes", "near"),
-    [(800, [1], 0.8), (800, [2, 7, 3], 0.8), (5, [1], 0.0)],
-    ids=["even", "uneven", "short"],
-)
-def test_a_stream_of_quantized_activations(length, sizes, near):
+@pytest.mark.parametrize("sizes", [[1], [2, 7, 3]], ids=["even", "uneven"])
+def test_a_stream_of_quantized_activations(sizes):
     """The ranges of activations are those of a row, which is the same in a chunk.
 
     What differs are sums of floats between the products, in their last bit (up to 1e-6 here). Few
@@ -64,12 +60,12 @@ def test_a_stream_of_quantized_activations(length, sizes, near):
     agree as float ones do; with a chunk's range in place of a row's none would.
     """
     model, parts = functions("w4a8")
-    features = normal(length)
+    features = normal(800)
     found = streamed(parts, features, sizes)
     for ours, expected in zip(found, whole(model, features), strict=True):
         difference = np.abs(ours - expected).max(axis=1)
         assert difference.max() < np.ptp(expected) / 50
-        assert (difference < 1e-5).mean() >= near
+        assert (difference < 1e-5).mean() >= 0.8
 
 
 @pytest.mark.parametrize("precision", ["float", "w4a8"])

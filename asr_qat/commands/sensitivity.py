@@ -31,6 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--utterances", type=positive_int, help="about how many (default: all)")
     parser.add_argument("--out", required=True, help="JSON file to write")
     parser.add_argument("--plot", help="PNG file to draw, too")
+    parser.add_argument("--table", help="Markdown file of the parts to write, too")
     parser.add_argument("--quiet", action="store_true", help="no progress, no table")
     parser.set_defaults(run=run)
 
@@ -63,10 +64,13 @@ def run(args: argparse.Namespace) -> None:
         **provenance(),
     }
     files.write_json(args.out, content)
+    # By name, as in `asr_qat.cli`: plots and tables are of the other package.
     if args.plot:
-        # By name, as in `asr_qat.cli`: plots are of the other package.
         plots = importlib.import_module("tflite_export.study.sensitivity_plot")
         plots.write_sensitivity_plot(args.plot, content)
+    if args.table:
+        tables = importlib.import_module("tflite_export.study.sensitivity_table")
+        files.write_text(args.table, tables.parts_table(content))
     if args.quiet:
         return
     _print_table("layer alone", sensitivity.rows, args.precisions)

@@ -70,7 +70,7 @@ def check_assignments(
         after = losses()
         for layer, kernel in kernels.items():
             kernel.assign(values[layer])
-        loss, divergence = difference(before, after)
+        loss, divergence, *_ = difference(before, after)
         error = np.std(after[:, 0] - before[:, 0]) / np.sqrt(len(after))
         rows.append(
             Check(

@@ -18,6 +18,7 @@ Two figures say what that does, both means over the utterances, in nats:
 
 The same is measured of each part of the model (`asr_qat.quantize.model_parts`) as a whole. A live
 model's losses are those of both passes: an encoder's change moves both, a cascade's the second.
+So the divergence of each pass stands beside.
 """
 
 import dataclasses
@@ -60,6 +61,7 @@ class LayerSensitivity:
         bytes: of all the layer's weights, see `asr_qat.models.summary`.
         loss: rise of the mean loss, in nats per utterance; a small one may be negative.
         divergence: from the float model, in nats per utterance.
+        by_pass: the divergence of the first and of the second pass of a live model.
     """
 
     layer: str
@@ -67,6 +69,7 @@ class LayerSensitivity:
     bytes: int
     loss: float
     divergence: float
+    by_pass: tuple[float, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,15 +179,17 @@ def measure_sensitivity(
         rows = []
         kernels = [layer.kernel.numpy() for layer in together]
         for precision in wanted:
-            loss = divergence = 0.0
+            after = before
             if precision != FLOAT:
                 for layer in together:
                     layer.kernel.assign(rounded[precision][layer.name])
-                loss, divergence = difference(before, losses())
+                after = losses()
                 for layer, kernel in zip(together, kernels, strict=True):
                     layer.kernel.assign(kernel)
+            loss, divergence, *by_pass = difference(before, after)
             size = sum(sizes[precision][layer.name] for layer in together)
-            rows.append(LayerSensitivity(name, precision, size, loss, divergence))
+            found = LayerSensitivity(name, precision, size, loss, divergence, tuple(by_pass))
+            rows.append(found)
             bar.update(1)
         return rows
 
@@ -230,7 +235,10 @@ class UtteranceLosses:
         self._batch_losses = tf.function(self._trace, input_signature=(inputs, targets, targets))
 
     def __call__(self) -> np.ndarray:
-        """float32 `[utterances, 2]`: loss of the transcript, and of the first model's own."""
+        """float32 `[utterances, 2]`: loss of the transcript, and of the first model's own.
+
+        Of a live model `[utterances, 4]`: then the latter in each pass alone.
+        """
         return np.concatenate([self._batch_losses(*batch).numpy() for batch in self._batches])
 
     def _trace(self, inputs, transcripts, own):
@@ -240,15 +248,22 @@ class UtteranceLosses:
                 read = recogniser.model_inputs(inputs, targets)
                 outputs = tf.nest.flatten(recogniser.model(read, training=False))
             pairs = zip(self._losses, outputs, strict=False)  # the heads are behind
-            columns.append(tf.add_n([s * loss.call(targets, o) for (loss, s), o in pairs]))
+            passes = [(share, loss.call(targets, output)) for (loss, share), output in pairs]
+            columns.append(tf.add_n([share * losses for share, losses in passes]))
+        if len(passes) > 1:
+            columns += [losses for _, losses in passes]
         return tf.stack(columns, axis=-1)
 
 
-def difference(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
-    """`loss` and `divergence`, see above, of `UtteranceLosses` of the float and another model."""
+def difference(before: np.ndarray, after: np.ndarray) -> list[float]:
+    """`loss` and `divergence`, see above, of `UtteranceLosses` of the float and another model.
+
+    Of a live model then the divergence of each pass.
+    """
     rise = after.astype(np.float64) - before
-    change = np.abs(rise[:, 1])
-    return float(rise[:, 0].mean()), float(np.mean(np.expm1(-change) + change))
+    change = np.abs(rise[:, 1:])
+    divergences = (np.expm1(-change) + change).mean(axis=0)
+    return [float(rise[:, 0].mean()), *divergences.tolist()]
 
 
 def _own_targets(targets: np.ndarray, found: list[list[int]]):

@@ -52,12 +52,13 @@ def seconds(option: str) -> Callable[[str], float]:
     return convert
 
 
-def add_chunk_ms(parser: argparse.ArgumentParser) -> None:
-    """Add the option of live models that says how audio is cut."""
+def add_chunk_ms(parser: argparse.ArgumentParser, several: bool = False) -> None:
+    """Add the option of live models that says how audio is cut, in one way or in several."""
     parser.add_argument(
         "--chunk-ms",
         type=whole_number("--chunk-ms", *CHUNK_MS),
-        default=DEFAULT_CHUNK_MS,
+        nargs="+" if several else None,
+        default=[DEFAULT_CHUNK_MS] if several else DEFAULT_CHUNK_MS,
         help=f"milliseconds of audio processed together by a live model "
         f"(default: {DEFAULT_CHUNK_MS})",
     )

@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> None:
                 rate, args.chunk_ms, stop, args.device, overflowed
             )
         try:
-            for chunk in chunks:
-                for event in session.accept(chunk):
+            for samples, arrived in chunks:
+                for event in session.accept(samples, clock() if args.fast else arrived):
                     screen.show(event)
         finally:  # the words so far, also when the microphone has gone
             for event in session.finish():

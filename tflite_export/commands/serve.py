@@ -1,6 +1,7 @@
 """`tflite-export serve`."""
 
 import argparse
+from pathlib import Path
 
 from tflite_export.commands.arguments import (
     add_endpoint,
@@ -45,6 +46,9 @@ def add_parser(subparsers) -> None:
         help="close a stream after so many seconds without a message (default: 30)",
     )
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
+    parser.add_argument(
+        "--about", help="what the page says of the model (default: its file and its delays)"
+    )
     add_endpoint(parser)
     parser.set_defaults(run=run)
 
@@ -57,7 +61,13 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.live.server import Limits, LiveServer
 
     limits = Limits(args.max_streams, args.max_message_bytes, args.idle_seconds)
-    server = LiveServer(load_model(args.model, args.threads), limits, endpoint_of(args))
+    model = load_model(args.model, args.threads)
+    encoder = model.encoder
+    first_ms = encoder.look_ahead * encoder.frame_ms
+    second_ms = first_ms + encoder.delay * encoder.frame_ms
+    delays = f"words after {first_ms:g} ms, corrected after {second_ms:g} ms"
+    about = args.about or f"{Path(args.model).name}: {delays}"
+    server = LiveServer(model, limits, endpoint_of(args), about)
     asyncio.run(_serve(server, args.host, args.port))
 
 
@@ -69,5 +79,6 @@ async def _serve(server, host: str, port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with server.listening(host, port) as port:
-        print(f"http://{host}:{port}/  (Ctrl-C ends)", flush=True)
+        address = f"[{host}]" if ":" in host else host  # of IPv6
+        print(f"http://{address}:{port}/  (Ctrl-C ends)", flush=True)
         await stop.wait()

@@ -22,12 +22,14 @@ def add_parser(subparsers) -> None:
     _add_server(own)
 
 
-def _add(subparsers, name: str, text: str, out: str, run) -> argparse.ArgumentParser:
+def _add(
+    subparsers, name: str, text: str, out: str, run, several_chunks: bool = False
+) -> argparse.ArgumentParser:
     parser = subparsers.add_parser(name, help=text, description=text)
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
     parser.add_argument("--out", default=f"results/{out}", help="(default: %(default)s)")
     parser.add_argument("--quiet", action="store_true", help="no progress")
-    add_chunk_ms(parser)
+    add_chunk_ms(parser, several_chunks)
     parser.set_defaults(run=run)
     return parser
 
@@ -46,7 +48,7 @@ def _add_accuracy(subparsers) -> None:
 
 def _add_scale(subparsers) -> None:
     text = "size, speed and memory of a live preset, from initial weights"
-    parser = _add(subparsers, "scale", text, "streaming_scale.json", _scale)
+    parser = _add(subparsers, "scale", text, "streaming_scale.json", _scale, several_chunks=True)
     parser.add_argument("--preset", default="live_l", help="(default: live_l)")
     parser.add_argument(
         "--data",
@@ -158,7 +160,7 @@ def _scale(args: argparse.Namespace) -> None:
         tokenizer,
         labels,
         args.work,
-        (args.chunk_ms,),
+        args.chunk_ms,
         args.seconds,
         args.threads,
         args.seed,
@@ -167,13 +169,16 @@ def _scale(args: argparse.Namespace) -> None:
     )
     _write(args, found | measured, args.seed)
     for row in found["rows"]:
-        (chunks,) = row["chunks"].values()
         print(
-            f"{row['name']}: {row['bytes']:,} bytes, {row['ratio']:.2f} times smaller; real-time "
-            f"factor {chunks['rtf']:.3f}, chunk {_times(chunks['compute_ms'])}; "
-            f"{chunks['endpoints']} with an endpoint {_times(chunks['endpoint_ms'])}; "
+            f"{row['name']}: {row['bytes']:,} bytes, {row['ratio']:.2f} times smaller; "
             f"peak memory {row['peak_rss_mb']:.0f} MB"
         )
+        for ms, chunks in row["chunks"].items():
+            print(
+                f"  chunks of {ms} ms: real-time factor {chunks['rtf']:.3f}, "
+                f"{_times(chunks['compute_ms'])}; {chunks['endpoints']} with an endpoint "
+                f"{_times(chunks['endpoint_ms'])}"
+            )
 
 
 def _latency(args: argparse.Namespace) -> None:
@@ -204,7 +209,8 @@ def _latency(args: argparse.Namespace) -> None:
     print(
         f"{long['audio_seconds']:.0f} s of speech: memory {long['rss_mb'][0]:.1f} MB after a "
         f"minute, {long['growth_mb']:+.1f} MB at the end; of {long['words']} words "
-        f"{long['different_words']} differ when it is cut at its endpoints; without pauses, "
+        f"{long['different_cut_in_pauses']} differ when it is cut in the pauses, "
+        f"{long['different_words']} when it is cut at its endpoints; without pauses, "
         f"{long['without_pauses']['different_words']} of {long['without_pauses']['words']} from "
         "the recordings alone"
     )

@@ -3,16 +3,18 @@
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from time import perf_counter
 
 import numpy as np
 
 from asr_qat.errors import UserError
+from tflite_export.live.sources import Chunk
 
 SILENT_S = 3.0  # without a chunk: the device has gone
 WAITING_S = 30.0  # of audio that may wait to be processed; more is lost
 WRONG_RATE = -9997  # paInvalidSampleRate of PortAudio
 
-Heard = tuple[np.ndarray, bool]  # a chunk, and whether the device lost audio before it
+Heard = tuple[Chunk, bool]  # and whether the device lost audio before it
 
 
 def microphone_chunks(
@@ -21,8 +23,8 @@ def microphone_chunks(
     stop: threading.Event,
     device: str | None = None,
     overflowed: Callable[[], None] = lambda: None,
-) -> Iterator[np.ndarray]:
-    """What the microphone hears, float32 `[samples]`, until `stop` is set.
+) -> Iterator[Chunk]:
+    """What the microphone hears until `stop` is set.
 
     Then it is closed, and what waits comes still. A device that does not record at `sample_rate`
     records at its own rate, and its audio is resampled.
@@ -43,7 +45,8 @@ def microphone_chunks(
 
     def heard(audio, frames, time, status) -> None:
         try:
-            waiting.put_nowait((audio[:, 0].copy(), status.input_overflow))
+            chunk = Chunk(audio[:, 0].copy(), perf_counter())
+            waiting.put_nowait((chunk, status.input_overflow))
         except queue.Full:
             lost.set()
 
@@ -61,15 +64,16 @@ def microphone_chunks(
             callback=heard,
         )
         overflow = False
-        for chunk, gap in _taken(stream, waiting, stop, lost, called):
+        for (samples, arrived), gap in _taken(stream, waiting, stop, lost, called):
             if gap and not overflow:
                 overflowed()
             overflow = gap
             if resampler:
-                chunk = resampler.resample_chunk(chunk)
-            yield np.clip(chunk, -1.0, 1.0)
+                samples = resampler.resample_chunk(samples)
+            yield Chunk(np.clip(samples, -1.0, 1.0), arrived)
         if resampler:
-            yield np.clip(resampler.resample_chunk(np.zeros(0, np.float32), last=True), -1.0, 1.0)
+            rest = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+            yield Chunk(np.clip(rest, -1.0, 1.0), perf_counter())
     except (sounddevice.PortAudioError, ValueError) as error:
         raise UserError(f"{called}: {error}: see `tflite-export listen --list-devices`") from None
 

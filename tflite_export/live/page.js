@@ -9,12 +9,17 @@ function say(state, notice = "") {
   element("state").textContent = state;
   element("notice").textContent = notice;
   element("listen").textContent = session ? "Stop" : "Listen";
+  element("listen").disabled = Boolean(session?.ending);
 }
 
-// A paragraph for each utterance; grey are the words that may still change.
+// A paragraph for each utterance; grey are the words that may still change. The last one stays in
+// sight, unless the reader has scrolled up.
 function show(event, number) {
   const id = `utterance-${number}-${event.utterance}`;
   let line = element(id);
+  if (!event.words.length) return line?.remove();
+  const page = document.documentElement;
+  const below = page.scrollHeight - page.scrollTop - page.clientHeight;
   if (!line) {
     line = document.createElement("p");
     line.id = id;
@@ -26,6 +31,8 @@ function show(event, number) {
   open.textContent = words.slice(event.stable).join(" ");
   line.dataset.type = event.type;
   line.replaceChildren(words.slice(0, event.stable).join(" "), " ", open);
+  element("notice").textContent = "";
+  if (below < line.offsetHeight) page.scrollTop = page.scrollHeight;
 }
 
 class Session {
@@ -107,6 +114,11 @@ class Session {
     say("off", reason);
   }
 }
+
+fetch("about")
+  .then((answer) => answer.text())
+  .then((text) => (element("about").textContent = text))
+  .catch(() => {}); // the server has gone: `Listen` says so
 
 element("listen").onclick = () => {
   if (session) {

@@ -13,10 +13,13 @@ _FILES = {
     "/page.js": "page.js",
     "/recorder.js": "recorder.js",
 }
+_ABOUT = "/about"
 
 
-def page(path: str) -> Response:
-    """The answer to a GET of `path`."""
+def page(path: str, about: str) -> Response:
+    """The answer to a GET of `path`; `about` is what the page says of the model."""
+    if path == _ABOUT:
+        return _response(http.HTTPStatus.OK, "text/plain", about.encode())
     name = _FILES.get(path)
     if name is None:
         return _response(http.HTTPStatus.NOT_FOUND, "text/plain", b"no such page\n")

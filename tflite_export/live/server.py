@@ -67,10 +67,12 @@ class LiveServer:
         model: shared by all streams.
         limits: for each client.
         endpoint: when an utterance ends.
+        about: what the page says of the model.
     """
 
-    def __init__(self, model: LiveModel, limits: Limits, endpoint: EndpointConfig):
+    def __init__(self, model: LiveModel, limits: Limits, endpoint: EndpointConfig, about: str = ""):
         self._model, self._limits, self._endpoint = model, limits, endpoint
+        self._about = about
         self._worker = concurrent.futures.ThreadPoolExecutor(1, "recogniser")
         self._clients: set[ServerConnection] = set()
 
@@ -135,7 +137,7 @@ class LiveServer:
     def _request(self, connection: ServerConnection, request: Request) -> Response | None:
         path = request.path.partition("?")[0]
         if path != STREAM:
-            return page(path)
+            return page(path, self._about)
         # A page of another host, open in a browser that reaches this one, is no client.
         origin = request.headers.get("Origin")
         if origin and urlsplit(origin).netloc != request.headers.get("Host"):

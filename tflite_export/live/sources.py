@@ -4,10 +4,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from asr_qat.audio.decode import read_audio
+
+
+class Chunk(NamedTuple):
+    """Audio, and when it was there.
+
+    Attributes:
+        samples: float32 `[samples]` in [-1, 1).
+        arrived: seconds of `time.perf_counter`, however long it waited to be taken.
+    """
+
+    samples: np.ndarray
+    arrived: float
 
 
 def recorded_chunks(
@@ -16,9 +29,9 @@ def recorded_chunks(
     chunk_ms: int,
     stop: threading.Event,
     real_time: bool,
-    clock: Callable[[], float] = time.monotonic,
-) -> Iterator[np.ndarray]:
-    """The chunks of a recording, float32 `[samples]`, the last one maybe shorter.
+    clock: Callable[[], float] = time.perf_counter,
+) -> Iterator[Chunk]:
+    """The chunks of a recording, the last one maybe shorter.
 
     Args:
         path: an audio file.
@@ -39,4 +52,4 @@ def recorded_chunks(
         spoken = begin + (at + len(chunk)) / sample_rate
         if stop.wait(max(0.0, spoken - clock()) if real_time else 0.0):
             return
-        yield chunk
+        yield Chunk(chunk, spoken if real_time else clock())

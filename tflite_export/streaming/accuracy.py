@@ -92,6 +92,7 @@ def accuracy(
     whole_texts = {split: run(whole_device, own, quiet).hypotheses for split, own in items.items()}
     beside = {
         "name": "whole utterances",
+        "file": Path(offline).name,
         **describe(whole_device),
         **texts.figures(whole_texts, None),
         "live_differences": {

@@ -19,10 +19,10 @@ from asr_qat.corpora.utterance import Utterance
 from tflite_export.evaluate import recordings
 from tflite_export.fresh_process import result_of
 from tflite_export.live.endpoint import EndpointConfig
-from tflite_export.live.events import Event, Transcript
 from tflite_export.live.model import LiveModel, load_model
 from tflite_export.live.session import Session
 from tflite_export.live_evaluate import milliseconds
+from tflite_export.streaming.alone import events_alone, final_text
 from tflite_export.streaming.audio import cut, joined
 
 PROGRAM = """
@@ -60,8 +60,10 @@ def stream_long(
 ) -> dict[str, Any]:
     """Stream recordings, then recognise the same audio in pieces, each in a session of its own.
 
-    With pauses the pieces are what was cut at the endpoints that were found. Without, for
-    `WITHOUT_PAUSES_S` at most, they are the recordings, so that a cut within words shows.
+    With pauses it is cut twice: in the middle of each pause, a silence whatever was recognised;
+    and at the endpoints that were found, where the session must have forgotten all before. Without
+    pauses, for `WITHOUT_PAUSES_S` at most, the pieces are the recordings, so that a cut within
+    words shows.
 
     Args:
         path: of a live `.tflite`.
@@ -75,11 +77,12 @@ def stream_long(
     Returns:
         `rss_mb`, resident memory of the process after each minute of audio (2^20 bytes);
         `growth_mb` from the first minute to the end, and `most_growth_mb`; `utterances`,
-        `ended_by_length`, those that ended though there was no pause, `words`, and
-        `different_words`: edits between the words of the stream and of its pieces; `different`:
-        those utterances; time of the chunks; `without_pauses`: the same figures of words of the
-        stream without pauses, and `different_at_joins`: edits at the first or the last word of a
-        recording.
+        `ended_by_length`, those that ended though there was no pause, `words`, `recordings` that
+        fit in and `recorded_seconds`, those without the pauses; `different_words`: edits between
+        the words of the stream and of what was cut at its endpoints, and `different`, those
+        utterances; `different_cut_in_pauses`: edits to what was cut in the pauses; time of the
+        chunks; `without_pauses`: the same figures of words of the stream without pauses, and
+        `different_at_joins`: edits at the first or the last word of a recording.
     """
     model = load_model(path, threads)
     items = [item for split in splits for item in recordings(data, split)]
@@ -90,11 +93,17 @@ def stream_long(
         return cut(joined(items, seconds, pause_s, rate), sizes)
 
     found = _stream(model, audio(itertools.repeat(size)))
-    pieces = [_final(_alone(model, piece, size)) for piece in audio(iter(found.ends))]
+    lengths = [len(whole) for whole in joined(items, seconds, pause_s, rate)]
+    pause = round(pause_s * rate)
+    in_pauses = [
+        _text_alone(model, piece, size) for piece in audio(_middles(lengths, pause, _frame(model)))
+    ]
+    pieces = [_text_alone(model, piece, size) for piece in audio(iter(found.ends))]
     pieces += [""] * (len(found.texts) - len(pieces))  # the last one may have no sample
     return {
         **found.words(),
-        "recordings": len(items),
+        "recordings": len(lengths),
+        "recorded_seconds": sum(max(0, length - pause) for length in lengths) / rate,
         "pause_s": pause_s,
         "chunk_ms": chunk_ms,
         "threads": threads,
@@ -102,6 +111,7 @@ def stream_long(
         "growth_mb": found.memory[-1] - found.memory[0],
         "most_growth_mb": max(found.memory) - found.memory[0],
         "audio_seconds": found.heard / rate,
+        "different_cut_in_pauses": _edits(" ".join(in_pauses), " ".join(found.texts)),
         "different_words": sum(map(_edits, found.texts, pieces)),
         "different": [
             {"stream": a, "piece": b} for a, b in zip(found.texts, pieces, strict=True) if a != b
@@ -112,13 +122,27 @@ def stream_long(
     }
 
 
+def _frame(model: LiveModel) -> int:
+    """Samples of a frame of the encoder."""
+    return round(model.encoder.frame_ms * model.front_end.sample_rate / 1000)
+
+
+def _middles(lengths: list[int], pause: int, frame: int) -> Iterator[int]:
+    """Sizes of pieces that are cut in the middle of the pauses at the ends of these lengths.
+
+    All begin with a whole frame of the encoder, so that both hear the same frames.
+    """
+    ends = [(end - pause // 2) // frame * frame for end in itertools.accumulate(lengths)]
+    return (end - begin for begin, end in itertools.pairwise([0, *ends[:-1]]))
+
+
 def _without_pauses(
     model: LiveModel, items: list[Utterance], seconds: float, size: int
 ) -> dict[str, Any]:
     rate = model.front_end.sample_rate
     whole = list(joined(items, seconds, 0.0, rate))
     found = _stream(model, cut(whole, itertools.repeat(size)))
-    pieces = [_final(_alone(model, piece, size)).split() for piece in whole]
+    pieces = [_text_alone(model, piece, size).split() for piece in whole]
     stream = " ".join(found.texts).split()
     return {
         **found.words(),
@@ -171,13 +195,13 @@ def _stream(
         found.taken.append(time.perf_counter() - started)
         if session.offset != offset:
             frames = session.offset - offset
-            found.ends.append(round(frames * model.encoder.frame_ms * rate / 1000))
-            found.texts.append(_final(events))
+            found.ends.append(frames * _frame(model))
+            found.texts.append(final_text(events))
             found.by_length += not _paused(session, model, endpoint)
         found.heard += len(chunk)
         if found.heard // (MINUTE_S * rate) > len(found.memory):
             found.memory.append(resident_mb())
-    found.texts.append(_final(session.finish()))
+    found.texts.append(final_text(session.finish()))
     found.memory.append(resident_mb())
     return found
 
@@ -191,16 +215,8 @@ def _paused(session: Session, model: LiveModel, endpoint: EndpointConfig) -> boo
     return last >= 0 and (known - 1 - last) * model.encoder.frame_ms >= 1000 * endpoint.pause_s
 
 
-def _alone(model: LiveModel, audio: np.ndarray, size: int) -> list[Event]:
-    session = Session(model)
-    events = [e for at in range(0, len(audio), size) for e in session.accept(audio[at : at + size])]
-    return events + session.finish()
-
-
-def _final(events: list[Event]) -> str:
-    return " ".join(
-        event.text for event in events if isinstance(event, Transcript) and event.kind == "final"
-    )
+def _text_alone(model: LiveModel, audio: np.ndarray, size: int) -> str:
+    return final_text(events_alone(model, audio, size))
 
 
 def _edits(a: str, b: str) -> int:

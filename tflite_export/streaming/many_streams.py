@@ -19,11 +19,11 @@ from websockets.sync.client import ClientConnection, connect
 
 from asr_qat.errors import UserError
 from tflite_export.evaluate import recordings
-from tflite_export.live.events import Notice, event_message
-from tflite_export.live.messages import DONE, END
+from tflite_export.live.events import Event, Notice, event_message
+from tflite_export.live.messages import DONE, END, message_of, samples_of
 from tflite_export.live.model import LiveModel, load_model
-from tflite_export.live.session import Session
 from tflite_export.live_evaluate import milliseconds
+from tflite_export.streaming.alone import events_alone
 from tflite_export.streaming.audio import joined
 from tflite_export.streaming.rough_clients import Client, Deeds, disconnects, floods, stalls
 
@@ -90,10 +90,10 @@ def many_streams(
     model = load_model(path, threads)
     size = model.front_end.sample_rate * chunk_ms // 1000
     audios = _audios(model, data, split, streams, seconds, pause_s)
-    expected = [_alone(model, audio, size) for audio in audios]
+    expected = [_transcripts(events_alone(model, audio, size)) for audio in audios]
     others = ROUGH if rough else {}
     items, rate = recordings(data, split), model.front_end.sample_rate
-    rough_audio = _pcm(np.concatenate(list(joined(items, ROUGH_S, 0.0, rate))))
+    rough_audio = message_of(np.concatenate(list(joined(items, ROUGH_S, 0.0, rate))))
     places = streams + 2 * len(others)
     with _server(path, places, threads) as port, _beside(others, port, rough_audio) as did:
         address = f"ws://{HOST}:{port}/stream"
@@ -131,18 +131,10 @@ def _audios(
         np.concatenate(list(joined(items[i::streams], seconds, pause_s, rate)))
         for i in range(streams)
     ]
-    return [np.frombuffer(_pcm(audio), "<i2").astype(np.float32) / 32768 for audio in audios]
+    return [samples_of(message_of(audio)) for audio in audios]
 
 
-def _pcm(audio: np.ndarray) -> bytes:
-    return np.clip(np.round(audio * 32768), -32768, 32767).astype("<i2").tobytes()
-
-
-def _alone(model: LiveModel, audio: np.ndarray, size: int) -> list[dict[str, Any]]:
-    """Messages with words of a session of its own."""
-    session = Session(model)
-    events = [e for at in range(0, len(audio), size) for e in session.accept(audio[at : at + size])]
-    events += session.finish()
+def _transcripts(events: list[Event]) -> list[dict[str, Any]]:
     return [event_message(event) for event in events if not isinstance(event, Notice)]
 
 
@@ -195,7 +187,7 @@ def _converse(address: str, audio: np.ndarray, size: int, every_ms: float) -> Co
         for count, at in enumerate(range(0, len(audio), size), start=1):
             due.append(begin + count * every_ms / 1000)
             time.sleep(max(0.0, due[-1] - time.perf_counter()))
-            stream.send(_pcm(audio[at : at + size]))
+            stream.send(message_of(audio[at : at + size]))
         stream.send(json.dumps(END))
         reader.join(END_WAIT_S)
         found.code = stream.close_code

@@ -33,8 +33,9 @@ def accuracy_table(content: Content) -> str:
         cer = f"{100 * row[BOTH]['cer']:.1f}"
         return [row["name"], size, ratio, *rates, *differences, cer]
 
+    beside = content["beside"]
     rows = [line(row, f"{row['ratio']:.2f}x") for row in content["rows"]]
-    rows.append(line(content["beside"], NONE))
+    rows.append(line(beside, NONE))
     choice = (
         f" Checkpoints were chosen and widths assigned on {CHOSEN_ON}, which is a part of what is "
         "scored: the other splits are free of that choice."
@@ -54,7 +55,9 @@ def accuracy_table(content: Content) -> str:
         [
             markdown(header, rows),
             f"Streamed in chunks of {content['chunk_ms']} ms: {counts}. Differences are paired, "
-            f"in percentage points, of each split and of all together.{choice}",
+            f"in percentage points, of each split and of all together.{choice} Of whole "
+            f"utterances is `{beside['file']}`, a model of its own with its own training: the line "
+            "says what an offline file of this corpus does, not what streaming costs.",
             markdown(["File", "RTF", *_columns("Chunk"), *LAST], times),
             _machine(content, next(iter(speed.values()))["threads"]),
         ]
@@ -63,23 +66,19 @@ def accuracy_table(content: Content) -> str:
 
 def scale_table(content: Content) -> str:
     """Size, time and memory of each file of a preset."""
-    lengths = list(content["rows"][0]["chunks"])
-    header = ["File", "MB", "Smaller", "Peak MB", "Export, s"]
-    for ms in lengths:
-        header += [f"RTF, {ms} ms", "p50, ms", "p95, ms", "p99, ms", "most, ms", "Late"]
-    rows, ends = [], []
+    files, speed, ends = [], [], []
     for row in content["rows"]:
         cells = [row["name"], f"{row['bytes'] / BYTES_PER_MB:.1f}", f"{row['ratio']:.2f}x"]
-        cells += [f"{row['peak_rss_mb']:.0f}", f"{row['convert_seconds']:.0f}"]
+        files.append([*cells, f"{row['peak_rss_mb']:.0f}", f"{row['convert_seconds']:.0f}"])
         for ms, own in row["chunks"].items():
-            cells += [f"{own['rtf']:.3f}", *_times(own["compute_ms"])]
-            cells += [f"{own['late']} of {own['count']}"]
+            late = f"{own['late']} of {own['count']}"
+            speed.append([row["name"], ms, f"{own['rtf']:.3f}", *_times(own["compute_ms"]), late])
             times = [*_times(own["endpoint_ms"]), *_times(own["finish_ms"])]
             ends.append([row["name"], ms, f"{own['endpoints']} of {own['count']}", *times])
-        rows.append(cells)
     return "\n\n".join(
         [
-            markdown(header, rows),
+            markdown(["File", "MB", "Smaller", "Peak MB", "Export, s"], files),
+            markdown(["File", "Chunk, ms", "RTF", *_columns("Chunk"), "Late"], speed),
             markdown(
                 ["File", "Chunk, ms", "With an endpoint", *_columns("Such a chunk"), *LAST],
                 ends,
@@ -129,18 +128,21 @@ def latency_table(content: Content) -> str:
             f"`{words['alignment']['model']}`, whose last words end {behind['p50']:+.0f} ms behind "
             f"the end of the sound (median; 5% and 95%: {behind['p5']:+.0f} and "
             f"{behind['p95']:+.0f}). The second table counts from the sound itself.",
-            f"**{long['audio_seconds'] / 60:.0f} minutes of speech**, {long['recordings']} "
-            f"recordings with pauses of {long['pause_s']:g} s, over and over: memory "
-            f"{minutes[0]:.1f} MB after the first minute, {long['growth_mb']:+.1f} MB at the end, "
-            f"{long['most_growth_mb']:+.1f} MB at the most. Cut at its endpoints and recognised "
-            f"piece by piece, {long['different_words']} of {long['words']} words differ, in "
-            f"{len(long['different'])} of {long['utterances']} utterances; "
-            f"{long['ended_by_length']} ended by their length, without a pause. Real-time factor "
-            f"{long['rtf']:.3f}.",
+            f"**{long['audio_seconds'] / 60:.0f} minutes in one session**: {long['recordings']} "
+            f"recordings, {long['recorded_seconds'] / 60:.0f} minutes, and {long['pause_s']:g} s "
+            f"of its room's noise behind each. Memory: {minutes[0]:.1f} MB after the first minute, "
+            f"{long['growth_mb']:+.1f} MB at the end, {long['most_growth_mb']:+.1f} MB at the "
+            "most. The same audio cut in the middle of each pause, every piece in a session of "
+            f"its own: {long['different_cut_in_pauses']} of {long['words']} words differ. Cut at "
+            f"the endpoints of the session, where it forgets all before: "
+            f"{long['different_words']}, in {len(long['different'])} of {long['utterances']} "
+            f"utterances; {long['ended_by_length']} ended by their length, without a pause. "
+            f"Real-time factor {long['rtf']:.3f}.",
             f"**{without['audio_seconds'] / 60:.0f} minutes without added pauses**: "
             f"{without['different_words']} of {without['words']} words are others than those of "
-            f"the {without['recordings']} recordings, each recognised alone, "
-            f"{without['different_at_joins']} of these where two of them join; "
+            f"the {without['recordings']} recordings, each recognised alone: "
+            f"{without['different_at_joins']} where two of them join, "
+            f"{without['different_words'] - without['different_at_joins']} elsewhere; "
             f"{without['ended_by_length']} of {without['utterances']} utterances ended by their "
             "length.",
             _machine(content, long["threads"]),
@@ -166,7 +168,8 @@ def server_table(content: Content) -> str:
     rough = (
         "Meanwhile three clients sent the largest messages as fast as the server took them. One "
         f"read none of the answers, {did['stalls']['messages']} messages: the server closed it "
-        f"{did['stalls']['closed']} times. One read them, {did['floods']['messages']} messages. "
+        f"{did['stalls']['closed']} times. One read them between its own, "
+        f"{did['floods']['messages']} messages: closed {did['floods']['closed']} times. "
         f"One broke off {did['disconnects']['broken']} times while the server was at work for it."
         if did
         else "No other clients."
