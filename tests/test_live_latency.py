@@ -222,8 +222,8 @@ def test_a_long_run(live_file, manifest, tmp_path):
     assert found["growth_mb"] == found["rss_mb"][-1] - found["rss_mb"][0]
     assert found["most_growth_mb"] < 5
     assert found["utterances"] > 5 and found["words"] > 20
-    assert found["different_words"] <= 0.02 * found["words"]
-    assert found["different_cut_in_pauses"] <= 0.02 * found["words"]
+    assert found["different_words"] <= 0.05 * found["words"]
+    assert found["different_cut_in_pauses"] <= 0.05 * found["words"]
     assert 0 < found["recorded_seconds"] == pytest.approx(130 - 1.5 * found["recordings"], abs=1.5)
     without = found["without_pauses"]
     assert without["audio_seconds"] == 130 and without["recordings"] > 5
