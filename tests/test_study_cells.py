@@ -120,6 +120,24 @@ def test_training_of_its_own_has_a_baseline_of_its_own():
     assert (schedule.peak, schedule.warmup) == (0.001, 20)  # merged deeply
 
 
+def test_seeds_of_a_group_and_their_baselines():
+    long = {"precisions": ["w2a8"], "training": {"steps": 900}, "seeds": [1, 7]}
+    groups = {"some": {"precisions": ["w4a8"]}, "long": long, "more": {**long, "seeds": None}}
+    cells = {cell.name: cell for cell in expand(configuration(groups, seeds=[0, 1]))}
+    of_the_study = {
+        f"{name}_s240_seed{seed}" for name in ("float", "w4a8_native") for seed in (0, 1)
+    }
+    of_both = {f"{name}_s900_seed{seed}" for name in ("float", "w2a8_native") for seed in (0, 1, 7)}
+    assert set(cells) == of_the_study | of_both
+    for seed, groups in ((0, ("more",)), (1, ("long", "more")), (7, ("long",))):
+        assert cells[f"w2a8_native_s900_seed{seed}"].groups == groups
+        assert cells[f"float_s900_seed{seed}"].groups == groups
+    # Nothing but the seed tells a cell of the group from one with the study's seeds.
+    plain = expand(configuration({"long": {**long, "seeds": None}}, seeds=[1, 7]))
+    assert [cells[cell.name].training for cell in plain] == [cell.training for cell in plain]
+    assert "seeds: is empty" in refusal({"long": {**long, "seeds": []}})
+
+
 def test_same_cell_of_two_groups_is_run_once():
     config = configuration({"a": {"precisions": ["w4a8", "w8a8"]}, "b": {"precisions": ["w4a8"]}})
     groups = {cell.name: cell.groups for cell in expand(config)}
@@ -212,10 +230,9 @@ def test_words_of_a_precision(precision, weights, activations, scheme, executed)
 
 def test_shipped_study_has_the_whole_grid():
     config = load_yaml(REPOSITORY / "configs/study_an4.yaml", StudyConfig)
-    seeds = set()
+    seeds = set(config.seeds)
     grid = {}
     for cell in expand(config):
-        seeds.add(cell.training.seed)
         words = describe(cell.quantization)
         if "grid" in cell.groups and cell.method != "float":
             key = (words["weights"], words["activations"], cell.method)

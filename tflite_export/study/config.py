@@ -30,7 +30,7 @@ class Group:
             one of `precisions` each, at the least expected loss.
         label: part of the cells' names, by default the group's name where it has a `recipe` or
             `quantization` of its own.
-        seeds: in the place of the study's.
+        seeds: in the place of the study's, of the baseline too.
         seconds: lengths of the signatures, in the place of the study's, of the baseline too.
         full_integer: types of activations: each cell gets a further one for each, whose file has
             no float tensor, see `tflite_export.full_integer`.
@@ -61,6 +61,8 @@ class Group:
             some and bool(self.methods), "no cells: give weights and activations, or precisions"
         )
         require("steps" not in self.recipe, "recipe: steps: those of the baseline: see `training`")
+        for key in ("seeds", "seconds"):
+            require(getattr(self, key) != (), f"{key}: is empty: leave it out for the study's")
         for key in ("precision", "mode"):
             require(key not in self.quantization, f"quantization: {key}: see precisions, methods")
         overrides = self.quantization.get("overrides", {})
