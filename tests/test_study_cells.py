@@ -174,6 +174,17 @@ def test_recipe_and_quantization_are_of_the_quantized_cells_alone():
         ({"precisions": ["w4a8"], "recipe": {"keep": "last"}, "methods": ["ptq"]}, "ptq"),
         ({"precisions": ["w4a8"], "quantization": {"mode": "fake"}}, "see precisions, methods"),
         ({"precisions": ["w4a8"], "label": "x", "quantization": {"start": 1}}, "start_step"),
+        ({"precisions": ["w4a8"], "budgets": [2.5]}, "budgets[0]: expected text or a whole number"),
+        ({"precisions": ["w4a8", "w4a4"], "full_integer": ["int8"]}, "full_integer: w4a4: LiteRT"),
+        ({"precisions": ["w4a8-b32"], "full_integer": ["int8"]}, "full_integer: w4a8-b32: LiteRT"),
+        (
+            {
+                "precisions": ["w4a8"],
+                "full_integer": ["int8"],
+                "quantization": {"overrides": {"^block_00_": "w4a8-b64"}},
+            },
+            "full_integer: w4a8-b64: LiteRT",
+        ),
     ],
 )
 def test_bad_group_is_refused_by_name(group, message):
@@ -184,7 +195,39 @@ def test_bad_group_is_refused_by_name(group, message):
 def test_two_cells_of_one_name_are_refused():
     first = {"precisions": ["w4a8"], "quantization": {"start_step": 1}, "label": "late"}
     other = {"precisions": ["w4a8"], "quantization": {"start_step": 2}, "label": "late"}
-    assert "label" in refusal({"a": first, "b": other})
+    assert refusal({"a": first, "b": other}).endswith("give the group another `label`")
+
+
+@pytest.mark.parametrize("label", [None, "often"])
+def test_as_many_steps_of_another_kind_have_a_name_of_their_own(label):
+    often = {"precisions": ["w8a8"], "training": {"evaluate_every": 50}, "label": label}
+    groups = {"a": {"precisions": ["w4a8"]}, "b": often, "c": often}
+    cells = {cell.name: cell for cell in expand(configuration(groups, seeds=[0]))}
+    setting, suffix = (f"s240-{label}", f"+{label}") if label else ("s240-b", "")
+    assert set(cells) == {
+        "float_s240_seed0",
+        "w4a8_native_s240_seed0",
+        f"float_{setting}_seed0",
+        f"w8a8{suffix}_native_{setting}_seed0",
+    }
+    assert cells["float_s240_seed0"].training.evaluate_every is None
+    assert cells[f"float_{setting}_seed0"].training.evaluate_every == 50
+    assert cells[f"float_{setting}_seed0"].groups == ("b", "c")
+
+
+def test_the_seconds_of_the_study_are_no_other_cells():
+    same = {"precisions": ["w4a8", "w8a8"], "seconds": [4.0, 8.0]}
+    short = {"precisions": ["w4a8"], "seconds": [4.0]}
+    groups = {"same": same, "plain": {"precisions": ["w4a8"]}, "short": short}
+    cells = {cell.name: cell for cell in expand(configuration(groups, seeds=[0]))}
+    assert set(cells) == {
+        "float_s240_seed0",
+        "w4a8_native_s240_seed0",
+        "w8a8_native_s240_seed0",
+        "float_s240-short_seed0",
+        "w4a8_native_s240-short_seed0",
+    }
+    assert cells["w4a8_native_s240_seed0"].groups == ("same", "plain")
 
 
 def test_cells_survive_the_way_to_a_worker():

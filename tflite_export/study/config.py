@@ -28,12 +28,13 @@ class Group:
         quantization: keys of `QuantizationConfig`, such as `overrides`.
         budgets: of bytes, see `asr_qat.quantize.assignment`: a cell for each, whose layers have
             one of `precisions` each, at the least expected loss.
-        label: part of the cells' names, by default the group's name where it has a `recipe` or
-            `quantization` of its own.
+        label: part of the cells' names. Where a `recipe`, a `quantization` or more of a `training`
+            than its steps needs one, it is by default the group's name.
         seeds: in the place of the study's, of the baseline too.
         seconds: lengths of the signatures, in the place of the study's, of the baseline too.
         full_integer: types of activations: each cell gets a further one for each, whose file has
-            no float tensor, see `tflite_export.full_integer`.
+            no float tensor, see `tflite_export.full_integer`. Not with precisions that LiteRT
+            does not execute, nor with blocks.
     """
 
     weights: tuple[int, ...] = ()
@@ -43,7 +44,7 @@ class Group:
     training: dict = dataclasses.field(default_factory=dict)
     recipe: dict = dataclasses.field(default_factory=dict)
     quantization: dict = dataclasses.field(default_factory=dict)
-    budgets: tuple[str, ...] = ()
+    budgets: tuple[str | int, ...] = ()
     label: str | None = None
     seeds: tuple[int, ...] | None = None
     seconds: tuple[float, ...] | None = None
