@@ -5,7 +5,7 @@ NAME/cells/CELL.json        a cell with its hypotheses of each split
 NAME/references.json        texts of each split, in the order of the hypotheses
 NAME/sensitivity.json       rise of the loss by layer and precision, if it was measured
 NAME/histograms.json        weights before and after quantized training, if that was asked for
-NAME/speed.json             real-time factor of each variant's file, measured in one run
+NAME/speed.json             real-time factor of each variant's file, and the runs it was measured in
 """
 
 import dataclasses
@@ -42,7 +42,7 @@ class Saved:
         references: texts of each split, or None.
         sensitivity: content of that file, or None.
         histograms: layers of some cells by the cell's name, or None.
-        speed: content of that file, or None.
+        speed: `speeds` of that file, or None.
     """
 
     results: dict[str, Any]
@@ -93,6 +93,27 @@ def in_grid(row: Row) -> bool:
     return any(name.startswith(GRID) for name in row["groups"])
 
 
+def timed_runs(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """The runs in `speed.json`: `rounds` and `sha256` of files by variant, and provenance.
+
+    The file of an earlier version is one run, which did not note the files' checksums.
+    """
+    return content["runs"] if "runs" in content else [{**content, "sha256": {}}]
+
+
+def speeds(runs: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """`rtf` and `spread` by variant: the least of its rounds, and the largest over the least.
+
+    What else a machine does makes a round slower, never faster: files of equal graphs agree in
+    the least of their rounds.
+    """
+    rounds = {name: values for run in runs for name, values in run["rounds"].items()}
+    return {
+        "rtf": {name: min(values) for name, values in rounds.items()},
+        "spread": {name: max(values) / min(values) for name, values in rounds.items()},
+    }
+
+
 def folder_of(results: Path) -> Path:
     """The folder beside a study's main file that holds the rest."""
     return results.with_suffix("")
@@ -114,11 +135,12 @@ def read_study(results: str | Path) -> Saved:
 
     content = files.read_json(results)
     names = [row["name"] for row in content["rows"]]
+    timed = optional(SPEED)
     return Saved(
         content,
         {name: files.read_json(folder / "cells" / f"{name}.json") for name in names},
         optional(REFERENCES),
         optional(SENSITIVITY),
         optional(HISTOGRAMS),
-        optional(SPEED),
+        None if timed is None else speeds(timed_runs(timed)),
     )
