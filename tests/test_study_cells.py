@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import json
-import re
 
 import pytest
 
@@ -286,19 +285,6 @@ def test_shipped_study_has_the_whole_grid():
     ):
         if (weights, kind) != (32, "float"):
             assert set(grid[weights, kind, method]) == seeds
-
-
-def test_the_study_of_the_readme_has_the_cells_that_it_says(tmp_path):
-    text = (REPOSITORY / "README.md").read_text()
-    (block,) = [part for part in re.findall(r"```yaml\n(.*?)```", text, re.S) if "groups:" in part]
-    path = tmp_path / "study.yaml"
-    path.write_text(block)
-    variants = dict.fromkeys(cell.variant for cell in expand(load_yaml(path, StudyConfig)))
-    assert list(variants) == [
-        "float_s500",
-        *(f"{name}_ptq_s500" for name in ("w8a8", "w4a8", "w4", "w2a8")),
-        *(f"{name}_native_s500" for name in ("w4a8", "w2a8")),
-    ]
 
 
 def test_names_of_the_grid_parse():

@@ -16,6 +16,11 @@ class Group:
 
     The precisions are all pairs of `weights` and `activations`, and `precisions`.
 
+    The report's grid, of weights by activations, has the cells of all groups whose precisions
+    such pairs give, without a label: what `recipe`, `quantization` or more of a `training` than
+    its steps changes is no part of it. A group of several methods that the grid shows whole has
+    no table of its own. Histograms of weights are of natively trained cells of the grid.
+
     Attributes:
         weights: bits, 32 for float.
         activations: kinds, see `ACTIVATIONS`.

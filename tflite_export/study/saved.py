@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat import files
+from tflite_export.study.config import ACTIVATIONS
 
 FLOAT = "float"
 REFERENCES, SENSITIVITY, HISTOGRAMS, SPEED = (
@@ -21,7 +22,6 @@ REFERENCES, SENSITIVITY, HISTOGRAMS, SPEED = (
     "histograms.json",
     "speed.json",
 )
-GRID = "grid"  # begins the names of the groups of weights by activations
 METHODS = {
     FLOAT: "float training",
     "ptq": "post-training",
@@ -79,9 +79,17 @@ class Saved:
 
     @property
     def groups(self) -> list[str]:
-        """Names of the groups but the grid, in the order in which they come."""
+        """Names of the groups that have a table of their own, in the order in which they come.
+
+        That is all but those of several methods that the grid shows whole, side by side.
+        """
         names = dict.fromkeys(name for row in self.pooled for name in row["groups"])
-        return [name for name in names if not name.startswith(GRID)]
+        return [name for name in names if not self._in_grid(name)]
+
+    def _in_grid(self, group: str) -> bool:
+        rows = self.group(group)
+        methods = {row["method"] for row in rows} - {FLOAT}
+        return len(methods) > 1 and all(map(in_grid, rows))
 
     def group(self, name: str) -> list[Row]:
         """The pooled rows of a group."""
@@ -89,8 +97,13 @@ class Saved:
 
 
 def in_grid(row: Row) -> bool:
-    """Whether a row belongs to a group of the grid."""
-    return any(name.startswith(GRID) for name in row["groups"])
+    """Whether a pooled row is one of weights by activations, whatever its group.
+
+    Its layers have one width and a scale for each channel, its training differs from the study's
+    in the steps at most: anything else has a part of its name, behind a `-` or `+`.
+    """
+    uniform = row["weights"] is not None and row["activations"] in ACTIVATIONS
+    return uniform and not {"-", "+"} & set(row["name"])
 
 
 def timed_runs(content: dict[str, Any]) -> list[dict[str, Any]]:
