@@ -1,8 +1,8 @@
 # make demo       train the shipped float model on with 4-bit weights, export, score, compare
 # make test       everything that has to pass: lint, types, fast tests, slow tests, in two
 #                 processes at a time (WORKERS=4: four)
-# make benchmarks cost of a training step; size, speed and memory of the presets S, M and L; the
-#                 transducer loss; cost of training on LibriSpeech
+# make benchmarks cost of a training step, tiny and M; size, speed and memory of the presets S, M
+#                 and L; the transducer loss; cost of training on LibriSpeech
 # make librispeech-check  the whole way at full size in 20 steps, and the input pipeline's throughput
 # The last two look for LibriSpeech in $ASR_QAT_DATA, else download its train-clean-100 (7 GB).
 # make notebooks  run the notebooks anew, where they are
@@ -26,6 +26,7 @@ demo: $(VENV)/train.stamp
 
 benchmarks: $(VENV)/train.stamp
 	$(BIN)/asr-qat benchmark
+	$(BIN)/asr-qat benchmark --preset M --rounds 7
 	$(BIN)/tflite-export scale --model ctc --preset L --tokenizer models/an4_tiny_float/tokenizer.model
 	$(BIN)/tflite-export scale --model transducer --preset S M L
 	$(BIN)/asr-qat benchmark-loss

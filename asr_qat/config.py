@@ -110,8 +110,13 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in typing.get_args(hint):
             return None
-        (hint,) = [a for a in typing.get_args(hint) if a is not type(None)]
-        return _convert(hint, value, where)
+        kinds = [a for a in typing.get_args(hint) if a is not type(None)]
+        if len(kinds) == 1:
+            return _convert(kinds[0], value, where)
+        if type(value) in kinds:
+            return value
+        expected = " or ".join(_KINDS[kind] for kind in kinds)
+        raise UserError(f"{where}: expected {expected}, found {_written(value)}")
     if dataclasses.is_dataclass(hint):
         return from_dict(typing.cast(type, hint), value, where)
     if origin is typing.Literal:

@@ -22,9 +22,26 @@ from tflite_export.pack import pack
 
 UNITS = 10
 DYNAMIC = ("w8a8", "w4a8", "w3a8", "w2a8", "w4a8-aqt", "w2a8-clip", "w4a8-learned", "w2a8-asym")
-BLOCKS = ("w4a8-b32", "w3a8-b64", "w2a8-b32-clip", "w4a8-b32-learned")
+BLOCKS = ("w4a8-b32", "w3a8-b64", "w2a8-b32-clip", "w4a8-b32-learned", "w4a8-b128")
 FLOATS = ("w8", "w4", "w3", "w2", "w2-asym-clip", "w4-learned")
 STATIC = ("w8a8s", "w4a8s", "w3a8s", "w2a8s", "w4a8s-clip", "w2a8s-learned")
+
+
+def within(precision: str) -> float:
+    """How equal they are, against the range of the output: see `asr_qat.quantize.precision`.
+
+    Found on this test's inputs: 0; 2e-7, one or two bits of the largest output; where floats are
+    summed, 1.4e-6.
+    """
+    parsed = parse(precision)
+    if parsed.static:
+        return 0
+    return 5e-6 if parsed.activation_bits is None or parsed.asymmetric else 1e-6
+
+
+def inputs_of(precision: str) -> int:
+    """Several blocks, or 64."""
+    return max(64, 2 * (parse(precision).block or 0))
 
 
 @dataclasses.dataclass
@@ -69,19 +86,23 @@ def make(precision, channels=64, delegate=True, activation=None, bias=True):
     return Pair(model, spread, interpreter)
 
 
-def assert_equal(pair, channels, within, seeds=30):
+def assert_equal(pair, channels, most, seeds=30):
     """Rows of every kind; the error against the range of the output."""
     for seed in range(seeds):
         x = np.stack([rows(kind, (1, channels), seed)[0] for kind in KINDS])
         served, trained = pair.run(x) / pair.scale, pair.keras(x).numpy() / pair.scale
         reach = np.abs(trained).max(axis=1, keepdims=True)
         error = np.abs(served - trained) / np.where(reach > 0, reach, 1)
-        assert error.max() <= within, [KINDS[i] for i in np.flatnonzero(error.max(1) > within)]
+        assert error.max() <= most, [KINDS[i] for i in np.flatnonzero(error.max(1) > most)]
 
 
 @pytest.mark.parametrize("precision", [*DYNAMIC, *BLOCKS, *FLOATS])
 def test_training_is_what_the_device_computes(precision):
-    assert_equal(make(precision), 64, 1e-5)
+    channels = inputs_of(precision)
+    pair = make(precision, channels)
+    (layer,) = quantized_layers(pair.keras).values()
+    assert layer.precision == parse(precision)  # blocks that do not fit would give way
+    assert_equal(pair, channels, within(precision))
 
 
 @pytest.mark.parametrize("activation", [None, "relu", "swish"])
@@ -89,12 +110,12 @@ def test_training_is_what_the_device_computes(precision):
 def test_static_products_are_bit_equal(precision, activation):
     """Every output falls on the same integer; behind a swish it is a float of its own."""
     pair = make(precision, activation=activation)
-    assert_equal(pair, 64, 1e-6 if activation == "swish" else 0)
+    assert_equal(pair, 64, 1e-6 if activation == "swish" else within(precision))
 
 
 @pytest.mark.parametrize("precision", ["w4a8s", "w4a8", "w2a8-asym"])
 def test_without_bias(precision):
-    assert_equal(make(precision, bias=False), 64, 0 if "s" in precision[4:5] else 1e-5)
+    assert_equal(make(precision, bias=False), 64, within(precision))
 
 
 # Rows of 23 weights at 4 bits, of 22 at 2, do not fill bytes: XNNPACK leaves them to others.
@@ -108,7 +129,7 @@ def test_without_bias(precision):
 def test_plain_kernels_and_odd_rows(case, delegate):
     precision, channels = case
     pair = make(precision, channels, delegate)
-    assert_equal(pair, channels, 1e-5)
+    assert_equal(pair, channels, within(precision))
 
 
 @pytest.mark.parametrize("precision", [*DYNAMIC, *BLOCKS, *FLOATS, *STATIC])
@@ -130,4 +151,4 @@ def test_one_other_integer_is_noticed():
     kernel[3, 4] += np.abs(kernel[:, 4]).max() / 7
     layer.kernel.assign(kernel)
     with pytest.raises(AssertionError):
-        assert_equal(pair, 64, 1e-5)
+        assert_equal(pair, 64, within("w4a8"))

@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import json
-import re
 
 import pytest
 
@@ -120,6 +119,24 @@ def test_training_of_its_own_has_a_baseline_of_its_own():
     assert (schedule.peak, schedule.warmup) == (0.001, 20)  # merged deeply
 
 
+def test_seeds_of_a_group_and_their_baselines():
+    long = {"precisions": ["w2a8"], "training": {"steps": 900}, "seeds": [1, 7]}
+    groups = {"some": {"precisions": ["w4a8"]}, "long": long, "more": {**long, "seeds": None}}
+    cells = {cell.name: cell for cell in expand(configuration(groups, seeds=[0, 1]))}
+    of_the_study = {
+        f"{name}_s240_seed{seed}" for name in ("float", "w4a8_native") for seed in (0, 1)
+    }
+    of_both = {f"{name}_s900_seed{seed}" for name in ("float", "w2a8_native") for seed in (0, 1, 7)}
+    assert set(cells) == of_the_study | of_both
+    for seed, groups in ((0, ("more",)), (1, ("long", "more")), (7, ("long",))):
+        assert cells[f"w2a8_native_s900_seed{seed}"].groups == groups
+        assert cells[f"float_s900_seed{seed}"].groups == groups
+    # Nothing but the seed tells a cell of the group from one with the study's seeds.
+    plain = expand(configuration({"long": {**long, "seeds": None}}, seeds=[1, 7]))
+    assert [cells[cell.name].training for cell in plain] == [cell.training for cell in plain]
+    assert "seeds: is empty" in refusal({"long": {**long, "seeds": []}})
+
+
 def test_same_cell_of_two_groups_is_run_once():
     config = configuration({"a": {"precisions": ["w4a8", "w8a8"]}, "b": {"precisions": ["w4a8"]}})
     groups = {cell.name: cell.groups for cell in expand(config)}
@@ -156,6 +173,17 @@ def test_recipe_and_quantization_are_of_the_quantized_cells_alone():
         ({"precisions": ["w4a8"], "recipe": {"keep": "last"}, "methods": ["ptq"]}, "ptq"),
         ({"precisions": ["w4a8"], "quantization": {"mode": "fake"}}, "see precisions, methods"),
         ({"precisions": ["w4a8"], "label": "x", "quantization": {"start": 1}}, "start_step"),
+        ({"precisions": ["w4a8"], "budgets": [2.5]}, "budgets[0]: expected text or a whole number"),
+        ({"precisions": ["w4a8", "w4a4"], "full_integer": ["int8"]}, "full_integer: w4a4: LiteRT"),
+        ({"precisions": ["w4a8-b32"], "full_integer": ["int8"]}, "full_integer: w4a8-b32: LiteRT"),
+        (
+            {
+                "precisions": ["w4a8"],
+                "full_integer": ["int8"],
+                "quantization": {"overrides": {"^block_00_": "w4a8-b64"}},
+            },
+            "full_integer: w4a8-b64: LiteRT",
+        ),
     ],
 )
 def test_bad_group_is_refused_by_name(group, message):
@@ -166,7 +194,39 @@ def test_bad_group_is_refused_by_name(group, message):
 def test_two_cells_of_one_name_are_refused():
     first = {"precisions": ["w4a8"], "quantization": {"start_step": 1}, "label": "late"}
     other = {"precisions": ["w4a8"], "quantization": {"start_step": 2}, "label": "late"}
-    assert "label" in refusal({"a": first, "b": other})
+    assert refusal({"a": first, "b": other}).endswith("give the group another `label`")
+
+
+@pytest.mark.parametrize("label", [None, "often"])
+def test_as_many_steps_of_another_kind_have_a_name_of_their_own(label):
+    often = {"precisions": ["w8a8"], "training": {"evaluate_every": 50}, "label": label}
+    groups = {"a": {"precisions": ["w4a8"]}, "b": often, "c": often}
+    cells = {cell.name: cell for cell in expand(configuration(groups, seeds=[0]))}
+    setting, suffix = (f"s240-{label}", f"+{label}") if label else ("s240-b", "")
+    assert set(cells) == {
+        "float_s240_seed0",
+        "w4a8_native_s240_seed0",
+        f"float_{setting}_seed0",
+        f"w8a8{suffix}_native_{setting}_seed0",
+    }
+    assert cells["float_s240_seed0"].training.evaluate_every is None
+    assert cells[f"float_{setting}_seed0"].training.evaluate_every == 50
+    assert cells[f"float_{setting}_seed0"].groups == ("b", "c")
+
+
+def test_the_seconds_of_the_study_are_no_other_cells():
+    same = {"precisions": ["w4a8", "w8a8"], "seconds": [4.0, 8.0]}
+    short = {"precisions": ["w4a8"], "seconds": [4.0]}
+    groups = {"same": same, "plain": {"precisions": ["w4a8"]}, "short": short}
+    cells = {cell.name: cell for cell in expand(configuration(groups, seeds=[0]))}
+    assert set(cells) == {
+        "float_s240_seed0",
+        "w4a8_native_s240_seed0",
+        "w8a8_native_s240_seed0",
+        "float_s240-short_seed0",
+        "w4a8_native_s240-short_seed0",
+    }
+    assert cells["w4a8_native_s240_seed0"].groups == ("same", "plain")
 
 
 def test_cells_survive_the_way_to_a_worker():
@@ -212,10 +272,9 @@ def test_words_of_a_precision(precision, weights, activations, scheme, executed)
 
 def test_shipped_study_has_the_whole_grid():
     config = load_yaml(REPOSITORY / "configs/study_an4.yaml", StudyConfig)
-    seeds = set()
+    seeds = set(config.seeds)
     grid = {}
     for cell in expand(config):
-        seeds.add(cell.training.seed)
         words = describe(cell.quantization)
         if "grid" in cell.groups and cell.method != "float":
             key = (words["weights"], words["activations"], cell.method)
@@ -226,19 +285,6 @@ def test_shipped_study_has_the_whole_grid():
     ):
         if (weights, kind) != (32, "float"):
             assert set(grid[weights, kind, method]) == seeds
-
-
-def test_the_study_of_the_readme_has_the_cells_that_it_says(tmp_path):
-    text = (REPOSITORY / "README.md").read_text()
-    (block,) = [part for part in re.findall(r"```yaml\n(.*?)```", text, re.S) if "groups:" in part]
-    path = tmp_path / "study.yaml"
-    path.write_text(block)
-    variants = dict.fromkeys(cell.variant for cell in expand(load_yaml(path, StudyConfig)))
-    assert list(variants) == [
-        "float_s500",
-        *(f"{name}_ptq_s500" for name in ("w8a8", "w4a8", "w4", "w2a8")),
-        *(f"{name}_native_s500" for name in ("w4a8", "w2a8")),
-    ]
 
 
 def test_names_of_the_grid_parse():

@@ -80,7 +80,7 @@ def test_a_study_counts_the_models_that_are_there(float_recogniser, model_direct
         seeds=(3, 4),
         training={"steps": 10},
         groups={
-            "grid": Group((8, 2), ("int8 dynamic", "float"), methods=("ptq", "fake", "native")),
+            "widths": Group((8, 2), ("int8 dynamic", "float"), methods=("ptq", "fake", "native")),
             "other": Group(precisions=("w2a8-asym",)),
         },
     )

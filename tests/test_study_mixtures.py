@@ -72,6 +72,13 @@ def test_a_cell_for_each_budget(tmp_path, sensitivity):
     assert cells[0].quantization.precision == "w2a8"  # that of most
 
 
+def test_a_budget_of_bytes(tmp_path, sensitivity):
+    _, number, text = expand(configuration(tmp_path, {"budgets": [200, "199"]}))
+    assert number.name == "mixture-200_native_s5_seed0"
+    assert number.quantization.overrides == assign(sensitivity, 200).overrides
+    assert text.name == "mixture-199_native_s5_seed0"
+
+
 def test_precisions_of_the_group_alone(tmp_path, sensitivity):
     _, cell = expand(configuration(tmp_path, {"budgets": ["w4a8"], "precisions": ["w8a8", "w4a8"]}))
     assert set(cell.quantization.overrides.values()) == {"w4a8"}

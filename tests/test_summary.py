@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from asr_qat import cli
+from asr_qat.commands.summary import PRESETS as NAMES
 from asr_qat.errors import UserError
 from asr_qat.models.ctc import build_ctc
 from asr_qat.models.encoder_config import EncoderConfig
+from asr_qat.models.presets import PRESETS
 from asr_qat.models.summary import group, summarize, total
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.quantize.policies import POLICIES
@@ -24,6 +26,10 @@ VOCABULARY = 8
 @pytest.fixture(scope="module")
 def model():
     return build_ctc(SMALL, VOCABULARY)
+
+
+def test_the_parser_knows_all_presets_by_name():
+    assert tuple(PRESETS) == NAMES  # it does not import them: that takes TensorFlow
 
 
 def test_float_layers_take_four_bytes(model):

@@ -48,9 +48,8 @@ def benchmark(
         quiet: no progress.
 
     Returns:
-        `rows` with `name`, median `step_ms`, `cost` (median of the ratios to the float step of
-        the same round) and `audio_seconds_per_second`; `profile`: of the native step, the
-        kernels that take most of its time, with their share.
+        `rows`, see `cost_rows`; `profile`: of the native step, the kernels that take most of its
+        time, with their share.
     """
     keep_graphs_as_they_are()
     seed_everything(seed)
@@ -71,15 +70,6 @@ def benchmark(
             started = time.perf_counter()
             step()
             times[i, j] = time.perf_counter() - started
-    rows = [
-        {
-            "name": name,
-            "step_ms": 1000 * float(np.median(times[:, j])),
-            "cost": float(np.median(times[:, j] / times[:, 0])),
-            "audio_seconds_per_second": batch * seconds / float(np.median(times[:, j])),
-        }
-        for j, name in enumerate(steps)
-    ]
     return {
         "preset": preset,
         "precision": precision,
@@ -87,9 +77,38 @@ def benchmark(
         "batch": batch,
         "utterance_seconds": seconds,
         "rounds": rounds,
-        "rows": rows,
+        "rows": cost_rows(times, list(steps), batch * seconds),
         "profile": profile(steps["native QAT"]),
     }
+
+
+def cost_rows(times: np.ndarray, names: list[str], audio_seconds: float) -> list[dict[str, Any]]:
+    """A row for each variant.
+
+    Args:
+        times: seconds of a step, `[rounds, variants]`, float the first of them.
+        names: of the variants.
+        audio_seconds: in a batch.
+
+    Returns:
+        `name`, median `step_ms`, `costs` (ratio to the float step of each round), `cost` (median
+        of these), `cost_min` and `cost_max`, and `audio_seconds_per_second`.
+    """
+    rows = []
+    for name, own in zip(names, times.T, strict=True):
+        step, costs = float(np.median(own)), own / times[:, 0]
+        rows.append(
+            {
+                "name": name,
+                "step_ms": 1000 * step,
+                "cost": float(np.median(costs)),
+                "cost_min": float(costs.min()),
+                "cost_max": float(costs.max()),
+                "costs": costs.tolist(),
+                "audio_seconds_per_second": audio_seconds / step,
+            }
+        )
+    return rows
 
 
 def _batch(utterances: int, frames: int, seed: int):

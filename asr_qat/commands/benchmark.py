@@ -33,7 +33,8 @@ def run(args: argparse.Namespace) -> None:
     files.write_json(path, {**content, **provenance(0)})
     for row in content["rows"]:
         print(
-            f"{row['name']:<12} {row['step_ms']:7.1f} ms a step, {row['cost']:.2f} times float, "
+            f"{row['name']:<12} {row['step_ms']:7.1f} ms a step, {row['cost']:.2f} times float "
+            f"({row['cost_min']:.2f} to {row['cost_max']:.2f}), "
             f"{row['audio_seconds_per_second']:.0f} s of audio a second"
         )
     print("native step, kernels by time:")

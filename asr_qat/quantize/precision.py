@@ -2,25 +2,30 @@
 
 Grammar: `w<bits>[a<bits>[s]][-b<block>][-asym][-<range>]`, or `float`.
 
-| part       | meaning                                                | LiteRT executes it   |
-|------------|--------------------------------------------------------|----------------------|
-| `w8 w4 w2` | weights: symmetric, a scale for each output channel    | yes                  |
-| `w3`       | three bits, -3 to 3                                    | yes, held in 4 bits  |
-| `w32`      | float weights, with quantized activations              | no, training only    |
-| (no `a`)   | float activations, weights are dequantized             | yes                  |
-| `a8`       | int8 activations, a scale and zero point for each row  | yes                  |
-| `a8s`      | int8 in and out, ranges fixed in training              | yes                  |
-| `a4`       | 4-bit activations, a scale and zero point for each row | no, training only    |
-| `-b32`     | sub-channel: a scale for 32, 64 or 128 inputs each     | up to 4 bits, `a8`;  |
-|            |                                                        | held in 4 bits       |
-| `-asym`    | 2-bit weights with an offset: all four levels          | yes, not with blocks |
-| `-aqt`     | scale = max / (2^(bits-1) - 1/2), the bound of AQT     | yes                  |
-| `-clip`    | scale of the range with the least sum of errors        | yes                  |
-| `-learned` | scale trained with the weights                         | yes                  |
+| part       | meaning                                                | LiteRT executes it    |
+|------------|--------------------------------------------------------|-----------------------|
+| `w8 w4 w2` | weights: symmetric, a scale for each output channel    | yes                   |
+| `w3`       | three bits, -3 to 3                                    | yes, held in 4 bits   |
+| `w32`      | float weights, with quantized activations              | no, training only     |
+| (no `a`)   | float activations, weights are dequantized             | equal within 5e-6     |
+| `a8`       | int8 activations, a scale and zero point for each row  | equal within 1e-6     |
+| `a8s`      | int8 in and out, ranges fixed in training              | equal bit by bit      |
+| `a4`       | 4-bit activations, a scale and zero point for each row | no, training only     |
+| `-b32`     | sub-channel: a scale for 32, 64 or 128 inputs each     | up to 4 bits, `a8`;   |
+|            |                                                        | held in 4 bits        |
+| `-asym`    | 2-bit weights with an offset: all four levels          | equal within 5e-6;    |
+|            |                                                        | not with blocks       |
+| `-aqt`     | scale = max / (2^(bits-1) - 1/2), the bound of AQT     | yes                   |
+| `-clip`    | scale of the range with the least sum of errors        | yes                   |
+| `-learned` | scale trained with the weights                         | yes                   |
+
+Equal: an output in LiteRT and in training, on the same input, as a share of the largest output of
+its row. Where floats are summed, of float activations or for an offset, the order of the sum shows
+in the last bits; integer sums are the same, and the floats that rescale them are rounded.
 
 Without a range the largest weight is kept exactly: scale = max / (2^(bits-1) - 1); two bits hold
 the levels -1, 0 and 1 times the scale. How weights become integers: `asr_qat.quantize.grids`;
-how equal LiteRT is to training: `tests/test_device_arithmetic.py`.
+what shows that LiteRT is equal to training: `tests/test_device_arithmetic.py`.
 
 Examples: `w4a8`, `w8a8s`, `w2a8-asym-clip`, `w4-b32`, `w4` (4-bit weights, float activations).
 

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
         for name in unmeasured(config):
             if args.only not in (None, name):
                 continue
-            mixtures = f"mixtures of {', '.join(config.groups[name].budgets)}"
+            mixtures = f"mixtures of {', '.join(map(str, config.groups[name].budgets))}"
             print(f"later  {mixtures}: known after the sensitivity was measured  ({name})")
         print(f"{sum(job.done for job in jobs)} of {len(jobs)} cells are done")
         return

@@ -13,6 +13,7 @@ from asr_qat.quantize.precision import FLOAT
 from asr_qat.training.config import TrainConfig
 from tflite_export.study.config import Group, StudyConfig, merged
 from tflite_export.study.mixtures import mixtures
+from tflite_export.study.scheme import precisions
 
 Method = Literal["float", "ptq", "fake", "native"]
 
@@ -81,19 +82,22 @@ def expand(config: StudyConfig) -> list[Cell]:
             if dataclasses.replace(before, groups=cell.groups) != cell:
                 raise UserError(
                     f"groups: {name}: its cell {cell.name} is another one than that of "
-                    f"{', '.join(before.groups)}: give the group a `label`"
+                    f"{', '.join(before.groups)}: give the group "
+                    f"{'another' if group.label else 'a'} `label`"
                 )
             cells[cell.name] = dataclasses.replace(before, groups=groups)
     return sorted(cells.values(), key=lambda c: (c.baseline is not None, c.training.seed))
 
 
 def _setting_name(config: StudyConfig, name: str, group: Group, settings: dict[str, str]) -> str:
-    """`s240` for a training of 240 steps; with the group's name where more than that differs."""
-    training = merged(config.training, group.training)
-    key = json.dumps([training, group.seconds], sort_keys=True)
+    """`s240` for a training of 240 steps; with label or group where more than that differs."""
+    training, seconds = merged(config.training, group.training), group.seconds or config.seconds
+    key = json.dumps([training, seconds], sort_keys=True)
     short = f"s{training.get('steps', 0)}"
-    only_steps = set(group.training) <= {"steps", "evaluate_every"} and group.seconds is None
-    return settings.setdefault(key, short if only_steps else f"{short}-{group.label or name}")
+    only_steps = set(group.training) <= {"steps", "evaluate_every"} and seconds == config.seconds
+    # Another training of as many steps, evaluated more often say, may have the short name.
+    plain = only_steps and short not in settings.values()
+    return settings.setdefault(key, short if plain else f"{short}-{group.label or name}")
 
 
 def _cells(config: StudyConfig, name: str, group: Group, setting: str) -> list[Cell]:
@@ -163,5 +167,17 @@ def _quantizations(
         others = {k: v for k, v in values.get("overrides", {}).items() if k not in own}
         values = {**values, **group.quantization, "overrides": {**own, **others}}
         quantization = from_dict(QuantizationConfig, values, f"{where}: quantization")
+        if group.full_integer:
+            _check_integer(quantization, where)
         found.append((f"{short}+{label}" if label else short, quantization))
     return found
+
+
+def _check_integer(quantization: QuantizationConfig, where: str) -> None:
+    """Raise `UserError` for a precision that a file without float tensors cannot have."""
+    for precision in precisions(quantization):
+        if precision is not None and (precision.block or not precision.on_device):
+            raise UserError(
+                f"{where}: full_integer: {precision.name}: LiteRT has no integer kernels of it: "
+                "give the group other precisions"
+            )

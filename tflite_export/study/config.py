@@ -16,6 +16,11 @@ class Group:
 
     The precisions are all pairs of `weights` and `activations`, and `precisions`.
 
+    The report's grid, of weights by activations, has the cells of all groups whose precisions
+    such pairs give, without a label: what `recipe`, `quantization` or more of a `training` than
+    its steps changes is no part of it. A group of several methods that the grid shows whole has
+    no table of its own. Histograms of weights are of natively trained cells of the grid.
+
     Attributes:
         weights: bits, 32 for float.
         activations: kinds, see `ACTIVATIONS`.
@@ -28,12 +33,13 @@ class Group:
         quantization: keys of `QuantizationConfig`, such as `overrides`.
         budgets: of bytes, see `asr_qat.quantize.assignment`: a cell for each, whose layers have
             one of `precisions` each, at the least expected loss.
-        label: part of the cells' names, by default the group's name where it has a `recipe` or
-            `quantization` of its own.
-        seeds: in the place of the study's.
+        label: part of the cells' names. Where a `recipe`, a `quantization` or more of a `training`
+            than its steps needs one, it is by default the group's name.
+        seeds: in the place of the study's, of the baseline too.
         seconds: lengths of the signatures, in the place of the study's, of the baseline too.
         full_integer: types of activations: each cell gets a further one for each, whose file has
-            no float tensor, see `tflite_export.full_integer`.
+            no float tensor, see `tflite_export.full_integer`. Not with precisions that LiteRT
+            does not execute, nor with blocks.
     """
 
     weights: tuple[int, ...] = ()
@@ -43,7 +49,7 @@ class Group:
     training: dict = dataclasses.field(default_factory=dict)
     recipe: dict = dataclasses.field(default_factory=dict)
     quantization: dict = dataclasses.field(default_factory=dict)
-    budgets: tuple[str, ...] = ()
+    budgets: tuple[str | int, ...] = ()
     label: str | None = None
     seeds: tuple[int, ...] | None = None
     seconds: tuple[float, ...] | None = None
@@ -61,6 +67,8 @@ class Group:
             some and bool(self.methods), "no cells: give weights and activations, or precisions"
         )
         require("steps" not in self.recipe, "recipe: steps: those of the baseline: see `training`")
+        for key in ("seeds", "seconds"):
+            require(getattr(self, key) != (), f"{key}: is empty: leave it out for the study's")
         for key in ("precision", "mode"):
             require(key not in self.quantization, f"quantization: {key}: see precisions, methods")
         overrides = self.quantization.get("overrides", {})

@@ -85,16 +85,15 @@ def _counts(layer: QuantizedLayer, edges: np.ndarray) -> dict[str, Any]:
 def write_histograms(config: StudyConfig) -> None:
     """Count the weights of some cells of a study, where their models are there.
 
-    They are the grid's natively trained ones with int8 activations and few bits, of the first
-    seed. What was counted before and has no model any more stays.
+    What was counted before and has no model any more stays.
 
     Args:
         config: of the study.
     """
     path = Path(config.output) / HISTOGRAMS
     found = files.read_json(path) if path.is_file() else {}
-    for cell in expand(config):
-        if _is_shown(cell, config) and (cell.model / WEIGHTS).is_file():
+    for cell in shown_cells(config):
+        if (cell.model / WEIGHTS).is_file():
             start = cell.training.start or cell.model.with_name(str(cell.baseline))
             found[cell.name] = weight_histograms(
                 Recogniser.load(start), Recogniser.load(cell.model)
@@ -103,9 +102,17 @@ def write_histograms(config: StudyConfig) -> None:
         files.write_json(path, found)
 
 
-def _is_shown(cell: Cell, config: StudyConfig) -> bool:
-    what = describe(cell.quantization)
-    few = what["weights"] is not None and what["weights"] <= MOST_BITS
-    chosen = cell.method == "native" and cell.training.seed == config.seeds[0]
-    gridded = in_grid({"groups": cell.groups})
-    return chosen and few and gridded and what["activations"] == "int8 dynamic"
+def shown_cells(config: StudyConfig) -> list[Cell]:
+    """Those of the report's grid that were trained natively, with int8 activations and few bits.
+
+    Of each variant it is the one of the first seed.
+    """
+    first: dict[str, Cell] = {}
+    for cell in expand(config):
+        what = describe(cell.quantization)
+        few = what["weights"] is not None and what["weights"] <= MOST_BITS
+        trained = cell.method == "native" and cell.source is None
+        gridded = in_grid({**what, "name": cell.variant})
+        if trained and few and gridded and what["activations"] == "int8 dynamic":
+            first.setdefault(cell.variant, cell)
+    return list(first.values())

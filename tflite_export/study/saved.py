@@ -5,7 +5,7 @@ NAME/cells/CELL.json        a cell with its hypotheses of each split
 NAME/references.json        texts of each split, in the order of the hypotheses
 NAME/sensitivity.json       rise of the loss by layer and precision, if it was measured
 NAME/histograms.json        weights before and after quantized training, if that was asked for
-NAME/speed.json             real-time factor of each variant's file, measured in one run
+NAME/speed.json             real-time factor of each variant's file, and the runs it was measured in
 """
 
 import dataclasses
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat import files
+from tflite_export.study.config import ACTIVATIONS
 
 FLOAT = "float"
 REFERENCES, SENSITIVITY, HISTOGRAMS, SPEED = (
@@ -21,7 +22,6 @@ REFERENCES, SENSITIVITY, HISTOGRAMS, SPEED = (
     "histograms.json",
     "speed.json",
 )
-GRID = "grid"  # begins the names of the groups of weights by activations
 METHODS = {
     FLOAT: "float training",
     "ptq": "post-training",
@@ -42,7 +42,7 @@ class Saved:
         references: texts of each split, or None.
         sensitivity: content of that file, or None.
         histograms: layers of some cells by the cell's name, or None.
-        speed: content of that file, or None.
+        speed: `speeds` of that file, or None.
     """
 
     results: dict[str, Any]
@@ -79,9 +79,17 @@ class Saved:
 
     @property
     def groups(self) -> list[str]:
-        """Names of the groups but the grid, in the order in which they come."""
+        """Names of the groups that have a table of their own, in the order in which they come.
+
+        That is all but those of several methods that the grid shows whole, side by side.
+        """
         names = dict.fromkeys(name for row in self.pooled for name in row["groups"])
-        return [name for name in names if not name.startswith(GRID)]
+        return [name for name in names if not self._in_grid(name)]
+
+    def _in_grid(self, group: str) -> bool:
+        rows = self.group(group)
+        methods = {row["method"] for row in rows} - {FLOAT}
+        return len(methods) > 1 and all(map(in_grid, rows))
 
     def group(self, name: str) -> list[Row]:
         """The pooled rows of a group."""
@@ -89,8 +97,34 @@ class Saved:
 
 
 def in_grid(row: Row) -> bool:
-    """Whether a row belongs to a group of the grid."""
-    return any(name.startswith(GRID) for name in row["groups"])
+    """Whether a pooled row is one of weights by activations, whatever its group.
+
+    Its layers have one width and a scale for each channel, its training differs from the study's
+    in the steps at most: anything else has a part of its name, behind a `-` or `+`.
+    """
+    uniform = row["weights"] is not None and row["activations"] in ACTIVATIONS
+    return uniform and not {"-", "+"} & set(row["name"])
+
+
+def timed_runs(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """The runs in `speed.json`: `rounds` and `sha256` of files by variant, and provenance.
+
+    The file of an earlier version is one run, which did not note the files' checksums.
+    """
+    return content["runs"] if "runs" in content else [{**content, "sha256": {}}]
+
+
+def speeds(runs: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """`rtf` and `spread` by variant: the least of its rounds, and the largest over the least.
+
+    What else a machine does makes a round slower, never faster: files of equal graphs agree in
+    the least of their rounds.
+    """
+    rounds = {name: values for run in runs for name, values in run["rounds"].items()}
+    return {
+        "rtf": {name: min(values) for name, values in rounds.items()},
+        "spread": {name: max(values) / min(values) for name, values in rounds.items()},
+    }
 
 
 def folder_of(results: Path) -> Path:
@@ -114,11 +148,12 @@ def read_study(results: str | Path) -> Saved:
 
     content = files.read_json(results)
     names = [row["name"] for row in content["rows"]]
+    timed = optional(SPEED)
     return Saved(
         content,
         {name: files.read_json(folder / "cells" / f"{name}.json") for name in names},
         optional(REFERENCES),
         optional(SENSITIVITY),
         optional(HISTOGRAMS),
-        optional(SPEED),
+        None if timed is None else speeds(timed_runs(timed)),
     )

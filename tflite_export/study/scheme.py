@@ -17,7 +17,7 @@ def describe(quantization: QuantizationConfig | None) -> dict[str, Any]:
         `int8 static` or `int4 dynamic`; `scheme` in words; `executed_on_device`: whether LiteRT
         executes the arithmetic of all layers.
     """
-    found = _precisions(quantization)
+    found = precisions(quantization)
     named = found[0]
     row: dict[str, Any] = {
         "weights": FLOAT_BITS,
@@ -36,7 +36,7 @@ def describe(quantization: QuantizationConfig | None) -> dict[str, Any]:
     return row
 
 
-def _precisions(quantization: QuantizationConfig | None) -> list[Precision | None]:
+def precisions(quantization: QuantizationConfig | None) -> list[Precision | None]:
     """The precision of most layers, and those of the others."""
     if quantization is None:
         return [None]

@@ -1,0 +1,91 @@
+"""The study of one's own model in the README: its cells, and what its report shows."""
+
+import re
+
+import pytest
+
+from asr_qat.config import load_yaml
+from tests.study_fixtures import Variant, write_study
+from tests.training_fixtures import REPOSITORY
+from tflite_export.study.cells import expand
+from tflite_export.study.config import StudyConfig
+from tflite_export.study.histograms import shown_cells
+from tflite_export.study.saved import in_grid, read_study
+from tflite_export.study.scheme import describe
+from tflite_export.study.tables import grid_table, group_tables
+
+METHODS = {"float": "float", "ptq": "ptq", "native": "native-qat"}
+
+
+@pytest.fixture
+def config(tmp_path) -> StudyConfig:
+    text = (REPOSITORY / "README.md").read_text()
+    (block,) = [part for part in re.findall(r"```yaml\n(.*?)```", text, re.S) if "groups:" in part]
+    path = tmp_path / "study.yaml"
+    path.write_text(block)
+    return load_yaml(path, StudyConfig, ["training.steps=240"])  # as many as made-up studies have
+
+
+def test_it_has_the_cells_that_the_text_says(config):
+    variants = dict.fromkeys(cell.variant for cell in expand(config))
+    assert list(variants) == [
+        "float_s240",
+        *(f"{name}_ptq_s240" for name in ("w8a8", "w4a8", "w4", "w2a8")),
+        *(f"{name}_native_s240" for name in ("w4a8", "w2a8")),
+    ]
+
+
+def test_its_report_has_the_grid_and_its_groups(config, tmp_path):
+    variants = {}
+    for cell in expand(config):
+        words = describe(cell.quantization)
+        variants[cell.variant] = Variant(
+            cell.variant,
+            cell.quantization.precision if cell.quantization else "float",
+            METHODS[cell.method],
+            words["weights"],
+            words["activations"],
+            0.1,
+            groups=cell.groups,
+            scheme=words["scheme"],
+        )
+    study = read_study(write_study(tmp_path, tuple(variants.values()), config.seeds))
+    grid = grid_table(study)
+    assert [line[:2] for line in grid.rows] == [
+        ["float", "float"],
+        ["8 bits", "int8 dynamic"],
+        ["4 bits", "float"],
+        ["4 bits", "int8 dynamic"],
+        ["2 bits", "int8 dynamic"],
+    ]
+    after, trained = ([line[column] != "–" for line in grid.rows] for column in (5, 6))
+    assert after == [True, True, True, True, True]
+    assert trained == [True, False, False, True, True]
+    assert [table.title for table in group_tables(study)] == [
+        "Group: after_training",
+        "Group: trained",
+    ]
+
+
+def test_weights_are_shown_of_its_trained_cells(config):
+    assert [cell.name for cell in shown_cells(config)] == [
+        "w4a8_native_s240_seed0",
+        "w2a8_native_s240_seed0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "activations", "expected"),
+    [
+        ("w4a8_native_s240", "int8 dynamic", True),
+        ("float_s900", "float", True),
+        ("float_s900-long", "float", False),  # another training than the study's
+        ("w4a8+late_native_s240", "int8 dynamic", False),
+        ("w4a8-b32_native_s240", "int8 dynamic", False),
+        ("w4a8s_native_s240_int8", "int8 everywhere", False),
+    ],
+)
+def test_rows_of_the_grid(name, activations, expected):
+    row = {"name": name, "weights": 4, "activations": activations}
+    assert in_grid(row) == expected
+    assert not in_grid({**row, "weights": None})  # a mixture
