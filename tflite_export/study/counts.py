@@ -53,7 +53,7 @@ def compared(
     total, total_other = (ErrorCounts(e.sum(axis=0), len(pairs) * words) for e in (mine, its))
     by_seed = [one.rate - two.rate for one, two in zip(own, other, strict=True)]
     return {
-        "wer_diff": float(np.mean(by_seed)),
+        "wer_diff": total.rate - total_other.rate,
         "wer_diff_ci": paired_interval(total, total_other),
         "wer_diff_ci_speakers": speaker_interval(mine, its, words, numbered(speakers)),
         "wer_diff_by_seed": by_seed,
