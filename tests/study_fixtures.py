@@ -135,7 +135,7 @@ def cell(variant: Variant, seed: int, texts: dict[str, list[str]]) -> dict[str, 
             "quantization": {"overrides": {"^ctc_output$": "w8a8"}} if mixed else {},
             "training": {"steps": 240}, "seconds": [4.0, 8.0],
         },
-        "provenance": {"commit": COMMITS[seed % 2]},
+        "provenance": {"commit": COMMITS[seed % 2], "hardware": {"cpu": f"CPU & {seed % 2}"}},
     }  # fmt: skip
 
 

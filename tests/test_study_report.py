@@ -159,7 +159,7 @@ def test_the_page_names_everything(results, written):
         "none of its size",
         study.results["corpus"]["description"],
         "24 utterances",
-        "Some CPU",
+        "CPU & 0, CPU & 1",
         "2.17.1",
         "training only",
         "<B> (",  # a word of the corpus

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tflite_export.page_parts import facts, origin, style, text
+from tflite_export.page_parts import facts, style, text
 from tflite_export.report import judged
 from tflite_export.study.difference_tables import by_speaker
 from tflite_export.study.plots import Plot
@@ -125,7 +125,6 @@ def html_page(study: Saved, parts: Sequence[Part], details: Sequence[Table]) -> 
     results = study.results
     corpus = results["corpus"]
     notice, missing = corpus.get("notice"), unfinished(study)
-    made = {"Commits of the cells": commits(study), **origin(results)}
     items = "".join(f"<li>{text(line)}</li>" for line in verdicts(study))
     sections = [_section(part) for part in parts]
     sections += [f"<section>{_folded(table)}</section>" for table in details]
@@ -142,8 +141,8 @@ def html_page(study: Saved, parts: Sequence[Part], details: Sequence[Table]) -> 
             f'<li><a href="#{anchor(part.title)}">{text(part.title)}</a></li>' for part in parts
         ),
         sections="\n\n".join(sections),
-        command=text(results["command"]),
-        origin=facts({k: v for k, v in made.items() if v is not None}),
+        command=text(results["command"].replace(" --report", "")),  # which makes no cells
+        origin=facts(_origin(study)),
         versions=facts(results["versions"]),
     )
 
@@ -166,6 +165,16 @@ def _section(part: Part) -> str:
 def _folded(table: Table) -> str:
     content = f'<div class="scroll">{table.html()}</div>'
     return f"<details><summary>{text(table.title)}</summary>{content}</details>"
+
+
+def _origin(study: Saved) -> dict[str, str]:
+    """Where cells and report come from: they need not be of one machine and commit."""
+    processors = {cell["provenance"]["hardware"]["cpu"] for cell in study.cells.values()}
+    return {
+        "Commits of the cells": commits(study),
+        "Processors of the cells": ", ".join(sorted(processors)),
+        "Commit of this report": study.results["commit"],
+    }
 
 
 def _corpus(study: Saved) -> str:
