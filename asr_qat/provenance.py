@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).resolve().parent
+RESULTS = "results"  # at the top of the repository: written by the code, not a part of it
 PACKAGES = (
     "asr-qat",
     "tensorflow",
@@ -71,6 +72,7 @@ def _versions() -> dict[str, str]:
 def _commit(package: Path) -> str:
     """The commit of the checkout, marked if files that are tracked differ from it.
 
+    Results do not count: a study writes many, and the code that makes them stays the same.
     Unknown unless `package` is tracked at the top of its repository: it may be installed
     inside that of somebody else.
     """
@@ -78,7 +80,9 @@ def _commit(package: Path) -> str:
     try:
         if _git(package.parent, "ls-files", "--full-name", "--", own) != own:
             return "unknown"
-        return _git(package.parent, "describe", "--always", "--dirty", "--abbrev=12")
+        commit = _git(package.parent, "describe", "--always", "--abbrev=12")
+        code = ("--untracked-files=no", "--", ".", f":(exclude){RESULTS}")
+        return f"{commit}-dirty" if _git(package.parent, "status", "--porcelain", *code) else commit
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

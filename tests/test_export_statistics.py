@@ -14,6 +14,7 @@ from tflite_export.statistics import (
     character_errors,
     interval,
     paired_interval,
+    speaker_interval,
     word_errors,
 )
 
@@ -113,3 +114,73 @@ def test_pairing_cancels_what_is_hard_for_both():
     assert 0 < low < worse.rate - system.rate < high
     own = interval(worse)
     assert high - low < (own[1] - own[0]) / 2
+
+
+def trainings(rng, speakers, seeds: int):
+    """Errors of two systems `[seeds, utterances]`, lengths and speakers."""
+    lengths = rng.integers(1, 9, len(speakers))
+    own, other = (rng.binomial(lengths, rate, (seeds, len(speakers))) for rate in (0.4, 0.2))
+    return own, other, lengths, np.array(speakers)
+
+
+def test_the_interval_over_speakers_and_seeds_against_all_draws():
+    """Three speakers and two seeds: 27 x 4 draws, all equally likely."""
+    own, other, lengths, speakers = trainings(np.random.default_rng(0), [4, 0, 4, 9, 9, 9, 0], 2)
+    differences = []
+    for who in itertools.product((0, 4, 9), repeat=3):
+        for seeds in itertools.product(range(2), repeat=2):
+            more = words = 0
+            for speaker, seed in itertools.product(who, seeds):
+                said = speakers == speaker
+                more += (own[seed, said] - other[seed, said]).sum()
+                words += lengths[said].sum()
+            differences.append(more / words)
+    found = speaker_interval(own, other, lengths, speakers)
+    # Between neighbours of the quantiles: so few draws have few values.
+    ordered = np.sort(differences)
+    for bound, share in zip(found, (0.025, 0.975), strict=True):
+        least, most = (np.quantile(ordered, np.clip(share + d, 0, 1)) for d in (-0.01, 0.01))
+        assert least - 1e-12 <= bound <= most + 1e-12
+
+
+def test_the_interval_over_speakers_and_seeds_against_a_loop():
+    speakers = [0, 0, 1, 2, 2, 2, 3, 1, 4]
+    own, other, lengths, numbers = trainings(np.random.default_rng(1), speakers, 3)
+    rng = np.random.default_rng(5)
+    who = rng.integers(0, 5, (statistics.RESAMPLES, 5))
+    seeds = rng.integers(0, 3, (statistics.RESAMPLES, 3))
+    differences = []
+    for drawn_speakers, drawn_seeds in zip(who.tolist(), seeds.tolist(), strict=True):
+        said = [i for speaker in drawn_speakers for i in range(9) if speakers[i] == speaker]
+        more = sum(own[seed, i] - other[seed, i] for seed in drawn_seeds for i in said)
+        differences.append(more / (3 * sum(lengths[i] for i in said)))
+    np.testing.assert_allclose(
+        speaker_interval(own, other, lengths, numbers, 5), np.quantile(differences, [0.025, 0.975])
+    )
+
+
+def test_speakers_and_seeds_that_are_alike_change_nothing():
+    lengths, speakers = np.full(6, 4), np.array([0, 0, 1, 1, 2, 2])
+    own, other = np.full((3, 6), 2), np.full((3, 6), 1)
+    assert speaker_interval(own, other, lengths, speakers) == pytest.approx((0.25, 0.25))
+
+
+def test_seeds_that_differ_widen_the_interval():
+    rng = np.random.default_rng(2)
+    own, other, lengths, _ = trainings(rng, range(60), 1)
+    own, other = np.repeat(own, 3, 0), np.repeat(other, 3, 0)
+    alone = speaker_interval(own, other, lengths, np.arange(60))
+    worse = own + np.array([[0], [1], [2]])
+    low, high = speaker_interval(worse, other, lengths, np.arange(60))
+    assert high - low > 1.5 * (alone[1] - alone[0])
+
+
+def test_with_single_utterances_and_one_seed_it_is_the_paired_interval():
+    own, other, lengths, speakers = trainings(np.random.default_rng(3), range(40), 1)
+    expected = paired_interval(ErrorCounts(own[0], lengths), ErrorCounts(other[0], lengths))
+    assert speaker_interval(own, other, lengths, speakers) == pytest.approx(expected)
+
+
+def test_one_speaker_says_nothing_of_others():
+    own, other, lengths, speakers = trainings(np.random.default_rng(4), [0] * 8, 3)
+    assert speaker_interval(own, other, lengths, speakers) is None

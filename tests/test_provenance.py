@@ -12,6 +12,9 @@ def repository(tmp_path):
     """A repository of somebody else with one commit."""
     (tmp_path / "package").mkdir()
     (tmp_path / "package/__init__.py").touch()
+    for folder in ("results", "package/results"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "some.json").write_text("{}")
     (tmp_path / ".gitignore").write_text("venv\n")
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "add", ".")
@@ -29,6 +32,26 @@ def test_the_commit_of_the_checkout(repository):
     assert _commit(repository / "package") == commit
     (repository / "package/__init__.py").write_text("changed")
     assert _commit(repository / "package") == f"{commit}-dirty"
+
+
+def test_results_that_are_written_anew_do_not_change_the_code(repository):
+    commit = git(repository, "rev-parse", "HEAD")[:12]
+    (repository / "results/some.json").write_text("[]")
+    (repository / "results/new.json").write_text("[]")
+    assert _commit(repository / "package") == commit
+    (repository / "package/results/some.json").write_text("[]")  # belongs to the code
+    assert _commit(repository / "package") == f"{commit}-dirty"
+
+
+def test_what_is_removed_or_staged_is_a_change(repository):
+    (repository / "package/results/some.json").unlink()
+    assert _commit(repository / "package").endswith("-dirty")
+    git(repository, "checkout", "--quiet", ".")
+    assert not _commit(repository / "package").endswith("-dirty")
+    (repository / "package/more.py").touch()
+    assert not _commit(repository / "package").endswith("-dirty")  # not tracked
+    git(repository, "add", "package/more.py")
+    assert _commit(repository / "package").endswith("-dirty")
 
 
 @pytest.mark.parametrize("where", ["venv/asr_qat", "asr_qat", "vendored/package"])

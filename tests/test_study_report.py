@@ -1,4 +1,4 @@
-"""Tables, plots and page of a study, from made-up results."""
+"""Plots and page of a study, from made-up results."""
 
 import csv
 import dataclasses
@@ -13,125 +13,14 @@ import pytest
 from PIL import Image
 
 from asr_qat.errors import UserError
-from tests.study_fixtures import FLOAT, VARIANTS, Variant, write, write_study
+from tests.study_fixtures import FLOAT, VARIANTS, write, write_study
+from tflite_export.study import size_plot
 from tflite_export.study.errors_moved import Moved, errors_moved, moved_table
 from tflite_export.study.page import verdicts
-from tflite_export.study.saved import Saved, read_study
-from tflite_export.study.tables import (
-    csv_text,
-    grid_table,
-    group_tables,
-    two_bit_table,
-)
+from tflite_export.study.saved import read_study
 from tflite_export.study.write_report import write_report
 
 PLOTS = ("wer_size", "sensitivity", "weights_w4a8_native_s240_seed0", "errors_moved")
-
-
-def pooled(name, method, weights, activations, wer, diff_ci=None, **other):
-    rates = {"mean": wer, "min": wer - 0.01, "max": wer + 0.012}
-    return {
-        "name": name, "precision": name, "method": method, "groups": ["grid"],
-        "weights": weights, "activations": activations, "scheme": "symmetric, per channel",
-        "steps": 240, "seeds": [0, 1, 2], "bytes": 1_172_000, "ratio": 6.2,
-        "executed_on_device": True, "wer": {"test": rates, "dev": rates},
-        "wer_diff": 0.0 if diff_ci is None else sum(diff_ci) / 2, "wer_diff_ci": diff_ci,
-        "changed_hypotheses": {"changed": 3, "of": 600, "share": 0.005}, "uniform": None, **other,
-    }  # fmt: skip
-
-
-POOLED = [
-    pooled("w4a8_native", "native-qat", 4, "int8 dynamic", 0.121, [-0.004, 0.008]),
-    pooled("float", "float", 32, "float", 0.115, bytes=7_268_000, ratio=1.0),
-    pooled("w4a8_ptq", "ptq", 4, "int8 dynamic", 0.14, [0.01, 0.04]),
-    pooled("w32a8_native", "native-qat", 32, "int8 dynamic", 0.116, [-0.002, 0.004],
-           bytes=None, ratio=None, executed_on_device=False, seeds=[0, 1]),
-    pooled("w2a8_native", "native-qat", 2, "int8 dynamic", 0.19, [0.05, 0.09]),
-    pooled("w2a8-asym_native", "native-qat", 2, "int8 dynamic", 0.13, [0.005, 0.025],
-           groups=["two bits"], scheme="asymmetric | per channel"),
-    pooled("w2a8-b64_native", "native-qat", 2, "int8 dynamic", 0.13,
-           groups=["two bits"], wer_diff=None, executed_on_device=False),
-]  # fmt: skip
-
-
-def saved(rows) -> Saved:
-    splits = {"test": {"utterances": 130, "words": 773}, "dev": {"utterances": 79, "words": 500}}
-    return Saved({"rows": [], "pooled": rows, "corpus": {"splits": splits}}, {})
-
-
-def test_the_grid_has_a_line_for_each_pair_and_a_column_for_each_method():
-    table = grid_table(saved(POOLED))
-    assert table.header == [
-        "Weights", "Activations", "MB", "Smaller", "Runs in",
-        "post-training: WER test %; difference, changed test+dev",
-        "native QAT: WER test %; difference, changed test+dev", "Seeds",
-    ]  # fmt: skip
-    assert table.rows == [
-        ["float", "float", "7.27", "1.0x", "LiteRT", "11.5 (10.5–12.7)", "11.5 (10.5–12.7)", "3"],
-        ["float", "int8 dynamic", "–", "–", "training only", "–",
-         "11.6 (10.6–12.8); +0.1 [-0.2, +0.4]", "2"],
-        ["4 bits", "int8 dynamic", "1.17", "6.2x", "LiteRT",
-         "14.0 (13.0–15.2); +2.5 [+1.0, +4.0]; 0.5% changed",
-         "12.1 (11.1–13.3); +0.2 [-0.4, +0.8]; 0.5% changed", "3"],
-        ["2 bits", "int8 dynamic", "1.17", "6.2x", "LiteRT", "–",
-         "19.0 (18.0–20.2); +7.0 [+5.0, +9.0]; 0.5% changed", "3"],
-    ]  # fmt: skip
-
-
-def test_a_cell_of_the_grid_names_its_steps_if_there_are_several():
-    longer = pooled("longer", "native-qat", 4, "int8 dynamic", 0.1, [-0.02, 0.01], steps=1500)
-    longer["wer"]["test"] = {"mean": 0.1, "min": 0.1, "max": 0.1}
-    (line,) = grid_table(saved([POOLED[0], longer])).rows
-    assert line[-2] == (
-        "12.1 (11.1–13.3); +0.2 [-0.4, +0.8]; 0.5% changed; at 240 steps / "
-        "10.0; -0.5 [-2.0, +1.0]; 0.5% changed; at 1,500 steps"
-    )
-
-
-def test_two_bits_of_all_groups_the_least_loss_first():
-    table = two_bit_table(saved(POOLED))
-    assert [line[0] for line in table.rows] == [
-        "w2a8-asym_native", "w2a8_native", "w2a8-b64_native",
-    ]  # fmt: skip
-    first = dict(zip(table.header, table.rows[0], strict=True))
-    assert first["Difference test+dev [95%]"] == "+1.5 [+0.5, +2.5]"
-    assert first["WER dev %"] == "13.0 (12.0–14.2)"
-    assert first["Changed in the file, test+dev"] == "0.5%"
-    last = dict(zip(table.header, table.rows[-1], strict=True))
-    assert (last["Difference test+dev [95%]"], last["Runs in"]) == ("–", "training only")
-
-
-def test_a_table_for_each_other_group():
-    (table,) = group_tables(saved(POOLED))
-    assert table.title == "Group: two bits"
-    assert [line[0] for line in table.rows] == ["w2a8-asym_native", "w2a8-b64_native"]
-    lines = table.markdown().splitlines()
-    assert lines[0] == "## Group: two bits"
-    assert r"asymmetric \| per channel" in lines[4]
-    assert len({line.replace(r"\|", "").count("|") for line in lines[2:]}) == 1
-
-
-def test_the_csv_holds_every_figure():
-    lines = list(csv.DictReader(io.StringIO(csv_text(POOLED))))
-    assert len(lines) == len(POOLED)
-    for line, row in zip(lines, POOLED, strict=True):
-        assert line["name"] == row["name"]
-        assert line["groups.0"] == row["groups"][0]
-        assert float(line["wer.dev.max"]) == row["wer"]["dev"]["max"]
-        assert line["bytes"] == ("" if row["bytes"] is None else str(row["bytes"]))
-        bounds = [line["wer_diff_ci.0"], line["wer_diff_ci.1"]]
-        assert [float(b) for b in bounds if b] == (row["wer_diff_ci"] or [])
-
-
-def test_the_verdicts_are_of_what_the_device_runs():
-    assert verdicts(saved(POOLED)) == [
-        "w4a8_native, native QAT: 6.2x smaller, WER difference +0.2 [-0.4, +0.8] points: "
-        "no measurable loss",
-        "w2a8_native, native QAT: 6.2x smaller, WER difference +7.0 [+5.0, +9.0] points: "
-        "a measurable loss",
-        "w2a8-asym_native, native QAT: 6.2x smaller, WER difference +1.5 [+0.5, +2.5] points: "
-        "a measurable loss",
-    ]
 
 
 def test_words_lost_and_won():
@@ -196,6 +85,9 @@ def test_everything_is_written(results, written):
     }
     cells = list(csv.DictReader(io.StringIO((folder / "cells.csv").read_text())))
     assert [cell["name"] for cell in cells] == [row["name"] for row in read_study(results).rows]
+    for cell in cells:
+        has_file = cell["executed_on_device"] == "True"
+        assert bool(cell["bytes"]) == bool(cell["ratio"]) == has_file
 
 
 @pytest.mark.parametrize("name", PLOTS)
@@ -262,9 +154,12 @@ def test_the_page_names_everything(results, written):
         *verdicts(study),
         study.results["command"],  # with < and &
         study.results["commit"],
+        "aaaaaaaaaaaa (20 cells), bbbbbbbbbbbb-dirty (10 cells)",  # seeds 0 and 2, seed 1
+        "Speakers: 4 in test, 4 in dev.",
+        "none of its size",
         study.results["corpus"]["description"],
         "24 utterances",
-        "Some CPU",
+        "CPU & 0, CPU & 1",
         "2.17.1",
         "training only",
         "<B> (",  # a word of the corpus
@@ -327,10 +222,30 @@ def test_a_cell_that_is_missing_is_named(tmp_path):
 
 
 def test_only_training_without_files_has_no_plot_of_sizes(tmp_path):
-    bare = Variant("w32a8", "w32a8", "native-qat", 32, "int8 dynamic", 0.1, on_device=False)
-    results = write_study(tmp_path, (dataclasses.replace(FLOAT, size=1), bare))
-    content = json.loads(results.read_text())
-    for row in content["pooled"]:
-        row |= {"bytes": None, "ratio": None}
-    write(results, content)
+    bare = [dataclasses.replace(variant, on_device=False) for variant in VARIANTS[3:5]]
+    results = write_study(tmp_path, bare)
     assert "wer_size.png" not in {path.name for path in write_report(results)}
+
+
+def test_the_plot_of_sizes_shows_files_alone(results):
+    """Bare weights of training only are no file, and a tick is at the size of the float file."""
+    study = read_study(results)
+    bare = next(variant for variant in VARIANTS if not variant.on_device)
+    assert all(row["bytes"] for row in study.cells.values())
+    figure = size_plot.size_figure(study)
+    shown = next(axes for axes in figure.axes if "int8 dynamic" in axes.get_title())
+    others = [v for v in VARIANTS if v.activations == "int8 dynamic" and v is not bare]
+    points = [line for line in shown.lines if line.get_marker() not in ("None", "")]
+    assert len(points) == len(others) + 1  # and float
+    ticks = figure.axes[0].xaxis.get_major_locator().locs
+    assert max(ticks) == pytest.approx(FLOAT.size / 1e6)
+
+
+def test_letters_of_one_size_do_not_overlap(results):
+    study = read_study(results)
+    figure = size_plot.size_figure(study)
+    figure.canvas.draw()
+    for axes in figure.axes:
+        boxes = [text.get_window_extent() for text in axes.texts]
+        for place, box in enumerate(boxes):
+            assert not any(box.overlaps(other) for other in boxes[place + 1 :])

@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 
-from tflite_export.statistics import RESAMPLES
+from tflite_export.statistics import RESAMPLES, speaker_interval
+from tflite_export.study.counts import numbered
 from tflite_export.study.summary import pooled, rows
 
 WORDS = "ONE TWO THREE FOUR FIVE".split()
 SPLITS = {"test": 7, "dev": 5}  # utterances
+SPEAKERS = {"test": ["ann", "ann", "bob", "", "bob", "cy", ""], "dev": ["", "di", "di", "di", ""]}
+UNITS = [0, 0, 1, 2, 1, 3, 4, 5, 6, 6, 6, 7]  # of the same utterances
+TRAINING = {"steps": 2}
 
 
 def cell(name, seed, texts, rate, rng, baseline=None, **changes):
@@ -44,8 +48,8 @@ def cell(name, seed, texts, rate, rng, baseline=None, **changes):
         "seed": seed,
         "executed_on_device": True,
         "bytes": 100 if baseline else 700,
-        "fingerprint": {},
-        "provenance": {},
+        "fingerprint": {"quantization": {}, "training": TRAINING, "seconds": [4.0]},
+        "provenance": {"commit": "0123456789ab"},
         "splits": splits,
         **changes,
     }
@@ -82,7 +86,7 @@ def test_pooled_interval_is_that_of_draws_of_utterances(example):
                 more += errors["w4", seed][split][i] - errors["float", seed][split][i]
                 words += len(texts[split][i].split())
         differences.append(more / words)
-    _, row = pooled(cells, texts)
+    _, row = pooled(cells, texts, SPEAKERS)
     np.testing.assert_allclose(row["wer_diff_ci"], np.percentile(differences, [2.5, 97.5]))
     total = 3 * sum(len(text.split()) for split in texts.values() for text in split)
     more = sum(
@@ -94,9 +98,30 @@ def test_pooled_interval_is_that_of_draws_of_utterances(example):
     assert row["paired_seeds"] == [0, 1, 2]
 
 
+def test_speakers_and_seeds_are_drawn_for_the_second_interval(example):
+    texts, cells, errors = example
+    own, other = (
+        np.array([sum(errors[name, seed].values(), []) for seed in range(3)])
+        for name in ("w4", "float")
+    )
+    lengths = np.array([len(text.split()) for split in texts.values() for text in split])
+    _, row = pooled(cells, texts, SPEAKERS)
+    expected = speaker_interval(own, other, lengths, np.array(UNITS))
+    assert row["wer_diff_ci_speakers"] == expected
+    by_seed = (own - other).sum(axis=1) / lengths.sum()
+    assert row["wer_diff_by_seed"] == pytest.approx(by_seed.tolist())
+    assert np.mean(row["wer_diff_by_seed"]) == pytest.approx(row["wer_diff"])
+
+
+def test_an_utterance_without_a_speaker_is_its_own():
+    assert numbered(SPEAKERS).tolist() == UNITS
+    assert numbered({"test": ["", ""], "dev": [""]}).tolist() == [0, 1, 2]
+    assert numbered({"test": ["ann"], "dev": ["ann"]}).tolist() == [0, 0]  # of both splits
+
+
 def test_pooled_figures(example):
     texts, cells, errors = example
-    baseline, row = pooled(cells, texts)
+    baseline, row = pooled(cells, texts, SPEAKERS)
     for split in SPLITS:
         words = sum(len(text.split()) for text in texts[split])
         rates = [sum(errors["w4", seed][split]) / words for seed in range(3)]
@@ -110,39 +135,77 @@ def test_pooled_figures(example):
 def test_only_seeds_that_have_their_baseline_are_paired(example):
     texts, cells, _ = example
     some = {name: content for name, content in cells.items() if name != "float_seed1"}
-    row = pooled(some, texts)[-1]
+    row = pooled(some, texts, SPEAKERS)[-1]
     assert (row["seeds"], row["paired_seeds"]) == ([0, 1, 2], [0, 2])
     other = {name: content for name, content in cells.items() if "float" not in name}
-    (row,) = pooled(other, texts)
+    (row,) = pooled(other, texts, SPEAKERS)
     assert row["wer_diff"] is row["wer_diff_ci"] is row["ratio"] is None
+    assert row["wer_diff_ci_speakers"] is row["wer_diff_by_seed"] is None
 
 
-def test_a_mixture_is_compared_with_the_uniform_scheme_of_its_bytes(example):
+MIXTURE = {"weights": None, "bytes": 1010}
+
+
+def with_variants(example, variants):
+    """The example with further variants, by name: how often they err and what else they are."""
     texts, cells, errors = example
     rng = np.random.default_rng(5)
     cells, errors = dict(cells), dict(errors)
     for seed in range(3):
-        for name, weights, size in (("mixture", None, 101), ("w2", 2, 60), ("w4b", 4, 103)):
-            content, found = cell(
-                name, seed, texts, 0.3, rng, f"float_seed{seed}", weights=weights, bytes=size
-            )
+        for name, (rate, changes) in variants.items():
+            content, found = cell(name, seed, texts, rate, rng, f"float_seed{seed}", **changes)
             cells[content["name"]] = content
             errors[name, seed] = found
-    found = {row["name"]: row["uniform"] for row in pooled(cells, texts)}
-    assert found["w4"] is None and found["float"] is None
-    uniform = found["mixture"]
-    assert (uniform["name"], uniform["bytes"]) == ("w4", 100)
+    return {row["name"]: row for row in pooled(cells, texts, SPEAKERS)}, errors
+
+
+def made(**changes):
+    return {"quantization": {}, "training": TRAINING, "seconds": [4.0], **changes}
+
+
+def test_a_mixture_is_compared_with_the_best_uniform_scheme_of_its_bytes(example):
+    mixed = {"overrides": {"^a$": "w8a8", "^b$": "w2a8-clip", "^c$": "w8a8"}}
+    found, errors = with_variants(
+        example,
+        {
+            "mixture": (0.3, {**MIXTURE, "fingerprint": made(quantization=mixed)}),
+            "nearest": (0.9, {"bytes": 1011}),
+            "best": (0.2, {"bytes": 1030, "fingerprint": made(quantization={"precision": "w3"})}),
+            "too large": (0.0, {"bytes": 1031}),
+            "longer": (0.0, {"bytes": 1010, "fingerprint": made(training={"steps": 3})}),
+            "taught": (
+                0.0,
+                {"bytes": 1010, "fingerprint": made(training={**TRAINING, "distillation": {}})},
+            ),
+            "staged": (0.0, {"bytes": 1010, "fingerprint": made(quantization={"stages": {0: 8}})}),
+            "fake": (0.0, {"bytes": 1010, "method": "fake-qat"}),
+            "int8": (0.0, {"bytes": 1010, "fingerprint": made(full_integer="int8")}),
+            "no file": (0.0, {"bytes": 1010, "executed_on_device": False}),
+        },
+    )
+    assert {name for name, row in found.items() if row["uniform"]} == {"mixture"}
+    assert found["mixture"]["precisions"] == ["mixture", "w8a8", "w2a8-clip"]
+    assert found["best"]["precisions"] is None
+    uniform = found["mixture"]["uniform"]
+    assert (uniform["name"], uniform["precision"], uniform["bytes"]) == ("best", "best", 1030)
     more = sum(
         sign * sum(map(sum, errors[name, seed].values()))
-        for name, sign in (("mixture", 1), ("w4", -1))
+        for name, sign in (("mixture", 1), ("best", -1))
         for seed in range(3)
     )
-    words = 3 * sum(len(text.split()) for split in texts.values() for text in split)
+    words = 3 * sum(len(text.split()) for split in example[0].values() for text in split)
     assert uniform["wer_diff"] == pytest.approx(more / words)
     low, high = uniform["wer_diff_ci"]
     assert low <= uniform["wer_diff"] <= high
-    without = {name: c for name, c in cells.items() if c["variant"] in ("float", "mixture")}
-    assert pooled(without, texts)[-1]["uniform"] is None
+    assert len(uniform["wer_diff_by_seed"]) == 3
+
+
+def test_a_mixture_without_a_uniform_scheme_of_its_size(example):
+    variants = {"mixture": (0.3, MIXTURE), "smaller": (0.2, {"bytes": 989})}
+    found, _ = with_variants(example, variants)
+    assert found["mixture"]["uniform"] is None
+    found, _ = with_variants(example, {**variants, "within": (0.2, {"bytes": 990})})
+    assert found["mixture"]["uniform"]["name"] == "within"
 
 
 def test_row_of_a_cell(example):
@@ -155,11 +218,28 @@ def test_row_of_a_cell(example):
     low, high = row["wer_diff_ci"]
     assert low <= row["wer_diff"] <= high
     assert row["ratio"] == 7.0
+    assert row["commit"] == "0123456789ab"
     assert not {"hypotheses", "keras_hypotheses"} & set(row["splits"]["test"])
     assert found["float_seed2"]["wer_diff_ci"] is None
 
 
-def test_no_agreement_with_a_file_that_does_not_exist(example):
+def test_the_same_text_as_in_keras_is_said_of_each_split(example):
     texts, cells, _ = example
-    some = {name: {**content, "executed_on_device": False} for name, content in cells.items()}
-    assert pooled(some, texts)[-1]["changed_hypotheses"] is None
+    row = rows(cells, texts)[-1]
+    assert row["splits"]["test"]["identical_hypotheses"] == 1
+    assert row["splits"]["dev"]["identical_hypotheses"] == pytest.approx(1 - 1 / 5)
+    assert row["identical_hypotheses"] == 1  # of the first, as the error rate
+
+
+def test_without_a_file_there_are_no_bytes_and_no_agreement(example):
+    texts, cells, _ = example
+    some = {
+        name: {**content, "executed_on_device": content["baseline"] is None}
+        for name, content in cells.items()
+    }
+    row = pooled(some, texts, SPEAKERS)[-1]
+    assert row["bytes"] is row["ratio"] is row["changed_hypotheses"] is None
+    assert row["wer_diff"] is not None
+    row = rows(some, texts)[-1]
+    assert row["bytes"] is row["ratio"] is row["identical_hypotheses"] is None
+    assert {part["identical_hypotheses"] for part in row["splits"].values()} == {None}

@@ -1,4 +1,4 @@
-"""Error rates with bootstrap intervals over utterances."""
+"""Error rates with bootstrap intervals over utterances, or over speakers and seeds."""
 
 import dataclasses
 
@@ -62,6 +62,38 @@ def paired_interval(
     """
     errors, lengths = _resampled(counts.lengths, [counts.errors, baseline.errors], seed)
     return _percentiles((errors[0] - errors[1]) / lengths)
+
+
+def speaker_interval(
+    errors: np.ndarray, baseline: np.ndarray, lengths: np.ndarray, speakers: np.ndarray, seed=0
+) -> tuple[float, float] | None:
+    """95% bootstrap interval of the difference if others speak and other seeds are trained.
+
+    Utterances of one speaker are not independent, nor are the errors of one training. So speakers
+    are drawn with all that they say, and seeds, each with replacement and the same for both sides.
+
+    Args:
+        errors: int64 `[seeds, utterances]`.
+        baseline: of the same seeds.
+        lengths: int64 `[utterances]`, words in the reference.
+        speakers: int64 `[utterances]`, a number for each speaker.
+        seed: of the draws.
+
+    Returns:
+        The interval of the rate's difference to `baseline`; None where all is of one speaker.
+    """
+    _, places = np.unique(speakers, return_inverse=True)
+    count, seeds = places.max() + 1, len(errors)
+    if count == 1:
+        return None
+    more = np.array([np.bincount(places, row, count) for row in errors - baseline])
+    words = np.bincount(places, lengths, count)
+    rng = np.random.default_rng(seed)
+    who = rng.integers(0, count, (RESAMPLES, count))
+    drawn = rng.integers(0, seeds, (RESAMPLES, seeds))
+    times = (drawn[:, :, None] == np.arange(seeds)).sum(axis=1)  # that each seed is drawn
+    total = np.take_along_axis(times @ more, who, axis=1).sum(axis=1)
+    return _percentiles(total / np.maximum(seeds * words[who].sum(axis=1), 1))
 
 
 def _resampled(lengths, errors, seed):

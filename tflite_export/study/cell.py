@@ -27,6 +27,7 @@ from tflite_export.study.keras_run import keras_run
 from tflite_export.study.scheme import describe
 
 TRAINED = "trained.json"  # in a model directory whose training is finished: its fingerprint
+AGREEMENT = ("max_logit_diff", "median_logit_diff")  # of all splits
 DETAILS = ("hypotheses", "keras_hypotheses")  # of a split, not among the figures
 
 Items = dict[str, list[Utterance]]
@@ -118,10 +119,10 @@ def _score_file(cell: Cell, source: Recogniser, items: Items, seconds: Seconds) 
         result = evaluate.run(device, everything, quiet=True)
     with _timed("compare", seconds):
         agreement = compare(source, device, everything, result, quiet=True, floor=False)
-    other = {each["id"]: each["keras"] for each in agreement.pop("different")}
+    other = {each["id"]: each["keras"] for each in agreement["different"]}
     return {
         "bytes": len(content),
-        **agreement,
+        **{key: agreement[key] for key in AGREEMENT},
         "splits": _by_split(items, result, other, device.threads),
     }
 
@@ -136,9 +137,7 @@ def _score_keras(cell: Cell, source: Recogniser, items: Items, seconds: Seconds)
         figures |= {"rtf": None, "latency_ms": None, "threads": None}
     return {
         "bytes": total(summarize(source.model)).bytes,
-        "identical_hypotheses": None,
-        "max_logit_diff": None,
-        "median_logit_diff": None,
+        **dict.fromkeys(AGREEMENT),
         "splits": splits,
     }
 

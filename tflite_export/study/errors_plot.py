@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from tflite_export.figures import COLOURS, INK, ink
 from tflite_export.study.errors_moved import KINDS, Moved
 from tflite_export.study.saved import FLOAT, Row, Saved, in_grid
+from tflite_export.study.tables import in_file
 
 TITLE = "Where the errors moved"
 WORDS = 10
@@ -36,7 +37,8 @@ def chosen(study: Saved, found: Sequence[Moved]) -> list[Moved]:
 
     wanted = [moved for moved in quantized if fits(rows[moved.name])]
     if not wanted:
-        wanted = sorted(quantized, key=lambda moved: rows[moved.name]["bytes"])
+        files = [moved for moved in quantized if in_file(rows[moved.name])]
+        wanted = sorted(files, key=lambda moved: rows[moved.name]["bytes"])
     return wanted[:MOST_SHOWN]
 
 

@@ -1,15 +1,18 @@
 """The page and the Markdown of a study."""
 
+import collections
 import re
+import statistics
 import string
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tflite_export.page_parts import facts, origin, style, text
+from tflite_export.page_parts import facts, style, text
 from tflite_export.report import judged
+from tflite_export.study.difference_tables import by_speaker
 from tflite_export.study.plots import Plot
-from tflite_export.study.saved import METHODS, Saved
+from tflite_export.study.saved import METHODS, Row, Saved
 from tflite_export.study.tables import Table
 
 TEMPLATE = Path(__file__).with_name("study.html")
@@ -17,7 +20,9 @@ INTERVALS = (
     "The difference is to float32: errors of all seeds and of all scored splits together, against "
     "the float32 models of the same seeds; its 95% interval is a paired bootstrap over the "
     "utterances, one draw for both sides and for all seeds. So it says what other utterances would "
-    "change; how the seeds scatter is in round brackets behind each error rate, least to most."
+    "change. A second interval draws speakers and seeds: what other people and other trainings "
+    "would change. How the seeds scatter is in round brackets behind each error rate, least to "
+    "most."
 )
 COLUMNS = (
     "WER in percent, differences in percentage points. 1 MB = 1,000,000 bytes. “Smaller” is the "
@@ -33,21 +38,33 @@ Part = Table | Plot
 
 
 def verdicts(study: Saved) -> list[str]:
-    """A line for each precision that was trained natively with all seeds.
+    """A line for each precision that was trained natively, with as many seeds as most have.
 
     They are chosen by what they are (int8 activations, executed by LiteRT), never by their
     error rates. Without such rows there are none.
     """
-    seeds = max((len(row["seeds"]) for row in study.pooled), default=0)
+    counts = [len(row["seeds"]) for row in study.pooled]
     return [
-        f"{row['name']}, {METHODS[row['method']]}: {judged(row)[0]}"
+        _verdict(row)
         for row in study.pooled
         if row["method"] == "native-qat"
         and row["executed_on_device"]
         and row["activations"] == "int8 dynamic"
-        and len(row["seeds"]) == seeds
+        and len(row["seeds"]) >= statistics.mode(counts)
         and row["wer_diff_ci"] is not None
     ]
+
+
+def _verdict(row: Row) -> str:
+    """Size and difference, what its interval means, and what a draw of speakers and seeds adds."""
+    line, meaning = judged(row)
+    said = f"{row['name']}, {METHODS[row['method']]}: {line}. {meaning}"
+    if row["wer_diff_ci_speakers"] is None:
+        return said
+    bounds = [row["wer_diff_ci"], row["wer_diff_ci_speakers"]]
+    sure, still_sure = (not low <= 0 <= high for low, high in bounds)
+    doubt = ", which includes 0" if sure and not still_sure else ""
+    return f"{said} With speakers and seeds drawn: {by_speaker(row)}{doubt}."
 
 
 def unfinished(study: Saved) -> str:
@@ -69,6 +86,12 @@ def corpus_facts(study: Saved) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
+def commits(study: Saved) -> str:
+    """The code that made the cells: its commits, with their numbers of cells."""
+    found = collections.Counter(row["commit"] for row in study.rows)
+    return ", ".join(f"{commit} ({count} cells)" for commit, count in found.most_common())
+
+
 def markdown_page(study: Saved, parts: Sequence[Part], folder: str) -> str:
     """Verdicts, tables and pictures.
 
@@ -77,7 +100,8 @@ def markdown_page(study: Saved, parts: Sequence[Part], folder: str) -> str:
         parts: in their order.
         folder: where the pictures lie, as the Markdown file sees it.
     """
-    corpus = study.results["corpus"]
+    results = study.results
+    corpus = results["corpus"]
     lines = [f"# Precision study: {corpus['name']}", corpus.get("notice"), unfinished(study)]
     lines += ["\n".join(f"- {line}" for line in verdicts(study)), INTERVALS, COLUMNS]
     for part in parts:
@@ -86,6 +110,7 @@ def markdown_page(study: Saved, parts: Sequence[Part], folder: str) -> str:
         else:
             picture = f"![{part.title}]({folder}/{part.name}.png)"
             lines += [f"## {part.title}", picture, part.caption]
+    lines.append(f"Commits of the cells: {commits(study)}; of this report: {results['commit']}.")
     return "\n\n".join(line for line in lines if line) + "\n"
 
 
@@ -116,8 +141,8 @@ def html_page(study: Saved, parts: Sequence[Part], details: Sequence[Table]) -> 
             f'<li><a href="#{anchor(part.title)}">{text(part.title)}</a></li>' for part in parts
         ),
         sections="\n\n".join(sections),
-        command=text(results["command"]),
-        origin=facts({k: v for k, v in origin(results).items() if v is not None}),
+        command=text(results["command"].replace(" --report", "")),  # which makes no cells
+        origin=facts(_origin(study)),
         versions=facts(results["versions"]),
     )
 
@@ -140,6 +165,16 @@ def _section(part: Part) -> str:
 def _folded(table: Table) -> str:
     content = f'<div class="scroll">{table.html()}</div>'
     return f"<details><summary>{text(table.title)}</summary>{content}</details>"
+
+
+def _origin(study: Saved) -> dict[str, str]:
+    """Where cells and report come from: they need not be of one machine and commit."""
+    processors = {cell["provenance"]["hardware"]["cpu"] for cell in study.cells.values()}
+    return {
+        "Commits of the cells": commits(study),
+        "Processors of the cells": ", ".join(sorted(processors)),
+        "Commit of this report": study.results["commit"],
+    }
 
 
 def _corpus(study: Saved) -> str:

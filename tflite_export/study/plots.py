@@ -9,6 +9,7 @@ from tflite_export.figures import svg_element, write_png
 from tflite_export.study import errors_plot, histogram_plot, sensitivity_plot, size_plot
 from tflite_export.study.errors_moved import Moved
 from tflite_export.study.saved import Saved
+from tflite_export.study.tables import in_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Plot:
 
 def size(study: Saved) -> Plot | None:
     """Word error rate against size, if there are files."""
-    if not any(row["bytes"] for row in study.pooled):
+    if not any(in_file(row) for row in study.pooled):
         return None
     return Plot(
         "wer_size",

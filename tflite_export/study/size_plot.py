@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from tflite_export.figures import COLOURS, INK, ink
 from tflite_export.page_parts import BYTES_PER_MB
 from tflite_export.study.saved import FLOAT, METHODS, Row, Saved, in_grid
-from tflite_export.study.tables import activation_kinds
+from tflite_export.study.tables import activation_kinds, in_file
 from tflite_export.wer_size_plot import apart
 
 TITLE = "Word error rate against file size"
@@ -58,9 +58,9 @@ def size_figure(study: Saved) -> Figure:
     """Above the error rates with the range over the seeds, below the differences to float32.
 
     Rows of the grid are joined by method; others have a letter, which is explained below. What
-    runs in training only is hollow. A row without a file is left out.
+    runs in training only has no file and is left out.
     """
-    rows = [row for row in study.pooled if row["bytes"]]
+    rows = [row for row in study.pooled if in_file(row)]
     others = [row["name"] for row in rows if not _plain(row)]
     letters = dict(zip(others, _letters(), strict=False))
     columns = _columns(rows)
@@ -97,7 +97,7 @@ def size_figure(study: Saved) -> Figure:
     if max(points, default=0) > WIDE * LINEAR_POINTS:
         below.set_yscale("symlog", linthresh=LINEAR_POINTS, linscale=1.0)
         rounded.append((below, POINT_TICKS))
-    _sizes(panels, [row for row in rows if _plain(row)] or rows, gap)
+    _sizes(panels, [row for row in rows if in_grid(row)] or rows, gap)
     for axes, ticks in rounded:
         _round_numbers(axes, ticks)
     _legends(figure, rows, letters)
@@ -152,18 +152,21 @@ def _draw(axes: Axes, points: Sequence[_Point], value: Callable[[Row], Bounds]) 
                 marker=point.marker,
                 markersize=MARKER_POINTS.get(point.marker, 5.5),
                 color=colour,
-                markerfacecolor=colour if point.row["executed_on_device"] else "none",
             )
-            if point.letter is not None:
-                axes.annotate(
-                    point.letter,
-                    (point.size, high),
-                    xytext=(0, 2),
-                    textcoords="offset points",
-                    horizontalalignment="center",
-                    fontsize="small",
-                    color=INK,
-                )
+    # Neighbours of one size have their letters at the two ends of their bars.
+    lettered = [point for point in points if point.letter is not None]
+    for point, above in zip(lettered, itertools.cycle((True, False))):
+        low, _, high = value(point.row)
+        axes.annotate(
+            str(point.letter),
+            (point.size, high if above else low),
+            xytext=(0, 2 if above else -2),
+            textcoords="offset points",
+            horizontalalignment="center",
+            verticalalignment="bottom" if above else "top",
+            fontsize="small",
+            color=INK,
+        )
     axes.set_xscale("log")
     ink(axes)
 
@@ -204,13 +207,11 @@ def _round_numbers(axes: Axes, ticks: Sequence[float]) -> None:
 def _legends(figure: Figure, rows: Sequence[Row], letters: dict[str, str]) -> None:
     """Above what colours and markers mean, below what the letters do."""
 
-    def mark(label: str, colour: str, marker: str, hollow: bool = False) -> Line2D:
-        face = "none" if hollow else colour
+    def mark(label: str, colour: str, marker: str) -> Line2D:
         size = MARKER_POINTS.get(marker, 5.5)
         return Line2D(
-            [], [], color=colour, marker=marker, linestyle="none", label=label,
-            markerfacecolor=face, markersize=size,
-        )  # fmt: skip
+            [], [], color=colour, marker=marker, linestyle="none", label=label, markersize=size
+        )
 
     others = [row for row in rows if not _plain(row)]
     handles = [
@@ -222,8 +223,6 @@ def _legends(figure: Figure, rows: Sequence[Row], letters: dict[str, str]) -> No
         handles.append(mark("other scheme or training", INK, SCHEME))
     if not all(row["weights"] for row in others):
         handles.append(mark("mixture", INK, MIXTURE))
-    if not all(row["executed_on_device"] for row in rows):
-        handles.append(mark("hollow: training only", INK, "o", hollow=True))
     figure.legend(
         handles=handles, loc="outside upper center", ncols=4, frameon=False, labelcolor=INK
     )

@@ -1,12 +1,9 @@
-"""The tables of a study: the same cells in Markdown and HTML, and all figures in CSV."""
+"""The tables of a study: the same cells in Markdown and HTML."""
 
-import csv
 import dataclasses
-import io
 import math
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from tflite_export import page_parts
 from tflite_export.page_parts import BYTES_PER_MB, NONE, difference, duration, interval
@@ -62,16 +59,16 @@ def runs_in(row: Row) -> str:
 
 def megabytes(row: Row) -> str:
     """Size of the file, if there is one."""
-    return f"{row['bytes'] / BYTES_PER_MB:.2f}" if _in_file(row) else NONE
+    return f"{row['bytes'] / BYTES_PER_MB:.2f}" if in_file(row) else NONE
 
 
 def smaller(row: Row) -> str:
     """How many times smaller than float32."""
-    return f"{row['ratio']:.1f}x" if row["ratio"] and _in_file(row) else NONE
+    return f"{row['ratio']:.1f}x" if row["ratio"] else NONE
 
 
-def _in_file(row: Row) -> bool:
-    """Whether its bytes are those of a file; what exists in training only has bare weights."""
+def in_file(row: Row) -> bool:
+    """Whether there is a file: what exists in training only has none."""
     return bool(row["bytes"]) and bool(row["executed_on_device"])
 
 
@@ -198,35 +195,6 @@ def two_bit_table(study: Saved) -> Table:
     return _pooled_table(study, "2-bit weights, of all groups", ordered)
 
 
-def mixture_table(study: Saved) -> Table:
-    """Each mixture beside the uniform scheme whose file has about its bytes."""
-    rows = []
-    for row in study.pooled:
-        uniform = row["uniform"]
-        if uniform is None:
-            continue
-        rows.append(
-            [
-                row["name"],
-                megabytes(row),
-                uniform["name"],
-                megabytes(uniform),
-                str(len(uniform["paired_seeds"])),
-                difference(uniform),
-            ]
-        )
-    compared = f"Difference to it, {study.together} [95%]"
-    header = ["Mixture", "MB", "Uniform", "MB", "Seeds", compared]
-    return Table(
-        "Mixtures against uniform weights",
-        header,
-        rows,
-        "The uniform scheme is the one nearest in bytes, natively trained from the same start for "
-        "the same steps. A mixture's budget is of the weights, its MB are of the file. Its layers' "
-        "precisions were chosen on the development data, which is a part of what is scored.",
-    )
-
-
 def group_tables(study: Saved) -> list[Table]:
     """A table for each group but the grid."""
     return [_pooled_table(study, f"Group: {name}", study.group(name)) for name in study.groups]
@@ -259,29 +227,3 @@ def cells_table(study: Saved) -> Table:
 
 def _if_executed(show: Callable[[Row], str]) -> Callable[[Row], str]:
     return lambda row: show(row) if row["executed_on_device"] else NONE
-
-
-def csv_text(rows: list[Row]) -> str:
-    """All figures of rows or pooled rows, one line each; dictionaries and lists are spread.
-
-    `wer_ci` becomes `wer_ci.0` and `wer_ci.1`, `latency_ms` becomes `latency_ms.p50` and so on.
-    """
-    flat = [dict(_flat(row)) for row in rows]
-    names = list(dict.fromkeys(name for row in flat for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(flat)
-    return text.getvalue()
-
-
-def _flat(value: Any, name: str = "") -> list[tuple[str, Any]]:
-    if isinstance(value, list | tuple):
-        value = dict(enumerate(value))
-    if not isinstance(value, dict):
-        return [(name, value)]
-    return [
-        pair
-        for key, each in value.items()
-        for pair in _flat(each, f"{name}.{key}" if name else str(key))
-    ]

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from asr_qat import files
 from tflite_export.study import page, plots
+from tflite_export.study.csv_text import csv_text
+from tflite_export.study.difference_tables import difference_table, mixture_table
 from tflite_export.study.errors_moved import errors_moved, moved_table
 from tflite_export.study.saved import Saved, folder_of, read_study
 from tflite_export.study.tables import (
     cells_table,
-    csv_text,
     grid_table,
     group_tables,
-    mixture_table,
     two_bit_table,
 )
 
@@ -52,6 +52,7 @@ def report_parts(study: Saved) -> list[page.Part]:
     moved = errors_moved(study)
     tables = [
         grid_table(study),
+        difference_table(study),
         two_bit_table(study),
         mixture_table(study),
         *group_tables(study),
