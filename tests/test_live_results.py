@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 
 import numpy as np
 import pytest
@@ -140,6 +141,7 @@ def test_streams_beside_rough_clients(tflite_export, live_file, prepared_folder,
     rough = found["rough"]
     assert rough["stalls"]["messages"] > 0 and rough["floods"]["messages"] > 0
     assert rough["disconnects"]["broken"] > 0
+    assert 0 <= found["stolen_s"] < 2 * os.cpu_count() * 8
     page = out.with_suffix(".md").read_text()
     late = f"{found['late_chunks']} | {found['late_responses']} of {found['responses']}"
     assert f"| 3 | {late} | 3 of 3 | 3 of 3 |" in page

@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import json
+import os
 import re
 import subprocess
 import sys
@@ -85,7 +86,8 @@ def many_streams(
         `late_chunks`: those of which the server said so; `response_ms`, from when a chunk was due
         to each answer with words, and `late_responses`, those that took longer than a chunk
         lasts, of all `responses`; `identical_streams`, those whose every message with words is
-        that of a session of its own; `rough`: the `Deeds` of the others.
+        that of a session of its own; `rough`: the `Deeds` of the others; `stolen_s`, see
+        `stolen_seconds`, meanwhile.
     """
     model = load_model(path, threads)
     size = model.front_end.sample_rate * chunk_ms // 1000
@@ -96,10 +98,11 @@ def many_streams(
     rough_audio = message_of(np.concatenate(list(joined(items, ROUGH_S, 0.0, rate))))
     places = streams + 2 * len(others)
     with _server(path, places, threads) as port, _beside(others, port, rough_audio) as did:
-        address = f"ws://{HOST}:{port}/stream"
+        address, stolen_before = f"ws://{HOST}:{port}/stream", stolen_seconds()
         with concurrent.futures.ThreadPoolExecutor(streams) as pool:
             runs = [pool.submit(_converse, address, a, size, chunk_ms / speed) for a in audios]
             found = [run.result() for run in runs]
+        stolen_s = stolen_seconds() - stolen_before
     responses = np.array([s for each in found for s in each.response_s] or [0.0])
     same = [each.transcripts == own for each, own in zip(found, expected, strict=True)]
     return {
@@ -115,8 +118,18 @@ def many_streams(
         "late_responses": int((1000 * responses > chunk_ms / speed).sum()),
         "responses": len(responses),
         "response_ms": milliseconds(responses),
+        "stolen_s": stolen_s,
         "rough": {name: dataclasses.asdict(deeds) for name, deeds in did.items()},
     }
+
+
+def stolen_seconds() -> float:
+    """CPU time since the start that a virtual machine wanted and its host gave to others.
+
+    The sum over the cores; what is late then is no work of the server.
+    """
+    all_cores = Path("/proc/stat").read_text().splitlines()[0].split()
+    return int(all_cores[8]) / os.sysconf("SC_CLK_TCK")  # see proc(5)
 
 
 def _audios(
