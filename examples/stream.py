@@ -46,8 +46,10 @@ def main(path, address):
             show(event)
 
 
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
 try:
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:])
 except ConnectionClosed as error:  # before `end`: words are missing
     sys.exit(f"{sys.argv[2]}: {error.rcvd.reason if error.rcvd else 'the connection broke'}")
 except (OSError, WebSocketException, soundfile.SoundFileError) as error:

@@ -195,7 +195,10 @@ def test_what_the_page_says(recording, tmp_path):
             notice = tab.run("document.querySelector('#notice').textContent")
             assert notice == "all 1 streams are in use: try later"
         show = "show({type: '%s', utterance: %d, stable: 0, words: [%s]}, 9)"
-        tab.run("document.querySelector('#notice').textContent = 'silence'")
+        tab.run("notice('too loud', 'clipping')")
+        tab.run(show % ("partial", 0, "{text: 'WORD'}"))
+        assert tab.run("document.querySelector('#notice').textContent") == "too loud"
+        tab.run("notice('nothing but silence', 'silence')")
         for number in range(40):  # more than the window holds
             tab.run(show % ("partial", number, "{text: 'WORD'}"))
         assert tab.run("document.querySelector('#notice').textContent") == ""

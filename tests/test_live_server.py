@@ -209,7 +209,9 @@ def test_the_command(live_file, live_model):
     try:
         port = int(re.search(r":(\d+)/", process.stdout.readline())[1])
         about = get(f"ws://localhost:{port}/stream", "/about")[2]
-        assert about == f"{live_file.name}: words after 40 ms, corrected after 120 ms"
+        assert (
+            about == f"{live_file.name}: words wait for 40 ms of sound, their correction for 120 ms"
+        )
         audio = messages.samples_of(messages.message_of(speech(2.0, 1)))
         with socket.create_connection(("localhost", port)) as stranger:
             stranger.sendall(b"\x00\x01 no HTTP\r\n\r\n")

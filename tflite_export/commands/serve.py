@@ -47,7 +47,7 @@ def add_parser(subparsers) -> None:
     )
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
     parser.add_argument(
-        "--about", help="what the page says of the model (default: its file and its delays)"
+        "--about", help="what the page says of the model (default: its file and its look-ahead)"
     )
     add_endpoint(parser)
     parser.set_defaults(run=run)
@@ -65,8 +65,8 @@ def run(args: argparse.Namespace) -> None:
     encoder = model.encoder
     first_ms = encoder.look_ahead * encoder.frame_ms
     second_ms = first_ms + encoder.delay * encoder.frame_ms
-    delays = f"words after {first_ms:g} ms, corrected after {second_ms:g} ms"
-    about = args.about or f"{Path(args.model).name}: {delays}"
+    ahead = f"words wait for {first_ms:g} ms of sound, their correction for {second_ms:g} ms"
+    about = args.about or f"{Path(args.model).name}: {ahead}"
     server = LiveServer(model, limits, endpoint_of(args), about)
     asyncio.run(_serve(server, args.host, args.port))
 

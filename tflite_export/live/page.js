@@ -5,9 +5,15 @@ const MOST_WAITING = 1 << 20; // bytes not sent yet; audio beyond is left out
 const element = (id) => document.getElementById(id);
 let session = null;
 
-function say(state, notice = "") {
+// Of a kind or none: silence is over when there are words, other notices stay.
+function notice(text, kind = "") {
+  element("notice").textContent = text;
+  element("notice").dataset.kind = kind;
+}
+
+function say(state, reason = "") {
   element("state").textContent = state;
-  element("notice").textContent = notice;
+  notice(reason);
   element("listen").textContent = session ? "Stop" : "Listen";
   element("listen").disabled = Boolean(session?.ending);
 }
@@ -31,7 +37,7 @@ function show(event, number) {
   open.textContent = words.slice(event.stable).join(" ");
   line.dataset.type = event.type;
   line.replaceChildren(words.slice(0, event.stable).join(" "), " ", open);
-  element("notice").textContent = "";
+  if (element("notice").dataset.kind === "silence") notice("");
   if (below < line.offsetHeight) page.scrollTop = page.scrollHeight;
 }
 
@@ -49,7 +55,7 @@ class Session {
     if (event.type === "ready") {
       this.record(event.sample_rate).catch((error) => this.closed(error.message));
     } else if (event.type === "notice") {
-      element("notice").textContent = event.text;
+      notice(event.text, event.kind);
     } else if (event.type === "end") {
       this.closed(this.reason);
     } else {
@@ -78,7 +84,7 @@ class Session {
   send(samples) {
     if (this.socket.readyState !== WebSocket.OPEN) return;
     if (this.socket.bufferedAmount > MOST_WAITING) {
-      element("notice").textContent = "the server is too slow: words are missing";
+      notice("the server is too slow: words are missing");
       return;
     }
     this.socket.send(samples);

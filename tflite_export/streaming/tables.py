@@ -183,8 +183,8 @@ def server_table(content: Content) -> str:
             "An answer is a message with words, and its time is from when the chunk was due, its "
             "last sample spoken; it is late above the duration of a chunk. A late chunk is one "
             "of which the server said that it took longer, from when the server took it up until "
-            "it was processed, than it lasts. CPU time that the host of this virtual machine gave to "
-            f"others meanwhile: {content['stolen_s']:.1f} s.",
+            "it was processed, than it lasts. CPU time that the host of this virtual machine "
+            f"gave to others meanwhile: {content['stolen_s']:.1f} s.",
             _machine(content, content["threads"]),
         ]
     )
