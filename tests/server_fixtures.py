@@ -17,7 +17,7 @@ from tflite_export.live import messages
 from tflite_export.live.endpoint import EndpointConfig
 from tflite_export.live.events import Notice, event_message
 from tflite_export.live.server import Limits, LiveServer
-from tflite_export.live.session import Session
+from tflite_export.streaming.alone import events_alone
 
 RULE = EndpointConfig(pause_s=0.3)
 END = json.dumps(messages.END)
@@ -61,9 +61,8 @@ def spoken(seed: int, seconds: float = 3.0):
 
 
 def expected(audio):
-    session = Session(reference_model(0, 2, 1), RULE)
-    events = [e for at in range(0, len(audio), CHUNK) for e in session.accept(audio[at:][:CHUNK])]
-    return [event_message(e) for e in events + session.finish() if not isinstance(e, Notice)]
+    events = events_alone(reference_model(0, 2, 1), audio, CHUNK, RULE)
+    return [event_message(e) for e in events if not isinstance(e, Notice)]
 
 
 def converse(address, audio, pause_s=0.0):

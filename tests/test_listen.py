@@ -19,9 +19,9 @@ from tests.live_reference import speech
 from tests.test_export_recogniser import without_tensorflow
 from tflite_export.live.events import Notice, Transcript
 from tflite_export.live.screen import CLEAR, DIM, NORMAL, Screen
-from tflite_export.live.session import Session
 from tflite_export.live.sources import recorded_chunks
 from tflite_export.live.words import Word
+from tflite_export.streaming.alone import events_alone
 
 pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 
@@ -39,9 +39,7 @@ def transcript(kind, text, stable=0):
 
 
 def finals(model, path, chunk=1920):
-    session, audio = Session(model), read_audio(path)
-    events = [e for at in range(0, len(audio), chunk) for e in session.accept(audio[at:][:chunk])]
-    events += session.finish()
+    events = events_alone(model, read_audio(path), chunk)
     return [e.text for e in events if isinstance(e, Transcript) and e.kind == "final" and e.words]
 
 

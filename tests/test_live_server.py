@@ -35,7 +35,7 @@ from tests.training_fixtures import REPOSITORY
 from tflite_export.live import messages
 from tflite_export.live.events import Notice, event_message
 from tflite_export.live.server import Limits, LiveServer
-from tflite_export.live.session import Session
+from tflite_export.streaming.alone import events_alone
 
 pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 
@@ -216,11 +216,7 @@ def test_the_command(live_file, live_model):
         with socket.create_connection(("localhost", port)) as stranger:
             stranger.sendall(b"\x00\x01 no HTTP\r\n\r\n")
         found = converse(f"ws://localhost:{port}/stream", audio)
-        session = Session(live_model)
-        events = [
-            e for at in range(0, len(audio), CHUNK) for e in session.accept(audio[at:][:CHUNK])
-        ]
-        events += session.finish()
+        events = events_alone(live_model, audio, CHUNK)
         assert found == [event_message(e) for e in events if not isinstance(e, Notice)]
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)

@@ -13,6 +13,7 @@ def run(args: argparse.Namespace) -> None:
     """Stream every recording, print the figures of both passes and write the hypotheses."""
     from asr_qat.provenance import provenance
     from tflite_export import evaluate
+    from tflite_export.live.encoder import delays_ms
     from tflite_export.live.model import live_model
     from tflite_export.live_evaluate import live_peak_rss_mb, run_streamed, summarize_streamed
     from tflite_export.recogniser import TFLiteRecogniser
@@ -27,13 +28,14 @@ def run(args: argparse.Namespace) -> None:
         other = run_streamed(live_model(baseline), items, args.chunk_ms, args.quiet)
         ratio = baseline.path.stat().st_size / device.path.stat().st_size
     result = run_streamed(model, items, args.chunk_ms, args.quiet)
+    look_ahead_ms, delay_ms = delays_ms(model.encoder)
     summary = {
         "name": Path(args.file).name,
         **evaluate.describe(device),
         "ratio": ratio,
         **summarize_streamed(result, items, args.chunk_ms, args.threads, other),
-        "look_ahead_ms": model.encoder.look_ahead * model.encoder.frame_ms,
-        "delay_ms": (model.encoder.look_ahead + model.encoder.delay) * model.encoder.frame_ms,
+        "look_ahead_ms": look_ahead_ms,
+        "delay_ms": delay_ms,
     }
     longest = float(result.audio_seconds.max())
     summary["peak_rss_mb"] = live_peak_rss_mb(args.file, longest, args.chunk_ms, args.threads)

@@ -57,14 +57,13 @@ def run(args: argparse.Namespace) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     import asyncio
 
+    from tflite_export.live.encoder import delays_ms
     from tflite_export.live.model import load_model
     from tflite_export.live.server import Limits, LiveServer
 
     limits = Limits(args.max_streams, args.max_message_bytes, args.idle_seconds)
     model = load_model(args.model, args.threads)
-    encoder = model.encoder
-    first_ms = encoder.look_ahead * encoder.frame_ms
-    second_ms = first_ms + encoder.delay * encoder.frame_ms
+    first_ms, second_ms = delays_ms(model.encoder)
     ahead = f"words wait for {first_ms:g} ms of sound, their correction for {second_ms:g} ms"
     about = args.about or f"{Path(args.model).name}: {ahead}"
     server = LiveServer(model, limits, endpoint_of(args), about)

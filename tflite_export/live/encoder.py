@@ -85,3 +85,9 @@ def split_steps(frames: int, step_frames: Sequence[int]) -> list[int]:
         count, frames = divmod(frames, size)
         steps += [size] * count
     return steps
+
+
+def delays_ms(encoder: StreamingEncoder) -> tuple[float, float]:
+    """Milliseconds that the first and the second pass see ahead of a frame."""
+    first = encoder.look_ahead * encoder.frame_ms
+    return first, first + encoder.delay * encoder.frame_ms

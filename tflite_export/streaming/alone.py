@@ -2,14 +2,17 @@
 
 import numpy as np
 
+from tflite_export.live.endpoint import EndpointConfig
 from tflite_export.live.events import Event, Transcript
 from tflite_export.live.model import LiveModel
 from tflite_export.live.session import Session
 
 
-def events_alone(model: LiveModel, audio: np.ndarray, size: int) -> list[Event]:
+def events_alone(
+    model: LiveModel, audio: np.ndarray, size: int, endpoint: EndpointConfig | None = None
+) -> list[Event]:
     """All events of audio, float32 `[samples]`, in chunks of `size` samples."""
-    session = Session(model)
+    session = Session(model, endpoint)
     events = [e for at in range(0, len(audio), size) for e in session.accept(audio[at : at + size])]
     return events + session.finish()
 

@@ -15,6 +15,7 @@ from asr_qat.quantize.precision import FLOAT
 from asr_qat.text.tokenizer import Tokenizer
 from tflite_export.evaluate import describe
 from tflite_export.inspect import inspect
+from tflite_export.live.encoder import delays_ms
 from tflite_export.live.model import LiveModel, live_model
 from tflite_export.live.session import Session
 from tflite_export.live_evaluate import live_peak_rss_mb, milliseconds, timed_chunks
@@ -79,7 +80,7 @@ def streaming_scale(
     timed = _timed(models, labels_per_second, chunk_ms, seconds, quiet)
     for row, found in zip(rows, timed, strict=True):
         row["chunks"] = found
-    encoder = models[0].encoder
+    look_ahead_ms, delay_ms = delays_ms(models[0].encoder)
     if not keep:
         shutil.rmtree(folder)
     return {
@@ -92,8 +93,8 @@ def streaming_scale(
         "pause_s": PAUSE_S,
         "audio_seconds": seconds * ROUNDS,
         "threads": threads,
-        "look_ahead_ms": encoder.look_ahead * encoder.frame_ms,
-        "delay_ms": (encoder.look_ahead + encoder.delay) * encoder.frame_ms,
+        "look_ahead_ms": look_ahead_ms,
+        "delay_ms": delay_ms,
     }
 
 
