@@ -68,7 +68,7 @@ def model_directory(float_recogniser, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def exported(float_recogniser, tmp_path_factory):
     """The path of the file at a precision, converted when first asked for."""
-    from tflite_export.convert import convert_recogniser
+    from tflite_export.convert.convert import convert_recogniser
 
     folder = tmp_path_factory.mktemp("exported")
 
@@ -89,7 +89,7 @@ def mixed_recogniser(float_recogniser) -> Recogniser:
 
 @pytest.fixture(scope="session")
 def mixed_file(mixed_recogniser, tmp_path_factory) -> Path:
-    from tflite_export.convert import convert_recogniser
+    from tflite_export.convert.convert import convert_recogniser
 
     path = tmp_path_factory.mktemp("mixed") / "mixed.tflite"
     path.write_bytes(convert_recogniser(mixed_recogniser, seconds=SECONDS[:1]))

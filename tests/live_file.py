@@ -5,7 +5,7 @@ import pytest
 
 from asr_qat.audio.front_end import FrontEndConfig
 from tests.live_reference import TOKENIZER
-from tflite_export.live_format import LiveFormat
+from tflite_export.runtime.live_format import LiveFormat
 
 MEL_BINS, DIM, JOINT, UNITS = 80, 8, 6, 5
 LOOK_AHEAD, DELAY = 1, 2
@@ -139,10 +139,10 @@ def live_file(tmp_path_factory):
     import tensorflow as tf
     from ai_edge_litert import schema_py_generated as schema
 
-    from tflite_export.attach import attach_metadata
-    from tflite_export.metadata import Metadata
-    from tflite_export.serialize import serialize
-    from tflite_export.silence import silence
+    from tflite_export.convert.attach import attach_metadata
+    from tflite_export.convert.serialize import serialize
+    from tflite_export.runtime.metadata import Metadata
+    from tflite_export.runtime.silence import silence
 
     functions, folder = _signatures(), tmp_path_factory.mktemp("live")
     with silence():
@@ -164,6 +164,6 @@ def live_file(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def live_model(live_file):
-    from tflite_export.live.model import load_model
+    from tflite_export.runtime.live.live_model import load_model
 
     return load_model(live_file)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tflite_export.statistics import interval, word_errors
-from tflite_export.study import summary
+from experiments.study import summary
+from tflite_export.score.statistics import interval, word_errors
 
 WORDS = "ENTER ERASE GO HELP NO REPEAT RUBOUT START STOP YES <B> A&B".split()
 SPLITS = {"test": 24, "dev": 16}  # utterances

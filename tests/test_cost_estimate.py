@@ -4,9 +4,6 @@ import numpy as np
 import pytest
 
 from asr_qat import cli
-from asr_qat.benchmarks import cost_estimate
-from asr_qat.benchmarks.cost_estimate import FLOAT32, GPUS, UTILISATION, estimate, forward_macs
-from asr_qat.benchmarks.cost_page import cost_page
 from asr_qat.corpora.dataset import DataConfig
 from asr_qat.corpora.transcript_lengths import TranscriptLengths
 from asr_qat.models.encoder_config import EncoderConfig
@@ -14,6 +11,9 @@ from asr_qat.models.model_directory import ModelConfig, build_float
 from asr_qat.models.prediction import TransducerConfig
 from asr_qat.text.tokenizer import Tokenizer
 from asr_qat.training.config import TrainConfig
+from experiments.cost import cost_estimate
+from experiments.cost.cost_estimate import FLOAT32, GPUS, UTILISATION, estimate, forward_macs
+from experiments.cost.cost_page import cost_page
 
 ENCODER = EncoderConfig(2, dim=16, heads=2, feed_forward=32, kernel=5, subsampling=8)
 UNITS, JOINT, VOCABULARY = 12, 14, 20

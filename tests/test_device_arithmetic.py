@@ -11,14 +11,14 @@ from ai_edge_litert.tools import flatbuffer_utils
 from tensorflow import keras
 
 from asr_qat.errors import UserError
-from asr_qat.layers.dense import Dense
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model, quantized_layers
 from asr_qat.quantize.calibrate import calibrate
+from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.precision import parse
 from tests.test_quantize_numerics import KINDS, rows
-from tflite_export.bake import bake_layer
-from tflite_export.labels import label_products
-from tflite_export.pack import pack
+from tflite_export.convert.bake import bake_layer
+from tflite_export.convert.labels import label_products
+from tflite_export.convert.pack import pack
 
 UNITS = 10
 DYNAMIC = ("w8a8", "w4a8", "w3a8", "w2a8", "w4a8-aqt", "w2a8-clip", "w4a8-learned", "w2a8-asym")

@@ -7,21 +7,22 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr_qat.corpora.recordings import recordings
 from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.text.tokenizer import Tokenizer
 from tests.conftest import SAMPLE_RATE
 from tests.export_fixtures import noise
-from tflite_export import evaluate
-from tflite_export.compare import compare, matching_model
-from tflite_export.recogniser import TFLiteRecogniser
+from tflite_export.runtime.recogniser import TFLiteRecogniser
+from tflite_export.score import evaluate
+from tflite_export.score.compare import compare, matching_model
 
 pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow
 
 
 def compared(path, model, manifest):
-    items = evaluate.recordings(manifest)
+    items = recordings(manifest)
     device = TFLiteRecogniser(path)
     result = evaluate.run(device, items, quiet=True)
     keras = matching_model(model, device.metadata) if not isinstance(model, Recogniser) else model
@@ -75,7 +76,7 @@ def test_another_model_is_noticed(exported, model_directory, manifest):
     result, found = compared(exported("float"), other, manifest)
     assert found["identical_hypotheses"] < 1
     assert found["median_logit_diff"] > 0.1
-    for row, item in zip(found["different"], evaluate.recordings(manifest), strict=True):
+    for row, item in zip(found["different"], recordings(manifest), strict=True):
         assert (row["id"], row["reference"]) == (item.id, item.text)
         assert row["frame"] >= 0
 

@@ -6,15 +6,15 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from asr_qat.errors import UserError
-from asr_qat.layers.dense import Dense
 from asr_qat.quantize.apply import QuantizationConfig, quantized_layers
+from asr_qat.quantize.dense import Dense
 from tests.export_fixtures import DENSE_LAYERS, FRAMES, SECONDS, noise, quantized
 from tests.quantize_fixtures import quantize_channels
-from tflite_export.bake import bake
-from tflite_export.convert import convert, convert_recogniser
-from tflite_export.inspect import inspect
-from tflite_export.labels import label_products, products
-from tflite_export.recogniser import TFLiteRecogniser
+from tflite_export.convert.bake import bake
+from tflite_export.convert.convert import convert, convert_recogniser
+from tflite_export.convert.labels import label_products, products
+from tflite_export.runtime.recogniser import TFLiteRecogniser
+from tflite_export.score.inspect import inspect
 
 pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ import yaml
 
 from asr_qat.corpora import fallback
 from asr_qat.errors import UserError
-from tflite_export import demo
+from experiments.demo import demo
 
 pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow

@@ -2,11 +2,11 @@
 
 import pytest
 
-from asr_qat.layers.dense import Dense
 from asr_qat.quantize.apply import quantized_layers
-from asr_qat.quantize.post_training import post_training
+from asr_qat.quantize.dense import Dense
+from asr_qat.training.post_training import post_training
 from tests.export_fixtures import noise
-from tflite_export.product_equality import product_errors
+from tflite_export.score.product_equality import product_errors
 
 pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow

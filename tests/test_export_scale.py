@@ -11,10 +11,10 @@ from asr_qat.errors import UserError
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.prediction import TransducerConfig
 from asr_qat.text.tokenizer import Tokenizer
-from tflite_export import scale as module
-from tflite_export.fresh_process import peak_memory_mb
-from tflite_export.scale import scale, search_calls
-from tflite_export.scale_table import scale_table
+from experiments.scale import scale as module
+from experiments.scale.scale import scale, search_calls
+from experiments.scale.scale_table import scale_table
+from tflite_export.score.fresh_process import peak_memory_mb
 
 pytest_plugins = ["tests.export_fixtures"]
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tflite_export import statistics
-from tflite_export.statistics import (
+from tflite_export.score import statistics
+from tflite_export.score.statistics import (
     ErrorCounts,
     character_errors,
     interval,

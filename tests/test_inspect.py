@@ -13,10 +13,10 @@ from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_directory import ModelConfig, Recogniser
 from asr_qat.text.tokenizer import Tokenizer
 from tflite_export.commands import inspect as command
-from tflite_export.convert import convert_recogniser
-from tflite_export.delegation import delegation
-from tflite_export.inspect import FOLDED_TABLE_BYTES, inspect
-from tflite_export.serialize import serialize
+from tflite_export.convert.convert import convert_recogniser
+from tflite_export.convert.serialize import serialize
+from tflite_export.score.delegation import delegation
+from tflite_export.score.inspect import FOLDED_TABLE_BYTES, inspect
 
 pytestmark = pytest.mark.slow
 

@@ -15,13 +15,13 @@ import pytest
 import soundfile
 
 from asr_qat.audio.decode import read_audio
+from experiments.live.undisturbed_session import events_alone
 from tests.live_reference import speech
 from tests.test_export_recogniser import without_tensorflow
-from tflite_export.live.events import Notice, Transcript
-from tflite_export.live.screen import CLEAR, DIM, NORMAL, Screen
-from tflite_export.live.sources import recorded_chunks
-from tflite_export.live.words import Word
-from tflite_export.streaming.alone import events_alone
+from tflite_export.runtime.live.events import Notice, Transcript
+from tflite_export.runtime.live.screen import CLEAR, DIM, NORMAL, Screen
+from tflite_export.runtime.live.sources import recorded_chunks
+from tflite_export.runtime.live.words import Word
 
 pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 
@@ -56,7 +56,9 @@ def test_without_tensorflow(live_file, live_model, recording):
     program = "from tflite_export.cli import main; main()"
     out = without_tensorflow(program, "listen", live_file, "--file", recording, "--fast")
     assert out.splitlines() == finals(live_model, recording)
-    without_tensorflow("import tflite_export.live.server, tflite_export.live.microphone")
+    without_tensorflow(
+        "import tflite_export.runtime.live.server, tflite_export.runtime.live.microphone"
+    )
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import time
 import pytest
 from websockets.sync.client import connect
 
+from experiments.live.rough_clients import frame, open_stream
 from tests.live_reference import reference_model, speech
 from tests.server_fixtures import (
     CHUNK,
@@ -23,10 +24,9 @@ from tests.server_fixtures import (
     spoken,
     until,
 )
-from tflite_export.live import messages
-from tflite_export.live.endpoint import EndpointConfig
-from tflite_export.live.server import Limits
-from tflite_export.streaming.rough_clients import frame, open_stream
+from tflite_export.runtime.live import messages
+from tflite_export.runtime.live.endpoint import EndpointConfig
+from tflite_export.runtime.live.server import Limits
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import pytest
 
 from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import log_mel, normalize
+from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
 from tests.live_reference import TOKENIZER, offline_searches, reference_model
-from tflite_export.evaluate import recordings
-from tflite_export.live.whole import recognise, transcribe
-from tflite_export.live_evaluate import FIRST, SECOND, run_streamed, summarize_streamed
+from tflite_export.runtime.live.whole_recording import recognise, transcribe
+from tflite_export.score.live_evaluate import FIRST, SECOND, run_streamed, summarize_streamed
 
 pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 

@@ -17,10 +17,10 @@ from asr_qat.quantize.apply import QuantizationConfig, quantized_layers
 from asr_qat.text.tokenizer import Tokenizer
 from tests.export_fixtures import quantized
 from tests.live_fixtures import BINS, ENCODER, STREAMING, TRANSDUCER, normal
-from tflite_export.convert import convert, convert_recogniser
-from tflite_export.inspect import inspect
-from tflite_export.product_equality import product_errors
-from tflite_export.recogniser import TFLiteRecogniser
+from tflite_export.convert.convert import convert, convert_recogniser
+from tflite_export.runtime.recogniser import TFLiteRecogniser
+from tflite_export.score.inspect import inspect
+from tflite_export.score.product_equality import product_errors
 
 pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow

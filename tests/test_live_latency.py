@@ -9,18 +9,18 @@ import pytest
 from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.corpora.recordings import recordings
 from asr_qat.errors import UserError
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_directory import ModelConfig, Recogniser
+from experiments.live.alignment import WordEnds, forced_alignment, speech_end
+from experiments.live.latency import Appearances, appearances, delays, latency
+from experiments.live.long_recording import _edits, _edits_at_joins, _middles, _stream
+from experiments.live.recordings import cut, joined, room_noise
 from tests.live_reference import reference_model, speech
-from tflite_export.evaluate import recordings
-from tflite_export.live.endpoint import EndpointConfig
-from tflite_export.live.events import Transcript
-from tflite_export.live.session import Session
-from tflite_export.streaming.alignment import WordEnds, forced_alignment, speech_end
-from tflite_export.streaming.audio import cut, joined, room_noise
-from tflite_export.streaming.hour import _edits, _edits_at_joins, _middles, _stream
-from tflite_export.streaming.latency import Appearances, appearances, delays, latency
+from tflite_export.runtime.live.endpoint import EndpointConfig
+from tflite_export.runtime.live.events import Transcript
+from tflite_export.runtime.live.session import Session
 
 pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 
@@ -141,7 +141,7 @@ def test_figures_of_recordings(manifest, monkeypatch):
         return Appearances(first, second, [("ANOTHER", 9.0)])
 
     heard = []
-    monkeypatch.setattr("tflite_export.streaming.latency.appearances", there)
+    monkeypatch.setattr("experiments.live.latency.appearances", there)
     found = latency(model, items, ends, 120, RULE, quiet=True)
     count = sum(len(item.text.split()) for item in items)
     assert found["words"] == found["first_pass"]["words"] == count
@@ -213,7 +213,7 @@ def test_edits_at_joins():
 
 @pytest.mark.slow
 def test_a_long_run(live_file, manifest, tmp_path):
-    from tflite_export.streaming.hour import long_run
+    from experiments.live.long_recording import long_run
 
     (tmp_path / "test.jsonl").write_text(manifest.read_text())
     found = long_run(live_file, tmp_path, ("test",), seconds=130.0, pause_s=1.5)

@@ -9,10 +9,10 @@ from asr_qat.errors import UserError
 from tests.live_file import DELAY, JOINT, LOOK_AHEAD, MEL_BINS, offline_encoded
 from tests.live_reference import speech
 from tflite_export.commands.inspect import format_tables
-from tflite_export.inspect import inspect
-from tflite_export.live.endpoint import EndpointConfig
-from tflite_export.live.model import load_model
-from tflite_export.live.session import Session
+from tflite_export.runtime.live.endpoint import EndpointConfig
+from tflite_export.runtime.live.live_model import load_model
+from tflite_export.runtime.live.session import Session
+from tflite_export.score.inspect import inspect
 
 pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 pytestmark = pytest.mark.slow

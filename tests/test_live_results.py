@@ -7,15 +7,15 @@ import os
 import numpy as np
 import pytest
 
+from asr_qat.corpora.recordings import recordings
 from asr_qat.decoding.transducer_incremental import advance_search, begin_search
 from asr_qat.models import presets
 from asr_qat.text.tokenizer import Tokenizer
+from experiments.live.paced_steps import PacedSteps
 from tests.live_fixtures import ENCODER, STREAMING, TRANSDUCER
 from tests.live_reference import JOINT, TOKENIZER, ReferenceSteps, reference_model, speech
-from tflite_export.evaluate import recordings
-from tflite_export.live.session import Session
-from tflite_export.live_evaluate import run_streamed, text_figures, timed_chunks
-from tflite_export.streaming.paced_steps import PacedSteps
+from tflite_export.runtime.live.session import Session
+from tflite_export.score.live_evaluate import run_streamed, text_figures, timed_chunks
 
 pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 

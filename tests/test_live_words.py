@@ -7,8 +7,8 @@ from asr_qat.decoding.transducer_incremental import Emission
 from tests.live_reference import (
     TOKENIZER,
 )
-from tflite_export.live.events import Notice, Transcript, event_message
-from tflite_export.live.words import Word, words_of
+from tflite_export.runtime.live.events import Notice, Transcript, event_message
+from tflite_export.runtime.live.words import Word, words_of
 
 
 def test_words():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from asr_qat.benchmarks import loss as loss_benchmark
-from asr_qat.benchmarks.loss_cases import JOINTS, LOSSES, Shape, peak_mb
+from experiments.benchmarks import loss as loss_benchmark
+from experiments.benchmarks.loss_cases import JOINTS, LOSSES, Shape, peak_mb
 
 SHAPE = Shape(2, 12, 4, 20)
 

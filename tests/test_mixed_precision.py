@@ -7,13 +7,13 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.layers.dense import Dense
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.targets import pack_targets
 from asr_qat.models.ctc import build_ctc
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_directory import ModelConfig, Recogniser, build_float
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
+from asr_qat.quantize.dense import Dense
 from asr_qat.training import mixed_precision
 from asr_qat.training.config import OptimizerConfig
 from asr_qat.training.mixed_precision import STEPS_TO_GROW, LossScale, training_copy

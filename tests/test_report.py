@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from tflite_export.report import headline, html_report, markdown_table
-from tflite_export.wer_size_plot import plot_wer_against_size
+from experiments.reports.demo_page import headline, html_report, markdown_table
+from experiments.reports.wer_size_plot import plot_wer_against_size
 
 
 def row(name, precision, method, size, wer, diff_ci):

@@ -9,12 +9,12 @@ import pytest
 
 pytest.importorskip("websockets")
 
+from experiments.live.many_streams import _converse
+from experiments.live.rough_clients import Deeds, disconnects, floods, stalls
 from tests.live_reference import reference_model, speech
 from tests.server_fixtures import running
-from tflite_export.live.messages import message_of
-from tflite_export.live.server import Limits, LiveServer
-from tflite_export.streaming.many_streams import _converse
-from tflite_export.streaming.rough_clients import Deeds, disconnects, floods, stalls
+from tflite_export.runtime.live.messages import message_of
+from tflite_export.runtime.live.server import Limits, LiveServer
 
 AUDIO = message_of(speech(20.0, 1))
 
@@ -61,7 +61,7 @@ def test_nobody_there(client):
 
 
 def test_the_server_notices_a_client_that_stalls(monkeypatch):
-    monkeypatch.setattr("tflite_export.live.server.SOCKET_BYTES", 4096)
+    monkeypatch.setattr("tflite_export.runtime.live.server.SOCKET_BYTES", 4096)
     with running(Limits(idle_s=0.5), reference_model(0, 2, 1)) as (address, server):
         seen = []
 

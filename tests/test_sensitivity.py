@@ -10,27 +10,27 @@ import tensorflow as tf
 from asr_qat import cli
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
-from asr_qat.decoding.keras_decoder import decoder_for
 from asr_qat.errors import UserError
 from asr_qat.losses.targets import pack_targets
+from asr_qat.models.keras_decoder import decoder_for
 from asr_qat.models.model_directory import ModelConfig, Recogniser
 from asr_qat.models.summary import summarize, total
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
-from asr_qat.quantize.assignment import assign
-from asr_qat.quantize.model_parts import part_of
-from asr_qat.quantize.sensitivity import (
+from asr_qat.training.run import build_losses
+from experiments.sensitivity.assignment import assign
+from experiments.sensitivity.model_parts import part_of
+from experiments.sensitivity.sensitivity import (
     BATCHES,
     Sensitivity,
     UtteranceLosses,
     difference,
     measure_sensitivity,
 )
-from asr_qat.training.run import build_losses
+from experiments.sensitivity.sensitivity_plot import sensitivity_figure
+from experiments.sensitivity.sensitivity_table import parts_table
 from tests import live_fixtures as live
 from tests.export_fixtures import DENSE_LAYERS, quantized
 from tests.training_fixtures import ENCODER
-from tflite_export.study.sensitivity_plot import sensitivity_figure
-from tflite_export.study.sensitivity_table import parts_table
 
 pytest_plugins = ["tests.training_fixtures", "tests.transducer_fixtures", "tests.export_fixtures"]
 

@@ -9,12 +9,12 @@ import pytest
 from asr_qat.config import from_dict, load_yaml
 from asr_qat.errors import UserError
 from asr_qat.quantize.precision import parse
+from experiments.study.cells import Cell, expand
+from experiments.study.config import ACTIVATIONS, StudyConfig
+from experiments.study.fingerprint import given
+from experiments.study.scheme_name import describe
+from experiments.study.worker import encode_job
 from tests.training_fixtures import REPOSITORY
-from tflite_export.study.cells import Cell, expand
-from tflite_export.study.config import ACTIVATIONS, StudyConfig
-from tflite_export.study.fingerprint import given
-from tflite_export.study.scheme import describe
-from tflite_export.study.worker import encode_job
 
 GRID = {
     "weights": [32, 8, 4, 2],

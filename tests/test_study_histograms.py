@@ -8,11 +8,11 @@ import pytest
 
 from asr_qat import files
 from asr_qat.quantize.apply import QuantizationConfig, quantized_layers
+from experiments.study.cells import expand
+from experiments.study.config import Group, StudyConfig
+from experiments.study.histogram_plot import histogram_figure
+from experiments.study.histograms import MOST_LAYERS, weight_histograms, write_histograms
 from tests.export_fixtures import quantized
-from tflite_export.study.cells import expand
-from tflite_export.study.config import Group, StudyConfig
-from tflite_export.study.histogram_plot import histogram_figure
-from tflite_export.study.histograms import MOST_LAYERS, weight_histograms, write_histograms
 
 pytest_plugins = ["tests.export_fixtures"]
 

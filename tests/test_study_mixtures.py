@@ -10,14 +10,14 @@ from asr_qat.config import from_dict
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.models.model_directory import ModelConfig, Recogniser
-from asr_qat.quantize.assignment import assign
-from asr_qat.quantize.sensitivity import LayerSensitivity, Sensitivity
+from experiments.sensitivity.assignment import assign
+from experiments.sensitivity.sensitivity import LayerSensitivity, Sensitivity
+from experiments.study.cells import Cell, expand
+from experiments.study.config import StudyConfig
+from experiments.study.mixtures import measure_for, sensitivity_file, unmeasured
+from experiments.study.scheme_name import describe
+from experiments.study.worker import encode_job
 from tests.training_fixtures import ENCODER
-from tflite_export.study.cells import Cell, expand
-from tflite_export.study.config import StudyConfig
-from tflite_export.study.mixtures import measure_for, sensitivity_file, unmeasured
-from tflite_export.study.scheme import describe
-from tflite_export.study.worker import encode_job
 
 MIXTURE = {"budgets": ["w4a8", "6x"], "precisions": ["w8a8", "w4a8", "w2a8"]}
 BYTES = {"w8a8": 100, "w4a8": 50, "w2a8": 25}

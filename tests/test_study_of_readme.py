@@ -5,14 +5,14 @@ import re
 import pytest
 
 from asr_qat.config import load_yaml
+from experiments.study.cells import expand
+from experiments.study.config import StudyConfig
+from experiments.study.histograms import shown_cells
+from experiments.study.saved_study import in_grid, read_study
+from experiments.study.scheme_name import describe
+from experiments.study.tables import grid_table, group_tables
 from tests.study_fixtures import Variant, write_study
 from tests.training_fixtures import REPOSITORY
-from tflite_export.study.cells import expand
-from tflite_export.study.config import StudyConfig
-from tflite_export.study.histograms import shown_cells
-from tflite_export.study.saved import in_grid, read_study
-from tflite_export.study.scheme import describe
-from tflite_export.study.tables import grid_table, group_tables
 
 METHODS = {"float": "float", "ptq": "ptq", "native": "native-qat"}
 

@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from asr_qat.errors import UserError
+from experiments.study import size_plot
+from experiments.study.errors_moved import Moved, errors_moved, moved_table
+from experiments.study.page import verdicts
+from experiments.study.saved_study import read_study
+from experiments.study.write_report import write_report
 from tests.study_fixtures import FLOAT, VARIANTS, write, write_study
-from tflite_export.study import size_plot
-from tflite_export.study.errors_moved import Moved, errors_moved, moved_table
-from tflite_export.study.page import verdicts
-from tflite_export.study.saved import read_study
-from tflite_export.study.write_report import write_report
 
 PLOTS = ("wer_size", "sensitivity", "weights_w4a8_native_s240_seed0", "errors_moved")
 

@@ -9,10 +9,10 @@ import pytest
 
 from asr_qat import cli, files
 from asr_qat.errors import UserError
+from experiments.study.cells import expand
+from experiments.study.run import plan, report, study
 from tests.study_run_fixtures import GROUPS, cell_file, configuration, refusal, written
 from tests.training_fixtures import REPOSITORY, as_yaml
-from tflite_export.study.cells import expand
-from tflite_export.study.run import plan, report, study
 
 pytest_plugins = ["tests.training_fixtures", "tests.study_run_fixtures"]
 
@@ -43,8 +43,9 @@ def copied(finished, tmp_path):
 
 @pytest.mark.slow
 def test_every_cell_is_trained_exported_and_scored(finished):
-    from tflite_export import evaluate
-    from tflite_export.recogniser import TFLiteRecogniser
+    from asr_qat.corpora.recordings import recordings
+    from tflite_export.runtime.recogniser import TFLiteRecogniser
+    from tflite_export.score import evaluate
 
     config, content = finished
     assert [row["name"] for row in content["rows"]] == NAMES
@@ -64,7 +65,7 @@ def test_every_cell_is_trained_exported_and_scored(finished):
             device.metadata.method,
         )
         for split in ("test", "dev"):
-            items = evaluate.recordings(config.data, split)
+            items = recordings(config.data, split)
             result = evaluate.run(device, items, quiet=True)
             assert own["splits"][split]["hypotheses"] == result.hypotheses
             expected = evaluate.summarize(result, items, 1)
@@ -89,9 +90,9 @@ def test_ptq_quantizes_the_baseline(finished):
     import numpy as np
 
     from asr_qat.models.model_directory import Recogniser
-    from asr_qat.quantize.post_training import post_training
-    from tflite_export.convert import convert_recogniser
-    from tflite_export.recogniser import TFLiteRecogniser
+    from asr_qat.training.post_training import post_training
+    from tflite_export.convert.convert import convert_recogniser
+    from tflite_export.runtime.recogniser import TFLiteRecogniser
 
     config, _ = finished
     baseline, ptq, *_ = expand(config)

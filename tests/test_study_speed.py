@@ -7,11 +7,11 @@ import pytest
 
 from asr_qat import files
 from asr_qat.config import from_dict
+from experiments.study import speed
+from experiments.study.cells import expand
+from experiments.study.config import StudyConfig
+from experiments.study.saved_study import read_study
 from tests.study_fixtures import FLOAT, VARIANTS, write, write_study
-from tflite_export.study import speed
-from tflite_export.study.cells import expand
-from tflite_export.study.config import StudyConfig
-from tflite_export.study.saved import read_study
 
 FLOAT_NAME, NATIVE = "float_s5", "w4a8_native_s5"
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tflite_export.statistics import RESAMPLES, speaker_interval
-from tflite_export.study.counts import numbered
-from tflite_export.study.summary import pooled, rows
+from experiments.study.error_counts import numbered
+from experiments.study.summary import pooled, rows
+from tflite_export.score.statistics import RESAMPLES, speaker_interval
 
 WORDS = "ONE TWO THREE FOUR FIVE".split()
 SPLITS = {"test": 7, "dev": 5}  # utterances

@@ -5,12 +5,12 @@ import io
 
 import pytest
 
+from experiments.study.csv_text import csv_text
+from experiments.study.difference_tables import difference_table, mixture_table
+from experiments.study.page import verdicts
+from experiments.study.saved_study import Saved, read_study
+from experiments.study.tables import cells_table, grid_table, group_tables, two_bit_table
 from tests.study_fixtures import write_study
-from tflite_export.study.csv_text import csv_text
-from tflite_export.study.difference_tables import difference_table, mixture_table
-from tflite_export.study.page import verdicts
-from tflite_export.study.saved import Saved, read_study
-from tflite_export.study.tables import cells_table, grid_table, group_tables, two_bit_table
 
 
 def pooled(name, method, weights, activations, wer, diff_ci=None, **other):

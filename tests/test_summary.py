@@ -15,7 +15,7 @@ from asr_qat.models.presets import PRESETS
 from asr_qat.models.summary import group, summarize, total
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.quantize.policies import POLICIES
-from tflite_export.inspect import inspect
+from tflite_export.score.inspect import inspect
 
 pytest_plugins = ["tests.export_fixtures"]
 

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from asr_qat import cli
-from asr_qat.benchmarks.input_throughput import WARM_UP, _measure, input_throughput
 from asr_qat.corpora.dataset import DataConfig
 from asr_qat.corpora.prepared import PreparedFolder
+from experiments.benchmarks.input_throughput import WARM_UP, _measure, input_throughput
 
 
 def test_audio_is_counted_after_the_warm_up():

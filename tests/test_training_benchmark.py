@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from asr_qat.benchmarks import training_step
 from asr_qat.models.presets import PRESETS
+from experiments.benchmarks import training_step
 from tests.training_fixtures import ENCODER
 
 

@@ -7,23 +7,24 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr_qat.decoding.keras_decoder import decoder_for
+from asr_qat.corpora.recordings import recordings
 from asr_qat.decoding.transducer_beam import beam_transducer
 from asr_qat.decoding.transducer_greedy import greedy_transducer
 from asr_qat.errors import UserError
-from asr_qat.layers.dense import Dense
+from asr_qat.models.keras_decoder import decoder_for
 from asr_qat.quantize.apply import quantized_layers
-from asr_qat.quantize.post_training import post_training
+from asr_qat.quantize.dense import Dense
+from asr_qat.training.post_training import post_training
 from asr_qat.training.run import train
 from tests.export_fixtures import FRAMES, SECONDS, noise
 from tests.training_fixtures import W4, configuration
 from tests.transducer_fixtures import PLAIN, optimizer
-from tflite_export import evaluate
-from tflite_export.compare import compare
-from tflite_export.convert import convert, convert_recogniser
-from tflite_export.inspect import inspect
-from tflite_export.product_equality import product_errors
-from tflite_export.recogniser import TFLiteRecogniser
+from tflite_export.convert.convert import convert, convert_recogniser
+from tflite_export.runtime.recogniser import TFLiteRecogniser
+from tflite_export.score import evaluate
+from tflite_export.score.compare import compare
+from tflite_export.score.inspect import inspect
+from tflite_export.score.product_equality import product_errors
 
 pytest_plugins = [
     "tests.export_fixtures", "tests.training_fixtures", "tests.transducer_fixtures"
@@ -62,7 +63,7 @@ def test_the_signatures(exported_transducer, transducer):
 @pytest.mark.parametrize("precision", ["float", "w4a8", "w4", "w2a8"])
 def test_a_file_is_its_keras_model(exported_transducer, transducer, manifest, precision):
     """What is not identical is named, with logits that lie close together."""
-    items = evaluate.recordings(manifest)
+    items = recordings(manifest)
     device = TFLiteRecogniser(exported_transducer(precision))
     result = evaluate.run(device, items, quiet=True)
     keras = transducer if precision == "float" else post_training(transducer, precision)
@@ -84,7 +85,7 @@ def test_a_file_is_its_keras_model(exported_transducer, transducer, manifest, pr
 
 
 def test_another_model_is_noticed(exported_transducer, transducer, manifest):
-    items = evaluate.recordings(manifest)
+    items = recordings(manifest)
     device = TFLiteRecogniser(exported_transducer("float"))
     result = evaluate.run(device, items, quiet=True)
     kernel = transducer.model.get_layer("joint_output").kernel
@@ -172,7 +173,7 @@ def test_beam_search_with_a_ctc_model_is_refused(exported, manifest):
     assert str(caught.value).startswith(str(device.path))
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="a CTC model"):
-        evaluate.run(device, evaluate.recordings(manifest), quiet=True, beam=2)
+        evaluate.run(device, recordings(manifest), quiet=True, beam=2)
 
 
 def test_less_than_one_frame(exported_transducer):
@@ -204,7 +205,7 @@ def test_commands(
     code, out, err = tflite_export("evaluate", path, *words)
     assert code == 0, err
     found = json.loads(out)
-    references = [item.text for item in evaluate.recordings(manifest)]
+    references = [item.text for item in recordings(manifest)]
     assert found["wer"] == pytest.approx(jiwer.wer(references, texts))
     assert 0 <= found["identical_hypotheses"] <= 1
 
@@ -244,7 +245,7 @@ def test_commands_with_a_beam(
     words = ("--data", manifest, "--json", "--quiet", "--beam", "4", "--hypotheses", written)
     code, out, err = tflite_export("evaluate", path, *words)
     assert code == 0, err
-    references = [item.text for item in evaluate.recordings(manifest)]
+    references = [item.text for item in recordings(manifest)]
     assert json.loads(out)["wer"] == pytest.approx(jiwer.wer(references, texts))
     rows = [json.loads(line) for line in written.read_text().splitlines()]
     assert [row["hypothesis"] for row in rows] == texts
@@ -325,6 +326,6 @@ def test_from_audio_to_the_word_error_rate_of_four_bits(
     assert found["wer"] <= 0.2
     assert found["identical_hypotheses"] >= 2 / 3
     assert inspect(path)["weight_widths"]["dense"]["4"] == 1
-    device, items = TFLiteRecogniser(path), evaluate.recordings(prepared_folder)
+    device, items = TFLiteRecogniser(path), recordings(prepared_folder)
     searched = evaluate.run(device, items, quiet=True, beam=3)
     assert jiwer.wer([item.text for item in items], searched.hypotheses) <= 0.2

@@ -8,12 +8,12 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr_qat.benchmarks.naive_transducer import (
+from asr_qat.losses.transducer import transducer_loss
+from experiments.benchmarks.naive_transducer import (
     brute_force_loss,
     naive_transducer_loss,
     rowwise_transducer_loss,
 )
-from asr_qat.losses.transducer import transducer_loss
 
 
 def example(batch, time, count, classes, seed=0, scale=2.0):

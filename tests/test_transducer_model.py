@@ -8,7 +8,6 @@ import pytest
 
 from asr_qat.audio.front_end import subsampled_length
 from asr_qat.errors import UserError
-from asr_qat.layers.dense import Dense
 from asr_qat.models.ctc import build_ctc
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_directory import ModelConfig, Recogniser
@@ -17,6 +16,7 @@ from asr_qat.models.presets import PRESETS, TRANSDUCERS
 from asr_qat.models.transducer import build_transducer, is_transducer
 from asr_qat.models.transducer_functions import TransducerFunctions
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model, quantized_layers
+from asr_qat.quantize.dense import Dense
 from asr_qat.text.tokenizer import Tokenizer
 from tests.test_conformer import PAPER_MILLIONS, PAPER_VOCABULARY
 

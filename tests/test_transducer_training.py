@@ -8,11 +8,11 @@ import pytest
 from asr_qat.config import load_yaml
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
-from asr_qat.decoding.keras_decoder import decoder_for
 from asr_qat.errors import UserError
 from asr_qat.layers.dropout import Dropout
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.transducer import TransducerLoss
+from asr_qat.models.keras_decoder import decoder_for
 from asr_qat.models.model_directory import ModelConfig, Recogniser
 from asr_qat.models.presets import PRESETS, TRANSDUCERS
 from asr_qat.quantize.apply import QuantizationConfig

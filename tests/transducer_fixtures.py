@@ -81,7 +81,7 @@ def ngram_transducer(float_recogniser) -> Recogniser:
 @pytest.fixture(scope="session")
 def exported_transducer(transducer, tmp_path_factory):
     """The path of the file at a precision, converted when first asked for."""
-    from tflite_export.convert import convert_recogniser
+    from tflite_export.convert.convert import convert_recogniser
 
     folder = tmp_path_factory.mktemp("transducers")
 

@@ -1,8 +1,8 @@
 """The `tflite-export` command."""
 
-import importlib
 import sys
 
+from asr_qat.commands.registry import command_modules
 from asr_qat.errors import exit_code
 from asr_qat.parser import Parser
 
@@ -13,9 +13,6 @@ COMMANDS = (
     "transcribe",
     "listen",
     "serve",
-    "demo",
-    "scale",
-    "streaming",
 )
 
 
@@ -25,8 +22,8 @@ def build_parser() -> Parser:
         prog="tflite-export", description="Convert, inspect, run and score .tflite recognisers."
     )
     subparsers = parser.add_subparsers(dest="command", required=True)
-    for name in COMMANDS:
-        importlib.import_module(f"tflite_export.commands.{name}").add_parser(subparsers)
+    for module in command_modules("tflite_export.commands", COMMANDS):
+        module.add_parser(subparsers)
     return parser
 
 

@@ -2,9 +2,9 @@
 
 from tensorflow import keras
 
-from asr_qat.layers.dense import Dense
 from asr_qat.models.conformer import encode, encoder_inputs
 from asr_qat.models.encoder_config import EncoderConfig
+from asr_qat.quantize.dense import Dense
 
 
 def build_ctc(config: EncoderConfig, vocab_size: int, mel_bins: int = 80) -> keras.Model:

@@ -7,7 +7,6 @@ encoders share the prediction and the joint network.
 from tensorflow import keras
 
 from asr_qat.layers.both_passes import OnePass, StackPasses, UnstackPasses
-from asr_qat.layers.dense import Dense
 from asr_qat.layers.joint import Joint
 from asr_qat.models.conformer import encode_live, encoder_inputs
 from asr_qat.models.encoder_config import EncoderConfig
@@ -15,6 +14,7 @@ from asr_qat.models.passes import CASCADE, CAUSAL, CTC_HEADS, JOINT_LAYERS
 from asr_qat.models.prediction import TransducerConfig
 from asr_qat.models.streaming_config import StreamingConfig
 from asr_qat.models.transducer import predict_all
+from asr_qat.quantize.dense import Dense
 
 
 def build_live_transducer(

@@ -5,10 +5,8 @@ import re
 
 import numpy as np
 from tensorflow import keras
-from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapper import (
-    QuantizeWrapperV2,
-)
 
+from asr_qat.compat import QuantizeWrapperV2, quantized_weight
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.precision import FLOAT_BITS, Precision
 
@@ -51,8 +49,7 @@ def summarize(
             continue
         parameters = sum(int(np.prod(w.shape)) for w in weights)
         if isinstance(layer, QuantizeWrapperV2):
-            ((_, quantizer, _),) = layer._weight_vars
-            precision = quantizer.precision
+            precision = quantized_weight(layer)[1].precision
         else:
             precision = registry.of(layer) if registry else None
         size, bits = _bytes(parameters, FLOAT_BITS), FLOAT_BITS
@@ -82,7 +79,7 @@ def _weights(layer: keras.layers.Layer) -> list:
     """The weights of the layer itself, without what a quantizer remembers."""
     if not isinstance(layer, QuantizeWrapperV2):
         return layer.weights
-    ((_, _, variables),) = layer._weight_vars
+    variables = quantized_weight(layer)[2]
     own = {id(variable) for variable in variables.values()}
     return [w for w in layer.weights if w.dtype.is_floating and id(w) not in own]
 

@@ -2,13 +2,13 @@
 
 from tensorflow import keras
 
-from asr_qat.layers.dense import Dense
 from asr_qat.layers.joint import Joint
 from asr_qat.layers.label_context import LabelsBefore, ZeroState
 from asr_qat.models.conformer import encode, encoder_inputs
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.passes import CASCADE, CAUSAL, CTC_HEADS, JOINT_LAYERS
 from asr_qat.models.prediction import TransducerConfig, predict, prediction_layers, states
+from asr_qat.quantize.dense import Dense
 
 CTC_HEAD = CTC_HEADS[CAUSAL]  # a layer of the training alone
 

@@ -2,7 +2,7 @@
 
 from tensorflow import keras
 
-from asr_qat.models.layer_source import layer_output
+from asr_qat.compat import layer_output
 from asr_qat.models.passes import CASCADE, CAUSAL, JOINT_LAYERS, Pass
 from asr_qat.models.prediction import predict, states
 from asr_qat.models.transducer import is_live

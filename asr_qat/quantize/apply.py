@@ -7,10 +7,8 @@ from typing import Literal
 
 import tensorflow as tf
 from tensorflow import keras
-from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapper import (
-    QuantizeWrapperV2,
-)
 
+from asr_qat.compat import QuantizeWrapperV2, quantized_weight
 from asr_qat.errors import UserError, require
 from asr_qat.quantize.grids import Grid
 from asr_qat.quantize.mixture import check_overrides, with_mixture
@@ -191,7 +189,7 @@ def quantized_layers(model: keras.Model) -> dict[str, QuantizedLayer]:
     found = {}
     for layer in model.layers:
         if isinstance(layer, QuantizeWrapperV2):
-            ((kernel, quantizer, variables),) = layer._weight_vars
+            kernel, quantizer, variables = quantized_weight(layer)
             found[layer.name] = QuantizedLayer(kernel, layer.layer.bias, quantizer, variables)
     return found
 

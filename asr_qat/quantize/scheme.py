@@ -6,20 +6,14 @@ from typing import Any
 
 import tensorflow_model_optimization as tfmot
 from tensorflow import keras
-from tensorflow_model_optimization.python.core.quantization.keras import (
-    quantize_registry,
-    quantize_scheme,
-)
 
-from asr_qat.layers.dense import Dense
-from asr_qat.layers.embedding import Embedding
-from asr_qat.layers.joint import Joint
-from asr_qat.layers.lstm import LSTM
+from asr_qat.compat import QuantizeRegistry, QuantizeScheme
 from asr_qat.quantize.configs import DenseQuantizeConfig
+from asr_qat.quantize.dense import QUANTIZED_LAYERS, Dense
 from asr_qat.quantize.precision import Precision, Range, parse
 
 
-class PrecisionRegistry(quantize_registry.QuantizeRegistry):
+class PrecisionRegistry(QuantizeRegistry):
     """The quantize config of each layer.
 
     Args:
@@ -80,7 +74,7 @@ class KeepLayout:
         return model, layer_quantize_map
 
 
-class PrecisionScheme(quantize_scheme.QuantizeScheme):
+class PrecisionScheme(QuantizeScheme):
     """Precisions by layer name for `tfmot.quantization.keras.quantize_apply`."""
 
     def __init__(self, registry: PrecisionRegistry):
@@ -98,11 +92,5 @@ class PrecisionScheme(quantize_scheme.QuantizeScheme):
 def quantize_scope():
     """The scope in which quantized models are cloned and loaded."""
     return tfmot.quantization.keras.quantize_scope(
-        {
-            "Dense": Dense,
-            "Embedding": Embedding,
-            "LSTM": LSTM,
-            "Joint": Joint,
-            "DenseQuantizeConfig": DenseQuantizeConfig,
-        }
+        {**QUANTIZED_LAYERS, "DenseQuantizeConfig": DenseQuantizeConfig}
     )

@@ -8,8 +8,8 @@ import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat.audio.front_end import HALVINGS, subsampled_length
+from asr_qat.compat import layer_output
 from asr_qat.errors import UserError, require
-from asr_qat.models.layer_source import layer_output
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.passes import CASCADE, CAUSAL, CTC_HEADS
 from asr_qat.models.transducer import is_live

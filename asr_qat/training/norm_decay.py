@@ -23,8 +23,8 @@ import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat.errors import require
-from asr_qat.layers.dense import Dense
 from asr_qat.quantize.apply import quantized_layers
+from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.grids import blocks_of
 
 

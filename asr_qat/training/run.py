@@ -9,6 +9,7 @@ from typing import Any
 from tensorflow import keras
 
 from asr_qat import files
+from asr_qat.compat import all_layers
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError, require
@@ -58,7 +59,7 @@ def seed_everything(seed: int) -> None:
 
 def seed_dropout(model: keras.Model, seed: int) -> None:
     """Start the random sequences of the layers that draw numbers anew."""
-    for layer in model._flatten_layers():
+    for layer in all_layers(model):
         if isinstance(layer, (Dropout, OnePass)):
             layer.seed(seed)
 

@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Any
 
-from asr_qat.corpora.calibration import calibration_batches
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError, require
 from asr_qat.models.encoder_config import EncoderConfig
@@ -13,6 +12,7 @@ from asr_qat.models.presets import PRESETS, TRANSDUCERS
 from asr_qat.models.streaming_config import StreamingConfig
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.quantize.calibrate import calibrate, needs_calibration
+from asr_qat.training.calibration_batches import calibration_batches
 from asr_qat.training.config import TrainConfig
 from asr_qat.training.start_live import live_from_whole
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
-from asr_qat.decoding.keras_decoder import decoder_for
+from asr_qat.models.keras_decoder import decoder_for
 from asr_qat.models.passes import Pass
 
 # Feature frames, padding included, that the encoder takes at once: 480 s. A batch may be that of

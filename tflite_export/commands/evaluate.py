@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 
 from asr_qat.errors import UserError, require
+from tflite_export.commands import evaluate_live
 from tflite_export.commands.arguments import DEFAULT_CHUNK_MS, add_chunk_ms, beam, threads
+from tflite_export.commands.evaluate_live import SHOWN
 
-SHOWN = 5  # utterances with another hypothesis than the Keras model's
 SHOWN_CHARACTERS = 80  # of their hypotheses
 # Null without --baseline, and without --compare.
 UNKNOWN = ("ratio", "wer_diff_ci", "identical_hypotheses", "max_logit_diff")
@@ -49,10 +50,10 @@ def add_parser(subparsers) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Recognise every recording, print the figures and write the hypotheses."""
+    from asr_qat.corpora.recordings import recordings
     from asr_qat.provenance import provenance
-    from tflite_export import evaluate
-    from tflite_export.commands import evaluate_live
-    from tflite_export.recogniser import TFLiteRecogniser
+    from tflite_export.runtime.recogniser import TFLiteRecogniser
+    from tflite_export.score import evaluate
 
     if args.beam and args.compare:
         raise UserError("--compare: follows the greedy search: leave --beam away")
@@ -61,14 +62,18 @@ def run(args: argparse.Namespace) -> None:
         evaluate_live.run(args)
         return
     require(args.chunk_ms is None, "--chunk-ms: of live models: add --streaming")
-    items = evaluate.recordings(args.data, args.split)
+    items = recordings(args.data, args.split)
     device = TFLiteRecogniser(args.file, args.threads)
     baseline = TFLiteRecogniser(args.baseline, args.threads) if args.baseline else None
     require(not device.live, f"{device.path}: a live model: add --streaming")
     require(
         not (baseline and baseline.live), f"--baseline {args.baseline}: a live model, unlike FILE"
     )
-    keras = keras_model(args.compare, device.metadata) if args.compare else None
+    keras = None
+    if args.compare:
+        from tflite_export.score.compare import compare, matching_model  # needs TensorFlow
+
+        keras = matching_model(args.compare, device.metadata)
     result = evaluate.run(device, items, args.quiet, args.beam)
     summary = {
         **dict.fromkeys(UNKNOWN),
@@ -83,8 +88,6 @@ def run(args: argparse.Namespace) -> None:
     longest = float(result.audio_seconds.max())
     summary["peak_rss_mb"] = evaluate.peak_rss_mb(args.file, longest, args.threads)
     if keras is not None:
-        from tflite_export.compare import compare
-
         summary |= compare(keras, device, items, result, args.quiet)
     if args.json:
         print(json.dumps({**summary, **provenance(0)}, indent=2))
@@ -95,13 +98,6 @@ def run(args: argparse.Namespace) -> None:
     evaluate.write_hypotheses(written, items, result.hypotheses)
     if not args.json:
         print(f"hypotheses: {written}")
-
-
-def keras_model(path: str, metadata):
-    """`matching_model`, which alone needs TensorFlow."""
-    from tflite_export.compare import matching_model
-
-    return matching_model(path, metadata)
 
 
 def _print(summary: dict) -> None:

@@ -6,23 +6,29 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat.errors import require
-from tflite_export.commands.evaluate import SHOWN, keras_model
+
+SHOWN = 5  # utterances with another hypothesis than the Keras model's
 
 
 def run(args: argparse.Namespace) -> None:
     """Stream every recording, print the figures of both passes and write the hypotheses."""
+    from asr_qat.corpora.recordings import recordings
     from asr_qat.provenance import provenance
-    from tflite_export import evaluate
-    from tflite_export.live.encoder import delays_ms
-    from tflite_export.live.model import live_model
-    from tflite_export.live_evaluate import live_peak_rss_mb, run_streamed, summarize_streamed
-    from tflite_export.recogniser import TFLiteRecogniser
+    from tflite_export.runtime.live.encoder import delays_ms
+    from tflite_export.runtime.live.live_model import live_model
+    from tflite_export.runtime.recogniser import TFLiteRecogniser
+    from tflite_export.score import evaluate
+    from tflite_export.score.live_evaluate import live_peak_rss_mb, run_streamed, summarize_streamed
 
     require(not args.beam, "--beam: a stream is searched greedily: leave it away")
-    items = evaluate.recordings(args.data, args.split)
+    items = recordings(args.data, args.split)
     device = TFLiteRecogniser(args.file, args.threads)
     model, other, ratio = live_model(device), None, None
-    keras = keras_model(args.compare, device.metadata) if args.compare else None
+    keras = None
+    if args.compare:
+        from tflite_export.score.compare import matching_model  # needs TensorFlow
+
+        keras = matching_model(args.compare, device.metadata)
     if args.baseline:
         baseline = TFLiteRecogniser(args.baseline, args.threads)
         other = run_streamed(live_model(baseline), items, args.chunk_ms, args.quiet)
@@ -40,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     longest = float(result.audio_seconds.max())
     summary["peak_rss_mb"] = live_peak_rss_mb(args.file, longest, args.chunk_ms, args.threads)
     if keras is not None:
-        from tflite_export.live_compare import compare_streamed
+        from tflite_export.score.live_compare import compare_streamed
 
         summary["against_keras"] = compare_streamed(keras, device, items, result, args.quiet)
     if args.json:

@@ -17,7 +17,7 @@ def add_parser(subparsers) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print sizes, operators, widths and what XNNPACK runs."""
     from asr_qat.provenance import provenance
-    from tflite_export.inspect import inspect
+    from tflite_export.score.inspect import inspect
 
     found = inspect(args.file)
     print(json.dumps({**found, **provenance()}, indent=2) if args.json else format_tables(found))

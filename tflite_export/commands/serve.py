@@ -57,9 +57,9 @@ def run(args: argparse.Namespace) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     import asyncio
 
-    from tflite_export.live.encoder import delays_ms
-    from tflite_export.live.model import load_model
-    from tflite_export.live.server import Limits, LiveServer
+    from tflite_export.runtime.live.encoder import delays_ms
+    from tflite_export.runtime.live.live_model import load_model
+    from tflite_export.runtime.live.server import Limits, LiveServer
 
     limits = Limits(args.max_streams, args.max_message_bytes, args.idle_seconds)
     model = load_model(args.model, args.threads)

@@ -26,7 +26,7 @@ def add_parser(subparsers) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print one line for each file, with its name if there are several."""
     from asr_qat.audio.decode import read_audio
-    from tflite_export.recogniser import TFLiteRecogniser
+    from tflite_export.runtime.recogniser import TFLiteRecogniser
 
     if args.nbest and not args.beam:
         raise UserError("--nbest: the hypotheses of a beam search: add --beam 8")
@@ -47,8 +47,8 @@ def _transcriber(recogniser, beam: int):
     """A function from audio to its text."""
     if not recogniser.live:
         return lambda audio: recogniser.transcribe(audio, beam)
-    from tflite_export.live.model import live_model
-    from tflite_export.live.whole import transcribe
+    from tflite_export.runtime.live.live_model import live_model
+    from tflite_export.runtime.live.whole_recording import transcribe
 
     require(not beam, f"{recogniser.path}: a live model searches greedily: leave --beam away")
     model = live_model(recogniser)

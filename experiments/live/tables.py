@@ -1,0 +1,210 @@
+"""What the commands of `tflite-export streaming` found, in Markdown."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from experiments.live.accuracy import BOTH
+from experiments.reports.page_parts import BYTES_PER_MB, NONE, difference, interval, markdown
+
+Content = dict[str, Any]
+CHOSEN_ON = "dev"  # split
+PERCENTILES = ("p50", "p95", "p99", "most")
+
+
+def _columns(title: str) -> list[str]:
+    return [f"{title}, ms: {name}" for name in PERCENTILES]
+
+
+LAST = _columns("Last words")
+
+
+def accuracy_table(content: Content) -> str:
+    """Both passes of each file, by split, and the offline model below them."""
+    splits = list(content["splits"])
+    header = ["Model", "MB", "Smaller"]
+    header += [f"WER % of {split} [95%]" for split in splits]
+    header += [f"Difference to float32, {split} [95%]" for split in (*splits, BOTH)]
+    header += ["CER %, all"]
+
+    def line(row: Content, ratio: str) -> list[str]:
+        rates = [f"{100 * row[s]['wer']:.1f} {interval(row[s]['wer_ci'])}" for s in splits]
+        differences = [difference(row[s]) for s in (*splits, BOTH)]
+        size = f"{row['bytes'] / BYTES_PER_MB:.2f}"
+        cer = f"{100 * row[BOTH]['cer']:.1f}"
+        return [row["name"], size, ratio, *rates, *differences, cer]
+
+    beside = content["beside"]
+    rows = [line(row, f"{row['ratio']:.2f}x") for row in content["rows"]]
+    rows.append(line(beside, NONE))
+    choice = (
+        f" Checkpoints were chosen and widths assigned on {CHOSEN_ON}, which is a part of what is "
+        "scored: the other splits are free of that choice."
+        if CHOSEN_ON in splits
+        else ""
+    )
+    counts = ", ".join(
+        f"{own['utterances']} utterances with {own['words']} words of {split}"
+        for split, own in content["splits"].items()
+    )
+    speed = content["speed"]
+    times = [
+        [name, f"{own['rtf']:.3f}", *_times(own["chunk_compute_ms"]), *_times(own["finish_ms"])]
+        for name, own in speed.items()
+    ]
+    return "\n\n".join(
+        [
+            markdown(header, rows),
+            f"Streamed in chunks of {content['chunk_ms']} ms: {counts}. Differences are paired, "
+            f"in percentage points, of each split and of all together.{choice} Of whole "
+            f"utterances is `{beside['file']}`, a model of its own with its own training: the line "
+            "says what an offline file of this corpus does, not what streaming costs.",
+            markdown(["File", "RTF", *_columns("Chunk"), *LAST], times),
+            _machine(content, next(iter(speed.values()))["threads"]),
+        ]
+    )
+
+
+def scale_table(content: Content) -> str:
+    """Size, time and memory of each file of a preset."""
+    files, speed, ends = [], [], []
+    for row in content["rows"]:
+        cells = [row["name"], f"{row['bytes'] / BYTES_PER_MB:.1f}", f"{row['ratio']:.2f}x"]
+        files.append([*cells, f"{row['peak_rss_mb']:.0f}", f"{row['convert_seconds']:.0f}"])
+        for ms, own in row["chunks"].items():
+            late = f"{own['late']} of {own['count']}"
+            speed.append([row["name"], ms, f"{own['rtf']:.3f}", *_times(own["compute_ms"]), late])
+            times = [*_times(own["endpoint_ms"]), *_times(own["finish_ms"])]
+            ends.append([row["name"], ms, f"{own['endpoints']} of {own['count']}", *times])
+    return "\n\n".join(
+        [
+            markdown(["File", "MB", "Smaller", "Peak MB", "Export, s"], files),
+            markdown(["File", "Chunk, ms", "RTF", *_columns("Chunk"), "Late"], speed),
+            markdown(
+                ["File", "Chunk, ms", "With an endpoint", *_columns("Such a chunk"), *LAST],
+                ends,
+            ),
+            f"{content['parameters']:,} parameters, {content['vocabulary']:,} word pieces, initial "
+            f"weights. The first pass waits for {content['look_ahead_ms']:g} ms, the second for "
+            f"{content['delay_ms']:g} ms. A chunk's time has front end, both encoders and both "
+            f"searches in it, at {content['labels_per_second']:.2f} labels a second for "
+            f"{content['speech_s']:g} s, then none for {content['pause_s']:g} s, in "
+            f"{content['audio_seconds']:g} s of audio. In a chunk with an endpoint the second pass "
+            "catches up, and the utterance ends; last words are those at the end of the audio.",
+            _machine(content, content["threads"]),
+        ]
+    )
+
+
+def latency_table(content: Content) -> str:
+    """Delays of the words, then the hour."""
+    words, long = content["words"], content["long"]
+    without = long["without_pauses"]
+    titles = {
+        "first_pass": "first pass: it appears",
+        "second_pass": "second pass: it has its final form",
+        "announced": "announced as final",
+    }
+
+    def lines(found: Content, count: int) -> list[list[str]]:
+        return [
+            [title, f"{found[key]['words']} of {count}", *_delays(found[key]["ms"])]
+            for key, title in titles.items()
+        ]
+
+    behind = words["alignment"]["last_word_behind_sound_ms"]
+    minutes = long["rss_mb"]
+    return "\n\n".join(
+        [
+            markdown(
+                ["From the end of a word, ms", "Words", "p5", "p50", "p95"],
+                lines(words, words["words"]),
+            ),
+            markdown(
+                ["Last words, from the end of the sound, ms", "Words", "p5", "p50", "p95"],
+                lines(words["last_words"], words["utterances"]),
+            ),
+            f"{content['file']}, {words['utterances']} recordings in chunks of "
+            f"{words['chunk_ms']} ms. Where a word ends is found by forced alignment with "
+            f"`{words['alignment']['model']}`, whose last words end {behind['p50']:+.0f} ms behind "
+            f"the end of the sound (median; 5% and 95%: {behind['p5']:+.0f} and "
+            f"{behind['p95']:+.0f}). The second table counts from the sound itself.",
+            f"**{long['audio_seconds'] / 60:.0f} minutes in one session**: {long['recordings']} "
+            f"recordings, {long['recorded_seconds'] / 60:.0f} minutes, and {long['pause_s']:g} s "
+            f"of its room's noise behind each. Memory: {minutes[0]:.1f} MB after the first minute, "
+            f"{long['growth_mb']:+.1f} MB at the end, {long['most_growth_mb']:+.1f} MB at the "
+            "most. The same audio cut in the middle of each pause, every piece in a session of "
+            f"its own: {long['different_cut_in_pauses']} of {long['words']} words differ. Cut at "
+            f"the endpoints of the session, where it forgets all before: "
+            f"{long['different_words']}, in {len(long['different'])} of {long['utterances']} "
+            f"utterances; {long['ended_by_length']} ended by their length, without a pause. "
+            f"Real-time factor {long['rtf']:.3f}.",
+            f"**{without['audio_seconds'] / 60:.0f} minutes without added pauses**: "
+            f"{without['different_words']} of {without['words']} words are others than those of "
+            f"the {without['recordings']} recordings, each recognised alone: "
+            f"{without['different_at_joins']} where two of them join, "
+            f"{without['different_words'] - without['different_at_joins']} elsewhere; "
+            f"{without['ended_by_length']} of {without['utterances']} utterances ended by their "
+            "length.",
+            _machine(content, long["threads"]),
+        ]
+    )
+
+
+def server_table(content: Content) -> str:
+    """One line of figures, and what the other clients did meanwhile."""
+    header = [
+        "Streams",
+        "Late chunks",
+        "Late answers",
+        "Same words as alone",
+        "Ended in good order",
+    ]
+    header += _columns("Answer")
+    streams = content["streams"]
+    row = [str(streams), str(content["late_chunks"])]
+    row.append(f"{content['late_responses']} of {content['responses']}")
+    row += [f"{content[key]} of {streams}" for key in ("identical_streams", "complete_streams")]
+    did = content["rough"]
+    rough = (
+        "Meanwhile three clients sent the largest messages as fast as the server took them. One "
+        f"read none of the answers, {did['stalls']['messages']} messages: the server closed it "
+        f"{did['stalls']['closed']} times. One read them between its own, "
+        f"{did['floods']['messages']} messages: closed {did['floods']['closed']} times. "
+        f"One broke off {did['disconnects']['broken']} times while the server was at work for it."
+        if did
+        else "No other clients."
+    )
+    return "\n\n".join(
+        [
+            markdown(header, [[*row, *_times(content["response_ms"])]]),
+            f"{content['file']}, {content['audio_seconds']:g} s of speech in each stream at "
+            f"{content['speed']:g} times its pace, chunks of {content['chunk_ms']} ms, "
+            f"{content['words']} words. {rough}",
+            "An answer is a message with words, and its time is from when the chunk was due, its "
+            "last sample spoken; it is late above the duration of a chunk. A late chunk is one "
+            "of which the server said that it took longer, from when the server took it up until "
+            "it was processed, than it lasts. CPU time that the host of this virtual machine "
+            f"gave to others meanwhile: {content['stolen_s']:.1f} s.",
+            _machine(content, content["threads"]),
+        ]
+    )
+
+
+TABLES: dict[str, Callable[[Content], str]] = {
+    "accuracy": accuracy_table,
+    "scale": scale_table,
+    "latency": latency_table,
+    "server": server_table,
+}
+
+
+def _times(ms: dict[str, float] | None) -> list[str]:
+    return [f"{value:.1f}" for value in ms.values()] if ms else [NONE] * len(PERCENTILES)
+
+
+def _delays(ms: dict[str, float] | None) -> Sequence[str]:
+    return [f"{value:.0f}" for value in ms.values()] if ms else [NONE] * 3
+
+
+def _machine(content: Content, threads: int) -> str:
+    return f"{threads} thread(s), {content['hardware']['cpu']}, commit {content['commit'][:10]}.\n"

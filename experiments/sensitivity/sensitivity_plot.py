@@ -1,0 +1,139 @@
+"""What it does to the model when the weights of one layer alone are quantized."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from experiments.reports.figures import INK, write_png
+
+TITLE = "Sensitivity of each layer"
+FIGURES = {
+    "divergence": "divergence from float\n(nats per utterance)",
+    "loss": "rise of the loss\n(nats per utterance)",
+}
+COLUMN_INCHES, ROW_INCHES = 0.56, 0.24
+DECADES = 3  # of the colours, below the largest value
+OUTSIDE = "rest"  # column of layers that are in no block
+COLOURS = "cividis_r"
+DARK = 0.55  # share of the colours from which letters are white
+_BLOCK = re.compile(r"(block|cascade)_(\d+)_(.+)")
+CASCADED = "+"  # before the number of a block of the cascade
+
+
+def sensitivity_figure(sensitivity: dict[str, Any]) -> Figure:
+    """A map for each precision and figure: kinds of layers by the block that they are in.
+
+    Args:
+        sensitivity: `rows` with `layer`, `precision` and `FIGURES`, as `asr-qat sensitivity`
+            writes them. What is zero or less has the lightest colour.
+    """
+    rows = sensitivity["rows"]
+    precisions = list(dict.fromkeys(row["precision"] for row in rows))
+    kinds, blocks = _places([row["layer"] for row in rows])
+    width = max(COLUMN_INCHES * len(blocks), 1.4)
+    figure = Figure(
+        (
+            width * len(precisions) + 2.8,
+            len(FIGURES) * (ROW_INCHES * len(kinds) + 0.4) + 0.5,
+        ),
+        layout="constrained",
+    )
+    panels = figure.subplots(len(FIGURES), len(precisions), sharex=True, sharey=True, squeeze=False)
+    for line, (key, label) in zip(panels, FIGURES.items(), strict=True):
+        maps = [
+            _map([row for row in rows if row["precision"] == name], key, kinds, blocks)
+            for name in precisions
+        ]
+        scale = _scale(maps)
+        for axes, values in zip(line, maps, strict=True):
+            _draw(axes, values, scale)
+        bar = figure.colorbar(ScalarMappable(scale, COLOURS), ax=line, label=label, pad=0.01)
+        bar.ax.tick_params(colors=INK)
+        bar.ax.yaxis.label.set_color(INK)
+        bar.outline.set_visible(False)
+    for axes, name in zip(panels[0], precisions, strict=True):
+        axes.set_title(name, fontsize="medium", color=INK)
+    panels[0, 0].set_xticks(range(len(blocks)), blocks)
+    panels[0, 0].set_yticks(range(len(kinds)), kinds)
+    label = "block" + f" ({CASCADED}: of the cascade)" * any(map(_is_cascaded, blocks))
+    figure.supxlabel(label, color=INK, fontsize="medium")
+    return figure
+
+
+def write_sensitivity_plot(path: str | Path, sensitivity: dict[str, Any]) -> None:
+    """Write `sensitivity_figure` as a PNG file."""
+    write_png(sensitivity_figure(sensitivity), path)
+
+
+def _places(layers: list[str]) -> tuple[list[str], list[str]]:
+    """Kinds of layers, those in blocks first, and names of the columns."""
+    places = [_place(name) for name in layers]
+    inside = [kind for kind, block in places if block != OUTSIDE]
+    rest = [kind for kind, block in places if block == OUTSIDE]
+    columns = sorted({block for _, block in places} - {OUTSIDE}, key=_order)
+    return list(dict.fromkeys([*inside, *rest])), columns + [OUTSIDE] * bool(rest)
+
+
+def _place(layer: str) -> tuple[str, str]:
+    found = _BLOCK.search(layer)
+    if found is None:
+        return layer, OUTSIDE
+    return found[3], CASCADED * (found[1] == "cascade") + str(int(found[2]))
+
+
+def _order(column: str) -> tuple[bool, int]:
+    return _is_cascaded(column), int(column)
+
+
+def _is_cascaded(column: str) -> bool:
+    return column.startswith(CASCADED)
+
+
+def _map(rows: list[dict[str, Any]], key: str, kinds: list[str], blocks: list[str]) -> np.ndarray:
+    """Values `[kinds, blocks]`, NaN where there is no such layer."""
+    values = np.full([len(kinds), len(blocks)], np.nan)
+    for row in rows:
+        kind, block = _place(row["layer"])
+        values[kinds.index(kind), blocks.index(block)] = row[key]
+    return values
+
+
+def _scale(maps: list[np.ndarray]) -> LogNorm:
+    largest = max(float(np.nanmax(values)) for values in maps)
+    largest = largest if largest > 0 else 1.0  # nothing is worse than in float
+    return LogNorm(largest / 10**DECADES, largest, clip=True)
+
+
+def _draw(axes: Axes, values: np.ndarray, scale: LogNorm) -> None:
+    shown = np.maximum(values, scale.vmin or 0.0)  # NaN stays
+    axes.imshow(shown, cmap=COLOURS, norm=scale, aspect="auto")
+    for row, column in zip(*np.nonzero(~np.isnan(values)), strict=True):
+        axes.text(
+            column,
+            row,
+            _short(values[row, column]),
+            horizontalalignment="center",
+            verticalalignment="center",
+            fontsize=6.5,
+            color="white" if scale(shown[row, column]) > DARK else "black",
+        )
+    axes.tick_params(colors=INK, length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _short(value: float) -> str:
+    """Two digits: `12`, `1.3`, `.12`, `-.003`, or `2e-5` below a thousandth."""
+    size = abs(value)
+    if size >= 9.95:
+        return f"{value:.0f}"
+    if size >= 0.995:
+        return f"{value:.1f}"
+    if size >= 0.00095:
+        return f"{value:.{2 if size >= 0.0995 else 3}f}".replace("0.", ".", 1)
+    return f"{value:.0e}".replace("e-0", "e-") if value else "0"
