@@ -5,16 +5,14 @@ from typing import Any
 
 from asr_qat.audio.decode import read_audio
 from asr_qat.corpora.utterance import Utterance
-from asr_qat.models.keras_decoder import TransducerDecoder
+from asr_qat.models.layer_names import PASSES
 from asr_qat.models.model_directory import Recogniser
-from asr_qat.models.passes import CASCADE, CAUSAL
 from asr_qat.progress import progress
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score.compare import keras_recognitions
-from tflite_export.score.live_evaluate import FIRST, SECOND, StreamedRun
+from tflite_export.score.live_evaluate import StreamedRun
 from tflite_export.score.product_equality import product_errors
 
-ENCODERS = {FIRST: CAUSAL, SECOND: CASCADE}
 PRODUCT_UTTERANCES = 4
 
 
@@ -39,8 +37,8 @@ def compare_streamed(
         `products`: see `product_errors`, on the first `PRODUCT_UTTERANCES` recordings.
     """
     tokenizer, found = device.metadata.tokenizer, dict[str, Any]()
-    for name, encoder in ENCODERS.items():
-        decoder = TransducerDecoder(recogniser.model, encoder)
+    for name in PASSES:
+        decoder = recogniser.decoder(name)
         expected = keras_recognitions(recogniser, device, items, quiet=quiet, decoder=decoder)
         different = []
         for item, keras, text in zip(items, expected, result.hypotheses[name], strict=True):
