@@ -1,5 +1,6 @@
 """The `tflite-export` command."""
 
+import os
 import sys
 
 from asr_qat.commands.registry import command_modules
@@ -29,6 +30,7 @@ def build_parser() -> Parser:
 
 def main() -> None:
     """Entry point of the console command."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # of TensorFlow: nothing but errors
     sys.exit(exit_code("tflite-export", _run))
 
 

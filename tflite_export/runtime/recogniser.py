@@ -14,7 +14,6 @@ from asr_qat.errors import UserError, require
 from tflite_export.runtime.integers import dequantized, quantized
 from tflite_export.runtime.litert_steps import LiteRTSteps
 from tflite_export.runtime.metadata import read_metadata
-from tflite_export.runtime.silence import silence
 
 CONTEXT_S = 1.0  # of a window that its neighbours overlap, on either side
 SUBSAMPLING = 2**HALVINGS  # feature frames to one encoded frame
@@ -45,8 +44,7 @@ class TFLiteRecogniser:
         self.metadata = read_metadata(path)
         self.threads = threads
         try:
-            with silence():
-                self.interpreter = Interpreter(model_path=os.fspath(path), num_threads=threads)
+            self.interpreter = Interpreter(model_path=os.fspath(path), num_threads=threads)
         except (ValueError, RuntimeError) as error:
             raise UserError(f"{path}: LiteRT cannot load it: {error}") from None
         self._runners: dict = {}
@@ -57,8 +55,7 @@ class TFLiteRecogniser:
         self.live = self.metadata.live is not None
         self.steps = None
         if JOIN in names:
-            with silence():
-                states = self.interpreter.get_signature_runner(PREDICT).get_input_details()
+            states = self.interpreter.get_signature_runner(PREDICT).get_input_details()
             self.steps = LiteRTSteps(self.call, self.metadata.tokenizer.blank, _state_units(states))
 
     @property
@@ -128,7 +125,7 @@ class TFLiteRecogniser:
             UserError: a CTC model.
         """
         steps = self.steps
-        require(steps is not None, f"{self.path}: a CTC model, no transducer: leave beam away")
+        require(steps is not None, f"{self.path}: a CTC model, no transducer: omit beam")
         assert steps is not None
         encoded = self.encode(features)
         lengths = np.array([len(encoded)])
@@ -153,11 +150,9 @@ class TFLiteRecogniser:
 
     def call(self, signature: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Run a signature: its outputs by name."""
-        if signature in self._runners:
-            return self._runners[signature](**inputs)
-        with silence():  # LiteRT announces its delegate at the first call
+        if signature not in self._runners:
             self._runners[signature] = self.interpreter.get_signature_runner(signature)
-            return self._runners[signature](**inputs)
+        return self._runners[signature](**inputs)
 
     def _encode(self, features: np.ndarray) -> np.ndarray:
         frames = len(features)
@@ -174,8 +169,7 @@ class TFLiteRecogniser:
 
     def _encode_integers(self, signature: str, features: np.ndarray, frames: int) -> np.ndarray:
         """A full-integer file takes a mask of the frames and leaves scaling to its caller."""
-        with silence():
-            runner = self.interpreter.get_signature_runner(signature)
+        runner = self.interpreter.get_signature_runner(signature)
         inputs, outputs = runner.get_input_details(), runner.get_output_details()
         mask = (np.arange(features.shape[1]) < frames).astype(np.float32)[None]
         found = self.call(

@@ -11,7 +11,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 from asr_qat.errors import UserError
 from asr_qat.progress import progress
 from tflite_export.convert.full_integer.layers import PENALTY
-from tflite_export.runtime.silence import silence
+from tflite_export.silence import silence
 
 SOFTMAX_REACH = 12.0  # a score that far below the best one of its row weighs 6e-6 of it
 

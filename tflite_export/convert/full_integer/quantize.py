@@ -18,7 +18,7 @@ from tflite_export.convert.bake import BakedLayer
 from tflite_export.convert.full_integer.calibrate import Range
 from tflite_export.convert.labels import products
 from tflite_export.convert.pack import NO_TENSOR, TYPES, Buffers, packed_integers, parameters
-from tflite_export.runtime.silence import silence
+from tflite_export.silence import silence
 
 INT8_LIMITS = (-128, 127)
 SAME_VALUES = (schema.BuiltinOperator.RESHAPE, schema.BuiltinOperator.TRANSPOSE)
