@@ -43,7 +43,8 @@ def activation_ranges(
         UserError: attention scores span more than the penalty of masked frames.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    with silence(), warnings.catch_warnings(action="ignore"):
+    with silence(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         interpreter = Interpreter(
             model_content=content,
             experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,

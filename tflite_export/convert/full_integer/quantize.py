@@ -88,7 +88,8 @@ def _quantized(content: bytes, ranges: Mapping[str, Range], activation_bits: int
     }
     quantizer = aeq.Quantizer(bytearray(content))
     quantizer.update_quantization_recipe(".*", qtyping.TFLOperationName.ALL_SUPPORTED, config)
-    with silence(), warnings.catch_warnings(action="ignore"):
+    with silence(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         # Its report is printed by Python, which in a notebook goes past the file descriptors.
         return quantizer.quantize(
             known, enable_progress_bar=False, enable_progress_report=False
