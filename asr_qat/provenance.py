@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 
 PACKAGE = Path(__file__).resolve().parent
+CPUINFO = Path("/proc/cpuinfo")  # of Linux
 RESULTS = "results"  # at the top of the repository: written by the code, not a part of it
 PACKAGES = (
     "asr-qat",
@@ -62,7 +63,7 @@ def hardware() -> dict[str, Any]:
 def _cpuinfo() -> dict[str, str]:
     """What Linux says of the last processor, by name; empty on other systems."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = CPUINFO.read_text().splitlines()
     except OSError:
         return {}
     pairs = (line.partition(":") for line in lines)
