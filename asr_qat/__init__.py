@@ -17,7 +17,8 @@ is inside. `Dense` is the layer that can be quantized; `parse_precision` reads t
 `Precision`, such as `w4a8`.
 
 Training: `CTCLoss` and `TransducerLoss` for `model.fit`, and `Evaluator` for the word error rate;
-or all of it by `train` with a `TrainConfig`, which `load_yaml` reads from a file.
+or all of it by `train` with a `TrainConfig`, which `load_yaml` reads from a file. `show_log` shows
+the loss of its steps, which the package only logs.
 
 `UserError` is raised for bad input, with one line that says what to do.
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from asr_qat.corpora.prepare import prepare as prepare
     from asr_qat.corpora.prepared import PreparedFolder as PreparedFolder
     from asr_qat.errors import UserError as UserError
+    from asr_qat.log import show_log as show_log
     from asr_qat.losses.ctc import CTCLoss as CTCLoss
     from asr_qat.losses.transducer import TransducerLoss as TransducerLoss
     from asr_qat.models.ctc import build_ctc as build_ctc
@@ -99,6 +101,7 @@ else:
             "quantized_layers": "asr_qat.quantize.apply",
             "read_audio": "asr_qat.audio.decode",
             "read_corpus": "asr_qat.corpora.fallback",
+            "show_log": "asr_qat.log",
             "summarize": "asr_qat.models.summary",
             "train": "asr_qat.training.run",
         },
