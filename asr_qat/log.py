@@ -27,3 +27,4 @@ def show_log() -> None:
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)
         logger.addHandler(_TERMINAL)  # once, however often
+        logger.propagate = False  # to handlers that other libraries add at the root

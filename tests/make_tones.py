@@ -13,15 +13,7 @@ from pathlib import Path
 
 import soundfile
 
-from asr_qat import (
-    DataConfig,
-    EncoderConfig,
-    StreamingConfig,
-    TrainConfig,
-    TransducerConfig,
-    prepare,
-    train,
-)
+import asr_qat
 from asr_qat.corpora.manifest import read
 from tests.conftest import SAMPLE_RATE, WORD_HZ, utterance
 from tflite_export import convert_model
@@ -29,15 +21,15 @@ from tflite_export import convert_model
 DATA = Path(__file__).parent / "data"
 SECONDS = (2.0,)  # of the signature; longer recordings are cut into windows
 UTTERANCES = {"train": 200, "dev": 20, "test": 20}
-ENCODER = EncoderConfig(1, dim=32, heads=2, feed_forward=64, kernel=8, subsampling=16)
-TRANSDUCER = TransducerConfig(embedding=16, units=32, joint=32, ctc_weight=0.3)
+ENCODER = asr_qat.EncoderConfig(1, dim=32, heads=2, feed_forward=64, kernel=8, subsampling=16)
+TRANSDUCER = asr_qat.TransducerConfig(embedding=16, units=32, joint=32, ctc_weight=0.3)
 MODELS = {
     "ctc": {},
     "transducer": {"model": "transducer", "transducer": TRANSDUCER},
     "live": {
         "model": "transducer",
         "transducer": TRANSDUCER,
-        "streaming": StreamingConfig(1, left_context=8, look_ahead=1, right_context=2),
+        "streaming": asr_qat.StreamingConfig(1, left_context=8, look_ahead=1, right_context=2),
     },
 }
 
@@ -62,7 +54,7 @@ def main() -> None:
         write_corpus(folder / "corpus")
         asr_qat.prepare(read(folder / "corpus"), folder / "data", vocab_size=40, model_type="char")
         for name, kind in MODELS.items():
-            config = TrainConfig(
+            config = asr_qat.TrainConfig(
                 data=str(folder / "data"),
                 output=str(folder / name),
                 steps=2500,

@@ -4,6 +4,8 @@ import pytest
 
 from asr_qat.errors import UserError, exit_code, require
 
+pytestmark = pytest.mark.runtime
+
 
 def raising(error):
     def main():

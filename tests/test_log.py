@@ -6,25 +6,16 @@ import sys
 
 import pytest
 
-from asr_qat.log import PACKAGES, show_log
+from asr_qat.log import show_log
 
 pytestmark = pytest.mark.runtime
 
 LOGGER = logging.getLogger("asr_qat.corpora.prepare")
 
 
-@pytest.fixture
-def shown():
-    """`show_log` for one test."""
-    before = {name: logging.getLogger(name).handlers[:] for name in PACKAGES}
+def test_news_and_warnings(capsys):
     show_log()
     show_log()  # changes nothing
-    yield
-    for name, handlers in before.items():
-        logging.getLogger(name).handlers[:] = handlers
-
-
-def test_news_and_warnings(shown, capsys):
     LOGGER.debug("never")
     LOGGER.info("step %d", 3)
     LOGGER.warning("skipped %s", "one")

@@ -8,6 +8,8 @@ import pytest
 from asr_qat import provenance
 from asr_qat.provenance import _commit
 
+pytestmark = pytest.mark.runtime
+
 
 @pytest.fixture
 def repository(tmp_path):
