@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from asr_qat.losses.transducer import TransducerLoss as TransducerLoss
     from asr_qat.models.ctc import build_ctc as build_ctc
     from asr_qat.models.encoder_config import EncoderConfig as EncoderConfig
-    from asr_qat.models.model_directory import ModelConfig as ModelConfig
+    from asr_qat.models.model_config import ModelConfig as ModelConfig
     from asr_qat.models.model_directory import Recogniser as Recogniser
     from asr_qat.models.prediction import TransducerConfig as TransducerConfig
     from asr_qat.models.presets import PRESETS as PRESETS
@@ -77,7 +77,7 @@ else:
             "EncoderConfig": "asr_qat.models.encoder_config",
             "Evaluator": "asr_qat.training.word_error_rate",
             "FrontEndConfig": "asr_qat.audio.front_end",
-            "ModelConfig": "asr_qat.models.model_directory",
+            "ModelConfig": "asr_qat.models.model_config",
             "PRESETS": "asr_qat.models.presets",
             "Pipeline": "asr_qat.corpora.dataset",
             "Precision": "asr_qat.quantize.precision",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asr_qat.arrays import Array
 from asr_qat.audio.decode import read_audio
 from asr_qat.errors import UserError, require
 from tflite_export.runtime.live.live_model import live_model
@@ -27,7 +28,7 @@ class Transcriber:
         self._live = live_model(self.recogniser) if self.recogniser.live else None
 
     def transcribe(
-        self, audio: str | Path | np.ndarray, sample_rate: int | None = None, beam: int = 0
+        self, audio: str | Path | Array, sample_rate: int | None = None, beam: int = 0
     ) -> str:
         """The text spoken in `audio`; of a live model that of the second pass.
 
@@ -50,7 +51,7 @@ class Transcriber:
         require(not beam, f"{path}: a live model searches greedily: omit beam")
         return transcribe(self._live, samples)
 
-    def _checked(self, audio: np.ndarray, sample_rate: int) -> np.ndarray:
+    def _checked(self, audio: Array, sample_rate: int) -> Array:
         if sample_rate != self.sample_rate:
             raise UserError(
                 f"audio of {sample_rate} Hz: {self.recogniser.path} takes {self.sample_rate} Hz: "

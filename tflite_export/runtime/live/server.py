@@ -16,7 +16,7 @@ import logging
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -88,7 +88,7 @@ class LiveServer:
         return len(self._clients)
 
     @contextlib.asynccontextmanager
-    async def listening(self, host: str, port: int):
+    async def listening(self, host: str, port: int) -> AsyncIterator[int]:
         """Serve within the block; gives the port, which the system chooses if `port` is 0.
 
         Raises:
