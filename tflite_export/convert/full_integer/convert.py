@@ -27,6 +27,7 @@ from tflite_export.convert.convert import (
 from tflite_export.convert.full_integer.calibrate import activation_ranges
 from tflite_export.convert.full_integer.graph import integer_model
 from tflite_export.convert.full_integer.quantize import quantize_all
+from tflite_export.convert.labels import merged_factors
 
 ACTIVATION_BITS = (8, 16)
 CALIBRATION_UTTERANCES = 128
@@ -127,7 +128,7 @@ def convert_full_integer(
         weights += copy.weights
     labelled = convert_labelled(functions, weights, model)
     ranges = activation_ranges(labelled, features, quiet)
-    packed = quantize_all(labelled, layers, ranges, activation_bits)
+    packed = quantize_all(labelled, layers, merged_factors(model), ranges, activation_bits)
     return finish(packed, metadata_of(recogniser, layers, activation_bits))
 
 

@@ -28,6 +28,7 @@ BIAS = {8: np.int32, 16: np.int64}  # by width of the activations
 def quantize_all(
     content: bytes,
     layers: Mapping[str, BakedLayer],
+    factors: Mapping[str, float],
     ranges: Mapping[str, Range],
     activation_bits: int,
 ) -> bytes:
@@ -41,12 +42,13 @@ def quantize_all(
     Args:
         content: a float `.tflite` whose products are labelled.
         layers: by name; products of other layers get weights of 8 bits.
+        factors: see `merged_factors`.
         ranges: of each activation, by tensor name.
         activation_bits: 8 or 16.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     found = {
-        name: _Product.read(model, graph, operator, layers[name])
+        name: _Product.read(model, graph, operator, layers[name], factors.get(name, 1.0))
         for graph, operator in products(model)
         if (name := _layer(graph, operator)) in layers
     }
@@ -115,12 +117,10 @@ class _Product:
     bias: np.ndarray | None
 
     @classmethod
-    def read(cls, model, graph, operator, layer: BakedLayer) -> "_Product":
+    def read(cls, model, graph, operator, layer: BakedLayer, factor: float) -> "_Product":
         def floats(tensor: int) -> np.ndarray:
             return model.buffers[graph.tensors[tensor].buffer].data.view(np.float32)
 
-        at = int(np.argmax(np.abs(layer.values)))
-        factor = float(floats(operator.inputs[1])[at] / layer.values.reshape(-1)[at])
         bias = operator.inputs[2] if len(operator.inputs) > 2 else NO_TENSOR
         return cls(layer, factor, None if bias == NO_TENSOR else floats(bias))
 
