@@ -35,25 +35,27 @@ def products(model: schema.ModelT) -> Iterator[tuple[schema.SubGraphT, schema.Op
 def merged_factors(keras_model: keras.Model) -> dict[str, float]:
     """Constants that the converter multiplies into the weights and bias of a layer, by its name.
 
-    They are those of the `Rescaling` layers that read nothing else than the layer's output, such
-    as the half step behind a feed-forward module; dropout does not exist in inference.
+    They are those of a `Rescaling` that reads the layer's output, such as the half step behind a
+    feed-forward module, and of layers that say so in `input_factors`, one for each input.
     """
     factors: dict[str, float] = {}
     for layer in keras_model.layers:
-        if isinstance(layer, keras.layers.Rescaling):
-            product = _read_by(layer)
-            if isinstance(product, Dense):
-                factors[product.name] = factors.get(product.name, 1.0) * float(layer.scale)
+        scale = layer.scale if isinstance(layer, keras.layers.Rescaling) else None
+        own = (scale,) if scale is not None else getattr(layer, "input_factors", ())
+        for source, factor in zip(_sources(layer), own, strict=False):
+            if isinstance(source, Dense) and factor != 1.0:
+                factors[source.name] = factors.get(source.name, 1.0) * float(factor)
     return factors
 
 
-def _read_by(layer: keras.layers.Layer) -> keras.layers.Layer | None:
-    """The layer whose output another one reads, dropout passed over; None for several."""
-    source = layer.inbound_nodes[0].inbound_layers
-    while isinstance(source, Dropout | keras.layers.Dropout):
-        source = source.inbound_nodes[0].inbound_layers
-    # A quantized layer is inside of a wrapper.
-    return getattr(source, "layer", source) if isinstance(source, keras.layers.Layer) else None
+def _sources(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """The layers whose outputs another one reads; dropout is passed over, as in inference."""
+    sources = []
+    for source in tf.nest.flatten(layer.inbound_nodes[0].inbound_layers):
+        while isinstance(source, Dropout | keras.layers.Dropout):
+            source = source.inbound_nodes[0].inbound_layers
+        sources.append(getattr(source, "layer", source))  # a quantized layer is in a wrapper
+    return sources
 
 
 def output_operations(

@@ -1,6 +1,6 @@
 """From a float graph and its ranges to a graph of integers.
 
-ai-edge-quantizer converts the graph, with 8-bit weights; then the trained integers and scales
+litert-quantizer converts the graph, with 8-bit weights; then the trained integers and scales
 take the place of those that it found for the dense products.
 """
 
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
-from ai_edge_quantizer import qtyping
-from ai_edge_quantizer import quantizer as aeq
+from litert_quantizer import qtyping
+from litert_quantizer import quantizer as litert_quantizer
 
 from tflite_export.convert.bake import BakedLayer
 from tflite_export.convert.full_integer.calibrate import Range
@@ -88,7 +88,7 @@ def _quantized(content: bytes, ranges: Mapping[str, Range], activation_bits: int
         name: {"min": np.float32(low), "max": np.float32(high)}
         for name, (low, high) in ranges.items()
     }
-    quantizer = aeq.Quantizer(bytearray(content))
+    quantizer = litert_quantizer.Quantizer(bytearray(content))
     quantizer.update_quantization_recipe(".*", qtyping.TFLOperationName.ALL_SUPPORTED, config)
     with silence(), warnings.catch_warnings(action="ignore"):
         # Its report is printed by Python, which in a notebook goes past the file descriptors.
