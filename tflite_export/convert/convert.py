@@ -12,8 +12,7 @@ from asr_qat import files
 from asr_qat.errors import UserError, require
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.precision import FLOAT
-from asr_qat.training.post_training import post_training
-from tflite_export.convert.attach import attach_metadata
+from asr_qat.training.quantized import post_training
 from tflite_export.convert.bake import BakedLayer, bake
 from tflite_export.convert.labels import (
     label_products,
@@ -22,7 +21,7 @@ from tflite_export.convert.labels import (
     tidy_names,
 )
 from tflite_export.convert.pack import pack
-from tflite_export.convert.serialize import serialize
+from tflite_export.convert.serialize import attach_metadata, serialize
 from tflite_export.runtime.metadata import Metadata
 from tflite_export.runtime.silence import silence
 
