@@ -16,9 +16,9 @@ Quantization: `QuantizationConfig` says how, `quantize_model` does it, `quantize
 is inside. `Dense` is the layer that can be quantized; `parse_precision` reads the name of a
 `Precision`, such as `w4a8`.
 
-Training: `CTCLoss` and `TransducerLoss` for `model.fit`, and `Evaluator` for the word error rate;
-or all of it by `train` with a `TrainConfig`, which `load_yaml` reads from a file. `show_log` shows
-the loss of its steps, which the package only logs.
+Training: `CTCLoss` and `TransducerLoss` for `model.fit`, and `Evaluator` for the word error rate,
+with a `CTCDecoder` or a `TransducerDecoder`; or all of it by `train` with a `TrainConfig`, which
+`load_yaml` reads from a file. `show_log` shows the loss of its steps, which is only logged.
 
 `UserError` is raised for bad input, with one line that says what to do.
 
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from asr_qat.losses.transducer import TransducerLoss as TransducerLoss
     from asr_qat.models.ctc import build_ctc as build_ctc
     from asr_qat.models.encoder_config import EncoderConfig as EncoderConfig
+    from asr_qat.models.keras_decoder import CTCDecoder as CTCDecoder
+    from asr_qat.models.keras_decoder import TransducerDecoder as TransducerDecoder
     from asr_qat.models.model_config import ModelConfig as ModelConfig
     from asr_qat.models.model_directory import Recogniser as Recogniser
     from asr_qat.models.prediction import TransducerConfig as TransducerConfig
@@ -71,6 +73,7 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "CTCDecoder": "asr_qat.models.keras_decoder",
             "CTCLoss": "asr_qat.losses.ctc",
             "DataConfig": "asr_qat.corpora.dataset",
             "Dense": "asr_qat.quantize.dense",
@@ -90,6 +93,7 @@ else:
             "Tokenizer": "asr_qat.text.tokenizer",
             "TrainConfig": "asr_qat.training.config",
             "TransducerConfig": "asr_qat.models.prediction",
+            "TransducerDecoder": "asr_qat.models.keras_decoder",
             "TransducerLoss": "asr_qat.losses.transducer",
             "UserError": "asr_qat.errors",
             "build_ctc": "asr_qat.models.ctc",

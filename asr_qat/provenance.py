@@ -19,7 +19,7 @@ PACKAGES = (
     "tf-keras",
     "tensorflow-model-optimization",
     "ai-edge-litert",
-    "ai-edge-quantizer",
+    "litert-quantizer",
     "numpy",
     "sentencepiece",
     "jiwer",

@@ -1,6 +1,7 @@
 """Makes the files `tests/data/tones_*.tflite`, which the tests of the runtime recognise with.
 
-    python -m tests.make_tones    # a few minutes; needs the extra `train`
+    python -m tests.make_tones              # some minutes; needs the extra `train`
+    python -m tests.make_tones transducer   # that one alone
 
 Their language is that of `tests.conftest.utterance`: five words, a tone for each. A CTC model, a
 transducer and a live model, trained in float and quantized to `w4a8` after training.
@@ -8,6 +9,7 @@ transducer and a live model, trained in float and quantized to `w4a8` after trai
 
 import dataclasses
 import random
+import sys
 import tempfile
 from pathlib import Path
 
@@ -53,7 +55,7 @@ def main() -> None:
         folder = Path(temporary)
         write_corpus(folder / "corpus")
         asr_qat.prepare(read(folder / "corpus"), folder / "data", vocab_size=40, model_type="char")
-        for name, kind in MODELS.items():
+        for name in sys.argv[1:] or MODELS:
             config = asr_qat.TrainConfig(
                 data=str(folder / "data"),
                 output=str(folder / name),
@@ -61,12 +63,13 @@ def main() -> None:
                 encoder=ENCODER,
                 batches=asr_qat.DataConfig(batch_size=8, cache=True),
                 evaluate_every=500,
-                **kind,
+                **MODELS[name],
             )
             schedule = dataclasses.replace(config.optimizer.schedule, peak=3e-3, warmup=100)
             optimizer = dataclasses.replace(config.optimizer, schedule=schedule, average=0.99)
             asr_qat.train(dataclasses.replace(config, optimizer=optimizer))
-            convert_model(config.output, DATA / f"tones_{name}.tflite", "w4a8", SECONDS)
+            seconds = None if name == "live" else SECONDS
+            convert_model(config.output, DATA / f"tones_{name}.tflite", "w4a8", seconds)
 
 
 if __name__ == "__main__":
