@@ -1,5 +1,6 @@
 """The commit and the hardware that a result names."""
 
+import shutil
 import subprocess
 
 import psutil
@@ -14,6 +15,8 @@ pytestmark = pytest.mark.runtime
 @pytest.fixture
 def repository(tmp_path):
     """A repository of somebody else with one commit."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
     (tmp_path / "package").mkdir()
     (tmp_path / "package/__init__.py").touch()
     for folder in ("results", "package/results"):
