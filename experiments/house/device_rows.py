@@ -8,7 +8,15 @@ import wave
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from experiments.house.environment import ROOT, USUAL, Environment, environment, newest_version, run
+from experiments.house.environment import (
+    ROOT,
+    USUAL,
+    Environment,
+    environment,
+    newest_version,
+    run,
+    temporary_folder,
+)
 from experiments.house.row import Row, at_most, equal, without_target
 
 MODEL = ROOT / "tests/data/tones_ctc.tflite"
@@ -35,7 +43,9 @@ def install_megabytes() -> Row:
 def install_megabytes_newest() -> Row:
     """The same on the newest Python."""
     newest = environment(newest_version())
-    return at_most(f"MB of an installation, Python {newest.version}", newest.megabytes, MOST_MB)
+    return at_most(
+        f"MB of an installation, newest Python ({newest.version})", newest.megabytes, MOST_MB
+    )
 
 
 def install_seconds() -> Row:
@@ -49,7 +59,9 @@ def install_seconds_newest() -> Row:
     """The same on the newest Python."""
     newest = environment(newest_version())
     seconds = newest.install_seconds
-    return at_most(f"seconds of an installation, Python {newest.version}", seconds, MOST_INSTALL_S)
+    return at_most(
+        f"seconds of an installation, newest Python ({newest.version})", seconds, MOST_INSTALL_S
+    )
 
 
 def first_transcription_seconds() -> Row:
@@ -112,12 +124,12 @@ ROWS: list[Callable[[], Row]] = [
 
 
 def _transcribe(where: Environment) -> list[str | Path]:
-    return [where.bin / "tflite-export", "transcribe", MODEL, _recording(where)]
+    return [where.bin / "tflite-export", "transcribe", MODEL, _recording()]
 
 
-def _recording(where: Environment) -> Path:
+def _recording() -> Path:
     """Two seconds of a tone."""
-    path = where.bin.parent / "tone.wav"
+    path = temporary_folder() / "tone.wav"
     if not path.exists():
         tone = (round(6000 * math.sin(0.3 * n)) for n in range(32000))
         with wave.open(str(path), "wb") as file:

@@ -70,7 +70,7 @@ def environment(version: str) -> Environment:
     python = find_python(version)
     if python is None:
         raise ValueError(f"Python {version} not found")
-    source, folder = _copied_source(), _temporary() / f"python{version}"
+    source, folder = _copied_source(), temporary_folder() / f"python{version}"
     started = time.perf_counter()
     subprocess.run([python, "-m", "venv", folder], check=True)
     options = ("--quiet", "--no-cache-dir", "--disable-pip-version-check")
@@ -81,7 +81,7 @@ def environment(version: str) -> Environment:
 
 
 @functools.cache
-def _temporary() -> Path:
+def temporary_folder() -> Path:
     """A folder that lasts as long as the process."""
     folder = tempfile.TemporaryDirectory(prefix="house_")
     _KEPT.append(folder)
@@ -93,7 +93,7 @@ _KEPT: list["tempfile.TemporaryDirectory[str]"] = []
 
 @functools.cache
 def _copied_source() -> Path:
-    copy = _temporary() / "source"
+    copy = temporary_folder() / "source"
     copy.mkdir()
     for name in SOURCES:
         if (ROOT / name).is_dir():
@@ -107,6 +107,6 @@ def run(command: Sequence[str | Path]) -> str:
     """The standard output of a command outside of the repository, so that it sees none of it."""
     variables = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     done = subprocess.run(
-        command, cwd=_temporary(), env=variables, capture_output=True, text=True, check=True
+        command, cwd=temporary_folder(), env=variables, capture_output=True, text=True, check=True
     )
     return done.stdout
