@@ -81,6 +81,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.10 -p asr_qat -p tflite_export
 	$(BIN)/lint-imports --no-cache
 
 venv: $(VENV)/dev.stamp $(VENV)/notebooks.stamp

@@ -123,7 +123,7 @@ class LiveServer:
 
     async def _serve(self, host: str, port: int) -> Server:
         # No pings: behind audio that waits their answers would be late.
-        server = await serve(
+        server: Server = await serve(
             self._stream,
             host,
             port,
