@@ -33,7 +33,7 @@ class Environment:
         bin: where its commands are.
         version: of Python, `3.11`.
         install_seconds: that making it and the installation took.
-        megabytes: that its files take on the disk, those of pip and compiled ones too, 10^6 bytes.
+        megabytes: (2^20 bytes) that its files take on the disk, those of pip and compiled ones too.
     """
 
     bin: Path
@@ -77,7 +77,7 @@ def environment(version: str) -> Environment:
     subprocess.run([folder / "bin/python", "-m", "pip", "install", *options, source], check=True)
     seconds = time.perf_counter() - started
     size = sum(path.lstat().st_blocks * 512 for path in folder.rglob("*"))
-    return Environment(folder / "bin", version, seconds, size / 1e6)
+    return Environment(folder / "bin", version, seconds, size / 2**20)
 
 
 @functools.cache
