@@ -60,8 +60,8 @@ class TrainConfig:
         data: prepared folder.
         output: model directory to write.
         steps: updates in all.
-        preset: shape by name, `tiny` if nothing gives one. Those named `live_...` are of live
-            models, with `model: transducer`.
+        preset: shape by name, see `asr_qat.models.presets`: `S`, `M`, `L`, or `tiny`, if nothing
+            gives one; `live_tiny` or `live_l` of a live model, with `model: transducer`.
         encoder: encoder shape, in the place of `preset`.
         start: model directory whose weights to start from, or null. It gives the shape;
             `preset` or `encoder` may change its dropout. A live model may start from one of whole

@@ -23,7 +23,7 @@ class Group:
 
     Attributes:
         weights: bits, 32 for float.
-        activations: kinds, see `ACTIVATIONS`.
+        activations: `float`, `int8 dynamic`, `int8 static` or `int4 dynamic`.
         precisions: names, see `asr_qat.quantize.precision` and `asr_qat.quantize.policies`.
         methods: `ptq` quantizes the float baseline after its training, `fake` and `native`
             train quantized.
