@@ -1,7 +1,8 @@
 """Configuration: frozen dataclasses read from YAML, every key checked.
 
 pydantic checks names and types, strictly, and the dataclasses' own `__post_init__` the values.
-`asr_qat.config_keys` lists the keys. pydantic is imported late: the device side does without it.
+`asr_qat.config_keys` lists the keys. pydantic is imported late: `--help` and the device side do
+without it.
 """
 
 import dataclasses

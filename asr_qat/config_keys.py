@@ -1,20 +1,13 @@
-"""The keys of a configuration file: names, types, defaults and meaning, from its dataclasses.
-
-Types and defaults are those that `asr_qat.config` reads; the meaning is what the section
-`Attributes` of a class's docstring says.
-"""
+"""The keys of a configuration file as a table: names, types, defaults and meaning."""
 
 import dataclasses
-import inspect
 import json
 import re
 import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic.json_schema import GenerateJsonSchema
-
-from asr_qat.config import adapter
+from asr_qat.config_schema import json_schema
 
 # Types of JSON in words: one, and several of them.
 _WORDS = {
@@ -25,7 +18,6 @@ _WORDS = {
     "object": ("keys and values", "keys and values"),
     "null": ("null", "null"),
 }
-_ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n     .*)*)", re.MULTILINE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +31,7 @@ class Key:
             default is that of the keys below it.
         required: it cannot be omitted where the keys beside it are given.
         meaning: in words.
+        part: what the keys below it are together; empty where there are none.
     """
 
     name: str
@@ -46,6 +39,7 @@ class Key:
     default: str | None
     required: bool
     meaning: str
+    part: str = ""
 
     @property
     def above(self) -> str:
@@ -76,73 +70,44 @@ def keys_text(kind: type) -> str:
 
 
 def keys_markdown(kind: type, level: int = 2) -> str:
-    """The keys in Markdown: a table of those at the top, and one below each key that has some.
+    """The keys in Markdown: a table of those at the top, and one for each key that has others.
 
     Args:
         kind: what the file is read as.
         level: of the headings.
     """
     keys = key_table(kind)
-    parts = ["\n".join(_table(keys, ""))]
-    for parent in keys:
-        for above in (parent.name, f"{parent.name}.<name>"):
-            if table := _table(keys, above):
-                said = f"{parent.meaning} ({parent.type_and_default})"
-                parts.append("\n".join([f"{'#' * level} `{above}`", "", said, "", *table]))
-    return "\n\n".join(parts) + "\n"
+    sections = [_table(keys, "")]
+    for key in keys:
+        if key.part:
+            title = f"{'#' * level} `{key.name}`"
+            sections += [title, key.part, _table(keys, key.name)]
+    return "\n\n".join(sections) + "\n"
 
 
-def _table(keys: list[Key], above: str) -> list[str]:
-    rows = [_row(key) for key in keys if key.above == above]
-    return ["| key | type | default | meaning |", "|---|---|---|---|", *rows] if rows else []
+def _table(keys: list[Key], above: str) -> str:
+    """The keys right below one, or below any name in it."""
+    rows = [_row(key) for key in keys if key.above in (above, f"{above}.<name>")]
+    return "\n".join(["| key | type | default | meaning |", "|---|---|---|---|", *rows])
 
 
 def _row(key: Key) -> str:
-    name, meaning = key.name.rpartition(".")[2], key.meaning.replace("|", r"\|")
-    default = "see below" if key.default is None else f"`{key.default}`"
-    return f"| `{name}` | {key.type} | {'required' if key.required else default} | {meaning} |"
-
-
-def json_schema(kind: type) -> dict[str, Any]:
-    """JSON schema of the files that `load_yaml` reads as `kind`, for editors."""
-    whole = adapter(kind).json_schema(schema_generator=_Schema)
-    return {
-        "$schema": _Schema.schema_dialect,
-        **whole["additionalProperties"],
-        "$defs": whole["$defs"],
-    }
-
-
-class _Schema(GenerateJsonSchema):
-    """With the meaning of every key, and the defaults that a factory makes."""
-
-    def dataclass_schema(self, schema: Any) -> dict[str, Any]:
-        found = super().dataclass_schema(schema)
-        found["description"], meanings = documentation(schema["cls"])
-        found["additionalProperties"] = False  # no other keys, as `asr_qat.config` has it
-        for field in dataclasses.fields(schema["cls"]):
-            own = found["properties"][field.name]
-            own["description"] = meanings.get(field.name, "")
-            if field.default_factory is not dataclasses.MISSING:
-                own["default"] = field.default_factory()
-        return found
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False  # it would repeat the name
-
-
-def documentation(kind: type) -> tuple[str, dict[str, str]]:
-    """What the docstring of a dataclass says: on the whole, and on each of its attributes."""
-    summary, _, attributes = (inspect.getdoc(kind) or "").partition("\n\nAttributes:\n")
-    meanings = _ATTRIBUTE.findall(attributes)
-    return summary, {name: " ".join(meaning.split()) for name, meaning in meanings}
+    name, default = f"`{key.name.rpartition('.')[2]}`", f"`{key.default}`"
+    meaning = key.meaning.replace("|", r"\|")
+    if key.part:  # the anchor of its heading, in MkDocs and on GitHub
+        name = f"[{name}](#{re.sub('[^a-z0-9_]', '', key.name)})"
+    if key.required:
+        default = "required"
+    elif key.default is None:
+        default = "that of its keys"
+    return f"| {name} | {key.type} | {default} | {meaning} |"
 
 
 def _keys(
     schema: dict[str, Any], parts: dict[str, Any], path: str, given: dict[str, Any]
 ) -> Iterator[Key]:
     """The keys of an object, whose defaults are `given` or else its own."""
-    own = parts[schema["$ref"].rpartition("/")[2]]
+    own = parts[_part_name(schema)]
     for name, value in own["properties"].items():
         default = given.get(name, value.get("default"))
         below = _below(value)
@@ -154,11 +119,16 @@ def _keys(
             default=None if required or explained else _written(default),
             required=required,
             meaning=value["description"],
+            part=parts[_part_name(below[0])]["description"] if below else "",
         )
         if below is not None:
             nested, between = below
             defaults = default if explained else {}
             yield from _keys(nested, parts, f"{path}{name}.{between}", defaults)
+
+
+def _part_name(schema: dict[str, Any]) -> str:
+    return schema["$ref"].rpartition("/")[2]
 
 
 def _below(schema: dict[str, Any]) -> tuple[dict[str, Any], str] | None:

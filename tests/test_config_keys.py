@@ -9,7 +9,8 @@ import pytest
 
 from asr_qat import files
 from asr_qat.cli import build_parser
-from asr_qat.config_keys import Key, json_schema, key_table, keys_markdown
+from asr_qat.config_keys import Key, key_table, keys_markdown
+from asr_qat.config_schema import json_schema
 from asr_qat.training.config import TrainConfig
 from experiments.study.config import StudyConfig
 
@@ -52,10 +53,10 @@ def test_the_table_has_every_key_with_type_default_and_meaning():
     names = "a list of text or whole numbers or null"
     assert key_table(Outer) == [
         Key("steps", "a whole number", None, True, "in all."),
-        Key("part", "keys and values or null", None, False, "one."),
+        Key("part", "keys and values or null", None, False, "one.", "A part."),
         Key("part.share", "a number", "0.25", False, "of all, `|x|`, from 0 to 1."),
         Key("part.names", names, "null", False, "of layers, or null."),
-        Key("parts", "keys and values", "{}", False, "others, by name."),
+        Key("parts", "keys and values", "{}", False, "others, by name.", "A part."),
         Key("parts.<name>.share", "a number", "0.5", False, "of all, `|x|`, from 0 to 1."),
         Key("parts.<name>.names", names, "null", False, "of layers, or null."),
         Key("widths", "keys and values", "{}", False, "by step."),
@@ -64,14 +65,13 @@ def test_the_table_has_every_key_with_type_default_and_meaning():
 
 def test_the_page_has_a_table_for_each_part():
     page = keys_markdown(Outer, level=3)
-    assert [line for line in page.splitlines() if line.startswith("#")] == [
-        "### `part`",
-        "### `parts.<name>`",
-    ]
-    assert "| `steps` | a whole number | required | in all. |" in page
-    assert r"| `share` | a number | `0.25` | of all, `\|x\|`, from 0 to 1. |" in page
-    assert "| `part` | keys and values or null | see below | one. |" in page
-    assert "others, by name. (keys and values, by default {})" in page
+    top, part, parts = page.split("\n\n### ")
+    assert "| `steps` | a whole number | required | in all. |" in top
+    assert "| [`part`](#part) | keys and values or null | that of its keys | one. |" in top
+    assert "| [`parts`](#parts) | keys and values | `{}` | others, by name. |" in top
+    assert part.startswith("`part`\n\nA part.\n\n| key |")
+    assert r"| `share` | a number | `0.25` | of all, `\|x\|`, from 0 to 1. |" in part
+    assert r"| `share` | a number | `0.5` | of all, `\|x\|`, from 0 to 1. |" in parts
 
 
 @pytest.mark.parametrize("kind", KINDS.values())

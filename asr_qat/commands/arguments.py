@@ -91,6 +91,6 @@ def _print_keys(kind: type) -> None:
 
 
 def _write_schema(kind: type, path: str) -> None:
-    from asr_qat.config_keys import json_schema
+    from asr_qat.config_schema import json_schema
 
     files.write_json(path, json_schema(kind))
