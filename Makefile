@@ -9,6 +9,7 @@
 # The last two look for LibriSpeech in $ASR_QAT_DATA, else download its train-clean-100 (7 GB).
 # make notebooks  run the notebooks anew, where they are
 # make reproduce  prepare CMU AN4 and train its float models; reproduce-asterisk: the default corpus
+# make schemas    write configs/*.schema.json anew, with which editors check configuration files
 # make venv       .venv with all of it; make lint: the static checks alone; make clean
 
 VENV := .venv
@@ -19,7 +20,7 @@ WORKERS := 2# processes that run tests, of a few GB each
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 
-.PHONY: demo test test-runtime notebooks benchmarks reproduce reproduce-asterisk librispeech-check lint venv clean
+.PHONY: demo test test-runtime notebooks benchmarks reproduce reproduce-asterisk librispeech-check lint schemas venv clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
 
@@ -62,6 +63,10 @@ librispeech-check: $(VENV)/train.stamp
 		--baseline $(LIBRISPEECH)/s_float.tflite --json > $(LIBRISPEECH)/score.json
 	cp $(LIBRISPEECH)/score.json results/librispeech_check.json
 	$(BIN)/asr-qat benchmark-input --data $(LIBRISPEECH)
+
+schemas: $(VENV)/train.stamp
+	$(BIN)/asr-qat train --schema configs/train.schema.json
+	$(BIN)/asr-qat study --schema configs/study.schema.json
 
 notebooks: $(VENV)/train.stamp $(VENV)/notebooks.stamp
 	$(BIN)/python -m nbconvert --to notebook --execute --inplace notebooks/*.ipynb \

@@ -9,6 +9,7 @@ EXTRAS = {
     "litert_quantizer": "train",
     "h5py": "train",
     "matplotlib": "train",
+    "pydantic": "train",
     "sounddevice": "live",
     "soxr": "live",
     "tensorflow": "train",
