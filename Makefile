@@ -1,6 +1,8 @@
 # make demo       train the shipped float model on with 4-bit weights, export, score, compare
 # make test       everything that has to pass: lint, types, fast tests, slow tests, in two
 #                 processes at a time (WORKERS=4: four)
+# make test-runtime  those that need no TensorFlow, in an environment without it, on Python 3.11
+#                 and on the newest Python that there is
 # make benchmarks cost of a training step, tiny and M; size, speed and memory of the presets S, M
 #                 and L; the transducer loss; cost of training on LibriSpeech
 # make librispeech-check  the whole way at full size in 20 steps, and the input pipeline's throughput
@@ -18,7 +20,7 @@ WORKERS := 2# processes that run tests, of a few GB each
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 
-.PHONY: demo test notebooks benchmarks reproduce reproduce-asterisk librispeech-check lint schemas venv clean
+.PHONY: demo test test-runtime notebooks benchmarks reproduce reproduce-asterisk librispeech-check lint schemas venv clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
 
@@ -76,10 +78,15 @@ test: lint $(VENV)/notebooks.stamp
 		said=$$($(BIN)/python -m pytest -m "slow or not slow" --durations=5 "$$@" 2>&1); \
 		code=$$?; echo "$$said"; exit $$code' pytest
 
+test-runtime:
+	tests/runtime_environment.sh $(PYTHON)
+	tests/runtime_environment.sh
+
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.10 -p asr_qat -p tflite_export
 	$(BIN)/lint-imports --no-cache
 
 venv: $(VENV)/dev.stamp $(VENV)/notebooks.stamp

@@ -141,7 +141,7 @@ def live_file(tmp_path_factory):
 
     from tflite_export.convert.serialize import attach_metadata, serialize
     from tflite_export.runtime.metadata import Metadata
-    from tflite_export.runtime.silence import silence
+    from tflite_export.silence import silence
 
     functions, folder = _signatures(), tmp_path_factory.mktemp("live")
     with silence():

@@ -21,6 +21,8 @@ from tests.search_fixtures import (
     utterances,
 )
 
+pytestmark = pytest.mark.runtime
+
 
 @settings(deadline=None, max_examples=60)
 @given(
