@@ -95,18 +95,31 @@ class LiveFacts:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Contents:
+class Recorded:
+    """What a file's metadata tells; nothing in one that this package did not make.
+
+    Attributes:
+        precision: of the weights and activations.
+        widths: the same in words, with the layers that have another one.
+        method: how it was quantized.
+        full_integer: bits of all activations if every tensor is an integer, else None.
+        live: how it streams, None of a recogniser of whole utterances.
+    """
+
+    precision: str | None = None
+    widths: str | None = None
+    method: str | None = None
+    full_integer: int | None = None
+    live: LiveFacts | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Contents(Recorded):
     """What is inside a `.tflite` file; constants that several signatures share count once.
 
     Attributes:
         name: of the file.
         path: of the file.
-        precision: of the weights and activations; None, as all down to `live`, in a file that
-            this package did not make.
-        widths: the precision in words.
-        method: how it was quantized.
-        full_integer: bits of all activations if every tensor is an integer, else None.
-        live: how it streams, None of a recogniser of whole utterances.
         bytes: of the file.
         bytes_by_part: of its parts.
         bytes_by_type: of the constants, by type of their elements.
@@ -123,11 +136,6 @@ class Contents:
 
     name: str
     path: str
-    precision: str | None = None
-    widths: str | None = None
-    method: str | None = None
-    full_integer: int | None = None
-    live: LiveFacts | None = None
     bytes: int
     bytes_by_part: ByteParts
     bytes_by_type: Counts

@@ -10,15 +10,17 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from asr_qat.errors import UserError
 from tflite_export.runtime.live_format import CASCADE, CAUSAL, LiveFormat
-from tflite_export.runtime.metadata import Metadata, read_flatbuffer, read_metadata
+from tflite_export.runtime.metadata import read_flatbuffer, read_metadata
 from tflite_export.score.contents import (
     ByteParts,
     Constant,
     Contents,
     DelegatedGraph,
     LiveFacts,
+    Recorded,
 )
 from tflite_export.score.delegation import delegation
+from tflite_export.score.rows import combine
 
 LARGEST = 10  # float tensors that are listed
 FOLDED_TABLE_BYTES = 64 * 1024  # a float constant above this should be a layer's kernel
@@ -61,15 +63,11 @@ def inspect(path: str | Path) -> Contents:
         for signature, graph in graphs.items()
     }
     total: Counter[str] = sum(operators.values(), Counter())
-    metadata = _metadata(path)
-    return Contents(
+    return combine(
+        Contents,
+        _recorded(path),
         name=Path(path).name,
         path=str(path),
-        precision=metadata and metadata.precision,
-        widths=metadata and metadata.widths,
-        method=metadata and metadata.method,
-        full_integer=metadata and metadata.full_integer,
-        live=_streams(metadata.live) if metadata and metadata.live else None,
         bytes=len(content),
         bytes_by_part=_parts(content, sum(c.bytes for c in constants)),
         bytes_by_type=_sums((c.type, c.bytes) for c in constants),
@@ -96,12 +94,18 @@ def inspect(path: str | Path) -> Contents:
     )
 
 
-def _metadata(path: str | Path) -> Metadata | None:
-    """The recogniser's metadata; None in a file of another origin."""
+def _recorded(path: str | Path) -> Recorded:
     try:
-        return read_metadata(path)
+        metadata = read_metadata(path)
     except UserError:
-        return None
+        return Recorded()
+    return Recorded(
+        precision=metadata.precision,
+        widths=metadata.widths,
+        method=metadata.method,
+        full_integer=metadata.full_integer,
+        live=_streams(metadata.live) if metadata.live else None,
+    )
 
 
 def _streams(live: LiveFormat) -> LiveFacts:
