@@ -77,9 +77,7 @@ def difference(result: Run, baseline: Run, items: list[Utterance]) -> Difference
     references = [item.text for item in items]
     errors = word_errors(references, result.hypotheses)
     other = word_errors(references, baseline.hypotheses)
-    return Difference(
-        wer_diff=errors.rate - other.rate, wer_diff_ci=paired_interval(errors, other)
-    )
+    return Difference(wer_diff=errors.rate - other.rate, wer_diff_ci=paired_interval(errors, other))
 
 
 def summarize(result: Run, items: list[Utterance], threads: int) -> Summary:
