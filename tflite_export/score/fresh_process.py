@@ -60,7 +60,9 @@ def _answer(function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) ->
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"ended with exit code {done.returncode}"]
-        raise UserError(f"{next(iter(given.values()), function.__name__)}: {lines[-1]}")
+        mendable, _, message = lines[-1].rpartition(f"{UserError.__qualname__}: ")
+        first = next(iter(given.values()), function.__name__)
+        raise UserError(message if mendable else f"{first}: {lines[-1]}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
