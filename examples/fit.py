@@ -12,7 +12,9 @@ from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.models.ctc import build_ctc
 from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.keras_decoder import CTCDecoder
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.training.word_error_rate import Evaluator
 
@@ -29,7 +31,7 @@ model = quantize_model(model, precision)  # any other Keras model of these layer
 pipeline = Pipeline(folder, DataConfig(batch_size=8, cache=True))
 model.compile(keras.optimizers.Adam(2e-3, global_clipnorm=5.0), CTCLoss())
 model.fit(pipeline.training(), steps_per_epoch=steps, verbose=2)
-print(f"dev WER {100 * Evaluator(model, pipeline, 'dev').wer():.1f}%")
+print(f"dev WER {100 * Evaluator(CTCDecoder(model), pipeline, 'dev').wer():.1f}%")
 
 config = ModelConfig(encoder, stats.front_end, precision)
 Recogniser(config, folder.tokenizer, stats.mean, stats.std, model).save(output)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.text.tokenizer import Tokenizer
 from tests.conftest import WORD_HZ

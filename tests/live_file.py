@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.decoding.live_format import LiveFormat
 from tests.live_reference import TOKENIZER
-from tflite_export.runtime.live_format import LiveFormat
 
 MEL_BINS, DIM, JOINT, UNITS = 80, 8, 6, 5
 LOOK_AHEAD, DELAY = 1, 2

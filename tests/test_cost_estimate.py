@@ -7,7 +7,8 @@ from asr_qat import cli
 from asr_qat.corpora.dataset import DataConfig
 from asr_qat.corpora.transcript_lengths import TranscriptLengths
 from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.model_directory import ModelConfig, build_float
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import build_float
 from asr_qat.models.prediction import TransducerConfig
 from asr_qat.provenance import Provenance
 from asr_qat.text.tokenizer import Tokenizer

@@ -11,7 +11,8 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from asr_qat.errors import UserError
 from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser
 from asr_qat.text.tokenizer import Tokenizer
 from tflite_export.commands import inspect as command
 from tflite_export.convert.convert import convert_recogniser

@@ -10,8 +10,9 @@ import pytest
 
 from asr_qat.audio.front_end import FrontEndConfig, subsampled_length
 from asr_qat.errors import UserError
-from asr_qat.models.model_directory import ModelConfig, Recogniser
-from asr_qat.models.passes import CTC_HEADS, PASSES
+from asr_qat.models.layer_names import CTC_HEAD, PASSES
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.transducer_functions import TransducerFunctions
 from asr_qat.quantize.apply import QuantizationConfig, quantized_layers
 from asr_qat.text.tokenizer import Tokenizer
@@ -109,7 +110,7 @@ def test_every_product_is_equal(exported):
     """On LiteRT's own inputs, in the steps of both lengths and in every signature."""
     recogniser, device = exported
     rows = product_errors(device.path, recogniser, [normal(length, length) for length in LENGTHS])
-    quantized_names = quantized_layers(recogniser.model).keys() - set(CTC_HEADS.values())
+    quantized_names = quantized_layers(recogniser.model).keys() - set(CTC_HEAD.values())
     assert {row.layer for row in rows} == quantized_names
     for row in rows:
         assert row.max_error < 1e-5, row

@@ -12,7 +12,8 @@ from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.recordings import recordings
 from asr_qat.errors import UserError
 from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser
 from experiments.live.alignment import WordEnds, forced_alignment, speech_end
 from experiments.live.latency import Appearances, appearances, delays, latency
 from experiments.live.live_results import WordDelays

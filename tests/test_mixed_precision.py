@@ -11,7 +11,8 @@ from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.targets import pack_targets
 from asr_qat.models.ctc import build_ctc
 from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.model_directory import ModelConfig, Recogniser, build_float
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser, build_float
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.quantize.dense import Dense
 from asr_qat.training import mixed_precision

@@ -12,13 +12,12 @@ from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.losses.targets import pack_targets
-from asr_qat.models.keras_decoder import decoder_for
-from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.layer_names import part_of
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.summary import summarize, total
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
-from asr_qat.training.run import build_losses
 from experiments.sensitivity.assignment import assign
-from experiments.sensitivity.model_parts import part_of
 from experiments.sensitivity.sensitivity import (
     BATCHES,
     Sensitivity,
@@ -62,8 +61,8 @@ def measured(recogniser, folder) -> Sensitivity:
 def losses_of_model(recogniser, folder, model, own: bool) -> np.ndarray:
     """Loss of each utterance alone, of its transcript or of what `recogniser` hears."""
     pipeline = Pipeline(folder, dataclasses.replace(BATCHES, batch_size=1), stats=folder.stats)
-    decoder, found = decoder_for(recogniser.model), []
-    loss, _ = build_losses(recogniser.config)[0]
+    decoder, found = recogniser.decoder(), []
+    loss, _ = recogniser.config.kind.losses()[0]
     for inputs, targets in pipeline.evaluation("dev"):
         if own:
             (tokens,) = decoder.search(decoder.encode(*inputs), inputs[1].numpy())

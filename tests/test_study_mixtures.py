@@ -9,7 +9,8 @@ import pytest
 from asr_qat.config import from_dict
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
-from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser
 from experiments.sensitivity.assignment import assign
 from experiments.sensitivity.sensitivity import LayerSensitivity, Sensitivity
 from experiments.study.cells import Cell, expand

@@ -11,7 +11,6 @@ from asr_qat.corpora.recordings import recordings
 from asr_qat.decoding.transducer_beam import beam_transducer
 from asr_qat.decoding.transducer_greedy import greedy_transducer
 from asr_qat.errors import UserError
-from asr_qat.models.keras_decoder import decoder_for
 from asr_qat.quantize.apply import quantized_layers
 from asr_qat.quantize.dense import Dense
 from asr_qat.training.post_training import post_training
@@ -36,7 +35,7 @@ LSTM_STATES = {"prediction_lstm_output": [1, 16], "prediction_lstm_cell": [1, 16
 
 
 def keras_recognition(recogniser, features):
-    decoder = decoder_for(recogniser.model)
+    decoder = recogniser.decoder()
     (encoded,) = decoder.encode(features[None], [len(features)])
     return decoder.recognise(encoded)
 
@@ -156,7 +155,7 @@ def test_windows_of_long_utterances(exported_transducer):
 
 def test_beam_search_is_that_of_keras(exported_transducer, transducer):
     device = TFLiteRecogniser(exported_transducer("float"))
-    decoder = decoder_for(transducer.model)
+    decoder = transducer.decoder()
     for features in UTTERANCES:
         found = device.beam_search(features, beam=4, nbest=3)
         encoded = decoder.encode(features[None], [len(features)])

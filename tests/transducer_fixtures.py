@@ -8,7 +8,8 @@ import pytest
 
 from asr_qat.corpora.dataset import DataConfig
 from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.prediction import TransducerConfig
 from asr_qat.training.config import OptimizerConfig
 from asr_qat.training.run import train

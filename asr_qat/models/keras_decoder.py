@@ -10,8 +10,7 @@ from asr_qat.audio.front_end import subsampled_length
 from asr_qat.decoding.recognition import Recognition, recognise_ctc, recognise_transducer
 from asr_qat.decoding.transducer_greedy import greedy_transducer
 from asr_qat.decoding.transducer_steps import State
-from asr_qat.models.passes import Pass
-from asr_qat.models.transducer import is_transducer
+from asr_qat.models.layer_names import FIRST, Pass
 from asr_qat.models.transducer_functions import TransducerFunctions
 
 
@@ -60,11 +59,11 @@ class TransducerDecoder:
 
     Args:
         model: quantized or not.
-        encoder: see `TransducerFunctions`.
+        pass_name: see `TransducerFunctions`.
     """
 
-    def __init__(self, model: keras.Model, encoder: Pass | None = None):
-        functions = TransducerFunctions(model, encoder)
+    def __init__(self, model: keras.Model, pass_name: Pass = FIRST):
+        functions = TransducerFunctions(model, pass_name)
         self.blank = functions.blank
         self._units = [units for _, units in functions.states]
         self._encode = _encoder(functions.encode)
@@ -99,18 +98,6 @@ class TransducerDecoder:
     def join(self, encoded, predicted):
         """As in `TransducerSteps`."""
         return self._join(encoded[:, None], predicted[:, None]).numpy()[:, 0, 0]
-
-
-def decoder_for(model: keras.Model, encoder: Pass | None = None) -> Decoder:
-    """The decoder of a CTC model or of a transducer, quantized or not.
-
-    Args:
-        model: see above.
-        encoder: of a live model, by default the cascade.
-    """
-    if is_transducer(model):
-        return TransducerDecoder(model, encoder)
-    return CTCDecoder(model)
 
 
 def _encoder(model: keras.Model):

@@ -1,17 +1,16 @@
 """Parameters, bits and bytes of every layer."""
 
 import dataclasses
-import re
 
 import numpy as np
 from tensorflow import keras
 
 from asr_qat.compat import QuantizeWrapperV2, quantized_weight
+from asr_qat.models.layer_names import group_of
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.precision import FLOAT_BITS, Precision
 
 BLOCK_SCALE_BITS = 16
-_BLOCK_OR_WORD = re.compile(r"(block|cascade)_\d+|[^_]+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,8 +87,7 @@ def group(rows: list[LayerSummary]) -> list[LayerSummary]:
     """Rows summed over each block, and over layers whose names begin with the same word."""
     groups: dict[str, list[LayerSummary]] = {}
     for row in rows:
-        match = _BLOCK_OR_WORD.match(row.name)
-        groups.setdefault(match[0] if match else row.name, []).append(row)
+        groups.setdefault(group_of(row.name), []).append(row)
     return [total(members, name) for name, members in groups.items()]
 
 

@@ -6,7 +6,8 @@ from typing import Any
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError, require
 from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.prediction import TransducerConfig
 from asr_qat.models.presets import PRESETS, TRANSDUCERS
 from asr_qat.models.streaming_config import StreamingConfig
@@ -41,7 +42,7 @@ def first_recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
         )
     transducer = _with_frames(config, _transducer(config, started.config))
     streaming = config.streaming_config()
-    if streaming is not None and started.config.streaming is None:
+    if streaming is not None and not started.config.kind.streams:
         shape = dataclasses.replace(
             started.config,
             encoder=config.encoder_config() or started.config.encoder,

@@ -18,7 +18,9 @@ from asr_qat.corpora.transcript_lengths import WORD_PIECES, TranscriptLengths
 from asr_qat.layers.relative_attention import RelativeAttention
 from asr_qat.losses.targets import pack_targets
 from asr_qat.losses.transducer import TransducerLoss
-from asr_qat.models.model_directory import ModelConfig, build_float
+from asr_qat.models.layer_names import network_of
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import build_float
 from asr_qat.models.presets import PRESETS, TRANSDUCERS
 from asr_qat.progress import progress
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
@@ -96,9 +98,9 @@ def forward_macs(model: keras.Model, frames, labels, batch: int = 1) -> dict[str
         if kernel is None:
             continue
         part, rows = "products", encoded
-        if name.startswith("prediction_") or name == "joint_prediction":
+        if network_of(name) == "prediction":
             part, rows = "prediction", steps
-        elif name == "joint_output":
+        elif network_of(name) == "joint":
             part, rows = "joint", encoded * steps
         elif name.endswith("_position"):
             rows = (2 * encoded - 1) / batch

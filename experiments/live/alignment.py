@@ -4,7 +4,7 @@ import numpy as np
 
 from asr_qat.audio.front_end import FrontEndConfig, log_mel, normalize
 from asr_qat.errors import UserError, require
-from asr_qat.models.keras_decoder import decoder_for
+from asr_qat.models.ctc import CTC
 from asr_qat.models.model_directory import Recogniser
 from tflite_export.runtime.live.words import SPACE
 
@@ -63,10 +63,10 @@ class WordEnds:
     """
 
     def __init__(self, recogniser: Recogniser):
-        if recogniser.config.transducer is not None:
+        if not isinstance(recogniser.config.kind, CTC):
             raise UserError("alignment: with a CTC model: give another model directory")
         self._recogniser = recogniser
-        self._decoder = decoder_for(recogniser.model)
+        self._decoder = recogniser.decoder()
         front_end = recogniser.config.front_end
         self.frame_ms = 4 * front_end.hop_ms
         self._middle_ms = 1000 * front_end.frame_length / front_end.sample_rate / 2

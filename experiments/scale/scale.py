@@ -10,7 +10,8 @@ import numpy as np
 from tensorflow import keras
 
 from asr_qat.audio.front_end import subsampled_length
-from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.presets import PRESETS, STREAMING, TRANSDUCERS
 from asr_qat.models.summary import summarize, total
 from asr_qat.progress import progress

@@ -16,7 +16,7 @@ Two figures say what that does, both means over the utterances, in nats:
   divergence", k3); here the likeliest one stands for all. It is never negative, quadratic in
   small changes, and linear in large ones. Assignments go by it.
 
-The same is measured of each part of the model (`experiments.sensitivity.model_parts`) as a
+The same is measured of each part of the model (`asr_qat.models.layer_names`) as a
 whole. A live model's losses are those of both passes: an encoder's change moves both, a
 cascade's the second. So the divergence of each pass stands beside.
 """
@@ -35,17 +35,14 @@ from asr_qat.corpora.dataset import DataConfig, Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError, require
 from asr_qat.losses.targets import PADDING, pack_targets
-from asr_qat.models.keras_decoder import decoder_for
+from asr_qat.models.layer_names import part_of
 from asr_qat.models.model_directory import Recogniser
-from asr_qat.models.passes import CTC_HEADS
 from asr_qat.models.summary import summarize
 from asr_qat.progress import progress_bar
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model, quantized_layers
 from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.precision import FLOAT, parse
-from asr_qat.training.run import build_losses
 from asr_qat.training.word_error_rate import damaged_shards
-from experiments.sensitivity.model_parts import part_of
 
 PRECISIONS = ("w8a8", "w4a8", "w2a8")
 BATCHES = DataConfig(batch_size=16)
@@ -218,14 +215,14 @@ class UtteranceLosses:
     ):
         """Read the split and recognise it; arguments as of `measure_sensitivity`."""
         self._recogniser = recogniser
-        losses = build_losses(recogniser.config)
+        losses = recogniser.config.kind.losses()
         kind = type(losses[0][0])
         self._losses = [(loss, share) for loss, share in losses if isinstance(loss, kind)]
         stats = recogniser.stats_for(folder)
         dataset = Pipeline(folder, BATCHES, stats=stats).evaluation(split)
         count = len(folder.utterances(split))
         every = -(-count // min(count, utterances or count))
-        decoder = decoder_for(recogniser.model)
+        decoder = recogniser.decoder()
         self._batches = []
         with damaged_shards(folder, split):
             for inputs, targets in dataset.shard(every, 0):
@@ -244,7 +241,7 @@ class UtteranceLosses:
     def _trace(self, inputs, transcripts, own):
         recogniser, outputs, columns = self._recogniser, None, []
         for targets in (transcripts, own):
-            if outputs is None or recogniser.config.transducer is not None:  # it reads the labels
+            if outputs is None or recogniser.config.kind.reads_labels:
                 read = recogniser.model_inputs(inputs, targets)
                 outputs = tf.nest.flatten(recogniser.model(read, training=False))
             pairs = zip(self._losses, outputs, strict=False)  # the heads are behind
@@ -279,8 +276,7 @@ def _own_targets(targets: np.ndarray, found: list[list[int]]):
 
 
 def _is_assigned(layer: Any, recogniser: Recogniser) -> bool:
-    beside = recogniser.config.transducer is not None and layer.name in CTC_HEADS.values()
-    return isinstance(layer, Dense) and not beside
+    return isinstance(layer, Dense) and layer.name not in recogniser.config.kind.training_only
 
 
 def rounded_kernels(recogniser: Recogniser, name: str) -> dict[str, np.ndarray]:
@@ -302,5 +298,5 @@ def rounded_kernels(recogniser: Recogniser, name: str) -> dict[str, np.ndarray]:
 def _bytes(recogniser: Recogniser, name: str) -> dict[str, int]:
     """Bytes of every layer with weights but a CTC head that no file has."""
     rows = summarize(recogniser.model, QuantizationConfig(name))
-    beside = recogniser.config.transducer is not None
-    return {row.name: row.bytes for row in rows if not (beside and row.name in CTC_HEADS.values())}
+    training_only = recogniser.config.kind.training_only
+    return {row.name: row.bytes for row in rows if row.name not in training_only}

@@ -1,6 +1,5 @@
 """What it does to the model when the weights of one layer alone are quantized."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from asr_qat.models.layer_names import block_layer
 from experiments.reports.figures import INK, write_png
 
 TITLE = "Sensitivity of each layer"
@@ -22,7 +22,6 @@ DECADES = 3  # of the colours, below the largest value
 OUTSIDE = "rest"  # column of layers that are in no block
 COLOURS = "cividis_r"
 DARK = 0.55  # share of the colours from which letters are white
-_BLOCK = re.compile(r"(block|cascade)_(\d+)_(.+)")
 CASCADED = "+"  # before the number of a block of the cascade
 
 
@@ -81,10 +80,10 @@ def _places(layers: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _place(layer: str) -> tuple[str, str]:
-    found = _BLOCK.search(layer)
+    found = block_layer(layer)
     if found is None:
         return layer, OUTSIDE
-    return found[3], CASCADED * (found[1] == "cascade") + str(int(found[2]))
+    return found.place, CASCADED * (found.stack == "cascade") + str(found.index)
 
 
 def _order(column: str) -> tuple[bool, int]:

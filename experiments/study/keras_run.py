@@ -5,7 +5,6 @@ import numpy as np
 from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import log_mel, normalize
 from asr_qat.corpora.utterance import Utterance
-from asr_qat.models.keras_decoder import decoder_for
 from asr_qat.models.model_directory import Recogniser
 from tflite_export.score.evaluate import Run
 
@@ -15,7 +14,7 @@ def keras_run(recogniser: Recogniser, items: list[Utterance]) -> Run:
 
     Its `seconds` are zero: how long Keras takes says nothing of a device.
     """
-    decoder = decoder_for(recogniser.model)
+    decoder = recogniser.decoder()
     front_end = recogniser.config.front_end
     result = Run([], [], np.zeros(len(items)), np.zeros(len(items)))
     for i, item in enumerate(items):

@@ -13,8 +13,6 @@ from tensorflow import keras
 
 from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser, build_float
-from asr_qat.models.passes import CTC_HEADS
-from asr_qat.models.transducer import is_transducer
 from asr_qat.quantize.apply import QuantizedLayer, quantized_layers
 from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.precision import Precision
@@ -51,11 +49,11 @@ def bake(recogniser: Recogniser) -> tuple[keras.Model, dict[str, BakedLayer]]:
         UserError: a precision that the device does not execute.
     """
     plain = build_float(recogniser.config, recogniser.tokenizer.vocab_size)
-    quantized = layers_in_file(recogniser)
+    quantized, training_only = layers_in_file(recogniser), recogniser.config.kind.training_only
     baked = {}
     for layer in plain.layers:
         if layer.name not in quantized:
-            if layer.name not in CTC_HEADS.values() or not is_transducer(plain):
+            if layer.name not in training_only:
                 layer.set_weights(recogniser.model.get_layer(layer.name).get_weights())
             continue
         baked[layer.name] = bake_layer(layer, quantized[layer.name])
@@ -65,13 +63,11 @@ def bake(recogniser: Recogniser) -> tuple[keras.Model, dict[str, BakedLayer]]:
 def layers_in_file(recogniser: Recogniser) -> dict[str, QuantizedLayer]:
     """The quantized layers that are exported, by name.
 
-    The auxiliary CTC heads of a transducer are none of them: the file does without them.
+    Layers of the training alone, such as the CTC heads of a transducer, are not among them.
     """
     layers = quantized_layers(recogniser.model)
-    if is_transducer(recogniser.model):
-        for head in CTC_HEADS.values():
-            layers.pop(head, None)
-    return layers
+    training_only = recogniser.config.kind.training_only
+    return {name: layer for name, layer in layers.items() if name not in training_only}
 
 
 def bake_layer(plain: Dense, layer: QuantizedLayer) -> BakedLayer:

@@ -16,14 +16,13 @@ from asr_qat.training.post_training import post_training
 from tflite_export.convert.attach import attach_metadata
 from tflite_export.convert.bake import BakedLayer, bake
 from tflite_export.convert.labels import label_products, tidy_names
-from tflite_export.convert.live_signatures import CHUNKS, live_signatures
 from tflite_export.convert.pack import pack
 from tflite_export.convert.serialize import serialize
-from tflite_export.convert.signatures import signatures
 from tflite_export.runtime.metadata import Metadata
 from tflite_export.runtime.silence import silence
 
 DEFAULT_SECONDS = (4.0, 16.0)  # utterance lengths of the signatures
+CHUNKS = (1, 3)  # encoded frames of a live model's steps: 40 and 120 ms
 LEAST_SECONDS = 0.1  # a shorter window could not be moved along an utterance
 MOST_SECONDS = 3600.0
 
@@ -46,7 +45,7 @@ def convert(
         seconds: utterance lengths that get a signature of their own (None:
             `DEFAULT_SECONDS`). An utterance is padded to the next one; a longer utterance than
             the last is cut into windows. A live model takes none: it has signatures of chunks
-            instead, see `tflite_export.convert.live_signatures`.
+            instead, see `asr_qat.models.live_signatures`.
         calibration: prepared folder for the static ranges of a float model.
 
     Raises:
@@ -54,7 +53,7 @@ def convert(
             is not in `LEAST_SECONDS` to `MOST_SECONDS`, or is one of a live model.
     """
     recogniser = Recogniser.load(model_dir)
-    live = recogniser.config.streaming is not None
+    live = recogniser.config.kind.streams
     require(not (live and seconds), "--seconds: a live model takes audio of any length")
     lengths = seconds or DEFAULT_SECONDS
     content = convert_recogniser(recogniser, precision, lengths, str(model_dir), calibration)
@@ -70,14 +69,13 @@ def convert_recogniser(
 ) -> bytes:
     """The bytes of the `.tflite`; see `convert`."""
     recogniser = at_precision(recogniser, precision, where, calibration)
-    frames = signature_frames(recogniser, seconds)
+    frames = tuple(signature_frames(recogniser, seconds))
     model, layers = bake(recogniser)
     metadata = metadata_of(recogniser, layers)
-    if recogniser.config.streaming is None:
-        functions = signatures(model, frames)
-    else:
-        functions, live = live_signatures(model, recogniser.config, CHUNKS)
-        metadata = dataclasses.replace(metadata, live=live)
+    kind = recogniser.config.kind
+    sizes = CHUNKS if kind.streams else frames
+    functions = kind.signatures(model, sizes)
+    metadata = dataclasses.replace(metadata, live=kind.live_format(model, sizes))
     return finish(pack(convert_labelled(functions, model.weights, model), layers), metadata)
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.decoding.live_format import LiveFormat
 from asr_qat.errors import UserError
 from asr_qat.text.tokenizer import Tokenizer
-from tflite_export.runtime.live_format import LiveFormat
 
 DESCRIPTION = "asr_qat.json"  # names of the metadata buffers
 VOCABULARY = "asr_qat.sentencepiece"

@@ -8,7 +8,7 @@ from asr_qat.audio.decode import read_audio
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.decoding.recognition import Recognition
 from asr_qat.errors import UserError
-from asr_qat.models.keras_decoder import Decoder, decoder_for
+from asr_qat.models.keras_decoder import Decoder
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.progress import progress
 from asr_qat.training.post_training import post_training
@@ -31,7 +31,7 @@ def keras_recognitions(
     decoder: Decoder | None = None,
 ) -> list[Recognition]:
     """What the Keras model finds in the device's own features; `decoder`: of it, if not its own."""
-    decoder = decoder or decoder_for(recogniser.model)
+    decoder = decoder or recogniser.decoder()
     rate = device.metadata.front_end.sample_rate
     classes = device.metadata.tokenizer.blank + 1
     result = []

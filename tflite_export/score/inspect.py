@@ -8,8 +8,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
+from asr_qat.decoding.live_format import CASCADE, CAUSAL, LiveFormat
 from asr_qat.errors import UserError
-from tflite_export.runtime.live_format import CASCADE, CAUSAL, LiveFormat
 from tflite_export.runtime.metadata import read_flatbuffer, read_metadata
 from tflite_export.score.contents import (
     ByteParts,

@@ -4,18 +4,16 @@ import itertools
 
 from asr_qat.audio.decode import read_audio
 from asr_qat.corpora.utterance import Utterance
-from asr_qat.models.keras_decoder import TransducerDecoder
+from asr_qat.models.layer_names import PASSES
 from asr_qat.models.model_directory import Recogniser
-from asr_qat.models.passes import CASCADE, CAUSAL
 from asr_qat.progress import progress
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score.compare import keras_recognitions
-from tflite_export.score.live_evaluate import FIRST, SECOND, StreamedRun
+from tflite_export.score.live_evaluate import StreamedRun
 from tflite_export.score.live_rows import PassAgreement, StreamedComparison
 from tflite_export.score.product_equality import product_errors
 from tflite_export.score.rows import DifferentText
 
-ENCODERS = {FIRST: CAUSAL, SECOND: CASCADE}
 PRODUCT_UTTERANCES = 4
 
 
@@ -39,9 +37,9 @@ def compare_streamed(
         The comparison; its products are those of the first `PRODUCT_UTTERANCES` recordings.
     """
     tokenizer = device.metadata.tokenizer
-    passes: dict[str, PassAgreement] = {}
-    for name, encoder in ENCODERS.items():
-        decoder = TransducerDecoder(recogniser.model, encoder)
+    found: dict[str, PassAgreement] = {}
+    for name in PASSES:
+        decoder = recogniser.decoder(name)
         expected = keras_recognitions(recogniser, device, items, quiet=quiet, decoder=decoder)
         different = []
         for item, keras, text in zip(items, expected, result.hypotheses[name], strict=True):
@@ -51,10 +49,10 @@ def compare_streamed(
                     DifferentText(id=item.id, reference=item.text, keras=keras_text, tflite=text)
                 )
         same = 1 - len(different) / len(items)
-        passes[name] = PassAgreement(identical_hypotheses=same, different=tuple(different))
+        found[name] = PassAgreement(identical_hypotheses=same, different=tuple(different))
     rate = device.metadata.front_end.sample_rate
     heard = (device.features(read_audio(item.audio_path, rate)) for item in items)
     chosen = list(itertools.islice(filter(len, heard), PRODUCT_UTTERANCES))
     read = progress(chosen, "products", len(chosen), quiet=quiet)
     products = product_errors(device.path, recogniser, read)
-    return StreamedComparison(**passes, products=tuple(products))
+    return StreamedComparison(**found, products=tuple(products))

@@ -13,6 +13,7 @@ from asr_qat.audio.front_end import log_mel, normalize
 from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import require
+from asr_qat.models.ctc import CTC
 from asr_qat.models.model_directory import Recogniser
 from tflite_export.convert.bake import bake
 from tflite_export.convert.convert import (
@@ -103,7 +104,7 @@ def convert_full_integer(
             not multiply, no speech to calibrate on, or a length that cannot be.
     """
     require(
-        recogniser.config.transducer is None,
+        isinstance(recogniser.config.kind, CTC),
         "full-integer files are of CTC models: this is a transducer",
     )
     require(

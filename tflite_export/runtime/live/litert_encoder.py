@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from asr_qat.decoding.live_format import CASCADE, CAUSAL, POSITIONS
 from asr_qat.errors import UserError
 from tflite_export.runtime.live.encoder import State
-from tflite_export.runtime.live_format import CASCADE, CAUSAL, POSITIONS
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 
 
@@ -14,7 +14,7 @@ class LiteRTEncoder:
     """A `StreamingEncoder` over the signatures of one file, for any number of streams.
 
     What they are and take is in the file's `LiveFormat`; see
-    `tflite_export.convert.live_signatures`. What signature `positions` gives is computed here once.
+    `asr_qat.models.live_signatures`. What signature `positions` gives is computed here once.
 
     Args:
         recogniser: the loaded file.

@@ -13,41 +13,46 @@ more than all else. What is not valid, in front of the first frame and behind th
 with 0 in `valid`. A stream ends with chunks of `valid` 0 until all frames have come out.
 """
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.models.model_directory import ModelConfig
-from asr_qat.models.streaming_config import SUBSAMPLING
+from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.decoding.live_format import CASCADE, CAUSAL, POSITIONS, LiveFormat
+from asr_qat.models.kind import Signatures
+from asr_qat.models.signatures import concrete
+from asr_qat.models.streaming_config import SUBSAMPLING, StreamingConfig
 from asr_qat.models.streaming_functions import StreamingFunctions, zero_state
-from tflite_export.convert.signatures import concrete, search_signatures
-from tflite_export.runtime.live_format import CASCADE, CAUSAL, POSITIONS, LiveFormat
-
-CHUNKS = (1, 3)  # encoded frames: 40 and 120 ms
 
 
-def live_signatures(
-    model: keras.Model, config: ModelConfig, chunks: tuple[int, ...]
-) -> tuple[dict, LiveFormat]:
-    """Concrete functions by name, and what their caller has to know.
+def streaming_signatures(functions: StreamingFunctions, sizes: Sequence[int]) -> Signatures:
+    """The functions of both encoders.
 
     Args:
-        model: a live model, not quantized.
-        config: what it was built from.
-        chunks: encoded frames of a call.
+        functions: of a live model, not quantized.
+        sizes: encoded frames of a step.
     """
-    streaming = config.streaming
-    assert streaming is not None
-    functions = StreamingFunctions(model, config.encoder, streaming)
     found = {POSITIONS: _of_dictionary(functions.positions)}
-    for size in sorted(chunks):
+    for size in sorted(sizes):
         found[f"{CAUSAL}_{size}"] = _of_dictionary(functions.causal(size))
         found[f"{CASCADE}_{size}"] = _of_dictionary(functions.cascade(size))
-    encoders = {CAUSAL: functions.causal(min(chunks)), CASCADE: functions.cascade(min(chunks))}
+    return found
+
+
+def format_of(
+    functions: StreamingFunctions,
+    streaming: StreamingConfig,
+    front_end: FrontEndConfig,
+    sizes: Sequence[int],
+) -> LiveFormat:
+    """What the caller of `streaming_signatures` has to know."""
+    encoders = {CAUSAL: functions.causal(min(sizes)), CASCADE: functions.cascade(min(sizes))}
     tables = _shapes(functions.positions.output)
-    return {**found, **search_signatures(model)}, LiveFormat(
-        frame_ms=SUBSAMPLING * config.front_end.hop_ms,
+    return LiveFormat(
+        frame_ms=SUBSAMPLING * front_end.hop_ms,
         features=SUBSAMPLING,
-        chunks=tuple(sorted(chunks)),
+        chunks=tuple(sorted(sizes)),
         left_context=streaming.left_context,
         first_delay=streaming.first_delay,
         second_delay=streaming.second_delay,

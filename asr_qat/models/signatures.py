@@ -8,36 +8,31 @@ transducer      encode_FRAMES  features, lengths -> encoded `[1, time, joint]`
 There is an encode function for each of a few lengths, since a fixed time axis keeps the whole
 graph in one delegate: features `[1, FRAMES, mel_bins]`, lengths int32 `[1]`. The prediction
 network takes one step at a time, its state comes in and goes out; the search is outside. Those
-of live models are in `tflite_export.convert.live_signatures`.
+of live models are in `asr_qat.models.live_signatures`.
 """
+
+from collections.abc import Sequence
 
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.models.transducer import is_transducer
+from asr_qat.models.kind import Signatures
 from asr_qat.models.transducer_functions import TransducerFunctions
 
 
-def signatures(model: keras.Model, frames: list[int]) -> dict:
-    """Concrete functions by name.
+def encode_signatures(model: keras.Model, lengths: Sequence[int], output: str) -> Signatures:
+    """An encode function for each length.
 
     Args:
-        model: a CTC model or a transducer, not quantized.
-        frames: lengths of the encode functions.
+        model: from features and lengths to what the search reads.
+        lengths: feature frames.
+        output: name of the result.
     """
-    if not is_transducer(model):
-        return {f"encode_{n}": _encode(model, n, "logits") for n in frames}
-    functions = TransducerFunctions(model)
-    encode = {f"encode_{n}": _encode(functions.encode, n, "encoded") for n in frames}
-    return {**encode, **_search(functions)}
+    return {f"encode_{frames}": _encode(model, frames, output) for frames in lengths}
 
 
-def search_signatures(model: keras.Model) -> dict:
-    """Those of a transducer that its search calls: predict and join."""
-    return _search(TransducerFunctions(model))
-
-
-def _search(functions: TransducerFunctions) -> dict:
+def search_signatures(functions: TransducerFunctions) -> Signatures:
+    """The two functions that the search of a transducer calls: predict and join."""
     return {"predict": _predict(functions), "join": _join(functions)}
 
 

@@ -8,7 +8,7 @@ CAUSAL, CASCADE, POSITIONS = "causal", "cascade", "positions"  # signatures, CAU
 
 @dataclasses.dataclass(frozen=True)
 class LiveFormat:
-    """How the signatures of a live file are called; see `tflite_export.convert.live_signatures`.
+    """How the signatures of a live file are called; see `asr_qat.models.live_signatures`.
 
     Attributes:
         frame_ms: milliseconds of an encoded frame.
