@@ -1,5 +1,6 @@
 """What `test_fresh_process` calls in a fresh process."""
 
+import importlib
 import os
 import sys
 
@@ -29,3 +30,9 @@ def fail(path: str) -> None:
 def refuse(path: str) -> None:
     """Raise an error that a user can mend."""
     raise UserError(f"{path}: damaged")
+
+
+def imports_of(module: str) -> list[str]:
+    """The packages that are loaded with a module."""
+    importlib.import_module(module)
+    return sorted({name.partition(".")[0] for name in sys.modules})

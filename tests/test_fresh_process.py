@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from asr_qat.errors import UserError
-from tests.fresh_functions import facts, fail, hold, refuse
+from tests.fresh_functions import facts, fail, hold, imports_of, refuse
 from tflite_export.score.fresh_process import peak_memory_mb, result_of
 
 
@@ -39,3 +39,12 @@ def test_a_failure_there_is_one_line():
         result_of(refuse, "model")
     with pytest.raises(TypeError, match="missing a required argument"):
         result_of(fail)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    "module", ["tflite_export.score.silence_runs", "experiments.live.long_recording"]
+)
+def test_what_is_measured_without_training_imports_nothing_of_it(module):
+    loaded = result_of(imports_of, module)
+    assert "ai_edge_litert" in loaded
+    assert not {"tensorflow", "tf_keras", "pytest"} & set(loaded)

@@ -204,7 +204,7 @@ def test_tables_name_everything(packed, found, capsys):
     printed = capsys.readouterr().out
     for word in ("INT4", "block_00_ffn1_expand", "FULLY_CONNECTED", "run by XNNPACK", "4 bits"):
         assert word in printed
-    assert f"{found['bytes']:,}" in printed
+    assert f"{found.bytes:,}" in printed
 
 
 @pytest.mark.parametrize("content", [b"", b"TFL3", None])

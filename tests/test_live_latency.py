@@ -16,7 +16,7 @@ from asr_qat.models.model_config import ModelConfig
 from asr_qat.models.model_directory import Recogniser
 from experiments.live.alignment import WordEnds, forced_alignment, speech_end
 from experiments.live.latency import Appearances, appearances, delays, latency
-from experiments.live.live_results import WordDelays
+from experiments.live.latency_rows import WordDelays
 from experiments.live.long_recording import _edits, _edits_at_joins, _middles, _stream
 from experiments.live.recordings import cut, joined, room_noise
 from tests.live_reference import reference_model, speech

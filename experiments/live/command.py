@@ -8,7 +8,8 @@ from tflite_export.commands.arguments import add_chunk_ms, seconds, threads, who
 
 if TYPE_CHECKING:
     from asr_qat.provenance import Provenance
-    from experiments.live.live_results import CorpusName, Delays
+    from experiments.live.latency_rows import Delays
+    from experiments.live.live_results import CorpusName
     from tflite_export.score.rows import Rates, Times
 
 HELP = """Measure live models: words of both passes, size and speed of a production preset, latency
@@ -204,7 +205,7 @@ def _latency(args: argparse.Namespace) -> None:
     from asr_qat.provenance import Provenance
     from experiments.live.alignment import WordEnds
     from experiments.live.latency import latency
-    from experiments.live.live_results import LatencyResults
+    from experiments.live.latency_rows import LatencyResults
     from experiments.live.long_recording import long_run
     from tflite_export.runtime.live.live_model import load_model
     from tflite_export.score.rows import combine

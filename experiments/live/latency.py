@@ -12,7 +12,7 @@ from asr_qat.corpora.utterance import Utterance
 from asr_qat.decoding.transducer_incremental import Emission
 from asr_qat.progress import progress
 from experiments.live.alignment import speech_end
-from experiments.live.live_results import (
+from experiments.live.latency_rows import (
     Alignment,
     AllDelays,
     Delays,

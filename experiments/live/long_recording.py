@@ -16,7 +16,7 @@ import numpy as np
 from asr_qat.config import from_dict
 from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
-from experiments.live.live_results import LongRun, PieceWords, StreamWords, WithoutPauses
+from experiments.live.latency_rows import LongRun, PieceWords, StreamWords, WithoutPauses
 from experiments.live.recordings import cut, joined
 from experiments.live.undisturbed_session import events_alone, final_text
 from tflite_export.runtime.live.endpoint import EndpointConfig

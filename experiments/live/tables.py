@@ -4,12 +4,9 @@ from functools import singledispatch
 
 from asr_qat.provenance import Provenance
 from experiments.live.accuracy import BOTH
+from experiments.live.latency_rows import Alignment, AllDelays, Delays, LatencyResults
 from experiments.live.live_results import (
     AccuracyResults,
-    Alignment,
-    AllDelays,
-    Delays,
-    LatencyResults,
     LiveScaleResults,
     OfflineRow,
     PassRow,

@@ -14,12 +14,8 @@ from experiments.benchmarks.rows import InputResults, LossResults, StepResults
 from experiments.cost.cost_page import cost_page
 from experiments.cost.cost_rows import CostResults
 from experiments.demo.demo_rows import DemoResults, EqualityResults
-from experiments.live.live_results import (
-    AccuracyResults,
-    LatencyResults,
-    LiveScaleResults,
-    ServerResults,
-)
+from experiments.live.latency_rows import LatencyResults
+from experiments.live.live_results import AccuracyResults, LiveScaleResults, ServerResults
 from experiments.live.tables import table_of
 from experiments.reports import demo_page
 from experiments.reports.wer_size_plot import plot_wer_against_size
