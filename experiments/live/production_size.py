@@ -22,6 +22,7 @@ from tflite_export.runtime.live.encoder import delays_ms
 from tflite_export.runtime.live.live_model import LiveModel, live_model
 from tflite_export.runtime.live.session import Session
 from tflite_export.runtime.recogniser import TFLiteRecogniser
+from tflite_export.score.inspect import inspect
 from tflite_export.score.live_evaluate import live_peak_rss_mb, timed_chunks
 from tflite_export.score.rows import Times, combine
 
@@ -70,7 +71,9 @@ def streaming_scale(
         costs = convert_apart(folder / "initial", path, VARIANTS[name])
         memory = live_peak_rss_mb(path, 10.0, max(chunk_ms), threads)
         whole = initial[0].bytes if initial else None
-        row = initial_file(f"{preset} {name}", path, costs, parameters, memory, whole)
+        row = initial_file(
+            f"{preset} {name}", path, inspect(path), costs, parameters, memory, whole
+        )
         initial.append(row)
     models = [live_model(TFLiteRecogniser(path, threads)) for path in paths.values()]
     timed = _timed(models, labels_per_second, chunk_ms, seconds, quiet)

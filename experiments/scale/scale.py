@@ -28,6 +28,7 @@ from experiments.scale.scale_rows import (
 )
 from tflite_export.convert.convert import convert
 from tflite_export.runtime.recogniser import TFLiteRecogniser
+from tflite_export.score.contents import Contents
 from tflite_export.score.evaluate import describe, peak_rss_mb
 from tflite_export.score.fresh_process import peak_memory_mb
 from tflite_export.score.inspect import inspect
@@ -100,14 +101,17 @@ def scale(
         variants = VARIANTS[model]
         paths = {name: folder / f"{precision}.tflite" for name, precision in variants.items()}
         files: list[InitialFile] = []
+        contents: list[Contents] = []
         for name, path in progress(paths.items(), f"convert {preset}", len(paths), "file", quiet):
             costs = convert_apart(directory, path, variants[name], AUDIO_SECONDS)
             memory = peak_rss_mb(path, AUDIO_SECONDS, threads)
             whole = files[0].bytes if files else None
-            files.append(initial_file(f"{preset} {name}", path, costs, parameters, memory, whole))
-        speeds = _speeds(list(paths.values()), labels_per_second, threads, quiet)
-        for name, path, file, speed in zip(paths, paths.values(), files, speeds, strict=True):
             content = inspect(path)
+            file = initial_file(f"{preset} {name}", path, content, costs, parameters, memory, whole)
+            files.append(file)
+            contents.append(content)
+        speeds = _speeds(list(paths.values()), labels_per_second, threads, quiet)
+        for name, file, content, speed in zip(paths, files, contents, speeds, strict=True):
             row = combine(
                 ScaleRow,
                 file,
@@ -176,6 +180,7 @@ def convert_apart(directory: Path, path: Path, precision: str, *seconds: float) 
 def initial_file(
     name: str,
     path: Path,
+    content: Contents,
     costs: ExportCosts,
     parameters: int,
     peak_rss_mb: float,
@@ -186,12 +191,13 @@ def initial_file(
     Args:
         name: of the row.
         path: of the file.
+        content: of the file.
         costs: of its export.
         parameters: of the model.
         peak_rss_mb: peak memory of recognition, MB (2^20).
         whole: bytes of the float32 file, None if this is it.
     """
-    content, facts = inspect(path), describe(TFLiteRecogniser(path))
+    facts = describe(TFLiteRecogniser(path))
     return combine(
         InitialFile,
         facts,
