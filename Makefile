@@ -69,6 +69,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 venv: $(VENV)/dev.stamp $(VENV)/notebooks.stamp
 

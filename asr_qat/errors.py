@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 # Modules of the extras in setup.cfg, and which extra has them.
 EXTRAS = {
-    "ai_edge_quantizer": "train",
+    "litert_quantizer": "train",
     "h5py": "train",
     "matplotlib": "train",
     "sounddevice": "live",

@@ -17,7 +17,7 @@ PACKAGES = (
     "tf-keras",
     "tensorflow-model-optimization",
     "ai-edge-litert",
-    "ai-edge-quantizer",
+    "litert-quantizer",
     "numpy",
     "sentencepiece",
     "jiwer",

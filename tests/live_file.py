@@ -139,8 +139,7 @@ def live_file(tmp_path_factory):
     import tensorflow as tf
     from ai_edge_litert import schema_py_generated as schema
 
-    from tflite_export.convert.attach import attach_metadata
-    from tflite_export.convert.serialize import serialize
+    from tflite_export.convert.serialize import attach_metadata, serialize
     from tflite_export.runtime.metadata import Metadata
     from tflite_export.runtime.silence import silence
 

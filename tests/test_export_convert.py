@@ -1,9 +1,13 @@
 """What the converter writes: widths, integers, scales, shared weights, labels."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
+from tensorflow import keras
 
 from asr_qat.errors import UserError
 from asr_qat.quantize.apply import QuantizationConfig, quantized_layers
@@ -183,7 +187,9 @@ def test_a_weight_changed_after_conversion_is_refused(exported, float_recogniser
     plain, _ = bake(float_recogniser)
     kernel = plain.get_layer("ctc_output").kernel
     kernel.assign(kernel + np.eye(*kernel.shape, dtype=np.float32))
-    with pytest.raises(ValueError, match="those of no layer"):
+    with pytest.raises(
+        ValueError, match="ctc_output: the weights of its product are not the layer's"
+    ):
         label_products(read(exported("float")), plain)
 
 
@@ -195,3 +201,28 @@ def test_the_command_says_what_it_has_written(tflite_export, model_directory, tm
     assert out.splitlines()[-1] == f"{path}: {path.stat().st_size:,} bytes, w4a8"
     code, out, error = tflite_export(*words, "--quiet")
     assert code == 0 and str(path) not in out, error
+
+
+def test_kernels_that_look_alike_keep_their_names(float_recogniser):
+    """Zero kernels, and kernels that are multiples of each other, are told apart by name alone."""
+    model = keras.models.clone_model(float_recogniser.model)
+    model.set_weights(float_recogniser.model.get_weights())
+    query, key, value = (
+        model.get_layer(f"block_00_attention_{n}") for n in ("query", "key", "value")
+    )
+    key.kernel.assign(2.0 * query.kernel)
+    value.kernel.assign(tf.zeros_like(value.kernel))
+    half = model.get_layer("block_00_ffn1_project")
+    half.kernel.assign(tf.zeros_like(half.kernel))
+    recogniser = dataclasses.replace(float_recogniser, model=model)
+    content = convert_recogniser(recogniser, "w4a8", SECONDS[:1])
+    converted = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    found, scales = kernels(converted)[0], {}
+    for layer in model.layers:
+        if isinstance(layer, Dense):
+            tensor = found[layer.name]
+            assert tuple(tensor.shape) == (layer.kernel.shape[1], layer.kernel.shape[0])
+            scales[layer.name] = np.asarray(tensor.quantization.scale)
+    np.testing.assert_allclose(scales[key.name], 2 * scales[query.name], rtol=1e-6)
+    values = np.abs(model.get_layer("block_00_ffn2_project").kernel.numpy()).max(axis=0) / 7
+    np.testing.assert_allclose(scales["block_00_ffn2_project"], 0.5 * values, rtol=1e-6)

@@ -4,7 +4,7 @@ import pytest
 
 from asr_qat.quantize.apply import quantized_layers
 from asr_qat.quantize.dense import Dense
-from asr_qat.training.post_training import post_training
+from asr_qat.training.quantized import post_training
 from tests.export_fixtures import noise
 from tflite_export.score.product_equality import product_errors
 

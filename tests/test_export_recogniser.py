@@ -32,7 +32,7 @@ BLOCKED = (
     "tf_keras",
     "tensorflow_io",
     "tensorflow_model_optimization",
-    "ai_edge_quantizer",
+    "litert_quantizer",
     "matplotlib",
     "soxr",
 )

@@ -16,7 +16,7 @@ from asr_qat.layers.masking import FrameMask
 from asr_qat.models.ctc import build_ctc
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.quantize.apply import QuantizationConfig
-from asr_qat.training.post_training import post_training
+from asr_qat.training.quantized import post_training
 from tests.export_fixtures import FRAMES, SECONDS, quantized
 from tests.test_export_convert import integers, kernels
 from tflite_export.convert.bake import bake

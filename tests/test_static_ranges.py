@@ -13,7 +13,7 @@ from asr_qat.quantize.apply import QuantizationConfig, quantize_model, quantized
 from asr_qat.quantize.calibrate import calibrate
 from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.static_ranges import MOMENTUM, StaticRange, quantize_static, range_parameters
-from asr_qat.training.post_training import post_training
+from asr_qat.training.quantized import post_training
 from tests.test_quantize_numerics import rows
 from tests.training_fixtures import configuration, train
 

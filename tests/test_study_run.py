@@ -90,7 +90,7 @@ def test_ptq_quantizes_the_baseline(finished):
     import numpy as np
 
     from asr_qat.models.model_directory import Recogniser
-    from asr_qat.training.post_training import post_training
+    from asr_qat.training.quantized import post_training
     from tflite_export.convert.convert import convert_recogniser
     from tflite_export.runtime.recogniser import TFLiteRecogniser
 

@@ -13,7 +13,7 @@ from asr_qat.decoding.transducer_greedy import greedy_transducer
 from asr_qat.errors import UserError
 from asr_qat.quantize.apply import quantized_layers
 from asr_qat.quantize.dense import Dense
-from asr_qat.training.post_training import post_training
+from asr_qat.training.quantized import post_training
 from asr_qat.training.run import train
 from tests.export_fixtures import FRAMES, SECONDS, noise
 from tests.training_fixtures import W4, configuration

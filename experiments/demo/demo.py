@@ -25,7 +25,7 @@ from asr_qat.models.model_directory import TOKENIZER, WEIGHTS, Recogniser, weigh
 from asr_qat.provenance import provenance
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.training.config import TrainConfig
-from asr_qat.training.post_training import post_training
+from asr_qat.training.quantized import post_training
 from asr_qat.training.run import train
 from experiments.demo.transducer_rows import beam_rows, ctc_row, row
 from experiments.reports import demo_page

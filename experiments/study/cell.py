@@ -15,7 +15,7 @@ from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.summary import summarize, total
 from asr_qat.provenance import provenance
 from asr_qat.quantize.precision import FLOAT
-from asr_qat.training.post_training import post_training
+from asr_qat.training.quantized import post_training
 from asr_qat.training.run import train
 from experiments.study.cells import Cell
 from experiments.study.keras_run import keras_run

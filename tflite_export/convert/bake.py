@@ -26,7 +26,6 @@ class BakedLayer:
         precision: of the layer.
         integers: int8 `[output, input]`.
         scale: float32 `[output]`, or `[output, blocks]`.
-        values: float32 `[output, input]`, `integers * scale`: the kernel of the plain model.
         input: scale and zero point of static activations, else None.
         output: the same of the layer's output.
     """
@@ -34,7 +33,6 @@ class BakedLayer:
     precision: Precision
     integers: np.ndarray
     scale: np.ndarray
-    values: np.ndarray
     input: tuple[float, int] | None = None
     output: tuple[float, int] | None = None
 
@@ -96,7 +94,6 @@ def bake_layer(plain: Dense, layer: QuantizedLayer) -> BakedLayer:
         precision,
         np.ascontiguousarray(integers),
         scale if precision.block else scale[:, 0],
-        np.ascontiguousarray(values.T),
         None if ranges is None else _numbers(*ranges.input.parameters()),
         None if ranges is None else _numbers(*ranges.output.parameters()),
     )

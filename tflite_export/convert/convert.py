@@ -12,12 +12,16 @@ from asr_qat import files
 from asr_qat.errors import UserError, require
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.precision import FLOAT
-from asr_qat.training.post_training import post_training
-from tflite_export.convert.attach import attach_metadata
+from asr_qat.training.quantized import post_training
 from tflite_export.convert.bake import BakedLayer, bake
-from tflite_export.convert.labels import label_products, tidy_names
+from tflite_export.convert.labels import (
+    label_products,
+    merged_factors,
+    output_operations,
+    tidy_names,
+)
 from tflite_export.convert.pack import pack
-from tflite_export.convert.serialize import serialize
+from tflite_export.convert.serialize import attach_metadata, serialize
 from tflite_export.runtime.metadata import Metadata
 from tflite_export.runtime.silence import silence
 
@@ -76,7 +80,8 @@ def convert_recogniser(
     sizes = CHUNKS if kind.streams else frames
     functions = kind.signatures(model, sizes)
     metadata = dataclasses.replace(metadata, live=kind.live_format(model, sizes))
-    return finish(pack(convert_labelled(functions, model.weights, model), layers), metadata)
+    labelled = convert_labelled(functions, model.weights, model)
+    return finish(pack(labelled, layers, merged_factors(model)), metadata)
 
 
 def at_precision(
@@ -177,5 +182,5 @@ def convert_labelled(
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(functions))
         content = converter.convert()
     converted = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    label_products(converted, model)
+    label_products(converted, model, output_operations(converted, functions))
     return bytes(flatbuffer_utils.convert_object_to_bytearray(converted))

@@ -5,6 +5,8 @@ product of static activations gets a QUANTIZE in front and a DEQUANTIZE behind, 
 activations a DEQUANTIZE of its weights.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
@@ -17,12 +19,13 @@ NO_TENSOR = -1
 OPERATOR_VERSION = 2  # of QUANTIZE and DEQUANTIZE: the first one with int8
 
 
-def pack(content: bytes, layers: dict[str, BakedLayer]) -> bytes:
+def pack(content: bytes, layers: Mapping[str, BakedLayer], factors: Mapping[str, float]) -> bytes:
     """Put integers in the place of the weights of the dense products.
 
     Args:
         content: a `.tflite` whose products are labelled.
         layers: by name; products of layers that are not named stay float.
+        factors: see `merged_factors`.
 
     Returns:
         The packed `.tflite`.
@@ -32,7 +35,8 @@ def pack(content: bytes, layers: dict[str, BakedLayer]) -> bytes:
     for graph, operator in products(model):
         name = graph.tensors[operator.outputs[0]].name.decode().partition("/product")[0]
         if name in layers:
-            found.append(_Product(model, graph, operator, name, layers[name]))
+            factor = factors.get(name, 1.0)
+            found.append(_Product(model, graph, operator, name, layers[name], factor))
     for product in found:
         model.buffers[product.kernel.buffer].data = None  # signatures share them
     buffers = Buffers(model)
@@ -80,13 +84,11 @@ class _Product:
     module) into its weights and bias; here they go into the scales of weights and output.
     """
 
-    def __init__(self, model, graph, operator, name: str, layer: BakedLayer):
+    def __init__(self, model, graph, operator, name: str, layer: BakedLayer, factor: float):
         self.model, self.graph, self.operator = model, graph, operator
         self.name, self.layer = name, layer
         self.kernel = graph.tensors[operator.inputs[1]]
-        content = model.buffers[self.kernel.buffer].data.view(np.float32)
-        at = int(np.argmax(np.abs(layer.values)))
-        self.factor = np.float32(content[at] / layer.values.reshape(-1)[at])
+        self.factor = np.float32(factor)
         self.scale = layer.scale * self.factor
 
     def write_kernel(self, buffers: Buffers) -> None:

@@ -1,4 +1,4 @@
-"""A flatbuffer object to bytes, every vector stored once.
+"""A flatbuffer object to bytes: its metadata attached, every vector stored once.
 
 The generated code writes each tensor's scales, zero points and shape anew. In a small model
 that is an eighth of the file: all zero points of a width are the same zeros, and signatures
@@ -8,6 +8,21 @@ repeat the scales of the weights that they share.
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+
+from tflite_export.runtime.metadata import Metadata
+
+
+def attach_metadata(model: schema.ModelT, metadata: Metadata) -> None:
+    """Replace all metadata of `model` by `metadata`, in place."""
+    model.metadata = []
+    for name, content in metadata.buffers().items():
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(content, np.uint8)
+        entry = schema.MetadataT()
+        entry.name = name.encode()
+        entry.buffer = len(model.buffers)
+        model.buffers.append(buffer)
+        model.metadata.append(entry)
 
 
 class SharingBuilder(flatbuffers.Builder):

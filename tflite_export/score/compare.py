@@ -11,7 +11,7 @@ from asr_qat.errors import UserError
 from asr_qat.models.keras_decoder import Decoder
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.progress import progress
-from asr_qat.training.post_training import post_training
+from asr_qat.training.quantized import post_training
 from tflite_export.convert.bake import layers_in_file
 from tflite_export.convert.convert import trained_method
 from tflite_export.runtime.metadata import Metadata

@@ -20,7 +20,7 @@ from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizedLayer, quantized_layers
 from asr_qat.quantize.grids import Grid
 from asr_qat.quantize.products import QuantizedKernel
-from tflite_export.convert.labels import products
+from tflite_export.convert.labels import merged_factors, products
 from tflite_export.runtime.live.live_model import live_model
 from tflite_export.runtime.live.whole_recording import recognise_features
 from tflite_export.runtime.recogniser import TFLiteRecogniser
@@ -35,7 +35,7 @@ def product_errors(
     """Largest difference of each quantized product, as a share of its output's range.
 
     The converter merges constant factors behind a product (the half step of a feed-forward
-    module) into its weights; the factor is read from the two scales and reported.
+    module) into its weights; the factor is reported.
 
     Args:
         path: `.tflite` with one quantized model.
@@ -48,14 +48,14 @@ def product_errors(
         One for each product in graph order.
     """
     model = flatbuffer_utils.read_model(os.fspath(path))
-    layers = quantized_layers(recogniser.model)
+    layers, factors = quantized_layers(recogniser.model), merged_factors(recogniser.model)
     found: dict[str, _Product] = {}
     for graph, operator in products(model):
         name = _layer(graph, operator)
-        if name not in layers and _scales(model, graph, operator) is None:
+        if name not in layers and not _quantized(graph, operator):
             continue  # float in both
         if name not in found:
-            found[name] = _Product(model, graph, operator, name, layers[name])
+            found[name] = _Product(operator, name, layers[name], factors.get(name, 1.0))
         _expose(model, graph, operator, name)
     with tempfile.TemporaryDirectory() as folder:
         probed = Path(folder) / "probed.tflite"
@@ -117,7 +117,7 @@ class _ProbedRecogniser(TFLiteRecogniser):
 class _Product:
     """A FULLY_CONNECTED operator, in any signature, and the Keras layer of the same name."""
 
-    def __init__(self, model, graph, operator, name: str, layer: QuantizedLayer):
+    def __init__(self, operator, name: str, layer: QuantizedLayer, factor: float):
         self.layer, self.bias = name, layer.bias
         integers, grid = layer.integers()
         self.kernel = QuantizedKernel(
@@ -129,9 +129,7 @@ class _Product:
             ranges=layer.ranges(),
         )
         self.fused = graph_activation(operator)
-        trained = np.reshape(grid.scale, [-1, layer.kernel.shape[1]]).T.reshape(-1)
-        scales = _scales(model, graph, operator)
-        self.factor = 1.0 if scales is None else float(np.median(scales / trained))
+        self.factor = factor
         self.rows, self.error = 0, 0.0
         self.low, self.high = np.inf, -np.inf
 
@@ -162,22 +160,13 @@ def _layer(graph, operator) -> str:
     return name.decode().split("/")[0]
 
 
-def _scales(model: schema.ModelT, graph, operator) -> np.ndarray | None:
-    """Scales `[channels]` or `[channels * blocks]` of a product's weights, None for float ones.
-
-    With float activations the weights pass a DEQUANTIZE first.
-    """
+def _quantized(graph, operator) -> bool:
+    """Whether the weights are integers; for float activations they pass a DEQUANTIZE."""
     weights = operator.inputs[1]
     for other in graph.operators:
         if weights in other.outputs:
             (weights,) = other.inputs
-    quantization = graph.tensors[weights].quantization
-    if quantization is None:
-        return None
-    if quantization.details is None:
-        return np.asarray(quantization.scale)
-    scales = graph.tensors[quantization.details.scales]
-    return model.buffers[scales.buffer].data.view(np.float16).astype(np.float32)
+    return graph.tensors[weights].type != schema.TensorType.FLOAT32
 
 
 def graph_activation(operator):

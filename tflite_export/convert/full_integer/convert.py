@@ -27,6 +27,7 @@ from tflite_export.convert.convert import (
 from tflite_export.convert.full_integer.calibrate import activation_ranges
 from tflite_export.convert.full_integer.graph import integer_model
 from tflite_export.convert.full_integer.quantize import quantize_all
+from tflite_export.convert.labels import merged_factors
 
 ACTIVATION_BITS = (8, 16)
 CALIBRATION_UTTERANCES = 128
@@ -125,9 +126,9 @@ def convert_full_integer(
         copy = integer_model(model, length, recogniser.config.encoder.attention_context)
         functions[f"encode_{length}"] = _encode(copy)
         weights += copy.weights
-    labelled = convert_labelled(functions, weights, model)
+    labelled = convert_labelled(functions, weights, copy)
     ranges = activation_ranges(labelled, features, quiet)
-    packed = quantize_all(labelled, layers, ranges, activation_bits)
+    packed = quantize_all(labelled, layers, merged_factors(copy), ranges, activation_bits)
     return finish(packed, metadata_of(recogniser, layers, activation_bits))
 
 

@@ -77,11 +77,16 @@ class BandedAttention(RelativeAttention):
     projection, and masks are an addition that saturates.
     """
 
+    @property
+    def input_factors(self) -> tuple[float, ...]:
+        """What the inputs are multiplied by; see `tflite_export.convert.labels`."""
+        return (1.0 / math.sqrt(self.content_bias.shape[-1]), 1.0, 1.0, 1.0, 1.0)
+
     def call(self, inputs, training=None):
         query, key, value, position, mask = inputs
         assert not isinstance(self.context, tuple)  # no live model comes here
         batch, time, dim = query.shape
-        factor = 1.0 / math.sqrt(dim // self.heads)
+        factor = self.input_factors[0]
         query = self.split(query * factor)
         key, value, position = self.split(key), self.split(value), self.split(position)
         content = tf.matmul(query + self.content_bias * factor, key, transpose_b=True)

@@ -1,6 +1,6 @@
 """From a float graph and its ranges to a graph of integers.
 
-ai-edge-quantizer converts the graph, with 8-bit weights; then the trained integers and scales
+litert-quantizer converts the graph, with 8-bit weights; then the trained integers and scales
 take the place of those that it found for the dense products.
 """
 
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
-from ai_edge_quantizer import qtyping
-from ai_edge_quantizer import quantizer as aeq
+from litert_quantizer import qtyping
+from litert_quantizer import quantizer as litert_quantizer
 
 from tflite_export.convert.bake import BakedLayer
 from tflite_export.convert.full_integer.calibrate import Range
@@ -28,6 +28,7 @@ BIAS = {8: np.int32, 16: np.int64}  # by width of the activations
 def quantize_all(
     content: bytes,
     layers: Mapping[str, BakedLayer],
+    factors: Mapping[str, float],
     ranges: Mapping[str, Range],
     activation_bits: int,
 ) -> bytes:
@@ -41,12 +42,13 @@ def quantize_all(
     Args:
         content: a float `.tflite` whose products are labelled.
         layers: by name; products of other layers get weights of 8 bits.
+        factors: see `merged_factors`.
         ranges: of each activation, by tensor name.
         activation_bits: 8 or 16.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     found = {
-        name: _Product.read(model, graph, operator, layers[name])
+        name: _Product.read(model, graph, operator, layers[name], factors.get(name, 1.0))
         for graph, operator in products(model)
         if (name := _layer(graph, operator)) in layers
     }
@@ -86,7 +88,7 @@ def _quantized(content: bytes, ranges: Mapping[str, Range], activation_bits: int
         name: {"min": np.float32(low), "max": np.float32(high)}
         for name, (low, high) in ranges.items()
     }
-    quantizer = aeq.Quantizer(bytearray(content))
+    quantizer = litert_quantizer.Quantizer(bytearray(content))
     quantizer.update_quantization_recipe(".*", qtyping.TFLOperationName.ALL_SUPPORTED, config)
     with silence(), warnings.catch_warnings(action="ignore"):
         # Its report is printed by Python, which in a notebook goes past the file descriptors.
@@ -115,12 +117,10 @@ class _Product:
     bias: np.ndarray | None
 
     @classmethod
-    def read(cls, model, graph, operator, layer: BakedLayer) -> "_Product":
+    def read(cls, model, graph, operator, layer: BakedLayer, factor: float) -> "_Product":
         def floats(tensor: int) -> np.ndarray:
             return model.buffers[graph.tensors[tensor].buffer].data.view(np.float32)
 
-        at = int(np.argmax(np.abs(layer.values)))
-        factor = float(floats(operator.inputs[1])[at] / layer.values.reshape(-1)[at])
         bias = operator.inputs[2] if len(operator.inputs) > 2 else NO_TENSOR
         return cls(layer, factor, None if bias == NO_TENSOR else floats(bias))
 
