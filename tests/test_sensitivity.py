@@ -18,15 +18,15 @@ from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.summary import summarize, total
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from experiments.sensitivity.assignment import assign
-from experiments.sensitivity.sensitivity import (
+from experiments.sensitivity.measure_sensitivity import (
     BATCHES,
     Sensitivity,
     UtteranceLosses,
     difference,
     measure_sensitivity,
 )
-from experiments.sensitivity.sensitivity_plot import sensitivity_figure
-from experiments.sensitivity.sensitivity_table import parts_table
+from experiments.sensitivity.sensitivity_report import sensitivity_figure
+from experiments.sensitivity.sensitivity_report import parts_table
 from tests import live_fixtures as live
 from tests.export_fixtures import DENSE_LAYERS, quantized
 from tests.training_fixtures import ENCODER

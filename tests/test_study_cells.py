@@ -9,11 +9,11 @@ import pytest
 from asr_qat.config import from_dict, load_yaml
 from asr_qat.errors import UserError
 from asr_qat.quantize.precision import parse
-from experiments.study.cells import Cell, expand
-from experiments.study.config import ACTIVATIONS, StudyConfig
+from experiments.study.planned_cells import Cell, expand
+from experiments.study.study_config import ACTIVATIONS, StudyConfig
 from experiments.study.fingerprint import given
-from experiments.study.scheme_name import describe
-from experiments.study.worker import encode_job
+from experiments.study.scheme import describe
+from experiments.study.worker_pool import encode_job
 from tests.training_fixtures import REPOSITORY
 
 GRID = {

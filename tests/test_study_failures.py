@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from asr_qat import files
-from experiments.study.cells import expand
-from experiments.study.run import study
-from experiments.study.worker import encode_job
+from experiments.study.planned_cells import expand
+from experiments.study.run_study import study
+from experiments.study.worker_pool import encode_job
 from tests.study_run_fixtures import GROUPS, cell_file, configuration, refusal, written
 from tests.training_fixtures import REPOSITORY, as_yaml, command
 
@@ -82,7 +82,7 @@ def test_worker_answers_and_ends_with_its_input(tmp_path, prepared_folder):
     jobs = encode_job(cell, {"training": {}, "start": None, "corpus": ""}, tmp_path / "x.json")
     log = tmp_path / "worker.log"
     with subprocess.Popen(
-        [sys.executable, "-m", "experiments.study.worker", str(log)],
+        [sys.executable, "-m", "experiments.study.worker_pool", str(log)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -105,7 +105,7 @@ def _workers(config) -> list[int]:
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             words = (folder / "cmdline").read_text().split("\0")
-            if "experiments.study.worker" in words and any(config.work in w for w in words):
+            if "experiments.study.worker_pool" in words and any(config.work in w for w in words):
                 found.append(int(folder.name))
     return found
 

@@ -12,12 +12,12 @@ from asr_qat.errors import UserError
 from asr_qat.models.model_config import ModelConfig
 from asr_qat.models.model_directory import Recogniser
 from experiments.sensitivity.assignment import assign
-from experiments.sensitivity.sensitivity import LayerSensitivity, Sensitivity
-from experiments.study.cells import Cell, expand
-from experiments.study.config import StudyConfig
+from experiments.sensitivity.measure_sensitivity import LayerSensitivity, Sensitivity
+from experiments.study.planned_cells import Cell, expand
+from experiments.study.study_config import StudyConfig
 from experiments.study.mixtures import measure_for, sensitivity_file, unmeasured
-from experiments.study.scheme_name import describe
-from experiments.study.worker import encode_job
+from experiments.study.scheme import describe
+from experiments.study.worker_pool import encode_job
 from tests.training_fixtures import ENCODER
 
 MIXTURE = {"budgets": ["w4a8", "6x"], "precisions": ["w8a8", "w4a8", "w2a8"]}

@@ -14,10 +14,10 @@ from PIL import Image
 
 from asr_qat.errors import UserError
 from experiments.study import size_plot
-from experiments.study.errors_moved import Moved, errors_moved, moved_table
-from experiments.study.page import verdicts
+from experiments.study.moved_errors import Moved, errors_moved, moved_table
+from experiments.study.study_page import verdicts
 from experiments.study.saved_study import read_study
-from experiments.study.write_report import write_report
+from experiments.study.study_page import write_report
 from tests.study_fixtures import FLOAT, VARIANTS, write, write_study
 
 PLOTS = ("wer_size", "sensitivity", "weights_w4a8_native_s240_seed0", "errors_moved")

@@ -9,8 +9,8 @@ import pytest
 
 from asr_qat import cli, files
 from asr_qat.errors import UserError
-from experiments.study.cells import expand
-from experiments.study.run import plan, report, study
+from experiments.study.planned_cells import expand
+from experiments.study.run_study import plan, report, study
 from tests.study_run_fixtures import GROUPS, cell_file, configuration, refusal, written
 from tests.training_fixtures import REPOSITORY, as_yaml
 

@@ -8,8 +8,8 @@ import pytest
 from asr_qat import files
 from asr_qat.config import from_dict
 from experiments.study import speed
-from experiments.study.cells import expand
-from experiments.study.config import StudyConfig
+from experiments.study.planned_cells import expand
+from experiments.study.study_config import StudyConfig
 from experiments.study.saved_study import read_study
 from tests.study_fixtures import FLOAT, VARIANTS, write, write_study
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.study.error_counts import numbered
+from experiments.study.paired_differences import numbered
 from experiments.study.summary import pooled, rows
 from tflite_export.score.statistics import RESAMPLES, speaker_interval
 

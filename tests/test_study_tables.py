@@ -7,9 +7,9 @@ import pytest
 
 from experiments.study.csv_text import csv_text
 from experiments.study.difference_tables import difference_table, mixture_table
-from experiments.study.page import verdicts
+from experiments.study.study_page import verdicts
 from experiments.study.saved_study import Saved, read_study
-from experiments.study.tables import cells_table, grid_table, group_tables, two_bit_table
+from experiments.study.study_tables import cells_table, grid_table, group_tables, two_bit_table
 from tests.study_fixtures import write_study
 
 
