@@ -216,11 +216,12 @@ def _model_verdict(model: dict[str, Any]) -> str:
 
 
 def _products_table(equality: dict[str, Any]) -> Table:
+    bar = equality["bar"]
     columns: Sequence[Column] = (
         ("Layer", lambda product: product["layer"]),
         ("Rows compared", lambda product: f"{product['rows']:,}"),
         ("Largest difference", lambda product: f"{product['max_error']:.1e}"),
-        (f"Within {equality['bar']:g}", lambda p: "yes" if p["max_error"] <= equality["bar"] else "NO"),
+        (f"Within {bar:g}", lambda product: "yes" if product["max_error"] <= bar else "NO"),
     )
     products = sorted(equality["products"], key=lambda product: -product["max_error"])
     return Table.of("Every product", columns, products)

@@ -43,7 +43,9 @@ def run(args: argparse.Namespace) -> None:
     recogniser = Recogniser.load(args.model)
     checksum = weights_checksum(args.model)
     measured = read_source(args.sensitivity)
-    require(measured.weights_sha256 == checksum, f"{args.sensitivity}: was measured with another model")
+    require(
+        measured.weights_sha256 == checksum, f"{args.sensitivity}: was measured with another model"
+    )
     assignments = {}
     for budget in args.budgets:
         if is_named(budget):

@@ -1,5 +1,7 @@
 """The picture that a study's page opens with: word errors against size, and what they show."""
 
+import math
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -7,14 +9,16 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from experiments.reports.figures import COLOURS, INK, ink
 from experiments.reports.page_parts import BYTES_PER_MB
+from experiments.reports.wer_size_plot import apart
 from experiments.study.saved_study import Saved
 from experiments.study.size_plot import MARKERS, POINT_TICKS
-from experiments.study.study_rows import FLOAT, METHODS
+from experiments.study.study_rows import FLOAT, METHODS, VariantRow
 from tflite_export.score.equivalence import MARGIN
 
 TITLE = "Word errors against size"
 FIGURE_INCHES = (5.6, 4.0)
 LINEAR_POINTS = 3.0  # differences below are drawn to scale, above logarithmically
+GAP, MOST_MOVED = 0.011, 0.05  # between two files, and from a file's size, in powers of ten
 SIZE_TICKS = (0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200)
 
 
@@ -24,11 +28,9 @@ def overview_figure(study: Saved) -> Figure:
     axes = figure.add_subplot()
     axes.axhspan(-100 * MARGIN, 100 * MARGIN, color=INK, alpha=0.08, linewidth=0)
     axes.axhline(0, color=INK, linewidth=0.8, alpha=0.5)
-    for row in study.compared:
-        judgement = study.judge(row)
-        if not row.has_file or row.bytes is None or row.wer_diff is None or judgement is None:
-            continue
-        size, colour = row.bytes / BYTES_PER_MB, COLOURS[row.method]
+    for row, size in places(study):
+        judgement, colour = study.judge(row), COLOURS[row.method]
+        assert judgement is not None and row.wer_diff is not None
         low, high = judgement.interval
         axes.plot([size, size], [100 * low, 100 * high], color=colour, linewidth=1.2, alpha=0.6)
         axes.plot(
@@ -50,6 +52,17 @@ def overview_figure(study: Saved) -> Figure:
     ink(axes)
     _legend(axes, study)
     return figure
+
+
+def places(study: Saved) -> list[tuple[VariantRow, float]]:
+    """Files that are compared, and where: at their MB, or beside others of that size."""
+    rows = sorted((row for row in study.compared if row.has_file), key=lambda row: row.bytes or 0)
+    sizes = [math.log10((row.bytes or 0) / BYTES_PER_MB) for row in rows]
+    spaced = [
+        min(max(place, size - MOST_MOVED), size + MOST_MOVED)
+        for place, size in zip(apart(sizes, GAP), sizes, strict=True)
+    ]
+    return [(row, 10**place) for row, place in zip(rows, spaced, strict=True)]
 
 
 def _round_ticks(axes: Axes) -> None:

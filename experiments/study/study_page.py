@@ -137,15 +137,16 @@ def answer(study: Saved) -> str:
     least = min(_size(row) for row in lossless)
     best = [row for row in lossless if _size(row) <= (1 + SAME_SIZE) * least]
     named = " and ".join(f"{row.name} ({method(row)}, {_judged(study, row)})" for row in best)
+    what = "file that is" if len(best) == 1 else "files that are"
+    ratio = max(row.ratio or 0.0 for row in best)
     smaller = collections.Counter(_verdict(study, row) for row in compared if _size(row) < least)
     rest = ""
     if smaller:
         counts = [f"{smaller[word]} {word}" for word in ("worse", "not shown") if smaller[word]]
-        count = smaller.total()
-        rest = f"; of {count} smaller file{'s' * (count > 1)}: {', '.join(counts)}"
-    ratio = max(row.ratio or 0.0 for row in best)
+        rest = f"; of {smaller.total()} smaller: {', '.join(counts)}"
     return (
-        f"Lossless within {MARGIN_POINTS} at {ratio:.1f}x smaller than float32: {named}{rest}."
+        f"The smallest {what} lossless within {MARGIN_POINTS} {'is' if len(best) == 1 else 'are'} "
+        f"{ratio:.1f}x smaller than float32: {named}{rest}."
     )
 
 

@@ -119,7 +119,7 @@ def verdict_table(study: Saved) -> Table:
         ("MB", megabytes),
         ("Smaller", smaller),
         (f"WER {study.splits[0]} %", lambda row: spread(row.wer[study.splits[0]])),
-        (f"Difference {study.together} [all together 95%]", together),
+        (f"Difference {study.together} [95%, widened]", together),
         ("Verdict", lambda row: verdict(study.judge(row))),
         ("With speakers and seeds drawn", lambda row: verdict(study.judge_by_speakers(row))),
     )
