@@ -21,10 +21,10 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
 
-demo: $(VENV)/train.stamp
+demo: $(VENV)/experiments.stamp
 	$(BIN)/tflite-export demo
 
-benchmarks: $(VENV)/train.stamp
+benchmarks: $(VENV)/experiments.stamp
 	$(BIN)/asr-qat benchmark
 	$(BIN)/asr-qat benchmark --preset M --rounds 7
 	$(BIN)/tflite-export scale --model ctc --preset L --tokenizer models/an4_tiny_float/tokenizer.model
@@ -61,7 +61,7 @@ librispeech-check: $(VENV)/train.stamp
 	cp $(LIBRISPEECH)/score.json results/librispeech_check.json
 	$(BIN)/asr-qat benchmark-input --data $(LIBRISPEECH)
 
-notebooks: $(VENV)/train.stamp $(VENV)/notebooks.stamp
+notebooks: $(VENV)/notebooks.stamp
 	$(BIN)/python -m nbconvert --to notebook --execute --inplace notebooks/*.ipynb \
 		--ExecutePreprocessor.timeout=-1 --ExecutePreprocessor.record_timing=False
 

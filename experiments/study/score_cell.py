@@ -149,9 +149,8 @@ def _score_keras(cell: PlannedCell, source: Recogniser, items: Items, seconds: S
     everything = [item for part in items.values() for item in part]
     with _timed("score", seconds):
         result = keras_run(source, everything)
-    unknown = {"rtf": None, "latency_ms": None, "threads": None}
     splits = {
-        name: dataclasses.replace(split, **unknown)
+        name: dataclasses.replace(split, rtf=None, latency_ms=None, threads=None)
         for name, split in _by_split(items, result, {}, 1).items()
     }
     return _Score(total(summarize(source.model)).bytes, splits)

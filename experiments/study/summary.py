@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -129,7 +130,8 @@ def _variant_row(
     spoken: Spoken,
 ) -> VariantRow:
     first = members[0]
-    pairs = [(c, cells[c.baseline]) for c in members if c.baseline in cells]
+    found = [(cell, cells.get(cell.baseline or "")) for cell in members]
+    pairs = [(cell, baseline) for cell, baseline in found if baseline is not None]
     difference, ratio = PairedDifference(), None
     if pairs:
         difference = paired_difference(pairs, spoken)
@@ -181,6 +183,6 @@ def _spread(values: list[float]) -> Spread:
     return Spread(float(np.mean(values)), min(values), max(values))
 
 
-def _fields(kind: type, row: object) -> dict[str, object]:
+def _fields(kind: type, row: object) -> dict[str, Any]:
     """The values of those fields of a row that are fields of `kind`, one of its bases."""
     return {field.name: getattr(row, field.name) for field in dataclasses.fields(kind)}
