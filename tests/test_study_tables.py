@@ -121,11 +121,11 @@ def test_two_bits_of_all_groups_the_least_loss_first():
         "w2a8-asym_native", "w2a8_native", "w2a8-b64_native",
     ]  # fmt: skip
     first = by_title(table, 0)
-    assert first["Difference test+dev [95%]"] == "+1.5 [+0.5, +2.5]"
+    assert first["Difference test+dev [95%, widened]"] == "+1.5 [+0.2, +2.8]"
     assert first["WER dev %"] == "13.0 (12.0–14.2)"
     assert first["Changed in the file, test+dev"] == "0.5%"
     last = by_title(table, -1)
-    assert (last["Difference test+dev [95%]"], last["Runs in"]) == ("–", "training only")
+    assert (last["Difference test+dev [95%, widened]"], last["Runs in"]) == ("–", "training only")
 
 
 def test_a_table_for_each_other_group():

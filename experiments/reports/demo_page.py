@@ -8,11 +8,12 @@ from asr_qat import files
 from experiments.reports.page_parts import (
     BYTES_PER_MB,
     MARGIN_POINTS,
+    NONE,
     Table,
-    difference,
     duration,
     interval,
     origin,
+    points,
     render,
     verdict,
     verdict_note,
@@ -50,6 +51,11 @@ Column = tuple[str, Callable[[Row], str]]
 
 def quality_columns(results: dict[str, Any]) -> tuple[Column, ...]:
     """Size and error rates, with a verdict on each row that is compared with float32."""
+
+    def widened(row: Row) -> str:
+        judgement = judged(row, results)
+        return NONE if judgement is None else points(row["wer_diff"], judgement.interval)
+
     return (
         ("Model", lambda row: row["name"]),
         ("Precision", lambda row: row["precision"]),
@@ -57,7 +63,7 @@ def quality_columns(results: dict[str, Any]) -> tuple[Column, ...]:
         ("MB", lambda row: f"{row['bytes'] / BYTES_PER_MB:.2f}"),
         ("Smaller", lambda row: f"{row['ratio']:.1f}x"),
         ("WER % [95%]", lambda row: f"{100 * row['wer']:.1f} {interval(row['wer_ci'])}"),
-        ("Difference [95%]", difference),
+        ("Difference [95%, widened]", widened),
         ("Verdict", lambda row: verdict(judged(row, results))),
         ("CER %", lambda row: f"{100 * row['cer']:.1f}"),
     )
@@ -95,9 +101,9 @@ DIFFERENT: tuple[Column, ...] = (
 
 def beside_columns(results: dict[str, Any]) -> tuple[Column, ...]:
     """Of rows beside: memory is measured with greedy search, and none is compared with Keras."""
-    difference_title = "Difference to float32, greedy [95%]"
+    difference_title = "Difference to float32, greedy [95%, widened]"
     quality = [
-        (difference_title if title == "Difference [95%]" else title, show)
+        (difference_title if title.startswith("Difference") else title, show)
         for title, show in quality_columns(results)
         if title != "Method"
     ]

@@ -55,7 +55,7 @@ def measure_sensitivity(
 ) -> Sensitivity:
     """Measure every Dense layer of a float model at every precision.
 
-    A CTC head beside a transducer is left out: it is of the training alone.
+    A CTC head beside a transducer is omitted: it is of the training alone.
 
     Args:
         recogniser: a float model; it is as before in the end.
@@ -160,7 +160,7 @@ class UtteranceLosses:
             if outputs is None or recogniser.config.kind.reads_labels:
                 read = recogniser.model_inputs(inputs, targets)
                 outputs = tf.nest.flatten(recogniser.model(read, training=False))
-            pairs = zip(self._losses, outputs, strict=False)  # the heads are behind
+            pairs = zip(self._losses, outputs, strict=False)  # the CTC heads come last
             passes = [(share, loss.call(targets, output)) for (loss, share), output in pairs]
             columns.append(tf.add_n([share * losses for share, losses in passes]))
         if len(passes) > 1:

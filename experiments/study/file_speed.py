@@ -1,4 +1,4 @@
-"""How fast a study's files are: all of them in one run, in turn, with nothing beside them.
+"""How fast a study's files are: all of them in one run, in turn, with nothing else running.
 
 A cell is scored while another one trains, so the speed in its own file says little.
 """
@@ -29,7 +29,7 @@ def measure_speed(config: StudyConfig, quiet: bool = False) -> None:
 
     It is that of the file of one seed: processing time (front end, model and search) over the
     duration of the audio. All files that are there are timed if one of them was not yet, by its
-    checksum; what was measured of files that are not there, on another machine say, stays.
+    checksum; what was measured of files that are elsewhere, for example on another machine, stays.
 
     Args:
         config: of the study.

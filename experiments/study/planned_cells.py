@@ -95,7 +95,7 @@ def _setting_name(config: StudyConfig, name: str, group: Group, settings: dict[s
     key = json.dumps([training, seconds], sort_keys=True)
     short = f"s{training.get('steps', 0)}"
     only_steps = set(group.training) <= {"steps", "evaluate_every"} and seconds == config.seconds
-    # Another training of as many steps, evaluated more often say, may have the short name.
+    # Another training of as many steps, for example evaluated more often, may have the short name.
     plain = only_steps and short not in settings.values()
     return settings.setdefault(key, short if plain else f"{short}-{group.label or name}")
 

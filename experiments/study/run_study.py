@@ -137,7 +137,7 @@ def _run(jobs: list[Job], logs: Path, workers: int, quiet: bool) -> dict[str, st
 
 
 def _is_to_run(job: Job, jobs: list[Job]) -> bool:
-    """Whether it is not finished, or lacks the model that another one is to quantize."""
+    """Whether it is not finished, or lacks the model that another job is to quantize."""
     if not job.done:
         return True
     return not (job.cell.model / WEIGHTS).is_file() and any(

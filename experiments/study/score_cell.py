@@ -99,7 +99,7 @@ def run_cell(cell: PlannedCell, fingerprint: Fingerprint, output: Path) -> CellR
 
 
 def trained(cell: PlannedCell, fingerprint: Fingerprint) -> Recogniser:
-    """The recogniser of the cell's training, which is done or gone on with if need be.
+    """The recogniser of the cell's training, which is run, or continued, if need be.
 
     Its checkpoints are removed when it is finished.
     """

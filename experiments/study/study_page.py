@@ -31,7 +31,7 @@ COLUMNS = (
     "float32 file's size over the file's. “Runs in: LiteRT” means that the score is that of the "
     ".tflite in the LiteRT interpreter; “training only” means that no kernel of it executes this "
     "arithmetic: the score is that of the Keras model. “RTF”: processing time over the duration of "
-    "the audio, on one CPU thread, all files in turn with nothing beside them, the least of "
+    "the audio, on one CPU thread, all files in turn with nothing else running, the least of "
     "several rounds. “Changed in the file”: share of the utterances whose text from the file "
     "differs from that of the Keras model it was made from. In round brackets after an error rate: "
     "from the least to the greatest of the seeds."

@@ -80,6 +80,16 @@ def changed(row: VariantRow) -> str:
     return f"{row.changed_hypotheses.share:.1%}"
 
 
+def widened(study: Saved) -> Column:
+    """The difference in points, with the interval that the verdict goes by."""
+
+    def show(row: VariantRow) -> str:
+        judgement = study.judge(row)
+        return NONE if judgement is None else points(row.wer_diff, judgement.interval)
+
+    return f"Difference {study.together} [95%, widened]", show
+
+
 def variant_columns(study: Saved) -> tuple[Column, ...]:
     """What is said of a variant."""
     measured = study.speed.rtf if study.speed else {}
@@ -100,7 +110,7 @@ def variant_columns(study: Saved) -> tuple[Column, ...]:
         ("Runs in", runs_in),
         ("RTF", lambda row: f"{measured[row.name]:.4f}" if row.name in measured else NONE),
         *map(rate, study.splits),
-        (f"Difference {study.together} [95%]", difference),
+        widened(study),
         ("Verdict", lambda row: verdict(study.judge(row))),
         (f"Changed in the file, {study.together}", changed),
     )
@@ -108,18 +118,13 @@ def variant_columns(study: Saved) -> tuple[Column, ...]:
 
 def verdict_table(study: Saved) -> Table:
     """Each variant that is compared with float32, the smallest files first."""
-
-    def together(row: VariantRow) -> str:
-        judgement = study.judge(row)
-        return NONE if judgement is None else points(row.wer_diff, judgement.interval)
-
     columns: tuple[Column, ...] = (
         ("Variant", lambda row: row.name),
         ("Method", method),
         ("MB", megabytes),
         ("Smaller", smaller),
         (f"WER {study.splits[0]} %", lambda row: spread(row.wer[study.splits[0]])),
-        (f"Difference {study.together} [95%, widened]", together),
+        widened(study),
         ("Verdict", lambda row: verdict(study.judge(row))),
         ("With speakers and seeds drawn", lambda row: verdict(study.judge_by_speakers(row))),
     )
