@@ -44,7 +44,6 @@ PRECISIONS = ("w8a8", "w4a8", "w2a8")
 BATCHES = DataConfig(batch_size=16)
 
 
-
 def measure_sensitivity(
     recogniser: Recogniser,
     folder: PreparedFolder,
