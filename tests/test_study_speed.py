@@ -38,7 +38,7 @@ def study(tmp_path, monkeypatch):
 
     monkeypatch.setattr(file_speed, "TFLiteRecogniser", lambda path, threads: path)
     monkeypatch.setattr(file_speed.evaluate, "run", run)
-    monkeypatch.setattr(file_speed.evaluate, "recordings", lambda data, split: ["speech"] * 40)
+    monkeypatch.setattr(file_speed, "recordings", lambda data, split: ["speech"] * 40)
 
     def measured():
         timed.clear()
