@@ -21,10 +21,10 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
 
-demo: $(VENV)/train.stamp
+demo: $(VENV)/experiments.stamp
 	$(BIN)/tflite-export demo
 
-results: $(VENV)/train.stamp
+results: $(VENV)/experiments.stamp
 	$(BIN)/python -m experiments.results
 
 reproduce: $(VENV)/train.stamp
@@ -55,7 +55,7 @@ librispeech-check: $(VENV)/train.stamp
 		--baseline $(LIBRISPEECH)/s_float.tflite --json > $(LIBRISPEECH)/score.json
 	$(BIN)/asr-qat benchmark-input --data $(LIBRISPEECH)
 
-notebooks: $(VENV)/train.stamp $(VENV)/notebooks.stamp
+notebooks: $(VENV)/notebooks.stamp
 	$(BIN)/python -m nbconvert --to notebook --execute --inplace notebooks/*.ipynb \
 		--ExecutePreprocessor.timeout=-1 --ExecutePreprocessor.record_timing=False
 
