@@ -24,10 +24,10 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
 
-demo: $(VENV)/train.stamp
+demo: $(VENV)/experiments.stamp
 	$(BIN)/tflite-export demo
 
-results: $(VENV)/train.stamp
+results: $(VENV)/experiments.stamp
 	$(BIN)/python -m experiments.results
 
 reproduce: $(VENV)/train.stamp
@@ -62,7 +62,7 @@ schemas: $(VENV)/train.stamp
 	$(BIN)/asr-qat train --schema configs/train.schema.json
 	$(BIN)/asr-qat study --schema configs/study.schema.json
 
-notebooks: $(VENV)/train.stamp $(VENV)/notebooks.stamp
+notebooks: $(VENV)/notebooks.stamp
 	$(BIN)/python -m nbconvert --to notebook --execute --inplace notebooks/*.ipynb \
 		--ExecutePreprocessor.timeout=-1 --ExecutePreprocessor.record_timing=False
 

@@ -1,16 +1,18 @@
 """The study of one's own model in the README: its cells, and what its report shows."""
 
+import dataclasses
 import re
 
 import pytest
 
 from asr_qat.config import load_yaml
-from experiments.study.cells import expand
-from experiments.study.config import StudyConfig
-from experiments.study.histograms import shown_cells
+from experiments.study.planned_cells import expand
 from experiments.study.saved_study import in_grid, read_study
-from experiments.study.scheme_name import describe
-from experiments.study.tables import grid_table, group_tables
+from experiments.study.scheme import describe
+from experiments.study.study_config import StudyConfig
+from experiments.study.study_rows import Scheme
+from experiments.study.study_tables import grid_table, group_tables
+from experiments.study.weight_histograms import shown_cells
 from tests.study_fixtures import Variant, write_study
 from tests.training_fixtures import REPOSITORY
 
@@ -43,22 +45,22 @@ def test_its_report_has_the_grid_and_its_groups(config, tmp_path):
             cell.variant,
             cell.quantization.precision if cell.quantization else "float",
             METHODS[cell.method],
-            words["weights"],
-            words["activations"],
+            words.weights,
+            words.activations,
             0.1,
             groups=cell.groups,
-            scheme=words["scheme"],
+            scheme=words.scheme,
         )
     study = read_study(write_study(tmp_path, tuple(variants.values()), config.seeds))
     grid = grid_table(study)
-    assert [line[:2] for line in grid.rows] == [
+    assert grid.frame.iloc[:, :2].values.tolist() == [
         ["float", "float"],
         ["8 bits", "int8 dynamic"],
         ["4 bits", "float"],
         ["4 bits", "int8 dynamic"],
         ["2 bits", "int8 dynamic"],
     ]
-    after, trained = ([line[column] != "–" for line in grid.rows] for column in (5, 6))
+    after, trained = ((grid.frame.iloc[:, column] != "–").tolist() for column in (5, 6))
     assert after == [True, True, True, True, True]
     assert trained == [True, False, False, True, True]
     assert [table.title for table in group_tables(study)] == [
@@ -86,6 +88,6 @@ def test_weights_are_shown_of_its_trained_cells(config):
     ],
 )
 def test_rows_of_the_grid(name, activations, expected):
-    row = {"name": name, "weights": 4, "activations": activations}
-    assert in_grid(row) == expected
-    assert not in_grid({**row, "weights": None})  # a mixture
+    scheme = Scheme(weights=4, activations=activations, scheme="", executed_on_device=True)
+    assert in_grid(scheme, name) == expected
+    assert not in_grid(dataclasses.replace(scheme, weights=None), name)  # a mixture

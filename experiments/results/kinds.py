@@ -22,10 +22,9 @@ from experiments.reports.wer_size_plot import plot_wer_against_size
 from experiments.scale.scale_rows import ScaleResults
 from experiments.scale.scale_table import scale_table
 from experiments.sensitivity.check_assignment import Check
-from experiments.sensitivity.sensitivity import Sensitivity
-from experiments.sensitivity.sensitivity_plot import write_sensitivity_plot
-from experiments.sensitivity.sensitivity_table import parts_table
-from experiments.study.write_report import write_report
+from experiments.sensitivity.layer_sensitivity import Sensitivity, read_source
+from experiments.sensitivity.sensitivity_report import parts_table, write_sensitivity_plot
+from experiments.study.study_page import write_report
 from tflite_export.score.live_rows import StreamedEvaluation
 
 Results = TypeVar("Results")
@@ -105,11 +104,10 @@ def _demo(path: Path) -> Rendered:
 
 
 def _sensitivity(path: Path) -> Rendered:
-    Sensitivity.load(path)
-    content = files.read_json(path)
+    found = Sensitivity.load(path)
     return {
-        path.with_suffix(".md"): parts_table(content).encode(),
-        path.with_suffix(".png"): _made(".png", lambda plot: write_sensitivity_plot(plot, content)),
+        path.with_suffix(".md"): parts_table(found, read_source(path)).encode(),
+        path.with_suffix(".png"): _made(".png", lambda plot: write_sensitivity_plot(plot, found)),
     }
 
 

@@ -3,14 +3,15 @@
 import dataclasses
 from pathlib import Path
 
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from experiments.reports.figures import svg_element, write_png
-from experiments.sensitivity import sensitivity_plot
-from experiments.study import errors_plot, histogram_plot, size_plot
-from experiments.study.errors_moved import Moved
+from experiments.reports.page_parts import anchor
+from experiments.sensitivity import sensitivity_report
+from experiments.study import moved_errors_plot, overview_plot, size_plot, weight_histogram_plot
+from experiments.study.moved_errors import Moved
 from experiments.study.saved_study import Saved
-from experiments.study.tables import in_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +30,12 @@ class Plot:
     caption: str
     figure: Figure
 
-    def svg(self) -> str:
+    @property
+    def anchor(self) -> str:
+        """The title as a fragment of an address."""
+        return anchor(self.title)
+
+    def svg(self) -> Markup:
         """For a page."""
         return svg_element(self.figure, self.title, self.name)
 
@@ -40,9 +46,24 @@ class Plot:
         return path
 
 
+def overview(study: Saved) -> Plot | None:
+    """Word errors against size and the verdicts, if files are compared with float32."""
+    if not any(row.has_file for row in study.compared):
+        return None
+    return Plot(
+        "overview",
+        overview_plot.TITLE,
+        "Each file's word errors beyond those of float32 (all seeds and scored splits), with the "
+        "interval that its verdict goes by. The band is the margin: an interval within it is "
+        "lossless (filled marker). Differences above "
+        f"{overview_plot.LINEAR_POINTS:g} points are drawn logarithmically.",
+        overview_plot.overview_figure(study),
+    )
+
+
 def size(study: Saved) -> Plot | None:
     """Word error rate against size, if there are files."""
-    if not any(in_file(row) for row in study.pooled):
+    if not any(row.has_file for row in study.variants):
         return None
     return Plot(
         "wer_size",
@@ -61,13 +82,13 @@ def sensitivity(study: Saved) -> Plot | None:
         return None
     return Plot(
         "sensitivity",
-        sensitivity_plot.TITLE,
+        sensitivity_report.TITLE,
         "The weights of one layer alone are quantized, all others stay float, and the model reads "
-        f"{study.sensitivity['utterances']:,} utterances of development data. Above: how far it "
+        f"{study.sensitivity.utterances:,} utterances of development data. Above: how far it "
         "moves from the float model, what mixtures are chosen by; below: the rise of the loss of "
         "the transcripts, where few utterances give luck a large part. Darker: more sensitive; the "
         "colours are logarithmic.",
-        sensitivity_plot.sensitivity_figure(study.sensitivity),
+        sensitivity_report.sensitivity_figure(study.sensitivity),
     )
 
 
@@ -76,12 +97,12 @@ def weights(study: Saved) -> list[Plot]:
     return [
         Plot(
             f"weights_{cell}",
-            f"{histogram_plot.TITLE}: {cell}",
+            f"{weight_histogram_plot.TITLE}: {cell}",
             "The largest layers of the middle block. Lines: float weights in steps of the "
             "quantizer, before and after training, those beyond its grid at the edge; bars: the "
             "integers that the trained weights are rounded to. Bits: the entropy of the integers, "
             "of the float model quantized after training and of the trained one.",
-            histogram_plot.histogram_figure(layers),
+            weight_histogram_plot.histogram_figure(layers),
         )
         for cell, layers in (study.histograms or {}).items()
         if layers
@@ -90,7 +111,7 @@ def weights(study: Saved) -> list[Plot]:
 
 def errors(study: Saved, moved: list[Moved]) -> Plot | None:
     """Where the errors moved, if there are quantized cells."""
-    chosen = errors_plot.chosen(study, moved)
+    chosen = moved_errors_plot.chosen(study, moved)
     if not chosen:
         return None
     return Plot(
@@ -99,5 +120,5 @@ def errors(study: Saved, moved: list[Moved]) -> Plot | None:
         "Left: words that moved most often: lost, if float recognised them, or won, if it did "
         "not. Middle: errors by kind. Right: utterances by their errors in float and quantized, "
         "the larger the more of them.",
-        errors_plot.errors_figure(chosen),
+        moved_errors_plot.errors_figure(chosen),
     )

@@ -1,7 +1,7 @@
-"""What it does to the model when the weights of one layer alone are quantized."""
+"""What fewer bits do to each layer, in a picture, and to each part of a model, in a table."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 
 from asr_qat.models.layer_names import block_layer
 from experiments.reports.figures import INK, write_png
+from experiments.reports.page_parts import markdown
+from experiments.sensitivity.layer_sensitivity import LayerSensitivity, Sensitivity, Source
 
 TITLE = "Sensitivity of each layer"
 FIGURES = {
@@ -22,19 +24,19 @@ DECADES = 3  # of the colours, below the largest value
 OUTSIDE = "rest"  # column of layers that are in no block
 COLOURS = "cividis_r"
 DARK = 0.55  # share of the colours from which letters are white
+PASSES = ("first pass", "second pass")
 CASCADED = "+"  # before the number of a block of the cascade
 
 
-def sensitivity_figure(sensitivity: dict[str, Any]) -> Figure:
+def sensitivity_figure(sensitivity: Sensitivity) -> Figure:
     """A map for each precision and figure: kinds of layers by the block that they are in.
 
     Args:
-        sensitivity: `rows` with `layer`, `precision` and `FIGURES`, as `asr-qat sensitivity`
-            writes them. What is zero or less has the lightest colour.
+        sensitivity: of every layer. What is zero or less has the lightest colour.
     """
-    rows = sensitivity["rows"]
-    precisions = list(dict.fromkeys(row["precision"] for row in rows))
-    kinds, blocks = _places([row["layer"] for row in rows])
+    rows = sensitivity.rows
+    precisions = list(dict.fromkeys(row.precision for row in rows))
+    kinds, blocks = _places([row.layer for row in rows])
     width = max(COLUMN_INCHES * len(blocks), 1.4)
     figure = Figure(
         (
@@ -46,7 +48,7 @@ def sensitivity_figure(sensitivity: dict[str, Any]) -> Figure:
     panels = figure.subplots(len(FIGURES), len(precisions), sharex=True, sharey=True, squeeze=False)
     for line, (key, label) in zip(panels, FIGURES.items(), strict=True):
         maps = [
-            _map([row for row in rows if row["precision"] == name], key, kinds, blocks)
+            _map([row for row in rows if row.precision == name], key, kinds, blocks)
             for name in precisions
         ]
         scale = _scale(maps)
@@ -65,9 +67,35 @@ def sensitivity_figure(sensitivity: dict[str, Any]) -> Figure:
     return figure
 
 
-def write_sensitivity_plot(path: str | Path, sensitivity: dict[str, Any]) -> None:
+def write_sensitivity_plot(path: str | Path, sensitivity: Sensitivity) -> None:
     """Write `sensitivity_figure` as a PNG file."""
     write_png(sensitivity_figure(sensitivity), path)
+
+
+def parts_table(sensitivity: Sensitivity, source: Source) -> str:
+    """What fewer bits do to each part at each precision, in Markdown."""
+    parts = sensitivity.parts
+    live = any(row.by_pass for row in parts)
+    header = ["Part", "Precision", "kB", "Nats per utterance", *(PASSES if live else ())]
+    rows = [
+        [
+            *(row.layer, row.precision, f"{row.bytes / 1000:.0f}"),
+            *(f"{value:.4f}" for value in (row.divergence, *row.by_pass)),
+        ]
+        for row in parts
+    ]
+    notes = [
+        f"`{source.model}` on {sensitivity.utterances} utterances of {source.corpus} "
+        f"({source.split}): the weights of all layers of a part are rounded, the others stay "
+        "float. The nats are the divergence from the float model "
+        "(`experiments/sensitivity/measure_sensitivity.py`)."
+    ]
+    if live:
+        notes.append(
+            "The encoder is the causal one: the second pass reads its output. The cascade changes "
+            "the second pass alone; the first column of nats weighs both passes as training does."
+        )
+    return "\n\n".join([markdown(header, rows), " ".join(notes)]) + "\n"
 
 
 def _places(layers: list[str]) -> tuple[list[str], list[str]]:
@@ -94,12 +122,14 @@ def _is_cascaded(column: str) -> bool:
     return column.startswith(CASCADED)
 
 
-def _map(rows: list[dict[str, Any]], key: str, kinds: list[str], blocks: list[str]) -> np.ndarray:
+def _map(
+    rows: Sequence[LayerSensitivity], key: str, kinds: list[str], blocks: list[str]
+) -> np.ndarray:
     """Values `[kinds, blocks]`, NaN where there is no such layer."""
     values = np.full([len(kinds), len(blocks)], np.nan)
     for row in rows:
-        kind, block = _place(row["layer"])
-        values[kinds.index(kind), blocks.index(block)] = row[key]
+        kind, block = _place(row.layer)
+        values[kinds.index(kind), blocks.index(block)] = getattr(row, key)
     return values
 
 

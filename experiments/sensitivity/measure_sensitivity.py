@@ -21,19 +21,14 @@ whole. A live model's losses are those of both passes: an encoder's change moves
 cascade's the second. So the divergence of each pass stands beside.
 """
 
-import dataclasses
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from asr_qat import files
-from asr_qat.config import from_dict
 from asr_qat.corpora.dataset import DataConfig, Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
-from asr_qat.errors import UserError, require
+from asr_qat.errors import require
 from asr_qat.losses.targets import PADDING, pack_targets
 from asr_qat.models.layer_names import part_of
 from asr_qat.models.model_directory import Recogniser
@@ -43,90 +38,10 @@ from asr_qat.quantize.apply import QuantizationConfig, quantize_model, quantized
 from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.precision import FLOAT, parse
 from asr_qat.training.word_error_rate import damaged_shards
+from experiments.sensitivity.layer_sensitivity import LayerSensitivity, Sensitivity
 
 PRECISIONS = ("w8a8", "w4a8", "w2a8")
 BATCHES = DataConfig(batch_size=16)
-
-
-@dataclasses.dataclass(frozen=True)
-class LayerSensitivity:
-    """One layer, or one part, at one precision.
-
-    Attributes:
-        layer: name in the Keras model, or of the part.
-        precision: see `asr_qat.quantize.precision`; of the weights alone: activations stay float.
-        bytes: of all the layer's weights, see `asr_qat.models.summary`.
-        loss: rise of the mean loss, in nats per utterance; a small one may be negative.
-        divergence: from the float model, in nats per utterance.
-        by_pass: the divergence of the first and of the second pass of a live model.
-    """
-
-    layer: str
-    precision: str
-    bytes: int
-    loss: float
-    divergence: float
-    by_pass: tuple[float, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Sensitivity:
-    """All layers of a model.
-
-    Attributes:
-        loss: mean loss of the float model, in nats per utterance.
-        utterances: that it was measured on.
-        float_bytes: of the model's weights in float32.
-        other_bytes: of those that are in no row.
-        rows: every layer at every precision, in the order of the model.
-        parts: the same of all layers of a part together.
-    """
-
-    loss: float
-    utterances: int
-    float_bytes: int
-    other_bytes: int
-    rows: tuple[LayerSensitivity, ...]
-    parts: tuple[LayerSensitivity, ...] = ()
-
-    def by_layer(self) -> dict[str, dict[str, LayerSensitivity]]:
-        """The rows by layer and precision."""
-        found: dict[str, dict[str, LayerSensitivity]] = {}
-        for row in self.rows:
-            found.setdefault(row.layer, {})[row.precision] = row
-        return found
-
-    def restricted(self, precisions: Sequence[str]) -> "Sensitivity":
-        """The rows of these precisions alone.
-
-        Raises:
-            UserError: one of them was not measured.
-        """
-        known = {row.precision for row in self.rows}
-        for name in precisions:
-            require(name in known, f"{name} was not measured: there are {', '.join(known)}")
-        rows, parts = (
-            tuple(row for row in own if row.precision in precisions)
-            for own in (self.rows, self.parts)
-        )
-        return dataclasses.replace(self, rows=rows, parts=parts)
-
-    @classmethod
-    def load(cls, path: str | Path) -> "Sensitivity":
-        """Read what `asr-qat sensitivity` wrote.
-
-        Raises:
-            UserError: naming the file that is missing, damaged or another.
-        """
-        content = files.read_json(path)
-        if not isinstance(content, dict):
-            raise UserError(f"{path}: not from `asr-qat sensitivity`")
-        fields = [field.name for field in dataclasses.fields(cls)]
-        known = {key: content[key] for key in fields if key in content}
-        found = from_dict(cls, known, f"{path}: not from `asr-qat sensitivity`")
-        sizes = {len(own) for own in found.by_layer().values()}
-        require(len(sizes) == 1, f"{path}: damaged (rows are missing): measure again")
-        return found
 
 
 def measure_sensitivity(
@@ -139,7 +54,7 @@ def measure_sensitivity(
 ) -> Sensitivity:
     """Measure every Dense layer of a float model at every precision.
 
-    A CTC head beside a transducer is left out: it is of the training alone.
+    A CTC head beside a transducer is omitted: it is of the training alone.
 
     Args:
         recogniser: a float model; it is as before in the end.
@@ -244,7 +159,7 @@ class UtteranceLosses:
             if outputs is None or recogniser.config.kind.reads_labels:
                 read = recogniser.model_inputs(inputs, targets)
                 outputs = tf.nest.flatten(recogniser.model(read, training=False))
-            pairs = zip(self._losses, outputs, strict=False)  # the heads are behind
+            pairs = zip(self._losses, outputs, strict=False)  # the CTC heads come last
             passes = [(share, loss.call(targets, output)) for (loss, share), output in pairs]
             columns.append(tf.add_n([share * losses for share, losses in passes]))
         if len(passes) > 1:

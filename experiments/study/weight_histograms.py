@@ -1,8 +1,8 @@
 """Weights of some layers before and after quantized training, on the quantizer's grid."""
 
+import dataclasses
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -10,10 +10,17 @@ from asr_qat import files
 from asr_qat.models.model_directory import WEIGHTS, Recogniser
 from asr_qat.quantize.apply import QuantizedLayer, quantize_model, quantized_layers
 from asr_qat.quantize.grids import blocks_of
-from experiments.study.cells import Cell, expand
-from experiments.study.config import StudyConfig
-from experiments.study.saved_study import HISTOGRAMS, in_grid
-from experiments.study.scheme_name import describe
+from experiments.study.planned_cells import PlannedCell, expand
+from experiments.study.saved_study import (
+    HISTOGRAMS,
+    IntegerCounts,
+    LayerHistogram,
+    WeightCounts,
+    in_grid,
+    read_histograms,
+)
+from experiments.study.scheme import describe
+from experiments.study.study_config import StudyConfig
 
 MOST_LAYERS = 6
 MOST_BITS = 4
@@ -21,7 +28,7 @@ BINS_OF_GRID = 64  # about
 _BLOCK = re.compile(r"^block_(\d+)_")
 
 
-def weight_histograms(floating: Recogniser, quantized: Recogniser) -> dict[str, dict[str, Any]]:
+def weight_histograms(floating: Recogniser, quantized: Recogniser) -> dict[str, LayerHistogram]:
     """Where the weights of the largest layers of the middle block lie on their grids.
 
     Args:
@@ -29,11 +36,7 @@ def weight_histograms(floating: Recogniser, quantized: Recogniser) -> dict[str, 
         quantized: trained quantized.
 
     Returns:
-        For each layer with weights of `MOST_BITS` at most `bits`, `edges` of the bins in steps of
-        the quantizer, and `before` and `after`, each with `weights`, the number of float weights
-        in each bin (those beyond the grid in the outermost), and `integers` with `values` and
-        `counts`. Before is the float model quantized after training. Without layers of so few
-        bits it is empty.
+        By name the layers with weights of `MOST_BITS` at most; there may be none.
     """
     assert quantized.config.quantization is not None
     start = quantize_model(floating.model, quantized.config.quantization)
@@ -42,12 +45,9 @@ def weight_histograms(floating: Recogniser, quantized: Recogniser) -> dict[str, 
     for name in _chosen(after):
         bits = after[name].precision.weight_bits
         edges = _edges(bits)
-        found[name] = {
-            "bits": bits,
-            "edges": edges.tolist(),
-            "before": _counts(before[name], edges),
-            "after": _counts(after[name], edges),
-        }
+        found[name] = LayerHistogram(
+            bits, tuple(edges.tolist()), _counts(before[name], edges), _counts(after[name], edges)
+        )
     return found
 
 
@@ -69,17 +69,17 @@ def _chosen(layers: dict[str, QuantizedLayer]) -> list[str]:
     return [name for name in inside if name in largest]
 
 
-def _counts(layer: QuantizedLayer, edges: np.ndarray) -> dict[str, Any]:
+def _counts(layer: QuantizedLayer, edges: np.ndarray) -> WeightCounts:
     integers, grid = layer.integers()
     kernel = blocks_of(layer.kernel, layer.precision.block)
     shifted = kernel if grid.offset is None else kernel - grid.offset
     steps = (shifted / grid.scale).numpy()
     values, counts = np.unique(np.round(integers.numpy()).astype(int), return_counts=True)
     inside = np.clip(steps, edges[0], edges[-1])
-    return {
-        "weights": np.histogram(inside, edges)[0].tolist(),
-        "integers": {"values": values.tolist(), "counts": counts.tolist()},
-    }
+    return WeightCounts(
+        tuple(np.histogram(inside, edges)[0].tolist()),
+        IntegerCounts(tuple(values.tolist()), tuple(counts.tolist())),
+    )
 
 
 def write_histograms(config: StudyConfig) -> None:
@@ -91,7 +91,7 @@ def write_histograms(config: StudyConfig) -> None:
         config: of the study.
     """
     path = Path(config.output) / HISTOGRAMS
-    found = files.read_json(path) if path.is_file() else {}
+    found = read_histograms(path) if path.is_file() else {}
     for cell in shown_cells(config):
         if (cell.model / WEIGHTS).is_file():
             start = cell.training.start or cell.model.with_name(str(cell.baseline))
@@ -99,20 +99,24 @@ def write_histograms(config: StudyConfig) -> None:
                 Recogniser.load(start), Recogniser.load(cell.model)
             )
     if found:
-        files.write_json(path, found)
+        content = {
+            cell: {layer: dataclasses.asdict(one) for layer, one in layers.items()}
+            for cell, layers in found.items()
+        }
+        files.write_json(path, content)
 
 
-def shown_cells(config: StudyConfig) -> list[Cell]:
+def shown_cells(config: StudyConfig) -> list[PlannedCell]:
     """Those of the report's grid that were trained natively, with int8 activations and few bits.
 
     Of each variant it is the one of the first seed.
     """
-    first: dict[str, Cell] = {}
+    first: dict[str, PlannedCell] = {}
     for cell in expand(config):
-        what = describe(cell.quantization)
-        few = what["weights"] is not None and what["weights"] <= MOST_BITS
+        scheme = describe(cell.quantization)
+        few = scheme.weights is not None and scheme.weights <= MOST_BITS
         trained = cell.method == "native" and cell.source is None
-        gridded = in_grid({**what, "name": cell.variant})
-        if trained and few and gridded and what["activations"] == "int8 dynamic":
+        dynamic = scheme.activations == "int8 dynamic"
+        if trained and few and dynamic and in_grid(scheme, cell.variant):
             first.setdefault(cell.variant, cell)
     return list(first.values())

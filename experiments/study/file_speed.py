@@ -1,20 +1,21 @@
-"""How fast a study's files are: all of them in one run, in turn, with nothing beside them.
+"""How fast a study's files are: all of them in one run, in turn, with nothing else running.
 
 A cell is scored while another one trains, so the speed in its own file says little.
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from asr_qat import files
+from asr_qat.config import from_dict
 from asr_qat.corpora.recordings import recordings
 from asr_qat.progress import progress
 from asr_qat.provenance import provenance
-from experiments.study.cells import expand
-from experiments.study.config import StudyConfig
-from experiments.study.saved_study import SPEED, speeds, timed_runs
+from experiments.study.planned_cells import expand
+from experiments.study.saved_study import SPEED, Speeds, TimedRun, read_speeds
+from experiments.study.study_config import StudyConfig
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score import evaluate
 
@@ -28,7 +29,7 @@ def measure_speed(config: StudyConfig, quiet: bool = False) -> None:
 
     It is that of the file of one seed: processing time (front end, model and search) over the
     duration of the audio. All files that are there are timed if one of them was not yet, by its
-    checksum; what was measured of files that are not there, on another machine say, stays.
+    checksum; what was measured of files that are elsewhere, for example on another machine, stays.
 
     Args:
         config: of the study.
@@ -42,8 +43,8 @@ def measure_speed(config: StudyConfig, quiet: bool = False) -> None:
         name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()
     }
     output = Path(config.output) / SPEED
-    before = timed_runs(files.read_json(output)) if output.is_file() else []
-    known = {name: checksum for run in before for name, checksum in run["sha256"].items()}
+    before = read_speeds(output).runs if output.is_file() else ()
+    known = {name: checksum for run in before for name, checksum in run.sha256.items()}
     if checksums.items() <= known.items():
         return
     items = recordings(config.data, config.splits[0])[:UTTERANCES]
@@ -52,7 +53,7 @@ def measure_speed(config: StudyConfig, quiet: bool = False) -> None:
     for name in progress(turns, "speed of the files", len(turns), quiet=quiet):
         result = evaluate.run(TFLiteRecogniser(paths[name], THREADS), items, quiet=True)
         rounds[name].append(float(result.seconds.sum() / result.audio_seconds.sum()))
-    now = {
+    content = {
         "rounds": rounds,
         "sha256": checksums,
         "utterances": len(items),
@@ -60,13 +61,14 @@ def measure_speed(config: StudyConfig, quiet: bool = False) -> None:
         **provenance(),
     }
     earlier = [_without(run, rounds) for run in before]
-    runs = [*(run for run in earlier if run["rounds"]), now]
-    files.write_json(output, {**speeds(runs), "runs": runs})
+    runs = [run for run in earlier if run.rounds] + [from_dict(TimedRun, content, SPEED)]
+    files.write_json(output, dataclasses.asdict(Speeds.of(tuple(runs))))
 
 
-def _without(run: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
-    """A run without what was measured of some variants, nor what follows from its rounds."""
-    kept = {key: value for key, value in run.items() if key not in ("rtf", "spread")}
-    for key in ("rounds", "sha256"):
-        kept[key] = {name: value for name, value in run[key].items() if name not in names}
-    return kept
+def _without(run: TimedRun, variants: Collection[str]) -> TimedRun:
+    """A run without what was measured of some variants."""
+    return dataclasses.replace(
+        run,
+        rounds={name: value for name, value in run.rounds.items() if name not in variants},
+        sha256={name: value for name, value in run.sha256.items() if name not in variants},
+    )

@@ -2,13 +2,13 @@
 
 import collections
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jiwer
 
-from experiments.reports.page_parts import NONE
-from experiments.study.saved_study import FLOAT, Row, Saved
-from experiments.study.tables import Table
+from experiments.reports.page_parts import NONE, Table
+from experiments.study.saved_study import Saved
+from experiments.study.study_rows import FLOAT, CellResult, VariantRow
 
 KINDS = ("substitute", "delete", "insert")
 TOP_WORDS = 5  # in the table
@@ -89,30 +89,30 @@ def errors_moved(study: Saved) -> list[Moved]:
     """Where the errors moved from float to each quantized variant, in all splits and seeds.
 
     The first, for comparison, is the float training with the next seed in its place: training
-    alone moves errors as well. It is left out where there is one seed. Without references
+    alone moves errors as well. It is omitted where there is one seed. Without references
     there is nothing to say.
     """
     if study.references is None:
         return []
-    found = [_moved(study, row["name"], _pairs(study, row)) for row in study.pooled]
+    found = [_moved(study, row.name, _pairs(study, row)) for row in study.variants]
     return [moved for moved in found if moved.pairs]
 
 
-def _pairs(study: Saved, pooled: Row) -> list[tuple[Row, Row]]:
+def _pairs(study: Saved, variant: VariantRow) -> list[tuple[CellResult, CellResult]]:
     """Baseline and cell for each seed; for a baseline itself that of the next seed."""
-    cells = [cell for cell in study.cells.values() if cell["variant"] == pooled["name"]]
-    if pooled["method"] == FLOAT:
+    cells = [cell for cell in study.cells.values() if cell.variant == variant.name]
+    if variant.method == FLOAT:
         return list(zip(cells, [*cells[1:], cells[0]], strict=True)) if len(cells) > 1 else []
-    known = [cell for cell in cells if cell["baseline"] in study.cells]
-    return [(study.cells[cell["baseline"]], cell) for cell in known]
+    baselines = [(study.cells.get(cell.baseline or ""), cell) for cell in cells]
+    return [(baseline, cell) for baseline, cell in baselines if baseline is not None]
 
 
-def _moved(study: Saved, name: str, pairs: list[tuple[Row, Row]]) -> Moved:
+def _moved(study: Saved, name: str, pairs: list[tuple[CellResult, CellResult]]) -> Moved:
     assert study.references is not None
     moved = Moved(name)
     for pair in pairs:
         for split, references in study.references.items():
-            first, second = (cell["splits"][split]["hypotheses"] for cell in pair)
+            first, second = (cell.splits[split].hypotheses for cell in pair)
             moved.add(references, first, second)
         moved.pairs += 1
     return moved
@@ -120,24 +120,28 @@ def _moved(study: Saved, name: str, pairs: list[tuple[Row, Row]]) -> Moved:
 
 def moved_table(found: list[Moved]) -> Table:
     """A line for each variant; numbers of words are means over the seeds."""
-    header = ["Cell", "Seeds", "Lost words", "Won words", "Errors", "Substituted"]
-    header += ["Left out", "Put in", "Most often lost", "Most often won"]
-    rows = []
-    for moved in found:
-        errors = moved.kinds[1]
-        rows.append(
-            [
-                moved.name,
-                str(moved.pairs),
-                *(f"{c.total() / moved.pairs:.1f}" for c in (moved.lost, moved.won, errors)),
-                *(f"{errors[kind] / max(errors.total(), 1):.0%}" for kind in KINDS),
-                *(_top(words) for words in (moved.lost, moved.won)),
-            ]
-        )
-    return Table(
+
+    def mean(count: Callable[[Moved], int]) -> Callable[[Moved], str]:
+        return lambda moved: f"{count(moved) / moved.pairs:.1f}"
+
+    def share(kind: str) -> Callable[[Moved], str]:
+        return lambda m: f"{m.kinds[1][kind] / max(m.kinds[1].total(), 1):.0%}"
+
+    return Table.of(
         "Where the errors moved",
-        header,
-        rows,
+        (
+            ("Variant", lambda moved: moved.name),
+            ("Seeds", lambda moved: str(moved.pairs)),
+            ("Lost words", mean(lambda moved: moved.lost.total())),
+            ("Won words", mean(lambda moved: moved.won.total())),
+            ("Errors", mean(lambda moved: moved.kinds[1].total())),
+            ("Substituted", share("substitute")),
+            ("Deleted", share("delete")),
+            ("Inserted", share("insert")),
+            ("Most often lost", lambda moved: _top(moved.lost)),
+            ("Most often won", lambda moved: _top(moved.won)),
+        ),
+        found,
         "Lost: words that the float model of the same seed recognised and this one did not; won: "
         "the reverse; mean of the seeds, all splits together. A float row compares the float "
         "training with that of the next seed: so much moves without any quantization. In "

@@ -8,9 +8,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from experiments.reports.figures import COLOURS, INK, ink
-from experiments.study.errors_moved import KINDS, Moved
-from experiments.study.saved_study import FLOAT, Row, Saved, in_grid
-from experiments.study.tables import in_file
+from experiments.study.moved_errors import KINDS, Moved
+from experiments.study.saved_study import Saved, in_grid
+from experiments.study.study_rows import FLOAT, VariantRow
 
 TITLE = "Where the errors moved"
 WORDS = 10
@@ -19,7 +19,7 @@ MOST_SHOWN = 3
 LOST, WON = COLOURS["ptq"], COLOURS["native-qat"]
 # Light to dark, so that they differ in print and for every eye.
 KIND_COLOURS = dict(zip(KINDS, ("#b9c6d6", "#6f8fb5", "#2c4f7c"), strict=True))
-KIND_NAMES = dict(zip(KINDS, ("substituted", "left out", "put in"), strict=True))
+KIND_NAMES = dict(zip(KINDS, ("substituted", "deleted", "inserted"), strict=True))
 
 
 def chosen(study: Saved, found: Sequence[Moved]) -> list[Moved]:
@@ -27,18 +27,18 @@ def chosen(study: Saved, found: Sequence[Moved]) -> list[Moved]:
 
     They are chosen by what they are, never by their error rates.
     """
-    rows = {row["name"]: row for row in study.pooled if row["method"] != FLOAT}
+    rows = {row.name: row for row in study.variants if row.method != FLOAT}
     quantized = [moved for moved in found if moved.name in rows]
 
-    def fits(row: Row) -> bool:
-        low = row["weights"] is not None and row["weights"] < 8
-        native = row["method"] == "native-qat" and row["activations"] == "int8 dynamic"
-        return low and native and in_grid(row)
+    def fits(row: VariantRow) -> bool:
+        low = row.weights is not None and row.weights < 8
+        native = row.method == "native-qat" and row.activations == "int8 dynamic"
+        return low and native and in_grid(row, row.name)
 
     wanted = [moved for moved in quantized if fits(rows[moved.name])]
     if not wanted:
-        files = [moved for moved in quantized if in_file(rows[moved.name])]
-        wanted = sorted(files, key=lambda moved: rows[moved.name]["bytes"])
+        files = [moved for moved in quantized if rows[moved.name].has_file]
+        wanted = sorted(files, key=lambda moved: rows[moved.name].bytes or 0)
     return wanted[:MOST_SHOWN]
 
 

@@ -6,9 +6,13 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from asr_qat import files
+from asr_qat.audio.decode import read_audio
+from asr_qat.audio.front_end import log_mel, normalize
+from asr_qat.config import from_dict
 from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.models.model_directory import Recogniser
@@ -17,9 +21,9 @@ from asr_qat.provenance import provenance
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.training.quantized import post_training
 from asr_qat.training.run import train
-from experiments.study.cells import Cell
-from experiments.study.keras_run import keras_run
-from experiments.study.scheme_name import describe
+from experiments.study.planned_cells import PlannedCell
+from experiments.study.scheme import describe
+from experiments.study.study_rows import CellResult, Fingerprint, Provenance, SplitTexts
 from tflite_export.convert.convert import convert_recogniser, trained_method
 from tflite_export.convert.full_integer.convert import calibration_utterances, convert_full_integer
 from tflite_export.runtime.recogniser import TFLiteRecogniser
@@ -28,14 +32,22 @@ from tflite_export.score.compare import compare
 from tflite_export.score.statistics import word_errors
 
 TRAINED = "trained.json"  # in a model directory whose training is finished: its fingerprint
-AGREEMENT = ("max_logit_diff", "median_logit_diff")  # of all splits
-DETAILS = ("hypotheses", "keras_hypotheses")  # of a split, not among the figures
 
 Items = dict[str, list[Utterance]]
 Seconds = dict[str, float]
 
 
-def run_cell(cell: Cell, fingerprint: dict[str, Any], output: Path) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class _Score:
+    """What scoring a cell gives; see `CellResult` for the attributes."""
+
+    bytes: int
+    splits: dict[str, SplitTexts]
+    max_logit_diff: float | None = None
+    median_logit_diff: float | None = None
+
+
+def run_cell(cell: PlannedCell, fingerprint: Fingerprint, output: Path) -> CellResult:
     """Do what a cell needs, each step where it is not done, and write `output`.
 
     Args:
@@ -49,7 +61,7 @@ def run_cell(cell: Cell, fingerprint: dict[str, Any], output: Path) -> dict[str,
     Raises:
         UserError: bad configuration or data, or a training that fails.
     """
-    seconds: dict[str, float] = {}
+    seconds: Seconds = {}
     with _timed("train", seconds):
         source = trained(cell, fingerprint)
     if cell.method == "ptq":
@@ -57,41 +69,44 @@ def run_cell(cell: Cell, fingerprint: dict[str, Any], output: Path) -> dict[str,
         with _timed("quantize", seconds):
             source = post_training(source, cell.quantization, cell.training.data)
     items = {split: recordings(cell.training.data, split) for split in cell.splits}
-    description = describe(cell.quantization)
+    scheme = describe(cell.quantization)
     if cell.full_integer is not None:
-        description["activations"] = f"{cell.full_integer} everywhere"
-    score = _score_file if description["executed_on_device"] else _score_keras
-    figures = score(cell, source, items, seconds)
-    content = {
-        "name": cell.name,
-        "variant": cell.variant,
-        "groups": cell.groups,
-        "baseline": cell.baseline,
-        "precision": cell.quantization.precision if cell.quantization else FLOAT,
-        "method": trained_method(source),
-        **description,
-        "full_integer": cell.full_integer,
-        "seed": cell.training.seed,
-        "steps": cell.training.steps,
-        **{k: v for k, v in figures["splits"][cell.splits[0]].items() if k not in DETAILS},
-        **figures,
-        "seconds": seconds,
-        "provenance": provenance(cell.training.seed),
-        "fingerprint": fingerprint,
-    }
-    files.write_json(output, content)
-    return content
+        scheme = dataclasses.replace(scheme, activations=f"{cell.full_integer} everywhere")
+    score = (_score_file if scheme.executed_on_device else _score_keras)(
+        cell, source, items, seconds
+    )
+    result = CellResult(
+        name=cell.name,
+        variant=cell.variant,
+        groups=cell.groups,
+        baseline=cell.baseline,
+        precision=cell.quantization.precision if cell.quantization else FLOAT,
+        method=trained_method(source),
+        **dataclasses.asdict(scheme),
+        full_integer=cell.full_integer,
+        seed=cell.training.seed,
+        steps=cell.training.steps,
+        bytes=score.bytes,
+        max_logit_diff=score.max_logit_diff,
+        median_logit_diff=score.median_logit_diff,
+        splits=score.splits,
+        seconds=seconds,
+        provenance=from_dict(Provenance, provenance(cell.training.seed), "provenance"),
+        fingerprint=fingerprint,
+    )
+    files.write_json(output, dataclasses.asdict(result))
+    return result
 
 
-def trained(cell: Cell, fingerprint: dict[str, Any]) -> Recogniser:
-    """The recogniser of the cell's training, which is done or gone on with if need be.
+def trained(cell: PlannedCell, fingerprint: Fingerprint) -> Recogniser:
+    """The recogniser of the cell's training, which is run, or continued, if need be.
 
     Its checkpoints are removed when it is finished.
     """
     marker = cell.model / TRAINED
-    what = {key: fingerprint[key] for key in ("training", "start", "corpus")}
+    what = {key: getattr(fingerprint, key) for key in ("training", "start", "corpus")}
     if cell.training.quantization is not None:
-        what["quantization"] = fingerprint["quantization"]
+        what["quantization"] = fingerprint.quantization
     if marker.is_file() and files.read_json(marker) == what:
         return Recogniser.load(cell.model)
     marker.unlink(missing_ok=True)
@@ -101,7 +116,7 @@ def trained(cell: Cell, fingerprint: dict[str, Any]) -> Recogniser:
     return recogniser
 
 
-def _convert(cell: Cell, source: Recogniser) -> bytes:
+def _convert(cell: PlannedCell, source: Recogniser) -> bytes:
     if cell.full_integer is None:
         return convert_recogniser(source, None, cell.seconds, str(cell.model))
     heard = calibration_utterances(cell.training.data)
@@ -109,7 +124,7 @@ def _convert(cell: Cell, source: Recogniser) -> bytes:
     return convert_full_integer(source, bits, heard, cell.seconds, quiet=True)
 
 
-def _score_file(cell: Cell, source: Recogniser, items: Items, seconds: Seconds) -> dict[str, Any]:
+def _score_file(cell: PlannedCell, source: Recogniser, items: Items, seconds: Seconds) -> _Score:
     """Export, score in LiteRT, and compare with the Keras model."""
     with _timed("export", seconds):
         content = _convert(cell, source)
@@ -121,35 +136,53 @@ def _score_file(cell: Cell, source: Recogniser, items: Items, seconds: Seconds) 
     with _timed("compare", seconds):
         agreement = compare(source, device, everything, result, quiet=True, floor=False)
     other = {each.id: each.keras for each in agreement.different}
-    return {
-        "bytes": len(content),
-        **{key: getattr(agreement, key) for key in AGREEMENT},
-        "splits": _by_split(items, result, other, device.threads),
-    }
+    return _Score(
+        len(content),
+        _by_split(items, result, other, device.threads),
+        agreement.max_logit_diff,
+        agreement.median_logit_diff,
+    )
 
 
-def _score_keras(cell: Cell, source: Recogniser, items: Items, seconds: Seconds) -> dict[str, Any]:
+def _score_keras(cell: PlannedCell, source: Recogniser, items: Items, seconds: Seconds) -> _Score:
     """Score the Keras model alone; the bytes are those that its weights would take."""
     everything = [item for part in items.values() for item in part]
     with _timed("score", seconds):
         result = keras_run(source, everything)
-    splits = _by_split(items, result, {}, 1)
-    for figures in splits.values():
-        figures |= {"rtf": None, "latency_ms": None, "threads": None}
-    return {
-        "bytes": total(summarize(source.model)).bytes,
-        **dict.fromkeys(AGREEMENT),
-        "splits": splits,
+    splits = {
+        name: dataclasses.replace(split, rtf=None, latency_ms=None, threads=None)
+        for name, split in _by_split(items, result, {}, 1).items()
     }
+    return _Score(total(summarize(source.model)).bytes, splits)
+
+
+def keras_run(recogniser: Recogniser, items: list[Utterance]) -> evaluate.Run:
+    """Recognise every recording with the device's front end and search, but the Keras model.
+
+    Its `seconds` are zero: how long Keras takes says nothing of a device.
+    """
+    decoder = recogniser.decoder()
+    front_end = recogniser.config.front_end
+    result = evaluate.Run([], [], np.zeros(len(items)), np.zeros(len(items)))
+    for i, item in enumerate(items):
+        audio = read_audio(item.audio_path, front_end.sample_rate)
+        features = normalize(log_mel(audio, front_end), recogniser.mean, recogniser.std)
+        tokens = []
+        if len(features):  # else shorter than one window of the front end
+            (encoded,) = decoder.encode(features[None], [len(features)])
+            tokens = decoder.recognise(encoded).tokens
+        result.hypotheses.append(recogniser.tokenizer.decode(tokens))
+        result.audio_seconds[i] = len(audio) / front_end.sample_rate
+    return result
 
 
 def _by_split(
     items: Items, result: evaluate.Run, other: dict[str, str], threads: int
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, SplitTexts]:
     splits, start = {}, 0
     for split, part in items.items():
         end = start + len(part)
-        splits[split] = _figures(part, _slice(result, start, end), other, threads)
+        splits[split] = _split_texts(part, _slice(result, start, end), other, threads)
         start = end
     return splits
 
@@ -162,29 +195,29 @@ def _slice(result: evaluate.Run, start: int, end: int) -> evaluate.Run:
     return evaluate.Run(**parts)
 
 
-def _figures(
+def _split_texts(
     items: list[Utterance], result: evaluate.Run, other: dict[str, str], threads: int
-) -> dict[str, Any]:
-    """Figures and hypotheses of one split.
+) -> SplitTexts:
+    """Scores and hypotheses of one split.
 
     Args:
         items: its utterances.
         result: what was recognised.
-        other: hypothesis of the Keras model, where it is another one, by utterance.
+        other: hypothesis of the Keras model, where it differs, by utterance.
         threads: CPU threads.
     """
     references = [item.text for item in items]
     keras = [other.get(item.id, text) for item, text in zip(items, result.hypotheses, strict=True)]
-    return {
+    return SplitTexts(
         **dataclasses.asdict(evaluate.summarize(result, items, threads)),
-        "keras_wer": word_errors(references, keras).rate,
-        "keras_hypotheses": {item.id: other[item.id] for item in items if item.id in other},
-        "hypotheses": result.hypotheses,
-    }
+        keras_wer=word_errors(references, keras).rate,
+        keras_hypotheses={item.id: other[item.id] for item in items if item.id in other},
+        hypotheses=tuple(result.hypotheses),
+    )
 
 
 @contextlib.contextmanager
-def _timed(stage: str, seconds: dict[str, float]) -> Iterator[None]:
+def _timed(stage: str, seconds: Seconds) -> Iterator[None]:
     started = time.monotonic()
     yield
     seconds[stage] = round(time.monotonic() - started, 1)

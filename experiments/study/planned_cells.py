@@ -1,4 +1,4 @@
-"""From a study's configuration to its cells."""
+"""The cells that a study's configuration asks for."""
 
 import dataclasses
 import itertools
@@ -11,15 +11,15 @@ from asr_qat.errors import UserError
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.training.config import TrainConfig
-from experiments.study.config import Group, StudyConfig, merged
-from experiments.study.mixtures import mixtures
-from experiments.study.scheme_name import precisions
+from experiments.study.mixtures import Mixture, mixtures
+from experiments.study.scheme import precisions
+from experiments.study.study_config import Group, StudyConfig, merged
 
 Method = Literal["float", "ptq", "fake", "native"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Cell:
+class PlannedCell:
     """One recogniser of a study, with one seed.
 
     Attributes:
@@ -60,17 +60,17 @@ class Cell:
         return self.model.with_name(f"{self.name}.tflite")
 
 
-def expand(config: StudyConfig) -> list[Cell]:
+def expand(config: StudyConfig) -> list[PlannedCell]:
     """All cells of a study, each once: baselines first, then by seed in the order of the file.
 
     Mixtures are among them once the sensitivity was measured, see `experiments.study.mixtures`.
 
     Raises:
-        UserError: a training or precision that is none, or two groups with different cells of
-            the same name.
+        UserError: a training or precision that is not valid, or two groups with different cells
+            of the same name.
     """
     settings: dict[str, str] = {}
-    cells: dict[str, Cell] = {}
+    cells: dict[str, PlannedCell] = {}
     for name, group in config.groups.items():
         setting = _setting_name(config, name, group, settings)
         for cell in _cells(config, name, group, setting):
@@ -81,7 +81,7 @@ def expand(config: StudyConfig) -> list[Cell]:
             groups = before.groups if name in before.groups else (*before.groups, name)
             if dataclasses.replace(before, groups=cell.groups) != cell:
                 raise UserError(
-                    f"groups: {name}: its cell {cell.name} is another one than that of "
+                    f"groups: {name}: its cell {cell.name} differs from that of "
                     f"{', '.join(before.groups)}: give the group "
                     f"{'another' if group.label else 'a'} `label`"
                 )
@@ -95,12 +95,12 @@ def _setting_name(config: StudyConfig, name: str, group: Group, settings: dict[s
     key = json.dumps([training, seconds], sort_keys=True)
     short = f"s{training.get('steps', 0)}"
     only_steps = set(group.training) <= {"steps", "evaluate_every"} and seconds == config.seconds
-    # Another training of as many steps, evaluated more often say, may have the short name.
+    # Another training of as many steps, for example evaluated more often, may have the short name.
     plain = only_steps and short not in settings.values()
     return settings.setdefault(key, short if plain else f"{short}-{group.label or name}")
 
 
-def _cells(config: StudyConfig, name: str, group: Group, setting: str) -> list[Cell]:
+def _cells(config: StudyConfig, name: str, group: Group, setting: str) -> list[PlannedCell]:
     where = f"groups: {name}"
     # The development split is scored from the file: no need to evaluate in training.
     common = {"start": config.start, "evaluate_every": None, "keep": "last"}
@@ -122,7 +122,7 @@ def _cells(config: StudyConfig, name: str, group: Group, setting: str) -> list[C
         if kind is not None:
             variant, own = f"{variant}_{kind}", f"{variant}_{kind}_seed{seed}"
         cells.append(
-            Cell(
+            PlannedCell(
                 name=own,
                 variant=variant,
                 groups=(name,),
@@ -160,12 +160,16 @@ def _quantizations(
         named = mixtures(config, group)
     else:
         names = [name for name in group.precisions_by_name() if name != FLOAT]
-        named = [(name, {"precision": name}) for name in names]
+        named = [(name, Mixture(name, {})) for name in names]
     found = []
-    for short, values in named:
+    for short, mixture in named:
         own = group.quantization.get("overrides", {})
-        others = {k: v for k, v in values.get("overrides", {}).items() if k not in own}
-        values = {**values, **group.quantization, "overrides": {**own, **others}}
+        others = {k: v for k, v in mixture.overrides.items() if k not in own}
+        values = {
+            "precision": mixture.precision,
+            **group.quantization,
+            "overrides": {**own, **others},
+        }
         quantization = from_dict(QuantizationConfig, values, f"{where}: quantization")
         if group.full_integer:
             _check_integer(quantization, where)

@@ -1,39 +1,25 @@
-"""Words for a precision."""
-
-from typing import Any
+"""What a precision is, in words."""
 
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.policies import policy
 from asr_qat.quantize.precision import FLOAT, FLOAT_BITS, Precision, parse
+from experiments.study.study_rows import Scheme
 
 RANGES = {"aqt": "AQT's bound", "clip": "range by search", "learned": "learned scale"}
 
 
-def describe(quantization: QuantizationConfig | None) -> dict[str, Any]:
-    """What a precision is.
-
-    Returns:
-        `weights` in bits, None for a mixture; `activations`: `float`, `int8 dynamic`,
-        `int8 static` or `int4 dynamic`; `scheme` in words; `executed_on_device`: whether LiteRT
-        executes the arithmetic of all layers.
-    """
+def describe(quantization: QuantizationConfig | None) -> Scheme:
+    """Widths and grid of a precision, and whether LiteRT executes it."""
     found = precisions(quantization)
-    named = found[0]
-    row: dict[str, Any] = {
-        "weights": FLOAT_BITS,
-        "activations": FLOAT,
-        "scheme": FLOAT,
-        "executed_on_device": all(p is None or p.on_device for p in found),
-    }
-    if named is not None:
-        row |= {
-            "weights": named.weight_bits,
-            "activations": _activations(named),
-            "scheme": _words(named),
-        }
-    if len(found) > 1:
-        row |= {"weights": None, "scheme": f"{row['scheme']}; mixed by layer"}
-    return row
+    named, mixed = found[0], len(found) > 1
+    words = FLOAT if named is None else _words(named)
+    bits = FLOAT_BITS if named is None else named.weight_bits
+    return Scheme(
+        weights=None if mixed else bits,
+        activations=FLOAT if named is None else _activations(named),
+        scheme=f"{words}; mixed by layer" if mixed else words,
+        executed_on_device=all(p is None or p.on_device for p in found),
+    )
 
 
 def precisions(quantization: QuantizationConfig | None) -> list[Precision | None]:
