@@ -13,9 +13,9 @@ from experiments.reports.page_parts import (
     verdict_note,
 )
 from experiments.study.cell_rows import FLOAT, METHODS, CellRow
+from experiments.study.config import ACTIVATIONS
 from experiments.study.mixture_rivals import NEAR
 from experiments.study.saved_study import Saved
-from experiments.study.study_config import ACTIVATIONS
 from experiments.study.study_rows import Rival, Spread, VariantRow
 
 TRAINING_ONLY = "training only"

@@ -19,11 +19,11 @@ from experiments.study.cell_rows import (
     SplitScore,
     SplitTexts,
 )
+from experiments.study.config import StudyConfig
 from experiments.study.mixture_rivals import layer_precisions, rival
 from experiments.study.paired_differences import Cells, Spoken, paired_difference
 from experiments.study.planned_cells import expand
 from experiments.study.saved_study import REFERENCES, cell_path, read_cell
-from experiments.study.study_config import StudyConfig
 from experiments.study.study_rows import (
     Changed,
     PairedDifference,
