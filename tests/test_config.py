@@ -11,7 +11,7 @@ from asr_qat.config import from_dict, load_yaml, override
 from asr_qat.errors import UserError
 from asr_qat.training.config import TrainConfig
 from asr_qat.training.schedule import ScheduleConfig
-from experiments.study.study_config import StudyConfig
+from experiments.study.config import StudyConfig
 
 CONFIGS = [
     path

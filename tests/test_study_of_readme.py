@@ -6,11 +6,11 @@ import re
 import pytest
 
 from asr_qat.config import load_yaml
+from experiments.study.cell_rows import Scheme
+from experiments.study.config import StudyConfig
 from experiments.study.planned_cells import expand
 from experiments.study.saved_study import in_grid, read_study
 from experiments.study.scheme import describe
-from experiments.study.study_config import StudyConfig
-from experiments.study.study_rows import Scheme
 from experiments.study.study_tables import grid_table, group_tables
 from experiments.study.weight_histograms import shown_cells
 from tests.study_fixtures import Variant, write_study

@@ -46,9 +46,9 @@ def _configuration() -> type:
 def run(args: argparse.Namespace) -> None:
     """Run the study, or list its cells."""
     from asr_qat.config import load_yaml
+    from experiments.study.config import StudyConfig
     from experiments.study.mixtures import unmeasured
     from experiments.study.run_study import plan, report, study
-    from experiments.study.study_config import StudyConfig
 
     config = load_yaml(args.config, StudyConfig, args.settings)
     if args.list:
