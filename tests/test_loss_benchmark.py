@@ -13,7 +13,7 @@ def test_checks_find_small_errors():
     assert 0 < loss_benchmark.finite_difference_max_error() < 1e-4
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_rows(monkeypatch):
     monkeypatch.setattr(loss_benchmark, "peak_mb", lambda name, shape: 1.0)
     content = loss_benchmark.benchmark_loss((SHAPE,), (SHAPE,), rounds=2, quiet=True)

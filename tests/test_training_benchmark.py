@@ -20,7 +20,7 @@ def test_costs_are_ratios_within_a_round():
     assert native["audio_seconds_per_second"] == pytest.approx(24 / 0.13)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_benchmark_has_a_cost_of_each_round(monkeypatch):
     monkeypatch.setitem(PRESETS, "tiny", ENCODER)
     content = training_step.benchmark("tiny", batch=2, seconds=1.0, rounds=2, quiet=True)
