@@ -4,8 +4,8 @@
 # make test-all   the longest tests too: training in several processes, studies, notebooks; and
 #                 more random examples
 # make coverage   the lines and branches that `make test` runs
-# make benchmarks cost of a training step, tiny and M; size, speed and memory of the presets S, M
-#                 and L; the transducer loss; cost of training on LibriSpeech
+# make results    measure anew, in about an hour, what does not take days of training, and render
+#                 the rest again; on a clean commit (what: python -m experiments.results --list)
 # make librispeech-check  the whole way at full size in 20 steps, and the input pipeline's throughput
 # The last two look for LibriSpeech in $ASR_QAT_DATA, else download its train-clean-100 (7 GB).
 # make notebooks  run the notebooks anew, where they are
@@ -23,7 +23,7 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=10
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 
-.PHONY: demo test test-all coverage notebooks benchmarks reproduce reproduce-asterisk \
+.PHONY: demo test test-all coverage notebooks results reproduce reproduce-asterisk \
 	librispeech-check lint schemas venv clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
@@ -31,13 +31,8 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 demo: $(VENV)/train.stamp
 	$(BIN)/tflite-export demo
 
-benchmarks: $(VENV)/train.stamp
-	$(BIN)/asr-qat benchmark
-	$(BIN)/asr-qat benchmark --preset M --rounds 7
-	$(BIN)/tflite-export scale --model ctc --preset L --tokenizer models/an4_tiny_float/tokenizer.model
-	$(BIN)/tflite-export scale --model transducer --preset S M L
-	$(BIN)/asr-qat benchmark-loss
-	$(BIN)/asr-qat cost
+results: $(VENV)/train.stamp
+	$(BIN)/python -m experiments.results
 
 reproduce: $(VENV)/train.stamp
 	$(BIN)/asr-qat prepare --corpus an4 --no-fallback --vocab-size 128 --model-type bpe --out work/an4
@@ -65,7 +60,6 @@ librispeech-check: $(VENV)/train.stamp
 	$(BIN)/tflite-export convert $(LIBRISPEECH)/s_w4a8 -o $(LIBRISPEECH)/s_w4a8.tflite
 	$(BIN)/tflite-export evaluate $(LIBRISPEECH)/s_w4a8.tflite --data $(LIBRISPEECH) \
 		--baseline $(LIBRISPEECH)/s_float.tflite --json > $(LIBRISPEECH)/score.json
-	cp $(LIBRISPEECH)/score.json results/librispeech_check.json
 	$(BIN)/asr-qat benchmark-input --data $(LIBRISPEECH)
 
 schemas: $(VENV)/train.stamp

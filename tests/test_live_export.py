@@ -108,10 +108,10 @@ def test_every_product_is_equal(exported):
     recogniser, device = exported
     rows = product_errors(device.path, recogniser, [normal(length, length) for length in LENGTHS])
     quantized_names = quantized_layers(recogniser.model).keys() - set(CTC_HEAD.values())
-    assert {row["layer"] for row in rows} == quantized_names
+    assert {row.layer for row in rows} == quantized_names
     for row in rows:
-        assert row["max_error"] < 1e-5, row
-        assert row["rows"] >= 1
+        assert row.max_error < 1e-5, row
+        assert row.rows >= 1
 
 
 def test_against_the_keras_model(exported, tflite_export, manifest, tmp_path):
@@ -139,7 +139,7 @@ def test_another_model_differs(exported, recogniser):
     kernel = quantized_layers(other.model)["cascade_00_ffn1_expand"].kernel
     kernel.assign(kernel[::-1])  # the same scales
     rows = product_errors(device.path, other, [normal(61, 0)])
-    wrong = [row["layer"] for row in rows if row["max_error"] > 1e-3]
+    wrong = [row.layer for row in rows if row.max_error > 1e-3]
     assert wrong == ["cascade_00_ffn1_expand"]
 
 
@@ -163,14 +163,14 @@ def test_the_file_tells_how_to_stream(exported):
 def test_widths_and_operators(exported):
     recogniser, device = exported
     found = inspect(device.path)
-    assert found["custom_operators"] == []
-    assert found["folded_tables"] == []
-    for name, graph in found["delegated"].items():
+    assert not found.custom_operators
+    assert not found.folded_tables
+    for name, graph in found.delegated.items():
         if name in ("predict", "join"):
             continue
-        assert graph["rest"].keys() <= set(WITH_FLOAT_ACTIVATIONS), name
+        assert graph.rest.keys() <= set(WITH_FLOAT_ACTIVATIONS), name
         if recogniser.config.quantization != FLOAT_ACTIVATIONS:
-            assert graph["share"] == 1, name
+            assert graph.share == 1, name
     if recogniser.config.quantization == MIXED:
         layers = device.metadata.layers
         assert layers["block_00_attention_position"] == "w8a8"

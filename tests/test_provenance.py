@@ -1,10 +1,12 @@
 """The commit that a result names."""
 
+import json
 import subprocess
 
 import pytest
 
-from asr_qat.provenance import _commit
+from asr_qat.config import from_dict
+from asr_qat.provenance import Provenance, _commit, provenance
 
 
 @pytest.fixture
@@ -66,3 +68,10 @@ def test_a_repository_of_somebody_else(repository, where):
 def test_no_repository(tmp_path):
     (tmp_path / "package").mkdir()
     assert _commit(tmp_path / "package") == "unknown"
+
+
+def test_it_is_read_again_as_it_was_written():
+    given = provenance(3)
+    found = from_dict(Provenance, json.loads(json.dumps(given)), "results.json")
+    assert found == Provenance.of_this_run(3)
+    assert found.seed == 3 and found.hardware.cores >= 1 and "python" in found.versions

@@ -120,10 +120,10 @@ def _score_file(cell: Cell, source: Recogniser, items: Items, seconds: Seconds) 
         result = evaluate.run(device, everything, quiet=True)
     with _timed("compare", seconds):
         agreement = compare(source, device, everything, result, quiet=True, floor=False)
-    other = {each["id"]: each["keras"] for each in agreement["different"]}
+    other = {each.id: each.keras for each in agreement.different}
     return {
         "bytes": len(content),
-        **{key: agreement[key] for key in AGREEMENT},
+        **{key: getattr(agreement, key) for key in AGREEMENT},
         "splits": _by_split(items, result, other, device.threads),
     }
 
@@ -176,7 +176,7 @@ def _figures(
     references = [item.text for item in items]
     keras = [other.get(item.id, text) for item, text in zip(items, result.hypotheses, strict=True)]
     return {
-        **evaluate.summarize(result, items, threads),
+        **dataclasses.asdict(evaluate.summarize(result, items, threads)),
         "keras_wer": word_errors(references, keras).rate,
         "keras_hypotheses": {item.id: other[item.id] for item in items if item.id in other},
         "hypotheses": result.hypotheses,
