@@ -3,6 +3,8 @@
 #                 two processes (WORKERS=4: four)
 # make test-all   the longest tests too: training in several processes, studies, notebooks; and
 #                 more random examples
+# make test-runtime  those that need no TensorFlow, in an environment without it, on Python 3.11
+#                 and on the newest Python that there is
 # make coverage   the lines and branches that `make test` runs
 # make results    measure anew, in about an hour, what does not take days of training, and render
 #                 the rest again; on a clean commit (what: python -m experiments.results --list)
@@ -23,7 +25,7 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=10
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 
-.PHONY: demo test test-all coverage notebooks results reproduce reproduce-asterisk \
+.PHONY: demo test test-all test-runtime coverage notebooks results reproduce reproduce-asterisk \
 	librispeech-check lint schemas venv clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
@@ -79,10 +81,15 @@ test-all: lint $(VENV)/notebooks.stamp
 coverage: $(VENV)/dev.stamp $(VENV)/notebooks.stamp
 	$(PYTEST) -m "not long" --cov --cov-report=term --cov-report=html
 
+test-runtime:
+	tests/runtime_environment.sh $(PYTHON)
+	tests/runtime_environment.sh
+
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.10 -p asr_qat -p tflite_export
 	$(BIN)/lint-imports --no-cache
 
 venv: $(VENV)/dev.stamp $(VENV)/notebooks.stamp

@@ -2,6 +2,8 @@
 
 import fcntl
 import gc
+import importlib.util
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,14 +14,18 @@ import pytest
 import soundfile
 
 import asr_qat  # noqa: F401  # chooses Keras 2 before a test imports TensorFlow
-from asr_qat.training.graph_options import keep_graphs_as_they_are
+from asr_qat.log import PACKAGES
 
 SAMPLE_RATE = 16000  # samples per second
 WORD_SECONDS = 0.35  # length of one spoken word
 WORD_HZ = {"ONE": 300, "TWO": 500, "THREE": 800, "FOUR": 1300, "FIVE": 2100}
 SPLIT_SIZES = {"train": 12, "dev": 3, "test": 3}  # utterances
 
-keep_graphs_as_they_are()  # a fifth of the tests' time
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as the commands set it
+if importlib.util.find_spec("tensorflow"):  # tests marked `runtime` do without
+    from asr_qat.training.graph_options import keep_graphs_as_they_are
+
+    keep_graphs_as_they_are()  # a fifth of the tests' time
 
 hypothesis.settings.register_profile("fast", deadline=None, max_examples=15)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=60)
@@ -53,6 +59,17 @@ def made_once(path: Path, make: Callable[[Path], object]) -> Path:
             make(path)
             done.touch()
     return path
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was():
+    """A command run by one test does not show what the next one logs."""
+    loggers = [logging.getLogger(name) for name in PACKAGES]
+    before = [(logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+    yield
+    for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
+        logger.handlers[:], logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 def utterance(words: list[str], seed: int) -> np.ndarray:

@@ -148,7 +148,7 @@ def _content() -> bytes:
 
     from tflite_export.convert.serialize import attach_metadata, serialize
     from tflite_export.runtime.metadata import Metadata
-    from tflite_export.runtime.silence import silence
+    from tflite_export.silence import silence
 
     functions = _signatures()
     with silence(), tempfile.TemporaryDirectory() as folder:

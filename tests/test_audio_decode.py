@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from asr_qat.audio.decode import read_audio
 from asr_qat.errors import UserError
 
+pytestmark = pytest.mark.runtime
+
 
 def noise(samples: int, channels: int = 1) -> np.ndarray:
     shape = (samples, channels) if channels > 1 else (samples,)

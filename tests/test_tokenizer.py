@@ -8,6 +8,8 @@ from asr_qat.errors import UserError
 from asr_qat.text.normalize import normalize
 from asr_qat.text.tokenizer import MODEL_TYPES, Tokenizer
 
+pytestmark = pytest.mark.runtime
+
 TEXTS = [
     "THE QUICK BROWN FOX JUMPS OVER THE LAZY DOG",
     "DON'T STOP NOW",

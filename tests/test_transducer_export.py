@@ -273,8 +273,8 @@ def test_refused_beams(tflite_export, exported, exported_transducer, manifest, s
     assert message == "--nbest: the hypotheses of a beam search: add --beam 8"
     words = ("--data", manifest, "--quiet", "--beam", "4")
     message = refusal("evaluate", path, *words, "--compare", "model")
-    assert message == "--compare: follows the greedy search: leave --beam away"
-    no_transducer = f"{ctc}: a CTC model, no transducer: leave beam away"
+    assert message == "--compare: follows the greedy search: omit --beam"
+    no_transducer = f"{ctc}: a CTC model, no transducer: omit beam"
     assert refusal("evaluate", ctc, *words) == no_transducer
     for more in ((), ("--nbest",)):
         assert refusal("transcribe", ctc, audio, "--beam", "4", *more) == no_transducer

@@ -21,6 +21,8 @@ from tests.search_fixtures import (
     utterances,
 )
 
+pytestmark = pytest.mark.runtime
+
 
 @given(
     lengths_of_batch, st.integers(2, 5), st.integers(1, 3), st.integers(-2, 3), st.integers(0, 99)

@@ -4,7 +4,6 @@ import argparse
 
 from asr_qat.commands.arguments import add_configuration
 from asr_qat.commands.train import configuration
-from asr_qat.config import load_yaml, override
 from asr_qat.errors import UserError
 
 
@@ -26,6 +25,7 @@ def run(args: argparse.Namespace) -> None:
     """Quantize a float model and train it, or go on where that was interrupted."""
     from pathlib import Path
 
+    from asr_qat.config import load_yaml, override
     from asr_qat.quantize.apply import QuantizationConfig
     from asr_qat.training.config import TrainConfig
     from asr_qat.training.run import train

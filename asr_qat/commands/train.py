@@ -3,7 +3,6 @@
 import argparse
 
 from asr_qat.commands.arguments import add_configuration
-from asr_qat.config import load_yaml, override
 
 
 def add_parser(subparsers) -> None:
@@ -25,6 +24,7 @@ def configuration() -> type:
 
 def run(args: argparse.Namespace) -> None:
     """Train, or go on where an interrupted training of the same output stopped."""
+    from asr_qat.config import load_yaml, override
     from asr_qat.training.config import TrainConfig
     from asr_qat.training.run import train
 

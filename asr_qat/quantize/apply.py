@@ -128,7 +128,7 @@ def quantize_model(model: keras.Model, config: QuantizationConfig) -> keras.Mode
 
     supported = [layer.name for layer in model.layers if registry.supports(layer)]
 
-    def copied(layer):
+    def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
         copy = layer.__class__.from_config(layer.get_config())
         if layer.name not in supported:
             return copy

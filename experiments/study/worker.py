@@ -22,6 +22,7 @@ from typing import Any
 
 from asr_qat.config import from_dict
 from asr_qat.errors import UserError
+from asr_qat.log import show_log
 from experiments.study.cells import Cell
 
 
@@ -66,6 +67,7 @@ def _memory_mb() -> float:
 
 def main() -> None:
     """Serve until the end of standard input."""
+    show_log()
     # Ignored in what a shell script runs in the background; a worker stops by it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     answers = os.fdopen(os.dup(1), "w")
