@@ -7,6 +7,7 @@
 # The last two look for LibriSpeech in $ASR_QAT_DATA, else download its train-clean-100 (7 GB).
 # make notebooks  run the notebooks anew, where they are
 # make reproduce  prepare CMU AN4 and train its float models; reproduce-asterisk: the default corpus
+# make docs       the site of docs/ in site/; fails on a broken link
 # make venv       .venv with all of it; make lint: the static checks alone; make clean
 
 VENV := .venv
@@ -17,7 +18,7 @@ WORKERS := 2# processes that run tests, of a few GB each
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 
-.PHONY: demo test notebooks benchmarks reproduce reproduce-asterisk librispeech-check lint venv clean
+.PHONY: demo test docs notebooks benchmarks reproduce reproduce-asterisk librispeech-check lint venv clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
 
@@ -71,13 +72,16 @@ test: lint $(VENV)/notebooks.stamp
 		said=$$($(BIN)/python -m pytest -m "slow or not slow" --durations=5 "$$@" 2>&1); \
 		code=$$?; echo "$$said"; exit $$code' pytest
 
-lint: $(VENV)/dev.stamp
+lint: $(VENV)/dev.stamp docs
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-venv: $(VENV)/dev.stamp $(VENV)/notebooks.stamp
+docs: $(VENV)/docs.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+venv: $(VENV)/dev.stamp $(VENV)/docs.stamp $(VENV)/notebooks.stamp
 
 # One stamp for each extra of setup.cfg.
 $(VENV)/%.stamp: $(VENV)/pyvenv.cfg setup.cfg constraints.txt
@@ -89,5 +93,5 @@ $(VENV)/pyvenv.cfg:
 	$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find asr_qat tflite_export tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,6 +1,4 @@
-"""The study of one's own model in the README: its cells, and what its report shows."""
-
-import re
+"""The study of one's own model in docs/how-to/study.md: its cells, and what its report shows."""
 
 import pytest
 
@@ -11,18 +9,16 @@ from experiments.study.histograms import shown_cells
 from experiments.study.saved_study import in_grid, read_study
 from experiments.study.scheme_name import describe
 from experiments.study.tables import grid_table, group_tables
+from tests.docs_pages import titled
 from tests.study_fixtures import Variant, write_study
-from tests.training_fixtures import REPOSITORY
 
 METHODS = {"float": "float", "ptq": "ptq", "native": "native-qat"}
 
 
 @pytest.fixture
 def config(tmp_path) -> StudyConfig:
-    text = (REPOSITORY / "README.md").read_text()
-    (block,) = [part for part in re.findall(r"```yaml\n(.*?)```", text, re.S) if "groups:" in part]
     path = tmp_path / "study.yaml"
-    path.write_text(block)
+    path.write_text(titled("docs/how-to/study.md")["my_study.yaml"])
     return load_yaml(path, StudyConfig, ["training.steps=240"])  # as many as made-up studies have
 
 
