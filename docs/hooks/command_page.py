@@ -10,7 +10,7 @@ from asr_qat import cli as asr_qat_cli
 from tflite_export import cli as tflite_export_cli
 
 PAGE = "reference/commands.md"
-WIDTH = 92  # characters of a line
+WIDTH = 78  # characters of a line
 INTRODUCTION = """# Commands
 
 Two programs, one for training and one for files. Every subcommand takes `--help`; this page is
