@@ -13,17 +13,23 @@ PAGES = [
     *sorted(str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "docs").rglob("*.md")),
 ]
 PROGRAMS = ("asr-qat", "tflite-export")
-_BLOCK = re.compile(r"^```(\w+)(?: title=\"(.+?)\")?\n(.*?)^```$", re.M | re.S)
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
+_NAME = re.compile(r"# (\S+\.yaml)\n")  # the first line of a file that is shown in full
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 
 
 @dataclasses.dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, the file that it is (or ""), its text."""
+    """A fenced block."""
 
     language: str
-    title: str
     text: str
+
+    @property
+    def title(self) -> str:
+        """The name of the file that it shows in full, or ""."""
+        name = _NAME.match(self.text)
+        return name[1] if name else ""
 
 
 @dataclasses.dataclass(frozen=True)
