@@ -1,16 +1,22 @@
 """Links and numbers in the README and in docs/, and the cards of the models."""
 
+import pkgutil
 import re
 from urllib.parse import urlsplit
 
 import pytest
 
 from asr_qat.models.model_directory import weights_checksum
-from tests.docs_pages import PAGES, exists, text_of
+from tests.docs_pages import PAGES, exists, spans, text_of
 from tests.training_fixtures import REPOSITORY
 
 CARDS = sorted((REPOSITORY / "models").glob("*/README.md"))
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+PATH = re.compile(
+    r"(asr_qat|tflite_export|experiments|tests|configs|docs|examples|results|models)/[\w./]*\w/?"
+)
+DOTTED = re.compile(r"(asr_qat|tflite_export|experiments)(\.\w+)+")
+OF_A_READER = {"results/my_study"}  # what an example on a page writes
 RATE = re.compile(r"(\d+\.\d)% (\[[\d., ]+\])")
 
 
@@ -30,6 +36,15 @@ def test_links_to_files_lead_somewhere(page):
     for link in LINK.findall(text_of(page)):
         if not re.match(r"[a-z]+:|#", link):
             assert exists(str(folder / link.partition("#")[0])), link
+
+
+@pytest.mark.parametrize("page", [*PAGES, "CHANGELOG.md", "data/README.md"])
+def test_files_and_names_in_sentences_exist(page):
+    for span in spans(page):
+        if PATH.fullmatch(span):
+            assert exists(span) or span in OF_A_READER, span
+        elif DOTTED.fullmatch(span):
+            pkgutil.resolve_name(span)
 
 
 def test_the_table_of_the_readme_is_that_of_the_demo():
