@@ -13,6 +13,7 @@
 # make notebooks  run the notebooks anew, where they are
 # make reproduce  prepare CMU AN4 and train its float models; reproduce-asterisk: the default corpus
 # make schemas    write configs/*.schema.json anew, with which editors check configuration files
+# make docs       the site of docs/ in site/; fails on a broken link
 # make venv       .venv with all of it; make lint: the static checks alone; make clean
 
 VENV := .venv
@@ -25,7 +26,7 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=10
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 
-.PHONY: demo test test-all test-runtime coverage notebooks results reproduce reproduce-asterisk \
+.PHONY: demo test test-all test-runtime coverage docs notebooks results reproduce reproduce-asterisk \
 	librispeech-check lint schemas venv clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
@@ -85,14 +86,17 @@ test-runtime:
 	tests/runtime_environment.sh $(PYTHON)
 	tests/runtime_environment.sh
 
-lint: $(VENV)/dev.stamp
+lint: $(VENV)/dev.stamp docs
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/mypy --python-version 3.10 -p asr_qat -p tflite_export
 	$(BIN)/lint-imports --no-cache
 
-venv: $(VENV)/dev.stamp $(VENV)/notebooks.stamp
+docs: $(VENV)/docs.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+venv: $(VENV)/dev.stamp $(VENV)/docs.stamp $(VENV)/notebooks.stamp
 
 # One stamp for each extra of setup.cfg.
 $(VENV)/%.stamp: $(VENV)/pyvenv.cfg setup.cfg constraints.txt
@@ -104,5 +108,5 @@ $(VENV)/pyvenv.cfg:
 	$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf $(VENV) build dist htmlcov .coverage* *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist htmlcov site .coverage* *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find asr_qat tflite_export tests -name __pycache__ -type d -prune -exec rm -rf {} +
