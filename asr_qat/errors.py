@@ -8,7 +8,9 @@ from collections.abc import Callable
 EXTRAS = {
     "litert_quantizer": "train",
     "h5py": "train",
-    "matplotlib": "train",
+    "jinja2": "experiments",
+    "matplotlib": "experiments",
+    "pandas": "experiments",
     "pydantic": "train",
     "sounddevice": "live",
     "soxr": "live",

@@ -9,7 +9,7 @@ from asr_qat import cli
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from experiments.sensitivity.assignment import assign, uniform
 from experiments.sensitivity.check_assignment import check_assignments
-from experiments.sensitivity.sensitivity import measure_sensitivity
+from experiments.sensitivity.measure_sensitivity import measure_sensitivity
 from tests.test_sensitivity import folder, losses_of_model, recogniser  # noqa: F401  # fixtures
 
 

@@ -1,5 +1,6 @@
 """The commit and the hardware that a result names."""
 
+import json
 import shutil
 import subprocess
 
@@ -7,7 +8,7 @@ import psutil
 import pytest
 
 from asr_qat import provenance
-from asr_qat.provenance import _commit
+from asr_qat.provenance import Provenance, _commit
 
 pytestmark = pytest.mark.runtime
 
@@ -86,8 +87,8 @@ def test_hardware_of_other_systems(monkeypatch, tmp_path, cpuinfo):
     monkeypatch.setattr(provenance, "CPUINFO", path)
     monkeypatch.delattr(psutil.Process, "cpu_affinity")
     found = provenance.hardware()
-    assert found["cpu"] and found["vnni"] is None
-    assert found["cores"] >= 1 and found["memory_gb"] > 0
+    assert found.cpu and found.vnni is None
+    assert found.cores >= 1 and found.memory_gb > 0
 
 
 def test_hardware_of_linux(monkeypatch, tmp_path):
@@ -96,7 +97,14 @@ def test_hardware_of_linux(monkeypatch, tmp_path):
         "processor\t: 0\nmodel name\t: Some CPU @ 2.80GHz\nflags\t\t: fpu avx512_vnni\n"
     )
     monkeypatch.setattr(provenance, "CPUINFO", path)
-    assert (provenance.hardware()["cpu"], provenance.hardware()["vnni"]) == (
-        "Some CPU @ 2.80GHz",
-        True,
-    )
+    found = provenance.hardware()
+    assert (found.cpu, found.vnni) == ("Some CPU @ 2.80GHz", True)
+
+
+def test_it_is_read_again_as_it_was_written():
+    given = provenance.provenance(3)
+    from asr_qat.config import from_dict  # the training side has pydantic
+
+    found = from_dict(Provenance, json.loads(json.dumps(given)), "results.json")
+    assert found == Provenance.of_this_run(3)
+    assert found.seed == 3 and found.hardware.cores >= 1 and "python" in found.versions

@@ -18,15 +18,14 @@ from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.summary import summarize, total
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from experiments.sensitivity.assignment import assign
-from experiments.sensitivity.sensitivity import (
+from experiments.sensitivity.layer_sensitivity import Sensitivity, Source
+from experiments.sensitivity.measure_sensitivity import (
     BATCHES,
-    Sensitivity,
     UtteranceLosses,
     difference,
     measure_sensitivity,
 )
-from experiments.sensitivity.sensitivity_plot import sensitivity_figure
-from experiments.sensitivity.sensitivity_table import parts_table
+from experiments.sensitivity.sensitivity_report import parts_table, sensitivity_figure
 from tests import live_fixtures as live
 from tests.export_fixtures import DENSE_LAYERS, quantized
 from tests.training_fixtures import ENCODER
@@ -228,13 +227,12 @@ def test_both_encoders_of_a_live_model(folder):
         assert second > 0 and (first == 0 if part == "cascade" else first > 0)
     (layer,) = (r for r in measured.rows if (r.layer, r.precision) == ("joint_cascade", "w2a8"))
     assert layer.by_pass[0] == 0 < layer.by_pass[1]
-    content = {"model": "m", "corpus": "c", "split": "dev", **dataclasses.asdict(measured)}
-    lines = parts_table(content).splitlines()
-    assert lines[0].endswith("| Nats an utterance | first pass | second pass |")
+    lines = parts_table(measured, Source("m", "", "c", "dev")).splitlines()
+    assert lines[0].endswith("| Nats per utterance | first pass | second pass |")
     cascade = parts["cascade", "w2a8"]
     (line,) = (line for line in lines if line.startswith("| cascade | w2a8 |"))
     assert line.endswith(f"| {cascade.divergence:.4f} | 0.0000 | {cascade.by_pass[1]:.4f} |")
-    below = sensitivity_figure(dataclasses.asdict(measured)).axes[2]
+    below = sensitivity_figure(measured).axes[2]
     columns = [text.get_text() for text in below.get_xticklabels()]
     assert columns == ["0", "1", "+0", "+1", "rest"]
 

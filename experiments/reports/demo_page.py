@@ -1,43 +1,78 @@
 """Results as a Markdown table and as one self-contained page."""
 
-import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from asr_qat import files
 from experiments.reports.page_parts import (
     BYTES_PER_MB,
-    difference,
+    MARGIN_POINTS,
+    NONE,
+    Table,
     duration,
-    facts,
     interval,
-    markdown,
     origin,
-    style,
-    table,
-    text,
+    points,
+    render,
+    verdict,
+    verdict_note,
 )
-from experiments.reports.wer_size_plot import svg_wer_against_size
+from experiments.reports.wer_size_plot import TITLE, svg_wer_against_size
+from tflite_export.score.equivalence import Judgement, judge
 
-TEMPLATE = Path(__file__).with_name("demo_page.html")
 NATIVE = "native-qat"
 FLOAT = "float"
+FLOAT_ROW = "float32"  # what rows are compared with that name no other `baseline`
+SAID = {
+    "lossless": f"lossless within {MARGIN_POINTS}",
+    "worse": "worse",
+    "better": "better",
+    "not shown": f"not shown to be lossless within {MARGIN_POINTS}",
+}
+BESIDE_TITLE = "Beside it, on the same recordings"
+QUALITY_NOTE = (
+    "WER and CER in percent, differences in percentage points. 1 MB = 1,000,000 bytes. Intervals "
+    "are bootstraps over the utterances; that of a difference is paired: both models on the same "
+    "draw."
+)
+DEVICE_NOTE = (
+    "Logits off: from those of the Keras model. RTF: processing time over audio time. Latency: one "
+    "utterance, from samples to text. Memory: of a fresh process, Python included; 1 MB = 2^20 "
+    "bytes."
+)
+CAPTION = (
+    "Files of about the same size are drawn one above the other. The bars are each model's own "
+    "95% interval; they may overlap even where the paired difference is clear."
+)
 
 Row = dict[str, Any]
 Column = tuple[str, Callable[[Row], str]]
 
 
-QUALITY: tuple[Column, ...] = (
-    ("Model", lambda row: row["name"]),
-    ("Precision", lambda row: row["precision"]),
-    ("Method", lambda row: row["method"]),
-    ("MB", lambda row: f"{row['bytes'] / BYTES_PER_MB:.2f}"),
-    ("Smaller", lambda row: f"{row['ratio']:.1f}x"),
-    ("WER % [95%]", lambda row: f"{100 * row['wer']:.1f} {interval(row['wer_ci'])}"),
-    ("Difference [95%]", difference),
-    ("CER %", lambda row: f"{100 * row['cer']:.1f}"),
-)
+def quality_columns(results: dict[str, Any]) -> tuple[Column, ...]:
+    """Size and error rates, with a verdict on each row that is compared with float32."""
+
+    def widened(row: Row) -> str:
+        judgement = judged(row, results)
+        if judgement is None:
+            return NONE
+        said = points(row["wer_diff"], judgement.interval)
+        return said if _baseline(row) == FLOAT_ROW else f"{said} to {_baseline(row)}"
+
+    return (
+        ("Model", lambda row: row["name"]),
+        ("Precision", lambda row: row["precision"]),
+        ("Method", lambda row: row["method"]),
+        ("MB", lambda row: f"{row['bytes'] / BYTES_PER_MB:.2f}"),
+        ("Smaller", lambda row: f"{row['ratio']:.1f}x"),
+        ("WER % [95%]", lambda row: f"{100 * row['wer']:.1f} {interval(row['wer_ci'])}"),
+        ("Difference [95%, widened]", widened),
+        ("Verdict", lambda row: verdict(judged(row, results))),
+        ("CER %", lambda row: f"{100 * row['cer']:.1f}"),
+    )
+
+
 DEVICE: tuple[Column, ...] = (
     ("Same text as Keras", lambda row: f"{row['identical_hypotheses']:.1%}"),
     (
@@ -52,38 +87,54 @@ DEVICE: tuple[Column, ...] = (
     ("Threads", lambda row: str(row["threads"])),
     ("Peak memory, MB", lambda row: f"{row['peak_rss_mb']:.0f}"),
 )
-# Memory is measured with greedy search, and none of these is compared with a Keras model.
-BESIDE: tuple[Column, ...] = (
-    *(column for column in QUALITY[:-2] if column[0] != "Method"),
-    ("Difference to float32, greedy [95%]", difference),
-    QUALITY[-1],
-    *(column for column in DEVICE if column[0].startswith(("RTF", "Latency"))),
+DIFFERENT: tuple[Column, ...] = (
+    ("Utterance", lambda item: item["id"]),
+    ("Reference", lambda item: item["reference"]),
+    ("Keras", lambda item: item["keras"]),
+    ("File", lambda item: item["tflite"]),
+    ("First frame", lambda item: str(item["frame"])),
+    (
+        "Logits: Keras, file",
+        lambda item: "; ".join(
+            f"class {label}: {pair['keras']:.3f}, {pair['tflite']:.3f}"
+            for label, pair in item["logits"].items()
+        ),
+    ),
 )
 
 
-def markdown_table(results: dict[str, Any]) -> str:
-    """All rows as a Markdown table; rates in percent, differences in percentage points.
+def beside_columns(results: dict[str, Any]) -> tuple[Column, ...]:
+    """Of rows beside: memory is measured with greedy search, and none is compared with Keras."""
+    difference_title = "Difference to float32, greedy [95%, widened]"
+    quality = [
+        (difference_title if title.startswith("Difference") else title, show)
+        for title, show in quality_columns(results)
+        if title != "Method"
+    ]
+    return (*quality, *(column for column in DEVICE if column[0].startswith(("RTF", "Latency"))))
 
-    The corpus's notice, if it has one, stands above it; rows beside, if there are any, make a
-    second table below it.
+
+def markdown_table(results: dict[str, Any]) -> str:
+    """The answer, all rows as a Markdown table, and what the verdicts mean.
+
+    The corpus's notice, if it has one, stands above the table; rows beside, if there are any, make
+    a second table below it.
     """
-    parts = [results["corpus"]["notice"], _markdown(QUALITY + DEVICE, results["rows"])]
+    columns = quality_columns(results) + DEVICE
+    parts = [
+        f"**{answer(results)}**",
+        results["corpus"]["notice"],
+        Table.of("", columns, results["rows"]).markdown(),
+    ]
     if results["beside"]:
-        parts += ["Beside it, on the same recordings:", _markdown(BESIDE, results["beside"])]
+        beside = Table.of("", beside_columns(results), results["beside"])
+        parts += [f"{BESIDE_TITLE}:", beside.markdown()]
+    parts.append(verdict_note(len(_compared(results)), "its baseline"))
     return "\n\n".join(part for part in parts if part)
 
 
-def _markdown(columns: tuple[Column, ...], rows: list[Row]) -> str:
-    return markdown(*_shown(columns, rows))
-
-
-def _shown(columns: tuple[Column, ...], rows: list[Row]) -> tuple[list[str], list[list[str]]]:
-    """Header and cells."""
-    return [title for title, _ in columns], [[show(row) for _, show in columns] for row in rows]
-
-
-def headline(results: dict[str, Any]) -> tuple[str, str]:
-    """What the results say, in one line, and how sure that is, in one sentence.
+def answer(results: dict[str, Any]) -> str:
+    """What the results say, in one sentence.
 
     It is about the smallest model that was quantized in training by the native method or,
     without one, the smallest quantized model: never the one with the fewest errors, which
@@ -92,83 +143,72 @@ def headline(results: dict[str, Any]) -> tuple[str, str]:
     quantized = [row for row in results["rows"] if row["method"] != FLOAT]
     native = [row for row in quantized if row["method"] == NATIVE]
     row = max(native or quantized, key=lambda row: row["ratio"])
-    line, meaning = judged(row)
-    return line, (
-        f"{row['name']} against float32 on the same {results['corpus']['utterances']:,} "
-        f"utterances, paired 95% interval in percentage points. {meaning}"
+    judgement = judged(row, results)
+    assert judgement is not None
+    return (
+        f"{row['name']}: {row['ratio']:.1f}x smaller than float32 and {SAID[judgement.verdict]}, "
+        f"difference to {_baseline(row)} {points(row['wer_diff'], judgement.interval)} points on "
+        f"{results['corpus']['utterances']:,} utterances."
     )
 
 
-def judged(row: Row) -> tuple[str, str]:
-    """Size and WER difference of a row in one line, and what its interval means."""
-    low, high = (100 * bound for bound in row["wer_diff_ci"])
-    if low > 0:
-        verdict = "a measurable loss"
-        meaning = f"The interval lies above 0: the loss is between {low:.1f} and {high:.1f} points."
-    elif high < 0:
-        verdict = "measurably fewer errors"
-        meaning = (
-            f"The interval lies below 0: the gain is between {-high:.1f} and {-low:.1f} points."
-        )
-    else:
-        verdict = "no measurable loss"
-        meaning = (
-            "The interval includes 0: this test set does not tell the two apart; "
-            f"a loss of up to {high:.1f} points is not ruled out."
-        )
-    line = f"{row['ratio']:.1f}x smaller, WER difference {difference(row)} points: {verdict}"
-    return line, meaning
+def judged(row: Row, results: dict[str, Any]) -> Judgement | None:
+    """Whether a row is as good as its baseline, among all that are compared; None for float32."""
+    if row["wer_diff_ci"] is None:
+        return None
+    return judge(row["wer_diff"], row["wer_diff_ci"], len(_compared(results)))
+
+
+def _baseline(row: Row) -> str:
+    """Name of the row that a row is compared with."""
+    return row.get("baseline") or FLOAT_ROW
+
+
+def _compared(results: dict[str, Any]) -> list[Row]:
+    rows = [*results["rows"], *results["beside"]]
+    return [row for row in rows if row["wer_diff_ci"] is not None]
 
 
 def html_report(results: dict[str, Any], equality: dict[str, Any], path: str | Path) -> None:
     """Write one page without external parts, for light and dark screens, wide and narrow.
 
     Args:
-        results: as in `results/*.json`: `rows`, `corpus`, `command`, `commit`, `versions`,
-            `hardware`, `seed`, `seconds`. Rates are shares, sizes bytes, times ms.
+        results: `rows` (each may name another row as its `baseline`), `beside`, `corpus`,
+            `command`, `seconds` and the provenance.
         equality: `bar`; `products` with `layer`, `rows` and `max_error`, a share of the
             output's range; `model` with the comparison of logits and hypotheses.
         path: file to write.
     """
-    line, meaning = headline(results)
     corpus, model = results["corpus"], equality["model"]
-    page = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-        style=style(),
-        headline=text(line),
-        meaning=text(meaning),
-        notice=f'<p class="notice">{text(corpus["notice"])}</p>' if corpus["notice"] else "",
-        corpus=text(corpus["name"]),
-        corpus_facts=facts(
-            {
-                "Description": corpus["description"],
-                "Test set": f"{corpus['utterances']:,} utterances, {corpus['words']:,} words",
-                "Licence": corpus["licence"],
-            }
-        ),
-        quality=_rows_table(QUALITY, results["rows"]),
-        plot=svg_wer_against_size(results),
-        device=_rows_table((QUALITY[0], *DEVICE), results["rows"]),
-        beside=_beside(results["beside"]),
-        products_verdict=text(_products_verdict(equality)),
+    columns = quality_columns(results)
+    beside = Table.of(BESIDE_TITLE, beside_columns(results), results["beside"])
+    note = f"{QUALITY_NOTE} {verdict_note(len(_compared(results)), 'its baseline')}"
+    seconds = {f"Time, {step}": duration(s) for step, s in results["seconds"].items()}
+    page = render(
+        "demo_page.html",
+        title=f"Accuracy against size: {corpus['name']}",
+        answer=answer(results),
+        notices=[corpus["notice"]] if corpus["notice"] else [],
+        picture=svg_wer_against_size(results),
+        caption=f"{TITLE}. {CAPTION}",
+        quality=Table.of("Accuracy and size", columns, results["rows"], note),
+        device=Table.of("On the device", (columns[0], *DEVICE), results["rows"], DEVICE_NOTE),
+        beside=beside if results["beside"] else None,
+        products_verdict=_products_verdict(equality),
         products=_products_table(equality),
-        model_verdict=text(_model_verdict(model)),
-        different=_different_table(model["different"]),
-        command=text(results["command"]),
-        origin=facts(
-            {
-                **origin(results),
-                **{f"Time, {step}": duration(s) for step, s in results["seconds"].items()},
-            }
-        ),
-        versions=facts(results["versions"]),
+        model_verdict=_model_verdict(model),
+        different=Table.of("Utterances with another hypothesis", DIFFERENT, model["different"]),
+        corpus=corpus,
+        corpus_facts={
+            "Description": corpus["description"],
+            "Test set": f"{corpus['utterances']:,} utterances, {corpus['words']:,} words",
+            "Licence": corpus["licence"],
+        },
+        command=results["command"],
+        origin={**origin(results), **seconds},
+        versions=results["versions"],
     )
     files.write_text(path, page)
-
-
-def _beside(rows: list[Row]) -> str:
-    if not rows:
-        return ""
-    return f"<h2>Beside it, on the same recordings</h2>\n{_rows_table(BESIDE, rows)}"
 
 
 def _products_verdict(equality: dict[str, Any]) -> str:
@@ -191,40 +231,13 @@ def _model_verdict(model: dict[str, Any]) -> str:
     )
 
 
-def _products_table(equality: dict[str, Any]) -> str:
+def _products_table(equality: dict[str, Any]) -> Table:
+    bar = equality["bar"]
+    columns: Sequence[Column] = (
+        ("Layer", lambda product: product["layer"]),
+        ("Rows compared", lambda product: f"{product['rows']:,}"),
+        ("Largest difference", lambda product: f"{product['max_error']:.1e}"),
+        (f"Within {bar:g}", lambda product: "yes" if product["max_error"] <= bar else "NO"),
+    )
     products = sorted(equality["products"], key=lambda product: -product["max_error"])
-    cells = [
-        [
-            product["layer"],
-            f"{product['rows']:,}",
-            f"{product['max_error']:.1e}",
-            "yes" if product["max_error"] <= equality["bar"] else "NO",
-        ]
-        for product in products
-    ]
-    return table(["Layer", "Rows compared", "Largest difference", "Within the bar"], cells)
-
-
-def _different_table(different: list[dict[str, Any]]) -> str:
-    if not different:
-        return "<p>No utterance has another hypothesis.</p>"
-    cells = [
-        [
-            item["id"],
-            item["reference"],
-            item["keras"],
-            item["tflite"],
-            str(item["frame"]),
-            "; ".join(
-                f"class {label}: {pair['keras']:.3f}, {pair['tflite']:.3f}"
-                for label, pair in item["logits"].items()
-            ),
-        ]
-        for item in different
-    ]
-    header = ["Utterance", "Reference", "Keras", "File", "First frame", "Logits: Keras, file"]
-    return table(header, cells)
-
-
-def _rows_table(columns: tuple[Column, ...], rows: list[Row]) -> str:
-    return table(*_shown(columns, rows))
+    return Table.of("Every product", columns, products)

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 import matplotlib
+from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from asr_qat import files
 
-SVG_METADATA = ("Creator", "Date", "Format", "Type")  # left away
+SVG_METADATA = ("Creator", "Date", "Format", "Type")  # omitted
 # Of Okabe and Ito's kind: told apart by people who do not see red or green.
 COLOURS = {"float": "#7f7f7f", "ptq": "#d9822b", "fake-qat": "#009e73", "native-qat": "#2f80e4"}
 INK = "#010203"  # stands for the page's text colour in the SVG
@@ -31,13 +32,13 @@ def write_png(figure: Figure, path: str | Path, notice: str | None = None) -> No
         figure.savefig(temporary, format="png", dpi=160, facecolor="white")
 
 
-def svg_element(figure: Figure, title: str, salt: str) -> str:
+def svg_element(figure: Figure, title: str, salt: str) -> Markup:
     """The figure as an `<svg>` element.
 
     Args:
         figure: what is drawn in `INK` takes the colour of the text around it.
         title: for those who cannot see it.
-        salt: another one for each figure of a page; the same gives the same bytes.
+        salt: different for each figure of a page; the same gives the same bytes.
     """
     content = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": salt}):
@@ -46,7 +47,8 @@ def svg_element(figure: Figure, title: str, salt: str) -> str:
         )
     svg = content.getvalue()
     element = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    return element.replace("<svg", f'<svg role="img" aria-label="{title}"', 1)
+    label = f'<svg role="img" aria-label="{escape(title)}"'
+    return Markup(element.replace("<svg", label, 1))
 
 
 def ink(axes: Axes, grid: Literal["both", "x", "y"] = "both") -> None:

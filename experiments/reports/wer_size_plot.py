@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from experiments.reports.figures import COLOURS, INK, ink, svg_element, write_png
@@ -26,7 +27,7 @@ def plot_wer_against_size(results: dict[str, Any], path: str | Path) -> None:
     write_png(_figure(results["rows"]), path, results["corpus"]["notice"])
 
 
-def svg_wer_against_size(results: dict[str, Any]) -> str:
+def svg_wer_against_size(results: dict[str, Any]) -> Markup:
     """The plot as an `<svg>` element whose ink is the colour of the text around it."""
     return svg_element(_figure(results["rows"]), TITLE, "wer")
 

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> None:
     """Assign, write the file, print the assignment beside the uniform ones."""
     from asr_qat.quantize.mixture import write_mixture
     from experiments.sensitivity.assignment import assign, uniform
-    from experiments.sensitivity.sensitivity import Sensitivity
+    from experiments.sensitivity.layer_sensitivity import Sensitivity
 
     sensitivity = Sensitivity.load(args.sensitivity)
     mixture = assign(sensitivity, args.budget)

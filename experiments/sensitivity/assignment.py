@@ -17,7 +17,7 @@ from asr_qat.errors import UserError, require
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.policies import policy
 from asr_qat.quantize.precision import FLOAT
-from experiments.sensitivity.sensitivity import LayerSensitivity, Sensitivity
+from experiments.sensitivity.layer_sensitivity import LayerSensitivity, Sensitivity
 
 _RATIO = re.compile(r"(\d+(?:\.\d+)?)x")
 

@@ -10,7 +10,7 @@ from asr_qat.models.model_directory import Recogniser
 from asr_qat.progress import progress
 from asr_qat.quantize.precision import FLOAT
 from experiments.sensitivity.assignment import Assignment
-from experiments.sensitivity.sensitivity import UtteranceLosses, difference, rounded_kernels
+from experiments.sensitivity.measure_sensitivity import UtteranceLosses, difference, rounded_kernels
 
 INTERVAL = 1.96  # standard errors, for 95%
 

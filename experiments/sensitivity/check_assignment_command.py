@@ -37,13 +37,15 @@ def run(args: argparse.Namespace) -> None:
     from asr_qat.provenance import provenance
     from experiments.sensitivity.assignment import assign, is_named, uniform
     from experiments.sensitivity.check_assignment import check_assignments
-    from experiments.sensitivity.sensitivity import Sensitivity
+    from experiments.sensitivity.layer_sensitivity import Sensitivity, read_source
 
     sensitivity = Sensitivity.load(args.sensitivity)
     recogniser = Recogniser.load(args.model)
     checksum = weights_checksum(args.model)
-    measured = files.read_json(args.sensitivity).get("weights_sha256")
-    require(measured == checksum, f"{args.sensitivity}: was measured with another model")
+    measured = read_source(args.sensitivity)
+    require(
+        measured.weights_sha256 == checksum, f"{args.sensitivity}: was measured with another model"
+    )
     assignments = {}
     for budget in args.budgets:
         if is_named(budget):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from asr_qat.commands.arguments import positive_int
 
 if TYPE_CHECKING:
-    from experiments.sensitivity.sensitivity import LayerSensitivity
+    from experiments.sensitivity.layer_sensitivity import LayerSensitivity
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -37,13 +37,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure, write the file, draw it, print a table."""
-    import dataclasses
-
     from asr_qat import files
     from asr_qat.corpora.prepared import PreparedFolder
     from asr_qat.models.model_directory import Recogniser, weights_checksum
-    from asr_qat.provenance import provenance
-    from experiments.sensitivity.sensitivity import measure_sensitivity
+    from experiments.sensitivity.layer_sensitivity import Source
+    from experiments.sensitivity.measure_sensitivity import measure_sensitivity
 
     folder = PreparedFolder(args.data)
     sensitivity = measure_sensitivity(
@@ -54,23 +52,16 @@ def run(args: argparse.Namespace) -> None:
         args.utterances,
         args.quiet,
     )
-    content = {
-        "model": args.model,
-        "weights_sha256": weights_checksum(args.model),
-        "corpus": folder.corpus["name"],
-        "split": args.split,
-        **dataclasses.asdict(sensitivity),
-        **provenance(),
-    }
-    files.write_json(args.out, content)
+    source = Source(args.model, weights_checksum(args.model), folder.corpus["name"], args.split)
+    sensitivity.write(args.out, source)
     if args.plot:
-        from experiments.sensitivity.sensitivity_plot import write_sensitivity_plot
+        from experiments.sensitivity.sensitivity_report import write_sensitivity_plot
 
-        write_sensitivity_plot(args.plot, content)
+        write_sensitivity_plot(args.plot, sensitivity)
     if args.table:
-        from experiments.sensitivity.sensitivity_table import parts_table
+        from experiments.sensitivity.sensitivity_report import parts_table
 
-        files.write_text(args.table, parts_table(content))
+        files.write_text(args.table, parts_table(sensitivity, source))
     if args.quiet:
         return
     _print_table("layer alone", sensitivity.rows, args.precisions)

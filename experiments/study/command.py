@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
     from asr_qat.config import load_yaml
     from experiments.study.config import StudyConfig
     from experiments.study.mixtures import unmeasured
-    from experiments.study.run import plan, report, study
+    from experiments.study.run_study import plan, report, study
 
     config = load_yaml(args.config, StudyConfig, args.settings)
     if args.list:
@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> None:
         print(f"{sum(job.done for job in jobs)} of {len(jobs)} cells are done")
         return
     if args.report:
-        content = report(config)
+        summary = report(config)
     else:
-        content = study(config, args.only, args.jobs, args.quiet)
-    cells = content["cells"]
-    print(f"{cells['finished']} of {cells['planned']} cells; the report: {config.output}.html")
+        summary = study(config, args.only, args.jobs, args.quiet)
+    cells = summary.cells
+    print(f"{cells.finished} of {cells.planned} cells; the report: {config.output}.html")

@@ -5,18 +5,20 @@ import hashlib
 import json
 from typing import Any
 
+from asr_qat.config import from_dict
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.models.model_directory import weights_checksum
-from experiments.study.cells import Cell
+from experiments.study.cell_rows import Fingerprint
+from experiments.study.planned_cells import PlannedCell
 
 # Where files lie and how often an interrupted training is saved decides nothing.
 PLACES = ("data", "output", "start", "quantization", "checkpoint_minutes")
 
 
-def fingerprint(cell: Cell, corpus: str) -> dict[str, Any]:
+def fingerprint(cell: PlannedCell, corpus: str) -> Fingerprint:
     """Method, precisions, training, start, corpus and what is scored.
 
-    Values that are the default are left out, so that a setting which a later version adds does
+    Values that are the default are omitted, so that a setting which a later version adds does
     not make other work of what is finished.
 
     Args:
@@ -26,20 +28,20 @@ def fingerprint(cell: Cell, corpus: str) -> dict[str, Any]:
     Raises:
         UserError: `start` is no model directory.
     """
-    training = given(cell.training)
     start = cell.training.start
-    content = {
-        "method": cell.method,
-        "quantization": None if cell.quantization is None else given(cell.quantization),
-        "training": {k: v for k, v in training.items() if k not in PLACES},
-        "start": None if start is None else weights_checksum(start),
-        "corpus": corpus,
-        "seconds": cell.seconds,
-        "splits": cell.splits,
-    }
-    if cell.full_integer is not None:
-        content["full_integer"] = cell.full_integer
-    return json.loads(json.dumps(content))  # as it is read again: tuples become lists
+    training = {k: v for k, v in not_default(cell.training).items() if k not in PLACES}
+    found = Fingerprint(
+        method=cell.method,
+        quantization=None if cell.quantization is None else not_default(cell.quantization),
+        training=training,
+        start=None if start is None else weights_checksum(start),
+        corpus=corpus,
+        seconds=cell.seconds,
+        splits=cell.splits,
+        full_integer=cell.full_integer,
+    )
+    # As it is read again: in JSON the tuples within dictionaries become lists.
+    return from_dict(Fingerprint, json.loads(json.dumps(dataclasses.asdict(found))), cell.name)
 
 
 def corpus_checksum(folder: PreparedFolder, splits: tuple[str, ...]) -> str:
@@ -54,7 +56,7 @@ def corpus_checksum(folder: PreparedFolder, splits: tuple[str, ...]) -> str:
     return digest.hexdigest()
 
 
-def given(config: Any) -> dict[str, Any]:
+def not_default(config: Any) -> dict[str, Any]:
     """The values of a configuration that are not the default, dataclasses within it alike."""
     found = {}
     for field in dataclasses.fields(config):
@@ -63,5 +65,5 @@ def given(config: Any) -> dict[str, Any]:
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
         if value != default:
-            found[field.name] = given(value) if dataclasses.is_dataclass(value) else value
+            found[field.name] = not_default(value) if dataclasses.is_dataclass(value) else value
     return found

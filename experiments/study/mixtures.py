@@ -6,16 +6,27 @@ and kept in OUTPUT/sensitivity.json, which the report shows too. The mixtures fo
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
-from asr_qat import files
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError, require
 from asr_qat.models.model_directory import Recogniser, weights_checksum
-from asr_qat.provenance import provenance
 from experiments.sensitivity.assignment import assign
-from experiments.sensitivity.sensitivity import Sensitivity, measure_sensitivity
+from experiments.sensitivity.layer_sensitivity import Sensitivity, Source, read_source
+from experiments.sensitivity.measure_sensitivity import measure_sensitivity
 from experiments.study.config import Group, StudyConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixture:
+    """Precisions by layer.
+
+    Attributes:
+        precision: of most layers.
+        overrides: of each layer, as in `QuantizationConfig`.
+    """
+
+    precision: str
+    overrides: dict[str, str]
 
 
 def sensitivity_file(config: StudyConfig) -> Path:
@@ -38,7 +49,7 @@ def measure_for(config: StudyConfig, quiet: bool = False) -> None:
     checksum = weights_checksum(config.start)
     if path.is_file():
         known = {row.precision for row in Sensitivity.load(path).rows}
-        same = files.read_json(path).get("weights_sha256") == checksum
+        same = read_source(path).weights_sha256 == checksum
         require(
             same and wanted <= known,
             f"{path}: of another model, or other precisions: remove it to measure again",
@@ -48,15 +59,7 @@ def measure_for(config: StudyConfig, quiet: bool = False) -> None:
     found = measure_sensitivity(
         Recogniser.load(config.start), folder, tuple(sorted(wanted, reverse=True)), quiet=quiet
     )
-    content = {
-        "model": config.start,
-        "weights_sha256": checksum,
-        "corpus": folder.corpus["name"],
-        "split": "dev",
-        **dataclasses.asdict(found),
-        **provenance(),
-    }
-    files.write_json(path, content)
+    found.write(path, Source(config.start, checksum, folder.corpus["name"], "dev"))
 
 
 def unmeasured(config: StudyConfig) -> list[str]:
@@ -66,10 +69,10 @@ def unmeasured(config: StudyConfig) -> list[str]:
     return [name for name, group in config.groups.items() if group.budgets]
 
 
-def mixtures(config: StudyConfig, group: Group) -> list[tuple[str, dict[str, Any]]]:
-    """Name, and `precision` and `overrides` of a `QuantizationConfig`, for each budget of a group.
+def mixtures(config: StudyConfig, group: Group) -> list[tuple[str, Mixture]]:
+    """Name and precisions for each budget of a group.
 
-    The precision is that of most layers. There are none before the sensitivity was measured.
+    There are none before the sensitivity was measured.
 
     Raises:
         UserError: no budget that can be met.
@@ -84,8 +87,8 @@ def mixtures(config: StudyConfig, group: Group) -> list[tuple[str, dict[str, Any
             mixture = assign(measured, budget)
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
-        values = {"precision": next(iter(mixture.counts)), "overrides": mixture.overrides}
-        found.append((f"mixture-{budget}", values))
+        most = next(iter(mixture.counts))
+        found.append((f"mixture-{budget}", Mixture(most, mixture.overrides)))
     return found
 
 

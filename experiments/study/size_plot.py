@@ -15,8 +15,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from experiments.reports.figures import COLOURS, INK, ink
 from experiments.reports.page_parts import BYTES_PER_MB
 from experiments.reports.wer_size_plot import apart
-from experiments.study.saved_study import FLOAT, METHODS, Row, Saved, in_grid
-from experiments.study.tables import activation_kinds, in_file
+from experiments.study.cell_rows import FLOAT, METHODS
+from experiments.study.saved_study import Saved, in_grid
+from experiments.study.study_rows import VariantRow
+from experiments.study.study_tables import activation_kinds
 
 TITLE = "Word error rate against file size"
 PANEL_INCHES = (3.8, 3.2)
@@ -43,25 +45,25 @@ class _Point:
         letter: stands for the name of what is not in the grid.
     """
 
-    row: Row
+    row: VariantRow
     size: float
     letter: str | None
 
     @property
     def marker(self) -> str:
         if self.letter is None:
-            return MARKERS[self.row["method"]]
-        return SCHEME if self.row["weights"] else MIXTURE
+            return MARKERS[self.row.method]
+        return SCHEME if self.row.weights else MIXTURE
 
 
 def size_figure(study: Saved) -> Figure:
     """Above the error rates with the range over the seeds, below the differences to float32.
 
     Rows of the grid are joined by method; others have a letter, which is explained below. What
-    runs in training only has no file and is left out.
+    runs in training only has no file and is omitted.
     """
-    rows = [row for row in study.pooled if in_file(row)]
-    others = [row["name"] for row in rows if not _plain(row)]
+    rows = [row for row in study.variants if row.has_file]
+    others = [row.name for row in rows if not _plain(row)]
     letters = dict(zip(others, _letters(), strict=False))
     columns = _columns(rows)
     width = min(PANEL_INCHES[0], MOST_INCHES / len(columns))
@@ -73,14 +75,14 @@ def size_figure(study: Saved) -> Figure:
         layout="constrained",
     )
     panels = figure.subplots(2, len(columns), sharex=True, sharey="row", squeeze=False)
-    sizes = [math.log10(row["bytes"] / BYTES_PER_MB) for row in rows]
+    sizes = [_log_size(row) for row in rows]
     gap = GAP * max(max(sizes) - min(sizes), 0.1)
     for column, (title, kinds) in enumerate(columns.items()):
-        shown = [r for r in rows if r["activations"] in kinds or r["method"] == FLOAT]
+        shown = [r for r in rows if r.activations in kinds or r.method == FLOAT]
         drawn = _points(shown, gap, letters)
         above, below = panels[:, column]
         _draw(above, drawn, functools.partial(_rate, study.splits[0]))
-        _draw(below, [p for p in drawn if p.row["wer_diff"] is not None], _difference)
+        _draw(below, [p for p in drawn if p.row.wer_diff is not None], _difference)
         above.set_title(f"activations: {title}", fontsize="medium", color=INK)
         below.axhline(0, color=INK, linewidth=0.8, alpha=0.5)
         below.set_xlabel("file size (MB, logarithmic)", color=INK)
@@ -92,22 +94,27 @@ def size_figure(study: Saved) -> Figure:
     if max(rates) > WIDE * max(min(rates), 1):
         above.set_yscale("log")
         rounded.append((above, RATE_TICKS))
-    known = [row for row in rows if row["wer_diff"] is not None]
+    known = [row for row in rows if row.wer_diff is not None]
     points = [abs(bound) for row in known for bound in _difference(row)]
     if max(points, default=0) > WIDE * LINEAR_POINTS:
         below.set_yscale("symlog", linthresh=LINEAR_POINTS, linscale=1.0)
         rounded.append((below, POINT_TICKS))
-    _sizes(panels, [row for row in rows if in_grid(row)] or rows, gap)
+    _sizes(panels, [row for row in rows if in_grid(row, row.name)] or rows, gap)
     for axes, ticks in rounded:
         _round_numbers(axes, ticks)
     _legends(figure, rows, letters)
     return figure
 
 
-def _columns(rows: Sequence[Row]) -> dict[str, list[str]]:
+def _log_size(row: VariantRow) -> float:
+    assert row.bytes is not None
+    return math.log10(row.bytes / BYTES_PER_MB)
+
+
+def _columns(rows: Sequence[VariantRow]) -> dict[str, list[str]]:
     """Kinds of activations by title: those of the grid alone, all others together."""
-    quantized = [row for row in rows if row["method"] != FLOAT]
-    own = activation_kinds([row for row in quantized if in_grid(row)])
+    quantized = [row for row in rows if row.method != FLOAT]
+    own = activation_kinds([row for row in quantized if in_grid(row, row.name)])
     others = [kind for kind in activation_kinds(quantized) if kind not in own]
     columns = {kind: [kind] for kind in own}
     if others:
@@ -115,8 +122,8 @@ def _columns(rows: Sequence[Row]) -> dict[str, list[str]]:
     return columns or {FLOAT: [FLOAT]}
 
 
-def _plain(row: Row) -> bool:
-    return in_grid(row) or row["method"] == FLOAT
+def _plain(row: VariantRow) -> bool:
+    return in_grid(row, row.name) or row.method == FLOAT
 
 
 def _letters() -> Iterator[str]:
@@ -126,20 +133,20 @@ def _letters() -> Iterator[str]:
             yield "".join(letters)
 
 
-def _points(rows: Sequence[Row], gap: float, letters: dict[str, str]) -> list[_Point]:
+def _points(rows: Sequence[VariantRow], gap: float, letters: dict[str, str]) -> list[_Point]:
     """Rows by size, moved apart where they have the same, but never far from it."""
     order = list(METHODS)
-    rows = sorted(rows, key=lambda row: (row["bytes"], order.index(row["method"])))
-    sizes = [math.log10(row["bytes"] / BYTES_PER_MB) for row in rows]
+    rows = sorted(rows, key=lambda row: (_log_size(row), order.index(row.method)))
+    sizes = [_log_size(row) for row in rows]
     return [
-        _Point(row, 10 ** min(max(place, size - gap), size + gap), letters.get(row["name"]))
+        _Point(row, 10 ** min(max(place, size - gap), size + gap), letters.get(row.name))
         for row, size, place in zip(rows, sizes, apart(sizes, gap), strict=True)
     ]
 
 
-def _draw(axes: Axes, points: Sequence[_Point], value: Callable[[Row], Bounds]) -> None:
+def _draw(axes: Axes, points: Sequence[_Point], value: Callable[[VariantRow], Bounds]) -> None:
     for method, colour in COLOURS.items():
-        found = [point for point in points if point.row["method"] == method]
+        found = [point for point in points if point.row.method == method]
         joined = [point for point in found if point.letter is None and method != FLOAT]
         middles = [value(point.row)[1] for point in joined]
         axes.plot([point.size for point in joined], middles, color=colour, linewidth=1, alpha=0.6)
@@ -171,23 +178,23 @@ def _draw(axes: Axes, points: Sequence[_Point], value: Callable[[Row], Bounds]) 
     ink(axes)
 
 
-def _rate(split: str, row: Row) -> Bounds:
+def _rate(split: str, row: VariantRow) -> Bounds:
     """Least, mean and greatest over the seeds, in percent."""
-    low, mean, high = (100 * row["wer"][split][key] for key in ("min", "mean", "max"))
+    low, mean, high = (100 * getattr(row.wer[split], key) for key in ("min", "mean", "max"))
     return low, mean, high
 
 
-def _difference(row: Row) -> Bounds:
+def _difference(row: VariantRow) -> Bounds:
     """In points, between the bounds of its interval."""
-    value = row["wer_diff"]
-    low, high = row["wer_diff_ci"] or (value, value)
+    value = row.wer_diff or 0.0
+    low, high = row.wer_diff_ci or (value, value)
     return 100 * low, 100 * value, 100 * high
 
 
-def _sizes(panels, rows: Sequence[Row], gap: float) -> None:
+def _sizes(panels, rows: Sequence[VariantRow], gap: float) -> None:
     """Ticks at the sizes of the grid."""
     sizes: list[float] = []
-    for size in sorted({math.log10(row["bytes"] / BYTES_PER_MB) for row in rows}):
+    for size in sorted({_log_size(row) for row in rows}):
         if not sizes or size - sizes[-1] > 4 * gap:
             sizes.append(size)
     for axes in panels.flat:
@@ -204,7 +211,7 @@ def _round_numbers(axes: Axes, ticks: Sequence[float]) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def _legends(figure: Figure, rows: Sequence[Row], letters: dict[str, str]) -> None:
+def _legends(figure: Figure, rows: Sequence[VariantRow], letters: dict[str, str]) -> None:
     """Above what colours and markers mean, below what the letters do."""
 
     def mark(label: str, colour: str, marker: str) -> Line2D:
@@ -217,11 +224,11 @@ def _legends(figure: Figure, rows: Sequence[Row], letters: dict[str, str]) -> No
     handles = [
         mark(METHODS[method], COLOURS[method], MARKERS[method])
         for method in METHODS
-        if any(row["method"] == method for row in rows)
+        if any(row.method == method for row in rows)
     ]
-    if any(row["weights"] for row in others):
+    if any(row.weights for row in others):
         handles.append(mark("other scheme or training", INK, SCHEME))
-    if not all(row["weights"] for row in others):
+    if not all(row.weights for row in others):
         handles.append(mark("mixture", INK, MIXTURE))
     figure.legend(
         handles=handles, loc="outside upper center", ncols=4, frameon=False, labelcolor=INK
