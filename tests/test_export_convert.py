@@ -68,11 +68,11 @@ def test_signatures_share_the_weights(exported, precision):
     signatures = {s.signatureKey for s in two.signatureDefs}
     assert signatures == {f"encode_{n}".encode() for n in FRAMES}
     both, one = inspect(exported(precision)), inspect(exported(precision, SECONDS[:1]))
-    dense = {name: size for name, size in one["bytes_by_layer"].items() if name != "other"}
-    assert dense.items() <= both["bytes_by_layer"].items()
+    dense = {name: size for name, size in one.bytes_by_layer.items() if name != "other"}
+    assert dense.items() <= both.bytes_by_layer.items()
     # Beside the graph's own tables, a longer signature adds its position table: a row of
     # `dim` floats for each relative position.
-    added = both["bytes_by_part"]["constants"] - one["bytes_by_part"]["constants"]
+    added = both.bytes_by_part.constants - one.bytes_by_part.constants
     assert added < sum(dense.values())
 
 
@@ -113,7 +113,7 @@ def test_overrides(mixed_file, mixed_recogniser):
 @pytest.mark.parametrize("precision", ["float", "w4a8", "w8a8", "w2a8", "w4", "w2"])
 def test_built_in_operators_alone(exported, precision):
     model = read(exported(precision))
-    assert inspect(exported(precision))["custom_operators"] == []
+    assert not inspect(exported(precision)).custom_operators
     assert all(code.customCode is None for code in model.operatorCodes)
     assert len(model.subgraphs) == len(FRAMES)  # no loops, no branches
 

@@ -140,10 +140,10 @@ def file_of(w4a8, utterances, tmp_path_factory):
 @pytest.mark.parametrize("bits", [8, 16])
 def test_every_tensor_is_an_integer(file_of, bits):
     found = inspect(file_of(bits))
-    assert set(found["tensor_types"]) == TYPES[bits]
-    assert found["full_integer"] == bits
-    assert not found["custom_operators"] and not found["largest_float"]
-    assert {"QUANTIZE", "DEQUANTIZE", "CAST"}.isdisjoint(found["operators"]["total"])
+    assert set(found.tensor_types) == TYPES[bits]
+    assert found.full_integer == bits
+    assert not found.custom_operators and not found.largest_float
+    assert {"QUANTIZE", "DEQUANTIZE", "CAST"}.isdisjoint(found.operators["total"])
     model = flatbuffer_utils.read_model(str(file_of(bits)))
     for graph in model.subgraphs:
         for index in (*graph.inputs, *graph.outputs):

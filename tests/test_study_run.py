@@ -70,7 +70,7 @@ def test_every_cell_is_trained_exported_and_scored(finished):
             assert list(own.splits[split].hypotheses) == result.hypotheses
             expected = evaluate.summarize(result, items, 1)
             for key in ("utterances", "words", "wer", "cer"):
-                assert getattr(row.splits[split], key) == pytest.approx(expected[key])
+                assert getattr(row.splits[split], key) == pytest.approx(getattr(expected, key))
         assert row.first == row.splits["test"]
 
 

@@ -21,22 +21,27 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Time, write `training_cost.json` (`_m.json` for M, and so on) and print it."""
-    from asr_qat import files
-    from asr_qat.provenance import provenance
-    from experiments.benchmarks.training_step import benchmark
+    import dataclasses
 
-    content = benchmark(
+    from asr_qat import files
+    from asr_qat.provenance import Provenance
+    from experiments.benchmarks.rows import StepResults
+    from experiments.benchmarks.training_step import benchmark
+    from tflite_export.score.rows import combine
+
+    figures = benchmark(
         args.preset, args.precision, args.batch, args.seconds, args.rounds, quiet=args.quiet
     )
     suffix = "" if args.preset == "tiny" else f"_{args.preset.lower()}"
     path = Path(args.results) / f"training_cost{suffix}.json"
-    files.write_json(path, {**content, **provenance(0)})
-    for row in content["rows"]:
+    found = combine(StepResults, figures, Provenance.of_this_run(0))
+    files.write_json(path, dataclasses.asdict(found))
+    for row in found.rows:
         print(
-            f"{row['name']:<12} {row['step_ms']:7.1f} ms a step, {row['cost']:.2f} times float "
-            f"({row['cost_min']:.2f} to {row['cost_max']:.2f}), "
-            f"{row['audio_seconds_per_second']:.0f} s of audio a second"
+            f"{row.name:<12} {row.step_ms:7.1f} ms a step, {row.cost:.2f} times float "
+            f"({row.cost_min:.2f} to {row.cost_max:.2f}), "
+            f"{row.audio_seconds_per_second:.0f} s of audio a second"
         )
     print("native step, kernels by time:")
-    for kernel in content["profile"]:
-        print(f"  {kernel['share']:6.1%} {kernel['ms']:7.2f} ms  {kernel['kernel']}")
+    for kernel in found.profile:
+        print(f"  {kernel.share:6.1%} {kernel.ms:7.2f} ms  {kernel.kernel}")

@@ -21,19 +21,24 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure, write `input_throughput.json` and print it."""
+    import dataclasses
+
     from asr_qat import files
     from asr_qat.corpora.dataset import DataConfig
     from asr_qat.corpora.prepared import PreparedFolder
-    from asr_qat.provenance import provenance
+    from asr_qat.provenance import Provenance
     from experiments.benchmarks.input_throughput import input_throughput
+    from experiments.benchmarks.rows import InputResults
+    from tflite_export.score.rows import combine
 
     folder = PreparedFolder(args.data)
     config = DataConfig(batch_size=32, batch_seconds=480.0)
-    content = input_throughput(folder, config, args.seconds, args.threads, args.quiet)
-    content["corpus"] = folder.corpus["description"]
-    files.write_json(Path(args.results) / "input_throughput.json", {**content, **provenance(0)})
-    for row in content["rows"]:
+    figures = input_throughput(folder, config, args.seconds, args.threads, args.quiet)
+    corpus = folder.corpus["description"]
+    found = combine(InputResults, figures, Provenance.of_this_run(0), corpus=corpus)
+    files.write_json(Path(args.results) / "input_throughput.json", dataclasses.asdict(found))
+    for row in found.rows:
         print(
-            f"{row['name']:<28} {row['audio_hours_per_core_second']:.3f} hours of audio per second "
-            f"of one core, {row['audio_hours_per_second']:.3f} per second of {args.threads} threads"
+            f"{row.name:<28} {row.audio_hours_per_core_second:.3f} hours of audio per second "
+            f"of one core, {row.audio_hours_per_second:.3f} per second of {args.threads} threads"
         )

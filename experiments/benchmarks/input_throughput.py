@@ -3,7 +3,6 @@
 import itertools
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import tensorflow as tf
 
@@ -12,6 +11,8 @@ from asr_qat.audio.front_end import log_mel, normalize
 from asr_qat.corpora.dataset import DataConfig, Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.progress import progress_bar
+from experiments.benchmarks.rows import InputFigures, InputRow, InputSpeed
+from tflite_export.score.rows import combine
 
 WARM_UP = 3  # batches or files before the clock starts
 
@@ -22,7 +23,7 @@ def input_throughput(
     seconds: float = 20.0,
     threads: int = 1,
     quiet: bool = False,
-) -> dict[str, Any]:
+) -> InputFigures:
     """Measure the training pipeline from TFRecord, its stages, and FLAC files as they lie.
 
     Args:
@@ -31,11 +32,6 @@ def input_throughput(
         seconds: to measure each row for.
         threads: of the pipeline.
         quiet: no progress.
-
-    Returns:
-        `rows` with `name`, `audio_hours`, `wall_seconds`, `cpu_seconds`,
-        `audio_hours_per_second`, and `audio_hours_per_core_second`: by the processor time that
-        was spent, whatever else the machine was doing.
     """
     pipeline = Pipeline(folder, config)
     hop = pipeline.front_end.hop_ms / 1000
@@ -56,10 +52,10 @@ def input_throughput(
     bar = progress_bar("measure", len(sources), "row", quiet)
     rows = []
     for name, source in sources.items():
-        rows.append({"name": name, **_measure(iter(source), seconds)})
+        rows.append(combine(InputRow, _measure(iter(source), seconds), name=name))
         bar.update(1)
     bar.close()
-    return {"threads": threads, "seconds_each": seconds, "rows": rows}
+    return InputFigures(threads=threads, seconds_each=seconds, rows=tuple(rows))
 
 
 def _files(folder: PreparedFolder, pipeline: Pipeline) -> Iterable[float]:
@@ -76,7 +72,7 @@ def _measure(
     seconds: float,
     clock: Callable[[], float] = time.perf_counter,
     processor: Callable[[], float] = time.process_time,
-) -> dict[str, float]:
+) -> InputSpeed:
     """Consume seconds of audio from `source` for a while."""
     items = iter(source)
     for _ in range(WARM_UP):
@@ -86,10 +82,10 @@ def _measure(
         audio += next(items)
     wall, cpu = clock() - started, processor() - spent
     hours = audio / 3600
-    return {
-        "audio_hours": hours,
-        "wall_seconds": wall,
-        "cpu_seconds": cpu,
-        "audio_hours_per_second": hours / wall,
-        "audio_hours_per_core_second": hours / cpu,
-    }
+    return InputSpeed(
+        audio_hours=hours,
+        wall_seconds=wall,
+        cpu_seconds=cpu,
+        audio_hours_per_second=hours / wall,
+        audio_hours_per_core_second=hours / cpu,
+    )

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +10,8 @@ from asr_qat.losses.transducer import transducer_loss
 from asr_qat.progress import progress_bar
 from experiments.benchmarks.loss_cases import JOINTS, Shape, build, losses, peak_mb
 from experiments.benchmarks.naive_transducer import brute_force_loss
+from experiments.benchmarks.rows import GradientDifferences, LossFigures, LossRow
+from tflite_export.score.rows import combine
 
 # A common one, one dimension of it changed at a time, then all but the classes.
 SHAPES = (
@@ -30,7 +31,7 @@ def benchmark_loss(
     joint_shapes: tuple[Shape, ...] = JOINT_SHAPES,
     rounds: int = 15,
     quiet: bool = False,
-) -> dict[str, Any]:
+) -> LossFigures:
     """Measure loss and gradient of all implementations, in turn, at each shape.
 
     Args:
@@ -39,25 +40,19 @@ def benchmark_loss(
             and weights.
         rounds: timed steps of each, at most.
         quiet: no progress.
-
-    Returns:
-        `rows` and `joint_rows` with `implementation`, the shape, `rounds`, `median_ms`,
-        `speed` (times as fast as naive; with a joint network, as unfused), `peak_mb` with the
-        inputs, and the largest differences of losses (relative) and gradients to ours or to
-        unfused; `brute_force_max_error`, `finite_difference_max_error`.
     """
     plan = [(shape, losses(), "ours", "naive") for shape in shapes]
     plan += [(shape, list(JOINTS), JOINTS[0], JOINTS[0]) for shape in joint_shapes]
     bar = progress_bar("benchmark", sum(2 * len(names) for _, names, *_ in plan), "case", quiet)
     groups = [_rows(*entry, rounds, bar.update) for entry in plan]
     bar.close()
-    return {
-        "threads": 1,
-        "brute_force_max_error": brute_force_max_error(),
-        "finite_difference_max_error": finite_difference_max_error(),
-        "rows": sum(groups[: len(shapes)], []),
-        "joint_rows": sum(groups[len(shapes) :], []),
-    }
+    return LossFigures(
+        threads=1,
+        brute_force_max_error=brute_force_max_error(),
+        finite_difference_max_error=finite_difference_max_error(),
+        rows=tuple(row for group in groups[: len(shapes)] for row in group),
+        joint_rows=tuple(row for group in groups[len(shapes) :] for row in group),
+    )
 
 
 def _rows(
@@ -67,7 +62,7 @@ def _rows(
     base: str,
     rounds: int,
     tick: Callable[[], object],
-) -> list[dict[str, Any]]:
+) -> list[LossRow]:
     """The rows of one shape: differences to `exact`, speed in times that of `base`."""
     peaks = {}
     for name in names:
@@ -91,15 +86,16 @@ def _rows(
                 del result
     medians = {name: float(np.median(spent)) for name, spent in times.items()}
     return [
-        {
-            "implementation": name,
+        combine(
+            LossRow,
+            differences[name],
+            implementation=name,
             **shape._asdict(),
-            "rounds": len(times[name]),
-            "median_ms": 1000 * medians[name],
-            "speed": medians[base] / medians[name],
-            "peak_mb": peaks[name],
-            **differences[name],
-        }
+            rounds=len(times[name]),
+            median_ms=1000 * medians[name],
+            speed=medians[base] / medians[name],
+            peak_mb=peaks[name],
+        )
         for name in names
     ]
 
@@ -108,12 +104,12 @@ def _arrays(values) -> list[np.ndarray]:
     return [np.asarray(value) for value in values]
 
 
-def _differences(result: list[np.ndarray], expected: list[np.ndarray]) -> dict[str, float]:
+def _differences(result: list[np.ndarray], expected: list[np.ndarray]) -> GradientDifferences:
     """Of losses, relative, and of gradients, relative to the largest entry of each."""
     loss, *gradients = (
         float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(result, expected, strict=True)
     )
-    return {"max_loss_diff": loss, "max_grad_diff": max(gradients)}
+    return GradientDifferences(max_loss_diff=loss, max_grad_diff=max(gradients))
 
 
 def brute_force_max_error(lattices: int = LATTICES, seed: int = 0) -> float:

@@ -1,23 +1,17 @@
-"""What the benchmark of the transducer loss runs: implementations, inputs, peak memory.
-
-Run as a program it measures the peak memory of one implementation in a process of its own.
-"""
+"""What the benchmark of the transducer loss runs: implementations, inputs, peak memory."""
 
 import importlib
-import re
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from asr_qat.errors import UserError
 from asr_qat.losses.fused_transducer import fused_transition_log_probs
 from asr_qat.losses.transducer import lattice_loss, transducer_loss
 from experiments.benchmarks.naive_transducer import naive_transducer_loss, rowwise_transducer_loss
+from tflite_export.score.fresh_process import PEAK, RESIDENT, memory_mb, result_of
 
 JOINT_FEATURES = 640  # as in Conformer-L
 FUSED_FRAMES = 16  # in a slice
@@ -127,13 +121,8 @@ def _fused(encoded, predicted, kernel, bias, labels, frames, counts):
 
 
 def peak_mb(name: str, shape: Shape) -> float:
-    """Peak memory in MB of a step, its inputs included, in a process of its own."""
-    command = [sys.executable, "-m", __name__, name, *map(str, shape)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"ended with exit code {done.returncode}"]
-        raise UserError(f"{name} at {tuple(shape)}: {lines[-1]}")
-    return float(done.stdout.split()[-1])
+    """Peak memory in MB (2^20) of a step, its inputs included, in a process of its own."""
+    return result_of(own_peak_mb, name, shape)
 
 
 def one_thread() -> None:
@@ -142,22 +131,13 @@ def one_thread() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def _own_peak_mb(name: str, shape: Shape) -> float:
+def own_peak_mb(name: str, shape: Sequence[int]) -> float:
+    """What this process, a new one, takes for a step, MB (2^20)."""
+    one_thread()
     build(name, Shape(1, 4, 2, 8))()  # libraries are loaded, and count no more
-    before = _memory_mb("VmRSS")
-    step = build(name, shape)
+    before = memory_mb(RESIDENT)
+    step = build(name, Shape(*shape))
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts from here
     for _ in range(2):
         [np.asarray(value).ravel()[:1] for value in step()]
-    return _memory_mb("VmHWM") - before
-
-
-def _memory_mb(entry: str) -> float:
-    match = re.search(rf"{entry}:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert match
-    return int(match[1]) / 1024
-
-
-if __name__ == "__main__":
-    one_thread()
-    print(_own_peak_mb(sys.argv[1], Shape(*map(int, sys.argv[2:]))))
+    return memory_mb(PEAK) - before

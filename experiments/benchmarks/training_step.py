@@ -4,7 +4,6 @@ import collections
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +18,7 @@ from asr_qat.training.config import OptimizerConfig
 from asr_qat.training.graph_options import keep_graphs_as_they_are
 from asr_qat.training.run import build_optimizer, seed_everything
 from asr_qat.training.training_step import TrainedModel
+from experiments.benchmarks.rows import KernelTime, StepCost, StepFigures
 
 VOCABULARY = 128
 LABELS = 20  # in each utterance
@@ -35,7 +35,7 @@ def benchmark(
     rounds: int = 30,
     seed: int = 0,
     quiet: bool = False,
-) -> dict[str, Any]:
+) -> StepFigures:
     """Time training steps of the same model and batch, the variants in turn.
 
     Args:
@@ -46,10 +46,6 @@ def benchmark(
         rounds: timed steps of each variant.
         seed: of weights and data.
         quiet: no progress.
-
-    Returns:
-        `rows`, see `cost_rows`; `profile`: of the native step, the kernels that take most of its
-        time, with their share.
     """
     keep_graphs_as_they_are()
     seed_everything(seed)
@@ -70,43 +66,39 @@ def benchmark(
             started = time.perf_counter()
             step()
             times[i, j] = time.perf_counter() - started
-    return {
-        "preset": preset,
-        "precision": precision,
-        "parameters": plain.count_params(),
-        "batch": batch,
-        "utterance_seconds": seconds,
-        "rounds": rounds,
-        "rows": cost_rows(times, list(steps), batch * seconds),
-        "profile": profile(steps["native QAT"]),
-    }
+    return StepFigures(
+        preset=preset,
+        precision=precision,
+        parameters=plain.count_params(),
+        batch=batch,
+        utterance_seconds=seconds,
+        rounds=rounds,
+        rows=tuple(cost_rows(times, list(steps), batch * seconds)),
+        profile=tuple(profile(steps["native QAT"])),
+    )
 
 
-def cost_rows(times: np.ndarray, names: list[str], audio_seconds: float) -> list[dict[str, Any]]:
+def cost_rows(times: np.ndarray, names: list[str], audio_seconds: float) -> list[StepCost]:
     """A row for each variant.
 
     Args:
         times: seconds of a step, `[rounds, variants]`, float the first of them.
         names: of the variants.
         audio_seconds: in a batch.
-
-    Returns:
-        `name`, median `step_ms`, `costs` (ratio to the float step of each round), `cost` (median
-        of these), `cost_min` and `cost_max`, and `audio_seconds_per_second`.
     """
     rows = []
     for name, own in zip(names, times.T, strict=True):
         step, costs = float(np.median(own)), own / times[:, 0]
         rows.append(
-            {
-                "name": name,
-                "step_ms": 1000 * step,
-                "cost": float(np.median(costs)),
-                "cost_min": float(costs.min()),
-                "cost_max": float(costs.max()),
-                "costs": costs.tolist(),
-                "audio_seconds_per_second": audio_seconds / step,
-            }
+            StepCost(
+                name=name,
+                step_ms=1000 * step,
+                costs=tuple(costs.tolist()),
+                cost=float(np.median(costs)),
+                cost_min=float(costs.min()),
+                cost_max=float(costs.max()),
+                audio_seconds_per_second=audio_seconds / step,
+            )
         )
     return rows
 
@@ -128,7 +120,7 @@ def _step(model, data):
     return lambda: update()["loss"].numpy()
 
 
-def profile(step) -> list[dict[str, Any]]:
+def profile(step) -> list[KernelTime]:
     """The kernels with the largest share of a step's processor time, by TensorFlow's profiler."""
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
@@ -149,6 +141,6 @@ def profile(step) -> list[dict[str, Any]]:
                     nanoseconds[name.rsplit(":", 1)[1]] += event.duration_ps / 1000
     total = sum(nanoseconds.values())
     return [
-        {"kernel": kernel, "ms": spent / 1e6 / PROFILED_STEPS, "share": spent / total}
+        KernelTime(kernel=kernel, ms=spent / 1e6 / PROFILED_STEPS, share=spent / total)
         for kernel, spent in nanoseconds.most_common(12)
     ]

@@ -31,15 +31,19 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure, estimate, write the page and print it."""
+    import dataclasses
+
     import tensorflow as tf
 
     from asr_qat import files
     from asr_qat.config import load_yaml
     from asr_qat.corpora.transcript_lengths import measure_lengths
-    from asr_qat.provenance import provenance
+    from asr_qat.provenance import Provenance
     from asr_qat.training.config import TrainConfig
     from experiments.cost.cost_estimate import SECONDS, estimate, measure_steps
     from experiments.cost.cost_page import cost_page
+    from experiments.cost.cost_rows import CostResults, MeanLengths
+    from tflite_export.score.rows import combine
 
     stages = {
         (preset, stage): load_yaml(
@@ -52,20 +56,22 @@ def run(args: argparse.Namespace) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(args.threads)
     lengths = measure_lengths(args.data, args.tokenizer, quiet=args.quiet)
     labels = round(lengths.labels_per_second * SECONDS)
-    step = measure_steps(args.rounds, labels, quiet=args.quiet) | {"threads": args.threads}
-    content = {
-        **estimate(stages, lengths, step["native_cost"]),
-        "measured_step": step,
-        "lengths": {
-            "corpus": lengths.corpus,
-            "utterances": len(lengths.seconds),
-            "seconds": float(lengths.seconds.mean()),
-            "labels": float(lengths.labels.mean()),
-            "vocabulary": lengths.tokenizer.vocab_size,
-        },
-        **provenance(0),
-    }
-    page = cost_page(content)
-    files.write_json(Path(args.results) / "training_cost_librispeech.json", content)
+    step = measure_steps(args.rounds, labels, args.threads, args.quiet)
+    found = combine(
+        CostResults,
+        estimate(stages, lengths, step.native_cost),
+        Provenance.of_this_run(0),
+        measured_step=step,
+        lengths=MeanLengths(
+            corpus=lengths.corpus,
+            utterances=len(lengths.seconds),
+            seconds=float(lengths.seconds.mean()),
+            labels=float(lengths.labels.mean()),
+            vocabulary=lengths.tokenizer.vocab_size,
+        ),
+    )
+    page = cost_page(found)
+    written = Path(args.results) / "training_cost_librispeech.json"
+    files.write_json(written, dataclasses.asdict(found))
     files.write_text(Path(args.results) / "training_cost_librispeech.md", page)
     print(page, end="")

@@ -8,7 +8,6 @@ of `GPUS` and `UTILISATION`, which the page lists.
 import dataclasses
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -29,8 +28,14 @@ from asr_qat.training.config import OptimizerConfig, TrainConfig
 from asr_qat.training.graph_options import keep_graphs_as_they_are
 from asr_qat.training.run import build_optimizer, seed_everything
 from asr_qat.training.training_step import TrainedModel
-
-Range = tuple[float, float]
+from experiments.cost.cost_rows import (
+    Estimate,
+    MeasuredSteps,
+    PresetCount,
+    Range,
+    StageCost,
+    TrainingFlop,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,8 +134,18 @@ def profiled_macs(model: keras.Model, frames: int, labels: int) -> float:
     return total / 2
 
 
-def measure_steps(rounds: int, labels: int, quiet: bool = False, seed: int = 0) -> dict[str, Any]:
-    """Time steps of `MEASURED` in turn, float and native, on a batch of `BATCH` x `SECONDS`."""
+def measure_steps(
+    rounds: int, labels: int, threads: int, quiet: bool = False, seed: int = 0
+) -> MeasuredSteps:
+    """Time steps of `MEASURED` in turn, float and native, on a batch of `BATCH` x `SECONDS`.
+
+    Args:
+        rounds: timed steps of each.
+        labels: of each utterance.
+        threads: that TensorFlow was told to use.
+        quiet: no progress.
+        seed: of weights and data.
+    """
     keep_graphs_as_they_are()
     seed_everything(seed)
     plain = build_float(
@@ -156,38 +171,36 @@ def measure_steps(rounds: int, labels: int, quiet: bool = False, seed: int = 0) 
             step()["loss"].numpy()
             seconds[i, j] = time.perf_counter() - started
     flop = 2 * PASSES * BATCH * sum(forward_macs(plain, frames, labels, BATCH).values())
-    return {
-        "preset": MEASURED,
-        "batch": BATCH,
-        "utterance_seconds": SECONDS,
-        "labels": labels,
-        "float_seconds": float(np.median(seconds[:, 0])),
-        "native_seconds": float(np.median(seconds[:, 1])),
-        "native_cost": float(np.median(seconds[:, 1] / seconds[:, 0])),
-        "step_flop": float(flop),
-        "float_flop_per_second": float(flop / np.median(seconds[:, 0])),
-    }
+    return MeasuredSteps(
+        preset=MEASURED,
+        batch=BATCH,
+        utterance_seconds=SECONDS,
+        labels=labels,
+        float_seconds=float(np.median(seconds[:, 0])),
+        native_seconds=float(np.median(seconds[:, 1])),
+        native_cost=float(np.median(seconds[:, 1] / seconds[:, 0])),
+        step_flop=float(flop),
+        float_flop_per_second=float(flop / np.median(seconds[:, 0])),
+        threads=threads,
+    )
 
 
 def estimate(
     stages: Mapping[tuple[str, str], TrainConfig],
     lengths: TranscriptLengths,
     native_cost: float,
-) -> dict[str, Any]:
+) -> Estimate:
     """Operations, hours and dollars of training runs.
 
     Args:
         stages: configuration by preset and `float` or `w4a8`.
         lengths: of the utterances.
         native_cost: time of a quantized step, in those of a float step.
-
-    Returns:
-        `counts`, by preset, and `rows`, one for each stage and GPU.
     """
     front_end = FrontEndConfig()
     frames = [front_end.frames(round(s * front_end.sample_rate)) for s in lengths.seconds]
     mean = round(float(np.mean(frames))), round(float(np.mean(lengths.labels)))
-    counts: dict[str, Any] = {}
+    counts: dict[str, PresetCount] = {}
     rows = []
     for (preset, stage), config in stages.items():
         batch_seconds = config.batches.batch_seconds
@@ -196,39 +209,40 @@ def estimate(
             model = build_float(shape, lengths.tokenizer.vocab_size)
             counts[preset] = _count(model, frames, lengths, batch_seconds, mean)
         audio = config.steps * batch_seconds
-        flop = {part: audio * n for part, n in counts[preset]["flop_per_audio_second"].items()}
+        of_a_second = vars(counts[preset].flop_per_audio_second)
+        flop = {part: audio * n for part, n in of_a_second.items()}
         exact = sum(flop[part] for part in FLOAT32[stage])
         cost = 1.0 if stage == "float" else native_cost
         for gpu in GPUS:
             at_peak = cost * (exact / gpu.tf32 + (sum(flop.values()) - exact) / gpu.bf16)
             low, high = (at_peak / GPU_COUNT / share / 3600 for share in UTILISATION[preset][::-1])
             rows.append(
-                {
-                    "preset": preset,
-                    "stage": stage,
-                    "gpu": gpu.name,
-                    "steps": config.steps,
-                    "audio_hours": audio / 3600,
-                    "epochs": audio / 3600 / CORPUS_HOURS,
-                    "exaflop": sum(flop.values()) / 1e18,
-                    "hours": (low, high),
-                    "dollars": (low * GPU_COUNT * gpu.price[0], high * GPU_COUNT * gpu.price[1]),
-                }
+                StageCost(
+                    preset=preset,
+                    stage=stage,
+                    gpu=gpu.name,
+                    steps=config.steps,
+                    audio_hours=audio / 3600,
+                    epochs=audio / 3600 / CORPUS_HOURS,
+                    exaflop=sum(flop.values()) / 1e18,
+                    hours=(low, high),
+                    dollars=(low * GPU_COUNT * gpu.price[0], high * GPU_COUNT * gpu.price[1]),
+                )
             )
         keras.backend.clear_session()
-    return {"counts": counts, "rows": rows}
+    return Estimate(counts=counts, rows=tuple(rows))
 
 
-def _count(model, frames, lengths: TranscriptLengths, batch_seconds: float, mean) -> dict[str, Any]:
+def _count(model, frames, lengths: TranscriptLengths, batch_seconds: float, mean) -> PresetCount:
     """FLOP of training for a second of audio, and how the profiler's count differs."""
     batch = max(1, round(batch_seconds / GPU_COUNT / lengths.seconds.mean()))
     macs = forward_macs(model, frames, lengths.labels, batch)
     flop = {part: 2 * PASSES * n.sum() / lengths.seconds.sum() for part, n in macs.items()}
     own = float(sum(forward_macs(model, *mean).values()))
-    return {
-        "parameters": model.count_params(),
-        "flop_per_audio_second": {part: float(n) for part, n in flop.items()},
-        "frames_and_labels": mean,
-        "forward_macs": own,
-        "profiler_deviation": profiled_macs(model, *mean) / own - 1,
-    }
+    return PresetCount(
+        parameters=model.count_params(),
+        flop_per_audio_second=TrainingFlop(**{part: float(n) for part, n in flop.items()}),
+        frames_and_labels=mean,
+        forward_macs=own,
+        profiler_deviation=profiled_macs(model, *mean) / own - 1,
+    )

@@ -1,7 +1,5 @@
 """The estimate of `asr-qat cost` in Markdown, with everything it assumes."""
 
-from typing import Any
-
 from experiments.cost.cost_estimate import (
     CORPUS_HOURS,
     FLOAT32,
@@ -9,8 +7,8 @@ from experiments.cost.cost_estimate import (
     GPUS,
     PASSES,
     UTILISATION,
-    Range,
 )
+from experiments.cost.cost_rows import CostResults, Range
 
 INTRODUCTION = """Training Conformer transducers on {hours:g} h of LibriSpeech with {gpus} GPUs. An
 estimate: no GPU was used. Ranges are those of the assumptions below."""
@@ -43,25 +41,24 @@ def _range(values: Range, digits: int = 0) -> str:
     return f"{low} to {high}"
 
 
-def cost_page(content: dict[str, Any]) -> str:
+def cost_page(found: CostResults) -> str:
     """Tables of operations and of cost, and the assumptions."""
-    step, lengths, counts = content["measured_step"], content["lengths"], content["counts"]
+    step, lengths = found.measured_step, found.lengths
     lines = ["| Preset | Parameters | GFLOP for a second of audio | of it the joint network |"]
     lines += ["| --- | ---: | ---: | ---: |"]
-    for preset, count in counts.items():
-        flop = count["flop_per_audio_second"]
-        whole = sum(flop.values())
+    for preset, count in found.counts.items():
+        flop = count.flop_per_audio_second
         lines.append(
-            f"| {preset} | {count['parameters'] / 1e6:.1f} M | {whole / 1e9:.1f} "
-            f"| {flop['joint'] / whole:.0%} |"
+            f"| {preset} | {count.parameters / 1e6:.1f} M | {flop.total / 1e9:.1f} "
+            f"| {flop.joint / flop.total:.0%} |"
         )
     lines += ["", "| Preset | Stage | Steps | Epochs | EFLOP | GPUs | Hours | US dollars |"]
     lines += ["| --- | --- | ---: | ---: | ---: | --- | ---: | ---: |"]
     lines += [
-        f"| {row['preset']} | {row['stage']} | {row['steps']:,} | {row['epochs']:.0f} "
-        f"| {row['exaflop']:,.1f} | {GPU_COUNT} {row['gpu']} | {_range(row['hours'], 1)} "
-        f"| {_range(row['dollars'])} |"
-        for row in content["rows"]
+        f"| {row.preset} | {row.stage} | {row.steps:,} | {row.epochs:.0f} "
+        f"| {row.exaflop:,.1f} | {GPU_COUNT} {row.gpu} | {_range(row.hours, 1)} "
+        f"| {_range(row.dollars)} |"
+        for row in found.rows
     ]
     assumptions = ASSUMPTIONS.format(
         gpus=GPU_COUNT,
@@ -76,17 +73,21 @@ def cost_page(content: dict[str, Any]) -> str:
         ),
         float32=" and ".join(FLOAT32["float"]) + " network",
         passes=PASSES,
-        cost=step["native_cost"],
-        preset=step["preset"],
-        batch=step["batch"],
-        length=step["utterance_seconds"],
-        threads=step["threads"],
-        cpu=content["hardware"]["cpu"],
-        native=step["native_seconds"],
-        plain=step["float_seconds"],
-        speed=step["float_flop_per_second"] / 1e9,
-        deviations=", ".join(f"{n} {c['profiler_deviation']:+.2%}" for n, c in counts.items()),
-        **{**lengths, "corpus": lengths["corpus"].split(". ")[0].rstrip(".")},
+        cost=step.native_cost,
+        preset=step.preset,
+        batch=step.batch,
+        length=step.utterance_seconds,
+        threads=step.threads,
+        cpu=found.hardware.cpu,
+        native=step.native_seconds,
+        plain=step.float_seconds,
+        speed=step.float_flop_per_second / 1e9,
+        deviations=", ".join(f"{n} {c.profiler_deviation:+.2%}" for n, c in found.counts.items()),
+        corpus=lengths.corpus.split(". ")[0].rstrip("."),
+        utterances=lengths.utterances,
+        seconds=lengths.seconds,
+        labels=lengths.labels,
+        vocabulary=lengths.vocabulary,
     )
     introduction = INTRODUCTION.format(hours=CORPUS_HOURS, gpus=GPU_COUNT)
     return "\n".join([introduction, "", *lines, "", assumptions, ""])

@@ -35,6 +35,7 @@ from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score import evaluate
 from tflite_export.score.compare import compare
 from tflite_export.score.product_equality import product_errors
+from tflite_export.score.rows import Agreement, Comparison
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = (4.0, 8.0)  # signatures: no test utterance of AN4 is longer, few of Asterisk are
@@ -136,9 +137,10 @@ def demo(
         assert baseline is not None
         with _timed("beam search", seconds, quiet):
             chosen = {variant.name: devices[variant.name] for variant in (VARIANTS[0], TRAINED)}
-            beside = beam_rows(chosen, items, baseline, quiet)
+            rows_beside = beam_rows(chosen, items, baseline, quiet)
         with _timed("CTC model", seconds, quiet):
-            beside.append(ctc_row(ctc, SECONDS, work / stem, items, baseline, threads, quiet))
+            of_ctc = ctc_row(ctc, SECONDS, work / stem, items, baseline, threads, quiet)
+        beside = [dataclasses.asdict(each) for each in (*rows_beside, of_ctc)]
     for each in [*rows, *beside]:
         each["ratio"] = rows[0]["bytes"] / each["bytes"]
     rows[0]["wer_diff_ci"] = None  # float32 against itself
@@ -187,17 +189,15 @@ def _row(
     items: list[Utterance],
     result: evaluate.Run,
     baseline: evaluate.Run,
-    agreement: dict[str, Any],
+    agreement: Comparison,
 ) -> dict[str, Any]:
     """What the table says of one file; `agreement` with its Keras model as `compare` gives it."""
-    return {
-        **row(name, device, items, result, baseline),
-        **{k: v for k, v in agreement.items() if k != "different"},
-    }
+    figures = {f.name: getattr(agreement, f.name) for f in dataclasses.fields(Agreement)}
+    return {**dataclasses.asdict(row(name, device, items, result, baseline)), **figures}
 
 
 def _equality(
-    keras: Recogniser, device: TFLiteRecogniser, items: list[Utterance], agreement: dict[str, Any]
+    keras: Recogniser, device: TFLiteRecogniser, items: list[Utterance], agreement: Comparison
 ) -> dict[str, Any]:
     """How equal a file is to its Keras model, product by product and as a whole."""
     rate = device.metadata.front_end.sample_rate
@@ -205,13 +205,15 @@ def _equality(
     whole = (features for features in heard if len(features) <= device.lengths[-1])
     chosen = list(itertools.islice(whole, PRODUCT_UTTERANCES))
     return {
-        "products": product_errors(device.path, keras, chosen),
+        "products": [dataclasses.asdict(p) for p in product_errors(device.path, keras, chosen)],
         "bar": PRODUCT_BAR,
         "model": {
             "utterances": len(items),
-            "identical": len(items) - len(agreement["different"]),
-            **{k: agreement[k] for k in ("median_logit_diff", "max_logit_diff", "rounding_floor")},
-            "different": agreement["different"],
+            "identical": len(items) - len(agreement.different),
+            "median_logit_diff": agreement.median_logit_diff,
+            "max_logit_diff": agreement.max_logit_diff,
+            "rounding_floor": agreement.rounding_floor,
+            "different": [dataclasses.asdict(each) for each in agreement.different],
         },
     }
 

@@ -1,7 +1,6 @@
 """What stands beside a transducer: its beam search, and a CTC model on the same recordings."""
 
 from pathlib import Path
-from typing import Any
 
 from asr_qat import files
 from asr_qat.corpora.utterance import Utterance
@@ -9,6 +8,7 @@ from asr_qat.models.model_directory import Recogniser
 from tflite_export.convert.convert import convert_recogniser
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score import evaluate
+from tflite_export.score.rows import ScoredFile, combine
 
 BEAM = 8  # hypotheses
 
@@ -18,7 +18,7 @@ def beam_rows(
     items: list[Utterance],
     baseline: evaluate.Run,
     quiet: bool,
-) -> list[dict[str, Any]]:
+) -> list[ScoredFile]:
     """A row for each transducer by name, searched with a beam; differences are to `baseline`."""
     rows = []
     for name, device in recognisers.items():
@@ -35,7 +35,7 @@ def ctc_row(
     baseline: evaluate.Run,
     threads: int,
     quiet: bool,
-) -> dict[str, Any]:
+) -> ScoredFile:
     """The float32 `.tflite` of a CTC model directory, with signatures of these lengths."""
     path = work / "ctc_float32.tflite"
     files.write_bytes(path, convert_recogniser(Recogniser.load(model), None, seconds))
@@ -50,13 +50,14 @@ def row(
     items: list[Utterance],
     result: evaluate.Run,
     baseline: evaluate.Run,
-) -> dict[str, Any]:
+) -> ScoredFile:
     """Size, error rates, their difference to the baseline's, speed and memory of a run."""
     longest = float(result.audio_seconds.max())
-    return {
-        "name": name,
-        **evaluate.describe(device),
-        **evaluate.summarize(result, items, device.threads),
-        **evaluate.difference(result, baseline, items),
-        "peak_rss_mb": evaluate.peak_rss_mb(device.path, longest, device.threads),
-    }
+    return combine(
+        ScoredFile,
+        evaluate.describe(device),
+        evaluate.summarize(result, items, device.threads),
+        evaluate.difference(result, baseline, items),
+        name=name,
+        peak_rss_mb=evaluate.peak_rss_mb(device.path, longest, device.threads),
+    )

@@ -3,33 +3,34 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import require
+from experiments.live.live_results import AccuracyFigures, OfflineRow, PassRow, SplitSize
 from tflite_export.runtime.live.live_model import LiveModel, live_model
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score.evaluate import describe, run
-from tflite_export.score.live_evaluate import PASSES, milliseconds, run_streamed, text_figures
+from tflite_export.score.live_evaluate import PASSES, pass_rates, run_streamed
+from tflite_export.score.live_rows import PassRates, StreamSpeed
+from tflite_export.score.rows import Times, combine
 
 BOTH = "all"  # splits together
+BySplit = dict[str, list[str]]  # texts
 
 
 @dataclasses.dataclass
 class _Texts:
-    """References of each split, and what was recognised by name of the row."""
+    """References of each split."""
 
-    references: dict[str, list[str]]
+    references: BySplit
 
-    def figures(
-        self, found: dict[str, list[str]], baseline: dict[str, list[str]] | None
-    ) -> dict[str, Any]:
-        """For each split and all together; texts are by split."""
+    def rates(self, found: BySplit, baseline: BySplit | None = None) -> dict[str, PassRates]:
+        """For each split and all together."""
         return {
-            split: text_figures(
+            split: pass_rates(
                 _joined(self.references, split),
                 _joined(found, split),
                 _joined(baseline, split) if baseline is not None else None,
@@ -38,7 +39,7 @@ class _Texts:
         }
 
 
-def _joined(texts: dict[str, list[str]], split: str) -> list[str]:
+def _joined(texts: BySplit, split: str) -> list[str]:
     return [text for own in texts.values() for text in own] if split == BOTH else texts[split]
 
 
@@ -50,7 +51,7 @@ def accuracy(
     chunk_ms: int = 120,
     threads: int = 1,
     quiet: bool = False,
-) -> dict[str, Any]:
+) -> AccuracyFigures:
     """Score live files by name, the first of which is what the others are compared with.
 
     Args:
@@ -62,12 +63,6 @@ def accuracy(
         threads: CPU threads.
         quiet: no progress.
 
-    Returns:
-        `rows`: for each file and pass `name`, `file`, `pass`, size, and for each split and all of
-        them together (`BOTH`) the rates and the paired difference to the same pass of the first
-        file; `beside`: the same of the offline model, with the difference of each pass of the
-        first file to it, by split; `speed` of the chunks of each file.
-
     Raises:
         UserError: a file of the other kind.
     """
@@ -77,35 +72,46 @@ def accuracy(
     models = {name: live_model(device) for name, device in devices.items()}
     whole_device = TFLiteRecogniser(offline, threads)
     require(not whole_device.live, f"{offline}: a live model in the place of the offline one")
-    rows: list[dict[str, Any]] = []
-    speed: dict[str, Any] = {}
-    first: dict[str, dict[str, list[str]]] = {}
+    rows: list[PassRow] = []
+    speed: dict[str, StreamSpeed] = {}
+    first: dict[str, BySplit] = {}
     for name, device in devices.items():
-        found, speed[name] = _streamed(models[name], items, chunk_ms, quiet)
-        speed[name]["threads"] = threads
-        size = describe(device)
+        found, speed[name] = _streamed(models[name], items, chunk_ms, threads, quiet)
+        facts = describe(device)
         first = first or found
-        whole = rows[0]["bytes"] if rows else size["bytes"]
+        whole = rows[0].bytes if rows else facts.bytes
         for each in PASSES:
-            figures = texts.figures(found[each], first[each] if found is not first else None)
-            head = {"name": f"{name}, {each} pass", "file": name, "pass": each}
-            rows.append({**head, **size, "ratio": whole / size["bytes"], **figures})
+            row = combine(
+                PassRow,
+                facts,
+                name=f"{name}, {each} pass",
+                file=name,
+                search=each,
+                ratio=whole / facts.bytes,
+                rates=texts.rates(found[each], first[each] if found is not first else None),
+            )
+            rows.append(row)
     whole_texts = {split: run(whole_device, own, quiet).hypotheses for split, own in items.items()}
-    beside = {
-        "name": "whole utterances",
-        "file": Path(offline).name,
-        **describe(whole_device),
-        **texts.figures(whole_texts, None),
-        "live_differences": {
+    beside = combine(
+        OfflineRow,
+        describe(whole_device),
+        name="whole utterances",
+        file=Path(offline).name,
+        rates=texts.rates(whole_texts),
+        live_differences={
             each: {
-                split: own["wer_diff_ci"]
-                for split, own in texts.figures(first[each], whole_texts).items()
+                split: own.wer_diff_ci
+                for split, own in texts.rates(first[each], whole_texts).items()
             }
             for each in PASSES
         },
+    )
+    sizes = {
+        split: SplitSize(utterances=len(own), words=_words(own)) for split, own in items.items()
     }
-    counts = {split: {"utterances": len(own), "words": _words(own)} for split, own in items.items()}
-    return {"rows": rows, "beside": beside, "chunk_ms": chunk_ms, "splits": counts, "speed": speed}
+    return AccuracyFigures(
+        chunk_ms=chunk_ms, splits=sizes, rows=tuple(rows), beside=beside, speed=speed
+    )
 
 
 def _words(items: list[Utterance]) -> int:
@@ -113,8 +119,8 @@ def _words(items: list[Utterance]) -> int:
 
 
 def _streamed(
-    model: LiveModel, items: dict[str, list[Utterance]], chunk_ms: int, quiet: bool
-) -> tuple[dict[str, dict[str, list[str]]], dict[str, Any]]:
+    model: LiveModel, items: dict[str, list[Utterance]], chunk_ms: int, threads: int, quiet: bool
+) -> tuple[dict[str, BySplit], StreamSpeed]:
     """Texts by pass and split, and the time of the chunks."""
     runs = {split: run_streamed(model, own, chunk_ms, quiet) for split, own in items.items()}
     found = {
@@ -123,8 +129,9 @@ def _streamed(
     chunks = np.concatenate([result.chunk_seconds for result in runs.values()])
     finishes = np.concatenate([result.finish_seconds for result in runs.values()])
     audio = sum(float(result.audio_seconds.sum()) for result in runs.values())
-    return found, {
-        "rtf": float(chunks.sum() + finishes.sum()) / audio,
-        "chunk_compute_ms": milliseconds(chunks),
-        "finish_ms": milliseconds(finishes),
-    }
+    return found, StreamSpeed(
+        rtf=float(chunks.sum() + finishes.sum()) / audio,
+        chunk_compute_ms=Times.of(chunks),
+        finish_ms=Times.of(finishes),
+        threads=threads,
+    )

@@ -2,9 +2,15 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tflite_export.commands.arguments import add_chunk_ms, seconds, threads, whole_number
+
+if TYPE_CHECKING:
+    from asr_qat.provenance import Provenance
+    from experiments.live.latency_rows import Delays
+    from experiments.live.live_results import CorpusName
+    from tflite_export.score.rows import Rates, Times
 
 HELP = """Measure live models: words of both passes, size and speed of a production preset, latency
 and an hour of speech, several streams at once. Each writes results, and a table of them beside."""
@@ -105,9 +111,12 @@ def _add_server(subparsers) -> None:
 
 def _accuracy(args: argparse.Namespace) -> None:
     from asr_qat.errors import require
+    from asr_qat.provenance import Provenance
     from asr_qat.quantize.precision import FLOAT
     from experiments.live.accuracy import BOTH, accuracy
+    from experiments.live.live_results import AccuracyResults
     from tflite_export.runtime.metadata import read_metadata
+    from tflite_export.score.rows import combine
 
     files = {FLOAT_NAME: args.float} | {Path(path).stem: path for path in args.quantized}
     require(len(files) == 1 + len(args.quantized), "--quantized: files of the same name")
@@ -115,22 +124,28 @@ def _accuracy(args: argparse.Namespace) -> None:
     require(
         precision == FLOAT, f"--float {args.float}: is {precision}: give the float model's file"
     )
-    found = accuracy(
+    figures = accuracy(
         files, args.offline, args.data, args.splits, args.chunk_ms, args.threads, args.quiet
     )
-    _write(args, {**found, **_corpus(args.data)})
-    for row in [*found["rows"], found["beside"]]:
-        figures = row[BOTH]
-        low, high = figures["wer_ci"]
-        line = f"{row['name']}: WER {figures['wer']:.2%} [{low:.2%}, {high:.2%}]"
-        if figures["wer_diff_ci"]:
+    origin = Provenance.of_this_run(0)
+    found = combine(AccuracyResults, figures, origin, corpus=_corpus(args.data))
+    _write(args, found)
+    for row in found.rows:
+        line = f"{row.name}: {_wer(row.rates[BOTH])}"
+        if row.rates[BOTH].wer_diff_ci:
             line += "; differences" + ",".join(
-                f" {split} {row[split]['wer_diff']:+.2%} [{low:+.2%}, {high:+.2%}]"
+                f" {split} {row.rates[split].wer_diff:+.2%} [{bounds[0]:+.2%}, {bounds[1]:+.2%}]"
                 for split in (*args.splits, BOTH)
-                for low, high in [row[split]["wer_diff_ci"]]
+                if (bounds := row.rates[split].wer_diff_ci)
             )
-            line += f"; {row['ratio']:.2f} times smaller"
+            line += f"; {row.ratio:.2f} times smaller"
         print(line)
+    print(f"{found.beside.name}: {_wer(found.beside.rates[BOTH])}")
+
+
+def _wer(rates: "Rates") -> str:
+    low, high = rates.wer_ci
+    return f"WER {rates.wer:.2%} [{low:.2%}, {high:.2%}]"
 
 
 def _scale(args: argparse.Namespace) -> None:
@@ -142,7 +157,7 @@ def _scale(args: argparse.Namespace) -> None:
     require(args.preset in STREAMING, f"--preset {args.preset}: expected {', '.join(STREAMING)}")
     labels = args.labels_per_second
     require(labels is None or args.tokenizer, f"{LABELS_GIVEN}: needs --tokenizer")
-    measured: dict[str, Any] = {}
+    corpus = None
     if labels is not None:
         tokenizer = Tokenizer.load(args.tokenizer)
     else:
@@ -154,7 +169,7 @@ def _scale(args: argparse.Namespace) -> None:
             hint = f"{LABELS_GIVEN} with --tokenizer does without LibriSpeech"
             raise UserError(f"{error}; {hint}") from None
         tokenizer, labels = lengths.tokenizer, lengths.labels_per_second
-        measured = {"labels_of": lengths.corpus}
+        corpus = lengths.corpus
     found = streaming_scale(
         args.preset,
         tokenizer,
@@ -166,34 +181,41 @@ def _scale(args: argparse.Namespace) -> None:
         args.seed,
         args.keep,
         args.quiet,
+        corpus,
     )
-    _write(args, found | measured, args.seed)
-    for row in found["rows"]:
+    _write(args, found)
+    for row in found.rows:
         print(
-            f"{row['name']}: {row['bytes']:,} bytes, {row['ratio']:.2f} times smaller; "
-            f"peak memory {row['peak_rss_mb']:.0f} MB"
+            f"{row.name}: {row.bytes:,} bytes, {row.ratio:.2f} times smaller; "
+            f"peak memory {row.peak_rss_mb:.0f} MB"
         )
-        for ms, chunks in row["chunks"].items():
+        for ms, chunks in row.chunks.items():
             print(
-                f"  chunks of {ms} ms: real-time factor {chunks['rtf']:.3f}, "
-                f"{_times(chunks['compute_ms'])}; {chunks['endpoints']} with an endpoint "
-                f"{_times(chunks['endpoint_ms'])}"
+                f"  chunks of {ms} ms: real-time factor {chunks.rtf:.3f}, "
+                f"{_times(chunks.compute_ms)}; {chunks.endpoints} with an endpoint "
+                f"{_times(chunks.endpoint_ms)}"
             )
 
 
 def _latency(args: argparse.Namespace) -> None:
+    import dataclasses
+
     from asr_qat.corpora.recordings import recordings
     from asr_qat.models.model_directory import Recogniser
+    from asr_qat.provenance import Provenance
     from experiments.live.alignment import WordEnds
     from experiments.live.latency import latency
+    from experiments.live.latency_rows import LatencyResults
     from experiments.live.long_recording import long_run
     from tflite_export.runtime.live.live_model import load_model
+    from tflite_export.score.rows import combine
 
     model = load_model(args.file, args.threads)
     items = recordings(args.data, args.split)
     ends = WordEnds(Recogniser.load(args.align))
     words = latency(model, items, ends, args.chunk_ms, quiet=args.quiet)
-    words["alignment"] |= {"model": args.align, "frame_ms": ends.frame_ms}
+    aligned = dataclasses.replace(words.alignment, model=args.align, frame_ms=ends.frame_ms)
+    words = dataclasses.replace(words, alignment=aligned)
     splits = tuple(args.long_splits)
     long = long_run(
         args.file,
@@ -203,23 +225,35 @@ def _latency(args: argparse.Namespace) -> None:
         chunk_ms=args.chunk_ms,
         threads=args.threads,
     )
-    _write(args, {"file": Path(args.file).name, "words": words, "long": long, **_corpus(args.data)})
+    found = combine(
+        LatencyResults,
+        Provenance.of_this_run(0),
+        corpus=_corpus(args.data),
+        file=Path(args.file).name,
+        words=words,
+        long=long,
+    )
+    _write(args, found)
     for name in ("first_pass", "second_pass", "announced"):
-        print(f"{name}: {words[name]['words']} words, {_times(words[name]['ms'])}")
+        own = getattr(words, name)
+        print(f"{name}: {own.words} words, {_times(own.ms)}")
     print(
-        f"{long['audio_seconds']:.0f} s of speech: memory {long['rss_mb'][0]:.1f} MB after a "
-        f"minute, {long['growth_mb']:+.1f} MB at the end; of {long['words']} words "
-        f"{long['different_cut_in_pauses']} differ when it is cut in the pauses, "
-        f"{long['different_words']} when it is cut at its endpoints; without pauses, "
-        f"{long['without_pauses']['different_words']} of {long['without_pauses']['words']} from "
+        f"{long.audio_seconds:.0f} s of speech: memory {long.rss_mb[0]:.1f} MB after a "
+        f"minute, {long.growth_mb:+.1f} MB at the end; of {long.words} words "
+        f"{long.different_cut_in_pauses} differ when it is cut in the pauses, "
+        f"{long.different_words} when it is cut at its endpoints; without pauses, "
+        f"{long.without_pauses.different_words} of {long.without_pauses.words} from "
         "the recordings alone"
     )
 
 
 def _server(args: argparse.Namespace) -> None:
+    from asr_qat.provenance import Provenance
+    from experiments.live.live_results import ServerResults
     from experiments.live.many_streams import many_streams
+    from tflite_export.score.rows import combine
 
-    found = many_streams(
+    figures = many_streams(
         args.file,
         args.data,
         args.split,
@@ -229,33 +263,39 @@ def _server(args: argparse.Namespace) -> None:
         speed=args.speed,
         threads=args.threads,
     )
-    _write(args, {"file": Path(args.file).name, **found, **_corpus(args.data)})
+    name, origin = Path(args.file).name, Provenance.of_this_run(0)
+    _write(args, combine(ServerResults, figures, origin, corpus=_corpus(args.data), file=name))
     print(
-        f"{found['streams']} streams: {found['identical_streams']} with the words of a session "
-        f"alone, {found['late_chunks']} late chunks, {found['late_responses']} of "
-        f"{found['responses']} answers late; answers: {_times(found['response_ms'])}"
+        f"{figures.streams} streams: {figures.identical_streams} with the words of a session "
+        f"alone, {figures.late_chunks} late chunks, {figures.late_responses} of "
+        f"{figures.responses} answers late; answers: {_times(figures.response_ms)}"
     )
 
 
-def _times(ms: dict[str, float] | None) -> str:
+def _times(ms: "Times | Delays | None") -> str:
     if ms is None:
         return "none"
-    return ", ".join(f"{name} {value:.1f}" for name, value in ms.items()) + " ms"
+    return ", ".join(f"{name} {value:.1f}" for name, value in vars(ms).items()) + " ms"
 
 
-def _corpus(data: str) -> dict[str, Any]:
-    """What a prepared folder says of its corpus; nothing for a manifest."""
+def _corpus(data: str) -> "CorpusName | None":
+    """What a prepared folder says of its corpus; None for a manifest."""
     from asr_qat import files
+    from experiments.live.live_results import CorpusName
 
     path = Path(data) / "corpus.json"
-    return {"corpus": files.read_json(path)} if path.is_file() else {}
+    if not path.is_file():
+        return None
+    content = files.read_json(path)
+    return CorpusName(**{key: content[key] for key in ("name", "description", "licence")})
 
 
-def _write(args: argparse.Namespace, content: dict[str, Any], seed: int = 0) -> None:
+def _write(args: argparse.Namespace, found: "Provenance") -> None:
+    """Write the results and their table."""
+    import dataclasses
+
     from asr_qat import files
-    from asr_qat.provenance import provenance
-    from experiments.live.tables import TABLES
+    from experiments.live.tables import table_of
 
-    whole = {**content, **provenance(seed)}
-    files.write_json(args.out, whole)
-    files.write_text(Path(args.out).with_suffix(".md"), TABLES[args.measure](whole))
+    files.write_json(args.out, dataclasses.asdict(found))
+    files.write_text(Path(args.out).with_suffix(".md"), table_of(found))

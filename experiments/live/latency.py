@@ -3,7 +3,6 @@
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jiwer
 import numpy as np
@@ -13,12 +12,20 @@ from asr_qat.corpora.utterance import Utterance
 from asr_qat.decoding.transducer_incremental import Emission
 from asr_qat.progress import progress
 from experiments.live.alignment import speech_end
+from experiments.live.latency_rows import (
+    Alignment,
+    AllDelays,
+    Delays,
+    LatencyOfWords,
+    WordDelays,
+)
 from experiments.live.recordings import room_noise
 from tflite_export.runtime.live.endpoint import EndpointConfig
 from tflite_export.runtime.live.events import Transcript
 from tflite_export.runtime.live.live_model import LiveModel
 from tflite_export.runtime.live.session import Session
 from tflite_export.runtime.live.words import words_of
+from tflite_export.score.rows import combine
 
 TAIL_S = 2.5  # of the room's noise behind a recording: time for the endpoint
 
@@ -134,7 +141,7 @@ def latency(
     chunk_ms: int = 120,
     endpoint: EndpointConfig | None = None,
     quiet: bool = False,
-) -> dict[str, Any]:
+) -> LatencyOfWords:
     """Delays of all words of some recordings that were recognised.
 
     Behind each recording the noise of its room goes on, so that nothing ends early because a
@@ -147,12 +154,6 @@ def latency(
         chunk_ms: milliseconds of a chunk.
         endpoint: when an utterance ends.
         quiet: no progress.
-
-    Returns:
-        For `first_pass`, `second_pass` and `announced` (see `Appearances`) the number of `words`
-        and percentiles in `ms`; `last_words`: the same of the last word of each recording, from
-        the end of the sound, by energy, which no model has a part in; `alignment`: how far the
-        end of the last word is behind that of the sound (negative: before it).
     """
     rate = model.front_end.sample_rate
     chunk = rate * chunk_ms // 1000
@@ -176,22 +177,26 @@ def latency(
             seconds[name] += own.values()
             if len(spoken) - 1 in own:
                 last[name].append(own[len(spoken) - 1] + behind[-1])
-    return {
-        "utterances": len(items),
-        "words": words,
-        "chunk_ms": chunk_ms,
-        **_summary(seconds),
-        "last_words": _summary(last),
-        "alignment": {"last_word_behind_sound_ms": _percentiles(behind)},
+    return combine(
+        LatencyOfWords,
+        _summary(seconds),
+        utterances=len(items),
+        words=words,
+        chunk_ms=chunk_ms,
+        last_words=_summary(last),
+        alignment=Alignment(last_word_behind_sound_ms=_percentiles(behind)),
+    )
+
+
+def _summary(seconds: dict[str, list[float]]) -> AllDelays:
+    found = {
+        name: WordDelays(words=len(own), ms=_percentiles(own)) for name, own in seconds.items()
     }
+    return AllDelays(**found)
 
 
-def _summary(seconds: dict[str, list[float]]) -> dict[str, Any]:
-    return {name: {"words": len(own), "ms": _percentiles(own)} for name, own in seconds.items()}
-
-
-def _percentiles(seconds: list[float]) -> dict[str, float] | None:
+def _percentiles(seconds: list[float]) -> Delays | None:
     if not seconds:
         return None
     p5, p50, p95 = (1000 * np.percentile(seconds, [5, 50, 95])).tolist()
-    return {"p5": p5, "p50": p50, "p95": p95}
+    return Delays(p5=p5, p50=p50, p95=p95)

@@ -6,31 +6,25 @@ Run in a process of its own, which has nothing of TensorFlow.
 import dataclasses
 import gc
 import itertools
-import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import jiwer
 import numpy as np
 
+from asr_qat.config import from_dict
 from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
+from experiments.live.latency_rows import LongRun, PieceWords, StreamWords, WithoutPauses
 from experiments.live.recordings import cut, joined
 from experiments.live.undisturbed_session import events_alone, final_text
 from tflite_export.runtime.live.endpoint import EndpointConfig
 from tflite_export.runtime.live.live_model import LiveModel, load_model
 from tflite_export.runtime.live.session import Session
-from tflite_export.score.fresh_process import result_of
-from tflite_export.score.live_evaluate import milliseconds
+from tflite_export.score.fresh_process import RESIDENT, memory_mb, result_of
+from tflite_export.score.rows import Times, combine
 
-PROGRAM = """
-import json, sys
-from experiments.live.long_recording import stream_long
-path, data, splits, seconds, pause_s, chunk_ms, threads = json.loads(sys.argv[2])
-print(json.dumps(stream_long(path, data, splits, seconds, pause_s, chunk_ms, threads)))
-"""
 MINUTE_S = 60
 WITHOUT_PAUSES_S = 600.0
 
@@ -43,21 +37,36 @@ def long_run(
     pause_s: float = 1.5,
     chunk_ms: int = 120,
     threads: int = 1,
-) -> dict[str, Any]:
+) -> LongRun:
     """`stream_long` in a fresh process."""
-    words = [str(path), str(data), splits, seconds, pause_s, chunk_ms, threads]
-    return result_of(PROGRAM, str(path), words)
+    found = result_of(
+        long_run_as_json, str(path), str(data), splits, seconds, pause_s, chunk_ms, threads
+    )
+    return from_dict(LongRun, found, str(path))
+
+
+def long_run_as_json(
+    path: str,
+    data: str,
+    splits: Sequence[str],
+    seconds: float,
+    pause_s: float,
+    chunk_ms: int,
+    threads: int,
+) -> dict[str, object]:
+    """What `stream_long` finds, as JSON takes it."""
+    return dataclasses.asdict(stream_long(path, data, splits, seconds, pause_s, chunk_ms, threads))
 
 
 def stream_long(
     path: str,
     data: str,
-    splits: list[str],
+    splits: Sequence[str],
     seconds: float,
     pause_s: float,
     chunk_ms: int,
     threads: int,
-) -> dict[str, Any]:
+) -> LongRun:
     """Stream recordings, then recognise the same audio in pieces, each in a session of its own.
 
     With pauses it is cut twice: in the middle of each pause, a silence whatever was recognised;
@@ -73,16 +82,6 @@ def stream_long(
         pause_s: of the room's noise behind each recording.
         chunk_ms: milliseconds of a chunk; the pace is that of the processor.
         threads: CPU threads.
-
-    Returns:
-        `rss_mb`, resident memory of the process after each minute of audio (2^20 bytes);
-        `growth_mb` from the first minute to the end, and `most_growth_mb`; `utterances`,
-        `ended_by_length`, those that ended though there was no pause, `words`, `recordings` that
-        fit in and `recorded_seconds`, those without the pauses; `different_words`: edits between
-        the words of the stream and of what was cut at its endpoints, and `different`, those
-        utterances; `different_cut_in_pauses`: edits to what was cut in the pauses; time of the
-        chunks; `without_pauses`: the same figures of words of the stream without pauses, and
-        `different_at_joins`: edits at the first or the last word of a recording.
     """
     model = load_model(path, threads)
     items = [item for split in splits for item in recordings(data, split)]
@@ -100,26 +99,29 @@ def stream_long(
     ]
     pieces = [_text_alone(model, piece, size) for piece in audio(iter(found.ends))]
     pieces += [""] * (len(found.texts) - len(pieces))  # the last one may have no sample
-    return {
-        **found.words(),
-        "recordings": len(lengths),
-        "recorded_seconds": sum(max(0, length - pause) for length in lengths) / rate,
-        "pause_s": pause_s,
-        "chunk_ms": chunk_ms,
-        "threads": threads,
-        "rss_mb": found.memory,
-        "growth_mb": found.memory[-1] - found.memory[0],
-        "most_growth_mb": max(found.memory) - found.memory[0],
-        "audio_seconds": found.heard / rate,
-        "different_cut_in_pauses": _edits(" ".join(in_pauses), " ".join(found.texts)),
-        "different_words": sum(map(_edits, found.texts, pieces)),
-        "different": [
-            {"stream": a, "piece": b} for a, b in zip(found.texts, pieces, strict=True) if a != b
-        ],
-        "chunk_compute_ms": milliseconds(np.array(found.taken)),
-        "rtf": sum(found.taken) * rate / found.heard,
-        "without_pauses": _without_pauses(model, items, min(seconds, WITHOUT_PAUSES_S), size),
-    }
+    return combine(
+        LongRun,
+        found.words(),
+        recordings=len(lengths),
+        recorded_seconds=sum(max(0, length - pause) for length in lengths) / rate,
+        pause_s=pause_s,
+        chunk_ms=chunk_ms,
+        threads=threads,
+        rss_mb=tuple(found.memory),
+        growth_mb=found.memory[-1] - found.memory[0],
+        most_growth_mb=max(found.memory) - found.memory[0],
+        audio_seconds=found.heard / rate,
+        different_cut_in_pauses=_edits(" ".join(in_pauses), " ".join(found.texts)),
+        different_words=sum(map(_edits, found.texts, pieces)),
+        different=tuple(
+            PieceWords(stream=a, piece=b)
+            for a, b in zip(found.texts, pieces, strict=True)
+            if a != b
+        ),
+        chunk_compute_ms=Times.of(np.array(found.taken)),
+        rtf=sum(found.taken) * rate / found.heard,
+        without_pauses=_without_pauses(model, items, min(seconds, WITHOUT_PAUSES_S), size),
+    )
 
 
 def _frame(model: LiveModel) -> int:
@@ -138,19 +140,20 @@ def _middles(lengths: list[int], pause: int, frame: int) -> Iterator[int]:
 
 def _without_pauses(
     model: LiveModel, items: list[Utterance], seconds: float, size: int
-) -> dict[str, Any]:
+) -> WithoutPauses:
     rate = model.front_end.sample_rate
     whole = list(joined(items, seconds, 0.0, rate))
     found = _stream(model, cut(whole, itertools.repeat(size)))
     pieces = [_text_alone(model, piece, size).split() for piece in whole]
     stream = " ".join(found.texts).split()
-    return {
-        **found.words(),
-        "recordings": len(whole),
-        "audio_seconds": found.heard / rate,
-        "different_words": _edits(" ".join(itertools.chain(*pieces)), " ".join(stream)),
-        "different_at_joins": _edits_at_joins(pieces, stream),
-    }
+    return combine(
+        WithoutPauses,
+        found.words(),
+        recordings=len(whole),
+        audio_seconds=found.heard / rate,
+        different_words=_edits(" ".join(itertools.chain(*pieces)), " ".join(stream)),
+        different_at_joins=_edits_at_joins(pieces, stream),
+    )
 
 
 @dataclasses.dataclass
@@ -173,13 +176,13 @@ class _Stream:
     memory: list[float] = dataclasses.field(default_factory=list)
     heard: int = 0
 
-    def words(self) -> dict[str, int]:
+    def words(self) -> StreamWords:
         """Figures of the utterances."""
-        return {
-            "utterances": len(self.texts),
-            "ended_by_length": self.by_length,
-            "words": sum(len(text.split()) for text in self.texts),
-        }
+        return StreamWords(
+            utterances=len(self.texts),
+            ended_by_length=self.by_length,
+            words=sum(len(text.split()) for text in self.texts),
+        )
 
 
 def _stream(
@@ -249,5 +252,4 @@ def _edits_at_joins(pieces: list[list[str]], stream: list[str]) -> int:
 def resident_mb() -> float:
     """Memory of this process now, in MB (2^20)."""
     gc.collect()
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return memory_mb(RESIDENT)

@@ -20,13 +20,14 @@ from websockets.sync.client import ClientConnection, connect
 
 from asr_qat.corpora.recordings import recordings
 from asr_qat.errors import UserError
+from experiments.live.live_results import ServerFigures
 from experiments.live.recordings import joined
 from experiments.live.rough_clients import Client, Deeds, disconnects, floods, stalls
 from experiments.live.undisturbed_session import events_alone
 from tflite_export.runtime.live.events import Event, Notice, event_message
 from tflite_export.runtime.live.live_model import LiveModel, load_model
 from tflite_export.runtime.live.messages import DONE, END, message_of, samples_of
-from tflite_export.score.live_evaluate import milliseconds
+from tflite_export.score.rows import Times
 
 HOST = "127.0.0.1"
 ROUGH: dict[str, Client] = {"stalls": stalls, "floods": floods, "disconnects": disconnects}
@@ -34,7 +35,6 @@ ROUGH_S = 60.0  # of recordings, for these clients to repeat
 # Seconds that the server waits for a client, many chunks of those that behave: what it sends to
 # one that stalls fills the system's buffers first, after three minutes of speech.
 IDLE_S = 3.0
-PROGRAM = "from tflite_export.cli import main; main()"
 END_WAIT_S = 60
 
 
@@ -67,7 +67,7 @@ def many_streams(
     speed: float = 1.0,
     rough: bool = True,
     threads: int = 1,
-) -> dict[str, Any]:
+) -> ServerFigures:
     """Stream different recordings to one server at the pace of speech.
 
     Args:
@@ -81,13 +81,6 @@ def many_streams(
         speed: times that of speech.
         rough: with a client of each kind of `ROUGH` beside them.
         threads: CPU threads of the server.
-
-    Returns:
-        `late_chunks`: those of which the server said so; `response_ms`, from when a chunk was due
-        to each answer with words, and `late_responses`, those that took longer than a chunk
-        lasts, of all `responses`; `identical_streams`, those whose every message with words is
-        that of a session of its own; `rough`: the `Deeds` of the others; `stolen_s`, see
-        `stolen_seconds`, meanwhile.
     """
     model = load_model(path, threads)
     size = model.front_end.sample_rate * chunk_ms // 1000
@@ -105,22 +98,22 @@ def many_streams(
         stolen_s = stolen_seconds() - stolen_before
     responses = np.array([s for each in found for s in each.response_s] or [0.0])
     same = [each.transcripts == own for each, own in zip(found, expected, strict=True)]
-    return {
-        "streams": streams,
-        "audio_seconds": seconds,
-        "chunk_ms": chunk_ms,
-        "speed": speed,
-        "threads": threads,
-        "complete_streams": sum(each.code == DONE for each in found),
-        "identical_streams": sum(same),
-        "words": sum(len(m["words"]) for own in expected for m in own if m["type"] == "final"),
-        "late_chunks": sum(each.late for each in found),
-        "late_responses": int((1000 * responses > chunk_ms / speed).sum()),
-        "responses": len(responses),
-        "response_ms": milliseconds(responses),
-        "stolen_s": stolen_s,
-        "rough": {name: dataclasses.asdict(deeds) for name, deeds in did.items()},
-    }
+    return ServerFigures(
+        streams=streams,
+        audio_seconds=seconds,
+        chunk_ms=chunk_ms,
+        speed=speed,
+        threads=threads,
+        complete_streams=sum(each.code == DONE for each in found),
+        identical_streams=sum(same),
+        words=sum(len(m["words"]) for own in expected for m in own if m["type"] == "final"),
+        late_chunks=sum(each.late for each in found),
+        late_responses=int((1000 * responses > chunk_ms / speed).sum()),
+        responses=len(responses),
+        response_ms=Times.of(responses),
+        stolen_s=stolen_s,
+        rough=did,
+    )
 
 
 def stolen_seconds() -> float:
@@ -156,7 +149,7 @@ def _server(path: str | Path, streams: int, threads: int) -> Iterator[int]:
     """`tflite-export serve` in a process of its own: its port."""
     words = ["serve", str(path), "--port", "0", "--host", HOST, "--threads", str(threads)]
     words += ["--max-streams", str(streams), "--idle-seconds", str(IDLE_S)]
-    command = [sys.executable, "-c", PROGRAM, *words]
+    command = [sys.executable, "-m", "tflite_export.cli", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

@@ -5,23 +5,26 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from asr_qat.errors import require
 from asr_qat.progress import progress
+from asr_qat.provenance import Provenance
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.text.tokenizer import Tokenizer
+from experiments.live.live_results import ChunkTimes, LiveInitialFile, LiveScaleResults
 from experiments.live.paced_steps import PAUSE_S, SPEECH_S, PacedSteps
-from experiments.scale.scale import convert_apart, write_initial
+from experiments.scale.scale import convert_apart, initial_file, write_initial
+from experiments.scale.scale_rows import InitialFile
 from tflite_export.runtime.live.encoder import delays_ms
 from tflite_export.runtime.live.live_model import LiveModel, live_model
 from tflite_export.runtime.live.session import Session
 from tflite_export.runtime.recogniser import TFLiteRecogniser
-from tflite_export.score.evaluate import describe
 from tflite_export.score.inspect import inspect
-from tflite_export.score.live_evaluate import live_peak_rss_mb, milliseconds, timed_chunks
+from tflite_export.score.live_evaluate import live_peak_rss_mb, timed_chunks
+from tflite_export.score.rows import Times, combine
 
 VARIANTS = {"float32": FLOAT, "mixed 4/8": "mixed_4_8"}
 ROUNDS = 3  # timed runs of each file, in turn
@@ -38,7 +41,8 @@ def streaming_scale(
     seed: int = 0,
     keep: bool = False,
     quiet: bool = False,
-) -> dict[str, Any]:
+    labels_of: str | None = None,
+) -> LiveScaleResults:
     """Write the files of a live preset, float32 and mixed, and stream through them.
 
     Args:
@@ -52,50 +56,50 @@ def streaming_scale(
         seed: of the weights.
         keep: leave models and files in `work`.
         quiet: no progress.
+        labels_of: what the labels were measured on, in words.
 
     Raises:
         UserError: `seconds` that hold no endpoint.
-
-    Returns:
-        `rows`: size, what export took, and for each chunk length `rtf` and percentiles of the
-        time of a chunk (`compute_ms`), front end, both encoders and both searches included; how
-        many had an endpoint in them, which makes the second pass catch up, and the time of these
-        alone (`endpoint_ms`, None without any); that of the last words (`finish_ms`).
     """
     least = SPEECH_S + 2 * PAUSE_S  # the first pause, and what it makes the second pass do
     require(seconds >= least, f"--seconds {seconds:g}: {least:g} at least, for one endpoint")
     folder = Path(work) / preset
     parameters = write_initial("transducer", preset, tokenizer, folder / "initial", seed)
-    rows: list[dict[str, Any]] = []
+    initial: list[InitialFile] = []
     paths = {name: folder / f"{precision}.tflite" for name, precision in VARIANTS.items()}
     for name, path in progress(paths.items(), f"convert {preset}", len(paths), "file", quiet):
         costs = convert_apart(folder / "initial", path, VARIANTS[name])
-        content = inspect(path)
-        row = {"name": f"{preset} {name}", **describe(TFLiteRecogniser(path, threads))}
-        row["ratio"] = (rows or [row])[0]["bytes"] / row["bytes"]
-        copied = {key: content[key] for key in ("weight_widths", "delegated", "bytes_by_part")}
         memory = live_peak_rss_mb(path, 10.0, max(chunk_ms), threads)
-        rows.append({**row, **costs, **copied, "peak_rss_mb": memory})
+        whole = initial[0].bytes if initial else None
+        row = initial_file(
+            f"{preset} {name}", path, inspect(path), costs, parameters, memory, whole
+        )
+        initial.append(row)
     models = [live_model(TFLiteRecogniser(path, threads)) for path in paths.values()]
     timed = _timed(models, labels_per_second, chunk_ms, seconds, quiet)
-    for row, found in zip(rows, timed, strict=True):
-        row["chunks"] = found
+    rows = [
+        combine(LiveInitialFile, row, chunks=found)
+        for row, found in zip(initial, timed, strict=True)
+    ]
     look_ahead_ms, delay_ms = delays_ms(models[0].encoder)
     if not keep:
         shutil.rmtree(folder)
-    return {
-        "rows": rows,
-        "preset": preset,
-        "parameters": parameters,
-        "vocabulary": tokenizer.vocab_size,
-        "labels_per_second": labels_per_second,
-        "speech_s": SPEECH_S,
-        "pause_s": PAUSE_S,
-        "audio_seconds": seconds * ROUNDS,
-        "threads": threads,
-        "look_ahead_ms": look_ahead_ms,
-        "delay_ms": delay_ms,
-    }
+    return combine(
+        LiveScaleResults,
+        Provenance.of_this_run(seed),
+        preset=preset,
+        parameters=parameters,
+        vocabulary=tokenizer.vocab_size,
+        labels_per_second=labels_per_second,
+        labels_of=labels_of,
+        speech_s=SPEECH_S,
+        pause_s=PAUSE_S,
+        audio_seconds=seconds * ROUNDS,
+        threads=threads,
+        look_ahead_ms=look_ahead_ms,
+        delay_ms=delay_ms,
+        rows=tuple(rows),
+    )
 
 
 def _timed(
@@ -104,7 +108,7 @@ def _timed(
     chunk_ms: Sequence[int],
     seconds: float,
     quiet: bool,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, ChunkTimes]]:
     """Figures of each model by chunk length."""
     rate = models[0].front_end.sample_rate
     audio = np.random.default_rng(0).uniform(-0.1, 0.1, round(seconds * rate)).astype(np.float32)
@@ -135,16 +139,16 @@ def _run(session: Session, audio: np.ndarray, size: int) -> _Run:
     return _Run(chunks, ended, time.perf_counter() - started)
 
 
-def _figures(runs: list[_Run], chunk_ms: int, audio_s: float) -> dict[str, Any]:
+def _figures(runs: list[_Run], chunk_ms: int, audio_s: float) -> ChunkTimes:
     chunks = np.concatenate([run.chunks for run in runs])
     ends = chunks[np.concatenate([run.ended for run in runs])]
     finishes = np.array([run.finish for run in runs])
-    return {
-        "rtf": float(chunks.sum() + finishes.sum()) / audio_s,
-        "compute_ms": milliseconds(chunks),
-        "late": int((1000 * chunks > chunk_ms).sum()),
-        "count": len(chunks),
-        "endpoint_ms": milliseconds(ends) if len(ends) else None,
-        "endpoints": len(ends),
-        "finish_ms": milliseconds(finishes),
-    }
+    return ChunkTimes(
+        rtf=float(chunks.sum() + finishes.sum()) / audio_s,
+        compute_ms=Times.of(chunks),
+        late=int((1000 * chunks > chunk_ms).sum()),
+        count=len(chunks),
+        endpoint_ms=Times.of(ends) if len(ends) else None,
+        endpoints=len(ends),
+        finish_ms=Times.of(finishes),
+    )

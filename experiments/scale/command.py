@@ -39,22 +39,23 @@ def add_parser(subparsers) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the files, run them, write the results and print them."""
+    import dataclasses
+
     from asr_qat import files
     from asr_qat.corpora.transcript_lengths import measure_lengths
     from asr_qat.text.tokenizer import Tokenizer
     from experiments.scale.scale import scale
     from experiments.scale.scale_table import scale_table
 
-    measured, rate = {}, None
+    rate = corpus = None
     if args.model == "ctc" and args.tokenizer:
         tokenizer = Tokenizer.load(args.tokenizer)
     else:
         lengths = measure_lengths(args.data, args.tokenizer, quiet=args.quiet)
         tokenizer = lengths.tokenizer
         if args.model == "transducer":
-            rate = lengths.labels_per_second
-            measured = {"labels_of": lengths.corpus}
-    content = scale(
+            rate, corpus = lengths.labels_per_second, lengths.corpus
+    found = scale(
         args.model,
         args.preset,
         tokenizer,
@@ -64,10 +65,10 @@ def run(args: argparse.Namespace) -> None:
         args.seed,
         args.keep,
         args.quiet,
+        corpus,
     )
-    content |= measured
     name = "scale" if args.model == "ctc" else "transducer_scale"
-    table = scale_table(content)
-    files.write_json(Path(args.results) / f"{name}.json", content)
+    table = scale_table(found)
+    files.write_json(Path(args.results) / f"{name}.json", dataclasses.asdict(found))
     files.write_text(Path(args.results) / f"{name}.md", table)
     print(table, end="")

@@ -4,7 +4,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from tensorflow import keras
@@ -15,15 +15,24 @@ from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.presets import PRESETS, STREAMING, TRANSDUCERS
 from asr_qat.models.summary import summarize, total
 from asr_qat.progress import progress
-from asr_qat.provenance import provenance
+from asr_qat.provenance import Provenance
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.text.tokenizer import Tokenizer
+from experiments.scale.scale_rows import (
+    ExportCosts,
+    FileSpeed,
+    InitialFile,
+    PresetSize,
+    ScaleResults,
+    ScaleRow,
+)
+from tflite_export.convert.convert import convert
 from tflite_export.runtime.recogniser import TFLiteRecogniser
+from tflite_export.score.contents import Contents
 from tflite_export.score.evaluate import describe, peak_rss_mb
 from tflite_export.score.fresh_process import peak_memory_mb
 from tflite_export.score.inspect import inspect
-
-Row = dict[str, Any]
+from tflite_export.score.rows import combine
 
 VARIANTS = {
     "ctc": {"float32": FLOAT, "int8": "w8a8", "int4": "w4a8"},
@@ -42,14 +51,7 @@ PAPER_PARAMETERS = {"S": 10.3e6, "M": 30.7e6, "L": 118.8e6}  # Gulati et al. (20
 AUDIO_SECONDS = 10.0
 ROUNDS = 7  # timed runs of each file, in turn
 STEP_CALLS = 50  # calls of predict and join that are timed together
-ACCURACY = ("wer", "wer_ci", "wer_diff_ci", "identical_hypotheses", "max_logit_diff")  # unknown
 BIAS_DEVIATION = 0.02  # initial biases are zero and gains one, which a converter leaves out
-
-CONVERT = """
-import sys
-from tflite_export.convert.convert import convert
-convert(*sys.argv[1:4], tuple(map(float, sys.argv[4:])))
-"""
 
 
 def scale(
@@ -62,7 +64,8 @@ def scale(
     seed: int = 0,
     keep: bool = False,
     quiet: bool = False,
-) -> dict[str, Any]:
+    labels_of: str | None = None,
+) -> ScaleResults:
     """Write and run the files of some presets, one preset after the other.
 
     Every file of a preset is timed once in each round, so that a change of the machine's speed
@@ -81,37 +84,58 @@ def scale(
         seed: of the weights.
         keep: leave models and files in `work`; otherwise each preset's go before the next one's.
         quiet: no progress.
-
-    Returns:
-        `rows` as in the demo, without what has to do with accuracy; `presets`, parameters in
-        all; and provenance.
+        labels_of: what the labels were measured on, in words.
     """
-    rows: list[Row] = []
-    totals: dict[str, dict[str, float]] = {}
+    rows: list[ScaleRow] = []
+    sizes: dict[str, PresetSize] = {}
     for preset in presets:
         folder = Path(work) / f"{model}_{preset}"
         directory = folder / "initial"
         parameters = write_initial(model, preset, tokenizer, directory, seed)
-        totals[preset] = {"parameters": parameters}
-        if model == "transducer" and preset in PAPER_PARAMETERS:
-            paper = PAPER_PARAMETERS[preset]
-            totals[preset] |= {"paper_parameters": paper, "deviation": parameters / paper - 1}
+        paper = PAPER_PARAMETERS.get(preset) if model == "transducer" else None
+        sizes[preset] = PresetSize(
+            parameters=parameters,
+            paper_parameters=paper,
+            deviation=parameters / paper - 1 if paper else None,
+        )
         variants = VARIANTS[model]
-        files = {name: folder / f"{precision}.tflite" for name, precision in variants.items()}
-        described = []
-        for name, path in progress(files.items(), f"convert {preset}", len(files), "file", quiet):
+        paths = {name: folder / f"{precision}.tflite" for name, precision in variants.items()}
+        files: list[InitialFile] = []
+        contents: list[Contents] = []
+        for name, path in progress(paths.items(), f"convert {preset}", len(paths), "file", quiet):
             costs = convert_apart(directory, path, variants[name], AUDIO_SECONDS)
-            facts: Row = {"name": f"{preset} {name}", "preset": preset, "parameters": parameters}
-            if model == "transducer":
-                facts["paper_ratio"] = PAPER_RATIO.get(name)
-            described.append(facts | _describe(path, threads) | costs)
-        _compare(described, list(files.values()), labels_per_second, threads, quiet)
-        rows += described
+            memory = peak_rss_mb(path, AUDIO_SECONDS, threads)
+            whole = files[0].bytes if files else None
+            content = inspect(path)
+            file = initial_file(f"{preset} {name}", path, content, costs, parameters, memory, whole)
+            files.append(file)
+            contents.append(content)
+        speeds = _speeds(list(paths.values()), labels_per_second, threads, quiet)
+        for name, file, content, speed in zip(paths, files, contents, speeds, strict=True):
+            row = combine(
+                ScaleRow,
+                file,
+                speed,
+                preset=preset,
+                paper_ratio=PAPER_RATIO.get(name) if model == "transducer" else None,
+                memory_ratio=file.peak_rss_mb / files[0].peak_rss_mb,
+                folded_tables=content.folded_tables,
+                custom_operators=content.custom_operators,
+            )
+            rows.append(row)
         if not keep:
             shutil.rmtree(folder)
-    speech = {"audio_seconds": AUDIO_SECONDS, "labels_per_second": labels_per_second}
-    vocabulary = {"model": model, "vocabulary": tokenizer.vocab_size}
-    return {"rows": rows, "presets": totals, **vocabulary, **speech, **provenance(seed)}
+    return combine(
+        ScaleResults,
+        Provenance.of_this_run(seed),
+        model=model,
+        vocabulary=tokenizer.vocab_size,
+        audio_seconds=AUDIO_SECONDS,
+        labels_per_second=labels_per_second,
+        labels_of=labels_of,
+        presets=sizes,
+        rows=tuple(rows),
+    )
 
 
 def write_initial(model: str, preset: str, tokenizer: Tokenizer, directory: Path, seed: int) -> int:
@@ -139,7 +163,7 @@ def write_initial(model: str, preset: str, tokenizer: Tokenizer, directory: Path
     return parameters
 
 
-def convert_apart(directory: Path, path: Path, precision: str, *seconds: float) -> Row:
+def convert_apart(directory: Path, path: Path, precision: str, *seconds: float) -> ExportCosts:
     """Write a file in a fresh process, with Python's start and the reading of the weights.
 
     Args:
@@ -149,30 +173,49 @@ def convert_apart(directory: Path, path: Path, precision: str, *seconds: float) 
         seconds: lengths of its signatures; a live model has none.
     """
     started = time.monotonic()
-    memory = peak_memory_mb(CONVERT, directory, path, precision, *seconds)
-    return {"convert_seconds": time.monotonic() - started, "convert_peak_rss_mb": memory}
+    memory = peak_memory_mb(convert, directory, path, precision, seconds)
+    return ExportCosts(convert_seconds=time.monotonic() - started, convert_peak_rss_mb=memory)
 
 
-def _describe(path: Path, threads: int) -> Row:
-    content = inspect(path)
-    copied = ("weight_widths", "delegated", "bytes_by_part", "folded_tables", "custom_operators")
-    return {
-        **dict.fromkeys(ACCURACY),
-        **describe(TFLiteRecogniser(path, threads)),
-        **{key: content[key] for key in copied},
-        "peak_rss_mb": peak_rss_mb(path, AUDIO_SECONDS, threads),
-        "threads": threads,
-    }
+def initial_file(
+    name: str,
+    path: Path,
+    content: Contents,
+    costs: ExportCosts,
+    parameters: int,
+    peak_rss_mb: float,
+    whole: int | None,
+) -> InitialFile:
+    """What is said of a file of initial weights.
+
+    Args:
+        name: of the row.
+        path: of the file.
+        content: of the file.
+        costs: of its export.
+        parameters: of the model.
+        peak_rss_mb: peak memory of recognition, MB (2^20).
+        whole: bytes of the float32 file, None if this is it.
+    """
+    facts = describe(TFLiteRecogniser(path))
+    return combine(
+        InitialFile,
+        facts,
+        costs,
+        name=name,
+        parameters=parameters,
+        ratio=(whole or facts.bytes) / facts.bytes,
+        weight_widths=content.weight_widths,
+        delegated=content.delegated,
+        bytes_by_part=content.bytes_by_part,
+        peak_rss_mb=peak_rss_mb,
+    )
 
 
-def _compare(
-    rows: list[Row],
-    paths: list[Path],
-    labels_per_second: float | None,
-    threads: int,
-    quiet: bool,
-) -> None:
-    """Add speed, and size, speed and memory relative to the first row."""
+def _speeds(
+    paths: list[Path], labels_per_second: float | None, threads: int, quiet: bool
+) -> list[FileSpeed]:
+    """Time the files in turn; speed-ups are over the first one."""
     devices = [TFLiteRecogniser(path, threads) for path in paths]
     mel_bins = devices[0].metadata.front_end.mel_bins
     features = np.random.default_rng(0).standard_normal((devices[0].lengths[-1], mel_bins))
@@ -182,20 +225,27 @@ def _compare(
         calls = search_calls(len(features), round(labels_per_second * AUDIO_SECONDS))
     for device in devices:
         device.warm_up()
-    seconds = np.zeros((ROUNDS, len(rows), len(calls)))
+    seconds = np.zeros((ROUNDS, len(devices), len(calls)))
     for i in progress(range(ROUNDS), "time", ROUNDS, "round", quiet):
         for j, device in enumerate(devices):
             seconds[i, j] = _seconds(device, features)
     utterances = seconds @ list(calls.values())
-    for j, row in enumerate(rows):
+    found = []
+    for j in range(len(devices)):
         median = float(np.median(utterances[:, j]))
-        row["ratio"] = rows[0]["bytes"] / row["bytes"]
-        row["latency_ms"] = 1000 * median
-        for name, values in zip(calls, seconds[:, j].T, strict=True):
-            row[f"{name}_ms"] = 1000 * float(np.median(values))
-        row["rtf"] = median / AUDIO_SECONDS
-        row["speedup"] = float(np.median(utterances[:, 0] / utterances[:, j]))
-        row["memory_ratio"] = row["peak_rss_mb"] / rows[0]["peak_rss_mb"]
+        parts = {
+            f"{name}_ms": 1000 * float(np.median(seconds[:, j, k])) for k, name in enumerate(calls)
+        }
+        found.append(
+            FileSpeed(
+                latency_ms=1000 * median,
+                rtf=median / AUDIO_SECONDS,
+                speedup=float(np.median(utterances[:, 0] / utterances[:, j])),
+                threads=threads,
+                **parts,
+            )
+        )
+    return found
 
 
 def search_calls(frames: int, labels: int) -> dict[str, int]:

@@ -135,12 +135,12 @@ def _score_file(cell: PlannedCell, source: Recogniser, items: Items, seconds: Se
         result = evaluate.run(device, everything, quiet=True)
     with _timed("compare", seconds):
         agreement = compare(source, device, everything, result, quiet=True, floor=False)
-    other = {each["id"]: each["keras"] for each in agreement["different"]}
+    other = {each.id: each.keras for each in agreement.different}
     return _Score(
         len(content),
         _by_split(items, result, other, device.threads),
-        agreement["max_logit_diff"],
-        agreement["median_logit_diff"],
+        agreement.max_logit_diff,
+        agreement.median_logit_diff,
     )
 
 
@@ -209,7 +209,7 @@ def _split_texts(
     references = [item.text for item in items]
     keras = [other.get(item.id, text) for item, text in zip(items, result.hypotheses, strict=True)]
     return SplitTexts(
-        **evaluate.summarize(result, items, threads),
+        **dataclasses.asdict(evaluate.summarize(result, items, threads)),
         keras_wer=word_errors(references, keras).rate,
         keras_hypotheses={item.id: other[item.id] for item in items if item.id in other},
         hypotheses=tuple(result.hypotheses),

@@ -1,7 +1,6 @@
 """Is the `.tflite` the Keras model? Logits and hypotheses over a whole test set."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from tflite_export.convert.convert import trained_method
 from tflite_export.runtime.metadata import Metadata
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score.evaluate import Run
+from tflite_export.score.rows import Comparison, LogitPair, Parting
 
 PERTURBATION = 1e-7  # relative change of the features: about one unit in the last place
 
@@ -52,18 +52,13 @@ def compare(
     result: Run,
     quiet: bool = False,
     floor: bool = True,
-) -> dict[str, Any]:
+) -> Comparison:
     """Differences between a file's run and its Keras model on the same recordings.
 
     With int8 activations a difference in the last bit of a float moves an activation that
     sits on a rounding edge to its other side, and from there through the layers. How far is
     measured on the Keras model alone: `rounding_floor` is its median logit difference to
     itself when all features change by `PERTURBATION`; not without `floor`, which halves the time.
-
-    Returns:
-        `identical_hypotheses` (share), `max_logit_diff`, `median_logit_diff`,
-        `rounding_floor`, and `different`: the utterances with another hypothesis, with the
-        logits of the first frame where the best classes part.
     """
     tokenizer = device.metadata.tokenizer
     expected = keras_recognitions(recogniser, device, items, quiet=quiet)
@@ -75,17 +70,18 @@ def compare(
         if keras_text != text:
             different.append(_parting(item, keras.logits, tflite, keras_text, text))
     pairs = _comparable(expected, result.logits)
-    found: dict[str, Any] = {
-        "identical_hypotheses": 1 - len(different) / len(items),
-        "max_logit_diff": float(max(np.abs(a - b).max(initial=0) for a, b in pairs)),
-        "median_logit_diff": _median(pairs),
-        "different": different,
-    }
+    rounding_floor = None
     if floor:
         perturbed = keras_recognitions(recogniser, device, items, PERTURBATION, quiet=quiet)
         others = [other.logits for other in perturbed]
-        found["rounding_floor"] = _median(_comparable(expected, others))
-    return found
+        rounding_floor = _median(_comparable(expected, others))
+    return Comparison(
+        identical_hypotheses=1 - len(different) / len(items),
+        max_logit_diff=float(max(np.abs(a - b).max(initial=0) for a, b in pairs)),
+        median_logit_diff=_median(pairs),
+        rounding_floor=rounding_floor,
+        different=tuple(different),
+    )
 
 
 def _comparable(expected: list[Recognition], others: list[np.ndarray]) -> list[tuple]:
@@ -111,22 +107,22 @@ def _median(pairs) -> float:
     return float(np.median(differences)) if len(differences) else 0.0
 
 
-def _parting(item: Utterance, keras, tflite, keras_text: str, tflite_text: str) -> dict:
+def _parting(item: Utterance, keras, tflite, keras_text: str, tflite_text: str) -> Parting:
     """The first step (with CTC: frame) whose best classes differ, with the logits of both."""
     steps = min(len(keras), len(tflite))
     frame = int(np.argmax(keras[:steps].argmax(-1) != tflite[:steps].argmax(-1)))
     classes = sorted({int(keras[frame].argmax()), int(tflite[frame].argmax())})
-    return {
-        "id": item.id,
-        "reference": item.text,
-        "keras": keras_text,
-        "tflite": tflite_text,
-        "frame": frame,
-        "logits": {
-            str(c): {"keras": float(keras[frame, c]), "tflite": float(tflite[frame, c])}
+    return Parting(
+        id=item.id,
+        reference=item.text,
+        keras=keras_text,
+        tflite=tflite_text,
+        frame=frame,
+        logits={
+            str(c): LogitPair(keras=float(keras[frame, c]), tflite=float(tflite[frame, c]))
             for c in classes
         },
-    }
+    )
 
 
 def matching_model(path: str | Path, metadata: Metadata) -> Recogniser:

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,8 @@ from asr_qat.corpora.utterance import Utterance
 from asr_qat.progress import progress
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score.fresh_process import peak_memory_mb
+from tflite_export.score.rows import Difference, FileFacts, Percentiles, Summary
+from tflite_export.score.silence_runs import recognise_silence
 from tflite_export.score.statistics import character_errors, interval, paired_interval, word_errors
 
 
@@ -59,47 +60,40 @@ def run(
     return result
 
 
-def describe(recogniser: TFLiteRecogniser) -> dict[str, Any]:
-    """Precision, widths in words, method and size of the file.
-
-    Also the activations' width if all are integers.
-    """
-    bits = recogniser.metadata.full_integer
-    return {
-        "precision": recogniser.metadata.precision,
-        "widths": recogniser.metadata.widths,
-        "method": recogniser.metadata.method,
-        "bytes": recogniser.path.stat().st_size,
-        **({"full_integer": bits} if bits else {}),
-    }
+def describe(recogniser: TFLiteRecogniser) -> FileFacts:
+    """Precision, method and size of the file."""
+    metadata = recogniser.metadata
+    return FileFacts(
+        precision=metadata.precision,
+        widths=metadata.widths,
+        method=metadata.method,
+        bytes=recogniser.path.stat().st_size,
+        full_integer=metadata.full_integer,
+    )
 
 
-def difference(result: Run, baseline: Run, items: list[Utterance]) -> dict[str, Any]:
+def difference(result: Run, baseline: Run, items: list[Utterance]) -> Difference:
     """WER difference to another run on the same recordings, with its paired interval."""
     references = [item.text for item in items]
     errors = word_errors(references, result.hypotheses)
     other = word_errors(references, baseline.hypotheses)
-    return {
-        "wer_diff": errors.rate - other.rate,
-        "wer_diff_ci": paired_interval(errors, other),
-    }
+    return Difference(wer_diff=errors.rate - other.rate, wer_diff_ci=paired_interval(errors, other))
 
 
-def summarize(result: Run, items: list[Utterance], threads: int) -> dict[str, Any]:
+def summarize(result: Run, items: list[Utterance], threads: int) -> Summary:
     """Error rates, speed and latency of a run."""
     references = [item.text for item in items]
     words = word_errors(references, result.hypotheses)
-    milliseconds = np.percentile(1000 * result.seconds, [50, 95, 99])
-    return {
-        "utterances": len(items),
-        "words": int(words.lengths.sum()),
-        "wer": words.rate,
-        "wer_ci": interval(words),
-        "cer": character_errors(references, result.hypotheses).rate,
-        "rtf": float(result.seconds.sum() / result.audio_seconds.sum()),
-        "latency_ms": dict(zip(("p50", "p95", "p99"), milliseconds.tolist(), strict=True)),
-        "threads": threads,
-    }
+    return Summary(
+        utterances=len(items),
+        words=int(words.lengths.sum()),
+        wer=words.rate,
+        wer_ci=interval(words),
+        cer=character_errors(references, result.hypotheses).rate,
+        rtf=float(result.seconds.sum() / result.audio_seconds.sum()),
+        latency_ms=Percentiles.of(result.seconds),
+        threads=threads,
+    )
 
 
 def write_hypotheses(path: str | Path, items: list[Utterance], hypotheses: list[str]) -> None:
@@ -109,16 +103,6 @@ def write_hypotheses(path: str | Path, items: list[Utterance], hypotheses: list[
         for item, text in zip(items, hypotheses, strict=True)
     ]
     files.write_text(path, "\n".join(lines) + "\n")
-
-
-PEAK_PROGRAM = """
-import sys
-import numpy as np
-from tflite_export.runtime.recogniser import TFLiteRecogniser
-recogniser = TFLiteRecogniser(sys.argv[1], int(sys.argv[2]))
-frames = int(float(sys.argv[3]) * 1000 / recogniser.metadata.front_end.hop_ms)
-recogniser.recognise(np.zeros((frames, recogniser.metadata.front_end.mel_bins), np.float32))
-"""
 
 
 def peak_rss_mb(path: str | Path, seconds: float, threads: int = 1) -> float:
@@ -131,4 +115,4 @@ def peak_rss_mb(path: str | Path, seconds: float, threads: int = 1) -> float:
         seconds: length of the utterance.
         threads: CPU threads.
     """
-    return peak_memory_mb(PEAK_PROGRAM, path, threads, seconds)
+    return peak_memory_mb(recognise_silence, str(path), seconds, threads)

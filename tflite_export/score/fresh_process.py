@@ -1,50 +1,77 @@
-"""Work done in a process of its own: what it found, and its peak memory."""
+"""A function called in a process of its own: what it returns, and the peak of its memory.
 
+`python -m tflite_export.score.fresh_process MODULE FUNCTION JSON` is that process. It imports
+what the function's module imports and nothing of its parent, whose memory it does not share.
+"""
+
+import importlib
+import inspect
 import json
 import subprocess
 import sys
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec
 
 from asr_qat.errors import UserError
 
-PEAK = """
-status = dict(line.split(":", 1) for line in open("/proc/self/status"))
-print(status["VmHWM"].split()[0])  # not getrusage: that includes the parent before exec
-"""
+P = ParamSpec("P")
+PEAK, RESIDENT = "VmHWM", "VmRSS"  # of a process, see proc(5)
 
 
-def peak_memory_mb(program: str, *words: object) -> float:
-    """Run Python code in a fresh process: the most memory that it had, in MB (2^20).
+def peak_memory_mb(function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> float:
+    """Call `function` in a fresh process: the most memory that it had, in MB (2^20).
+
+    Python and the modules that the function's own imports are included.
 
     Args:
-        program: the code; it reads `words` as `sys.argv[1:]`.
-        words: arguments; the first one is the file that errors name.
+        function: one that a module defines at its top.
+        args: whatever JSON can hold, and paths; errors name the first one.
+        kwargs: the same.
 
     Raises:
         UserError: it failed, with the last line it said.
     """
-    return int(_last_line(program + PEAK, *words)) / 1024
+    return _answer(function, *args, **kwargs)["peak_mb"]
 
 
-def result_of(program: str, name: str, arguments: Any) -> Any:
-    """Run Python code in a fresh process: what it printed last, a line of JSON.
+def result_of(function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> Any:
+    """Call `function` in a fresh process: what it returned, as JSON gives it back.
 
-    Args:
-        program: the code; it reads `name` and JSON as `sys.argv[1:]`.
-        name: the file that errors name.
-        arguments: whatever JSON can hold.
-
-    Raises:
-        UserError: it failed, with the last line it said.
+    Arguments and errors are those of `peak_memory_mb`.
     """
-    return json.loads(_last_line(program, name, json.dumps(arguments)))
+    return _answer(function, *args, **kwargs)["result"]
 
 
-def _last_line(program: str, *words: object) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", program, *map(str, words)], capture_output=True, text=True
-    )
+def memory_mb(entry: str) -> float:
+    """An entry of this process's status, `PEAK` or `RESIDENT`, in MB (2^20).
+
+    Not the `ru_maxrss` of getrusage(2): a process starts with that of its parent.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    fields = dict(line.split(":", 1) for line in status.splitlines())
+    return int(fields[entry].split()[0]) / 1024
+
+
+def _answer(function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
+    given = inspect.signature(function).bind(*args, **kwargs).arguments
+    words = [function.__module__, function.__qualname__, json.dumps(given, default=str)]
+    command = [sys.executable, "-m", __name__, *words]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"ended with exit code {done.returncode}"]
-        raise UserError(f"{words[0]}: {lines[-1]}")
-    return done.stdout.strip().splitlines()[-1]
+        mendable, _, message = lines[-1].rpartition(f"{UserError.__qualname__}: ")
+        first = next(iter(given.values()), function.__name__)
+        raise UserError(message if mendable else f"{first}: {lines[-1]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _main(module: str, name: str, arguments: str) -> None:
+    """Call the function; print its result and the peak of the memory as one line of JSON."""
+    function = getattr(importlib.import_module(module), name)
+    result = function(**json.loads(arguments))
+    print(json.dumps({"result": result, "peak_mb": memory_mb(PEAK)}))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -1,8 +1,8 @@
 """What is inside a `.tflite` file, byte by byte and operator by operator."""
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -11,7 +11,16 @@ from ai_edge_litert.tools import flatbuffer_utils
 from asr_qat.decoding.live_format import CASCADE, CAUSAL, LiveFormat
 from asr_qat.errors import UserError
 from tflite_export.runtime.metadata import read_flatbuffer, read_metadata
+from tflite_export.score.contents import (
+    ByteParts,
+    Constant,
+    Contents,
+    DelegatedGraph,
+    LiveFacts,
+    Recorded,
+)
 from tflite_export.score.delegation import delegation
+from tflite_export.score.rows import combine
 
 LARGEST = 10  # float tensors that are listed
 FOLDED_TABLE_BYTES = 64 * 1024  # a float constant above this should be a layer's kernel
@@ -34,27 +43,8 @@ _OPERATORS = {
 }
 
 
-def inspect(path: str | Path) -> dict[str, Any]:
+def inspect(path: str | Path) -> Contents:
     """Take a `.tflite` apart.
-
-    Constants that several signatures share are counted once.
-
-    Returns:
-        `name` and `path`; `bytes` of the file; `bytes_by_part`: `constants`, `metadata`,
-        `quantization` (scales and zero points) and `graph` (tables, names, padding);
-        `bytes_by_type` and `bytes_by_layer` of the constants; `tensor_types`: number of tensors
-        of each type, constants and activations; `operators`: histogram for each signature and
-        `total`; `custom_operators`: names, Flex ones among them;
-        `weight_widths`: share of the elements at each width in bits, of the dense products'
-        kernels (`dense`) and of all constants (`all`); `delegated`: for each signature the
-        number of `operators`, those `delegated`, their `share`, the `partitions` and a
-        histogram of the `rest`, or None if LiteRT cannot prepare the graph; `largest_float`:
-        the largest float constants (`layer`, `used_by`, `shape`, `bytes`); `folded_tables`: in
-        the same form, float constants of more than `FOLDED_TABLE_BYTES` that are no kernel. A
-        file of this package also has its `precision`, `widths` in words, and `method`, and
-        `full_integer`, the activations' width, if every tensor is an integer; that of a live
-        model has `live`: its `chunk_ms`, `left_context_ms` of a block, `look_ahead_ms` of the
-        causal encoder and the cascade, and `latency_ms` of the first and the second pass.
 
     Raises:
         UserError: no such file, not a `.tflite`, or damaged.
@@ -66,67 +56,66 @@ def inspect(path: str | Path) -> dict[str, Any]:
         raise UserError(f"{path}: damaged or truncated: copy or export it again") from None
     names = _operator_names(model)
     constants = _constants(model, names)
-    floats = sorted((c for c in constants if c["type"] in FLOAT_TYPES), key=lambda c: -c["bytes"])
+    floats = sorted((c for c in constants if c.type in FLOAT_TYPES), key=lambda c: -c.bytes)
     graphs = _graphs(model)
     operators = {
         signature: Counter(names[o.opcodeIndex] for o in graph.operators)
         for signature, graph in graphs.items()
     }
-    total: Counter = sum(operators.values(), Counter())
-    return {
-        "name": Path(path).name,
-        "path": str(path),
-        **_recogniser(path),
-        "bytes": len(content),
-        "bytes_by_part": _parts(content, sum(c["bytes"] for c in constants)),
-        "bytes_by_type": _sums(constants, "type"),
-        "bytes_by_layer": _sums(constants, "layer"),
-        "tensor_types": dict(
+    total: Counter[str] = sum(operators.values(), Counter())
+    return combine(
+        Contents,
+        _recorded(path),
+        name=Path(path).name,
+        path=str(path),
+        bytes=len(content),
+        bytes_by_part=_parts(content, sum(c.bytes for c in constants)),
+        bytes_by_type=_sums((c.type, c.bytes) for c in constants),
+        bytes_by_layer=_sums((c.layer, c.bytes) for c in constants),
+        tensor_types=dict(
             Counter(_TYPES[t.type] for g in model.subgraphs for t in g.tensors).most_common()
         ),
-        "operators": {
+        operators={
             **{signature: dict(found.most_common()) for signature, found in operators.items()},
             "total": dict(total.most_common()),
         },
-        "custom_operators": _custom_operators(model),
-        "weight_widths": {
-            "dense": _width_shares([c for c in constants if c["used_by"] == DENSE and c["kernel"]]),
+        custom_operators=_custom_operators(model),
+        weight_widths={
+            "dense": _width_shares([c for c in constants if c.used_by == DENSE and c.kernel]),
             "all": _width_shares(constants),
         },
-        "delegated": {
+        delegated={
             signature: _delegated(model, graph, names) for signature, graph in graphs.items()
         },
-        "largest_float": [_listed(c) for c in floats[:LARGEST]],
-        "folded_tables": [
-            _listed(c) for c in floats if c["bytes"] > FOLDED_TABLE_BYTES and not c["kernel"]
-        ],
-    }
+        largest_float=tuple(c.listed() for c in floats[:LARGEST]),
+        folded_tables=tuple(
+            c.listed() for c in floats if c.bytes > FOLDED_TABLE_BYTES and not c.kernel
+        ),
+    )
 
 
-def _recogniser(path: str | Path) -> dict[str, Any]:
-    """What the file's metadata tells of its precision; nothing for one of another origin."""
+def _recorded(path: str | Path) -> Recorded:
     try:
         metadata = read_metadata(path)
     except UserError:
-        return {}
-    bits = metadata.full_integer
-    return {
-        "precision": metadata.precision,
-        "widths": metadata.widths,
-        "method": metadata.method,
-        **({"full_integer": bits} if bits else {}),
-        **({"live": _streams(metadata.live)} if metadata.live else {}),
-    }
+        return Recorded()
+    return Recorded(
+        precision=metadata.precision,
+        widths=metadata.widths,
+        method=metadata.method,
+        full_integer=metadata.full_integer,
+        live=_streams(metadata.live) if metadata.live else None,
+    )
 
 
-def _streams(live: LiveFormat) -> dict[str, Any]:
+def _streams(live: LiveFormat) -> LiveFacts:
     first, second = live.delays_ms
-    return {
-        "chunk_ms": [frames * live.frame_ms for frames in live.chunks],
-        "left_context_ms": live.left_context * live.frame_ms,
-        "look_ahead_ms": {CAUSAL: first, CASCADE: second - first},
-        "latency_ms": {"first": first, "second": second},
-    }
+    return LiveFacts(
+        chunk_ms=tuple(frames * live.frame_ms for frames in live.chunks),
+        left_context_ms=live.left_context * live.frame_ms,
+        look_ahead_ms={CAUSAL: first, CASCADE: second - first},
+        latency_ms={"first": first, "second": second},
+    )
 
 
 def _operator_names(model: schema.ModelT) -> list[str]:
@@ -139,8 +128,9 @@ def _operator_names(model: schema.ModelT) -> list[str]:
     return names
 
 
-def _custom_operators(model: schema.ModelT) -> list[str]:
-    return sorted(code.customCode.decode() for code in model.operatorCodes if code.customCode)
+def _custom_operators(model: schema.ModelT) -> tuple[str, ...]:
+    codes = model.operatorCodes
+    return tuple(sorted(code.customCode.decode() for code in codes if code.customCode))
 
 
 def _graphs(model: schema.ModelT) -> dict[str, schema.SubGraphT]:
@@ -152,12 +142,12 @@ def _graphs(model: schema.ModelT) -> dict[str, schema.SubGraphT]:
     }
 
 
-def _constants(model: schema.ModelT, names: list[str]) -> list[dict[str, Any]]:
+def _constants(model: schema.ModelT, names: list[str]) -> list[Constant]:
     """Every vector of constants, once, with an operator that uses it.
 
     Tensors share buffers, and equal buffers one vector: what counts is the address.
     """
-    found: dict[int, dict[str, Any]] = {}
+    found: dict[int, Constant] = {}
     for graph in model.subgraphs:
         uses = _uses(graph, names)
         for index, tensor in enumerate(graph.tensors):
@@ -166,14 +156,14 @@ def _constants(model: schema.ModelT, names: list[str]) -> list[dict[str, Any]]:
                 continue
             operator, position = uses.get(index, (None, -1))
             used_by = names[operator.opcodeIndex] if operator else ""
-            found[data.ctypes.data] = {
-                "type": _TYPES[tensor.type],
-                "shape": [] if tensor.shape is None else [int(n) for n in tensor.shape],
-                "bytes": len(data),
-                "used_by": used_by,
-                "kernel": KERNEL_INPUT.get(used_by) == position,
-                "layer": _layer(graph, operator, position) if used_by == DENSE else OTHER,
-            }
+            found[data.ctypes.data] = Constant(
+                type=_TYPES[tensor.type],
+                shape=() if tensor.shape is None else tuple(int(n) for n in tensor.shape),
+                bytes=len(data),
+                used_by=used_by,
+                kernel=KERNEL_INPUT.get(used_by) == position,
+                layer=_layer(graph, operator, position) if used_by == DENSE else OTHER,
+            )
     return list(found.values())
 
 
@@ -196,18 +186,18 @@ def _layer(graph: schema.SubGraphT, operator: schema.OperatorT, position: int) -
     return name.removesuffix("/product") if labelled else OTHER
 
 
-def _parts(content: bytes, constants: int) -> dict[str, int]:
+def _parts(content: bytes, constants: int) -> ByteParts:
     """Bytes of the parts that make up the file; a vector used twice counts once."""
     model = schema.Model.GetRootAs(content, 0)
     entries = [model.Metadata(i) for i in range(model.MetadataLength())]
     metadata = sum(model.Buffers(entry.Buffer()).DataLength() for entry in entries)
     quantization = sum(_quantization_vectors(model).values())
-    return {
-        "constants": constants,
-        "metadata": metadata,
-        "quantization": quantization,
-        "graph": len(content) - constants - metadata - quantization,
-    }
+    return ByteParts(
+        constants=constants,
+        metadata=metadata,
+        quantization=quantization,
+        graph=len(content) - constants - metadata - quantization,
+    )
 
 
 def _quantization_vectors(model: schema.Model) -> dict[int, int]:
@@ -224,25 +214,27 @@ def _quantization_vectors(model: schema.Model) -> dict[int, int]:
     return vectors
 
 
-def _sums(constants: list[dict], key: str) -> dict[str, int]:
-    """Bytes of the constants by `key`, largest first."""
-    sums: Counter = Counter()
-    for constant in constants:
-        sums[constant[key]] += constant["bytes"]
+def _sums(sizes: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Bytes by name, largest first."""
+    sums: Counter[str] = Counter()
+    for name, size in sizes:
+        sums[name] += size
     return dict(sums.most_common())
 
 
-def _width_shares(constants: list[dict]) -> dict[str, float]:
+def _width_shares(constants: list[Constant]) -> dict[str, float]:
     """Share of the elements at each width in bits."""
     elements = dict.fromkeys(WIDTHS, 0)
     for constant in constants:
-        width = WIDTH_OF[constant["type"]]
-        elements[width] = elements.get(width, 0) + int(np.prod(constant["shape"]))
+        width = WIDTH_OF[constant.type]
+        elements[width] = elements.get(width, 0) + int(np.prod(constant.shape))
     total = max(sum(elements.values()), 1)
     return {str(width): elements[width] / total for width in sorted(elements, reverse=True)}
 
 
-def _delegated(model: schema.ModelT, graph: schema.SubGraphT, names: list[str]) -> dict | None:
+def _delegated(
+    model: schema.ModelT, graph: schema.SubGraphT, names: list[str]
+) -> DelegatedGraph | None:
     try:
         found = delegation(model, graph)
     except RuntimeError:
@@ -252,14 +244,10 @@ def _delegated(model: schema.ModelT, graph: schema.SubGraphT, names: list[str]) 
         for index, operator in enumerate(graph.operators)
         if index not in found.operators
     )
-    return {
-        "operators": len(graph.operators),
-        "delegated": len(found.operators),
-        "share": len(found.operators) / max(len(graph.operators), 1),
-        "partitions": found.partitions,
-        "rest": dict(rest.most_common()),
-    }
-
-
-def _listed(constant: dict[str, Any]) -> dict[str, Any]:
-    return {key: constant[key] for key in ("layer", "used_by", "shape", "bytes")}
+    return DelegatedGraph(
+        operators=len(graph.operators),
+        delegated=len(found.operators),
+        share=len(found.operators) / max(len(graph.operators), 1),
+        partitions=found.partitions,
+        rest=dict(rest.most_common()),
+    )

@@ -3,7 +3,6 @@
 import dataclasses
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,9 @@ from tflite_export.runtime.live.endpoint import WHOLE_RECORDING
 from tflite_export.runtime.live.live_model import LiveModel
 from tflite_export.runtime.live.session import Session
 from tflite_export.score.fresh_process import peak_memory_mb
+from tflite_export.score.live_rows import PassRates, StreamedSummary
+from tflite_export.score.rows import Times
+from tflite_export.score.silence_runs import stream_silence
 from tflite_export.score.statistics import character_errors, interval, paired_interval, word_errors
 
 FIRST, SECOND = "first", "second"
@@ -85,73 +87,47 @@ def summarize_streamed(
     chunk_ms: int,
     threads: int,
     baseline: StreamedRun | None = None,
-) -> dict[str, Any]:
-    """Error rates of both passes, with differences to a baseline, and the time of the chunks.
-
-    Returns:
-        `first` and `second`: `wer`, `wer_ci`, `cer`, and `wer_diff`, `wer_diff_ci` or None;
-        `rtf`, with the last words; `chunk_compute_ms`, percentiles and the most; `late_chunks`,
-        how many took longer than `chunk_ms`; `finish_ms`, of the last words of a recording.
-    """
+) -> StreamedSummary:
+    """Error rates of both passes, with differences to a baseline, and the time of the chunks."""
     references = [item.text for item in items]
     compute = float(result.chunk_seconds.sum() + result.finish_seconds.sum())
     words = word_errors(references, result.hypotheses[SECOND])
-    return {
-        "utterances": len(items),
-        "words": int(words.lengths.sum()),
-        **{
-            name: text_figures(
-                references, texts, baseline.hypotheses[name] if baseline is not None else None
-            )
-            for name, texts in result.hypotheses.items()
-        },
-        "rtf": compute / float(result.audio_seconds.sum()),
-        "chunk_ms": chunk_ms,
-        "chunks": len(result.chunk_seconds),
-        "late_chunks": int((1000 * result.chunk_seconds > chunk_ms).sum()),
-        "chunk_compute_ms": milliseconds(result.chunk_seconds),
-        "finish_ms": milliseconds(result.finish_seconds),
-        "threads": threads,
-    }
+    first, second = (
+        pass_rates(
+            references,
+            result.hypotheses[name],
+            baseline.hypotheses[name] if baseline is not None else None,
+        )
+        for name in PASSES
+    )
+    return StreamedSummary(
+        utterances=len(items),
+        words=int(words.lengths.sum()),
+        first=first,
+        second=second,
+        rtf=compute / float(result.audio_seconds.sum()),
+        chunk_ms=chunk_ms,
+        chunks=len(result.chunk_seconds),
+        late_chunks=int((1000 * result.chunk_seconds > chunk_ms).sum()),
+        chunk_compute_ms=Times.of(result.chunk_seconds),
+        finish_ms=Times.of(result.finish_seconds),
+        threads=threads,
+    )
 
 
-def text_figures(
+def pass_rates(
     references: list[str], hypotheses: list[str], baseline: list[str] | None = None
-) -> dict[str, Any]:
+) -> PassRates:
     """Error rates of recognised texts, and the difference to others or None."""
     errors = word_errors(references, hypotheses)
-    figures = {
-        "wer": errors.rate,
-        "wer_ci": interval(errors),
-        "cer": character_errors(references, hypotheses).rate,
-    }
-    if baseline is None:
-        return {**figures, "wer_diff": None, "wer_diff_ci": None}
-    other = word_errors(references, baseline)
-    return {
-        **figures,
-        "wer_diff": errors.rate - other.rate,
-        "wer_diff_ci": paired_interval(errors, other),
-    }
-
-
-def milliseconds(seconds: np.ndarray) -> dict[str, float]:
-    """Percentiles and the most of some times in seconds."""
-    p50, p95, p99 = (1000 * np.percentile(seconds, [50, 95, 99])).tolist()
-    return {"p50": p50, "p95": p95, "p99": p99, "max": 1000 * float(seconds.max())}
-
-
-PEAK_PROGRAM = """
-import sys
-import numpy as np
-from tflite_export.runtime.live.live_model import load_model
-from tflite_export.runtime.live.session import Session
-model = load_model(sys.argv[1], int(sys.argv[2]))
-session, size = Session(model), model.front_end.sample_rate * int(sys.argv[3]) // 1000
-for _ in range(int(float(sys.argv[4]) * 1000 / int(sys.argv[3]))):
-    session.accept(np.zeros(size, np.float32))
-session.finish()
-"""
+    other = None if baseline is None else word_errors(references, baseline)
+    return PassRates(
+        wer=errors.rate,
+        wer_ci=interval(errors),
+        cer=character_errors(references, hypotheses).rate,
+        wer_diff=None if other is None else errors.rate - other.rate,
+        wer_diff_ci=None if other is None else paired_interval(errors, other),
+    )
 
 
 def live_peak_rss_mb(path: str | Path, seconds: float, chunk_ms: int, threads: int = 1) -> float:
@@ -159,4 +135,4 @@ def live_peak_rss_mb(path: str | Path, seconds: float, chunk_ms: int, threads: i
 
     It includes Python, numpy and LiteRT.
     """
-    return peak_memory_mb(PEAK_PROGRAM, path, threads, chunk_ms, seconds)
+    return peak_memory_mb(stream_silence, str(path), seconds, chunk_ms, threads)

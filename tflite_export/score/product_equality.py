@@ -9,7 +9,6 @@ import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -25,13 +24,14 @@ from tflite_export.convert.labels import merged_factors, products
 from tflite_export.runtime.live.live_model import live_model
 from tflite_export.runtime.live.whole_recording import recognise_features
 from tflite_export.runtime.recogniser import TFLiteRecogniser
+from tflite_export.score.rows import ProductError
 
 PROBE = "probe_"  # begins the names of the further outputs
 
 
 def product_errors(
     path: str | Path, recogniser: Recogniser, utterances: Iterable[np.ndarray]
-) -> list[dict[str, Any]]:
+) -> list[ProductError]:
     """Largest difference of each quantized product, as a share of its output's range.
 
     The converter merges constant factors behind a product (the half step of a feed-forward
@@ -45,7 +45,7 @@ def product_errors(
             takes them in its steps, in both passes.
 
     Returns:
-        For each product in graph order: `layer`, `rows` compared, `factor`, `max_error`.
+        One for each product in graph order.
     """
     model = flatbuffer_utils.read_model(os.fspath(path))
     layers, factors = quantized_layers(recogniser.model), merged_factors(recogniser.model)
@@ -143,14 +143,15 @@ class _Product:
         self.error = max(self.error, float(np.abs(expected - got).max()))
         self.low, self.high = min(self.low, float(got.min())), max(self.high, float(got.max()))
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> ProductError:
         """The row of the report."""
-        return {
-            "layer": self.layer,
-            "rows": self.rows,
-            "factor": self.factor,
-            "max_error": self.error / max(self.high - self.low, float(np.finfo(np.float32).tiny)),
-        }
+        smallest = float(np.finfo(np.float32).tiny)
+        return ProductError(
+            layer=self.layer,
+            rows=self.rows,
+            factor=self.factor,
+            max_error=self.error / max(self.high - self.low, smallest),
+        )
 
 
 def _layer(graph, operator) -> str:
