@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from experiments.study.cell_rows import Hardware
+from asr_qat.provenance import Hardware
 from experiments.study.saved_study import Saved, read_study
 from experiments.study.study_page import answer, figures_csv
 from experiments.study.study_rows import (
@@ -81,7 +81,7 @@ def saved(rows, speakers=(("ann", "bob", "", "ann"), ("cy",))) -> Saved:
         command="",
         commit="",
         versions={},
-        hardware=Hardware("", 2, 8.0),
+        hardware=Hardware(cpu="", vnni=False, cores=2, memory_gb=8.0),
     )
     return Saved(summary, {})
 
