@@ -7,16 +7,18 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from tflite_export.report import headline, html_report, markdown_table
+from tflite_export.report import headline, html_report, judged, markdown_table
+from tflite_export.verdict import verdict
 from tflite_export.wer_size_plot import plot_wer_against_size
 
 
-def row(name, precision, method, size, wer, diff_ci):
+def row(name, precision, method, size, wer, diff_ci, baseline="float32"):
     return {
         "name": name, "precision": precision, "method": method,
         "bytes": size, "ratio": 7_227_424 / size,
         "wer": wer, "wer_ci": [wer - 0.012, wer + 0.013], "cer": wer / 3,
         "wer_diff": 0.0 if diff_ci is None else sum(diff_ci) / 2, "wer_diff_ci": diff_ci,
+        "baseline": baseline,
         "identical_hypotheses": 0.992, "max_logit_diff": 0.31, "median_logit_diff": 2.1e-6,
         "rtf": 0.021, "latency_ms": {"p50": 71.2, "p95": 160.8, "p99": 201.3},
         "threads": 1, "peak_rss_mb": 183.2,
@@ -25,11 +27,11 @@ def row(name, precision, method, size, wer, diff_ci):
 
 RESULTS = {
     "rows": [
-        row("float32", "float", "float", 7_227_424, 0.113, None),
+        row("float32", "float", "float", 7_227_424, 0.113, None, None),
         row("int8 after training", "w8a8", "ptq", 2_089_400, 0.114, [-0.003, 0.005]),
         row("int4 after training", "w4a8", "ptq", 1_213_448, 0.129, [0.009, 0.023]),
         row("int4 tfmot fake QAT", "w4a8", "fake-qat", 1_213_460, 0.118, [-0.001, 0.011]),
-        row("int4 native QAT", "w4a8", "native-qat", 1_213_448, 0.114, [-0.005, 0.007]),
+        row("int4 native QAT", "w4a8", "native-qat", 1_213_448, 0.114, [-0.005, 0.007], "longer"),
     ],
     "corpus": {
         "name": "demo",
@@ -91,11 +93,33 @@ def with_interval(low, high):
         ((-0.02, -0.01), "-1.5 [-2.0, -1.0] points: measurably fewer", "1.0 and 2.0 points"),
     ],
 )
-def test_the_headline_says_what_the_interval_allows(interval, line, meaning):
-    said, why = headline(with_interval(*interval))
+def test_the_meaning_says_what_the_interval_allows(interval, line, meaning):
+    results = with_interval(*interval)
+    said, why = judged(results["rows"][-1])
     assert said.startswith("6.0x smaller, WER difference")
     assert line in said
     assert meaning in why
+    assert why in headline(results)[1]
+
+
+@pytest.mark.parametrize(
+    "interval, begins, where",
+    [
+        ((-0.005, 0.007), "Lossless: ", ", within ±1.0, "),
+        ((-0.01, 0.01), "Lossless: ", ", within ±1.0, "),
+        ((0.004, 0.006), "Lossless: ", ", within ±1.0, "),  # a loss, of less than the margin
+        ((-0.005, 0.011), "Lossless is not shown: ", ", not within ±1.0, "),
+        ((-0.011, 0.005), "Lossless is not shown: ", ", not within ±1.0, "),
+        ((0.011, 0.02), "A loss: ", ", more than +1.0, "),
+        ((-0.02, -0.011), "A gain: ", ", beyond -1.0, "),
+    ],
+)
+def test_the_verdict_is_by_the_margin(interval, begins, where):
+    said = verdict(with_interval(*interval)["rows"][-1])
+    assert said.startswith(f"{begins}int4 native QAT differs from longer by ")
+    assert where in said
+    assert said.endswith(" in a file 6.0 times smaller.")
+    assert said == headline(with_interval(*interval))[0]
 
 
 def test_the_headline_is_not_chosen_by_error_rate():
@@ -107,12 +131,14 @@ def test_the_headline_is_not_chosen_by_error_rate():
 
 
 def test_markdown_has_a_line_for_each_model():
-    notice, blank, *lines = markdown_table(RESULTS).splitlines()
-    assert (notice, blank) == (RESULTS["corpus"]["notice"], "")
+    said, notice, table = markdown_table(RESULTS).split("\n\n")
+    lines = table.splitlines()
+    assert said == f"**{headline(RESULTS)[0]}**"
+    assert notice == RESULTS["corpus"]["notice"]
     assert len(lines) == 2 + len(RESULTS["rows"])
     assert len({line.count("|") for line in lines}) == 1
     assert "| 11.3 [10.1, 12.6] | – |" in lines[2]
-    assert "| 1.21 | 6.0x | 11.4 [10.2, 12.7] | +0.1 [-0.5, +0.7] |" in lines[-1]
+    assert "| 1.21 | 6.0x | 11.4 [10.2, 12.7] | +0.1 [-0.5, +0.7] to longer |" in lines[-1]
 
 
 def with_rows_beside():

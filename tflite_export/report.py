@@ -18,6 +18,7 @@ from tflite_export.page_parts import (
     table,
     text,
 )
+from tflite_export.verdict import verdict
 from tflite_export.wer_size_plot import svg_wer_against_size
 
 TEMPLATE = Path(__file__).with_name("report.html")
@@ -35,7 +36,7 @@ QUALITY: tuple[Column, ...] = (
     ("MB", lambda row: f"{row['bytes'] / BYTES_PER_MB:.2f}"),
     ("Smaller", lambda row: f"{row['ratio']:.1f}x"),
     ("WER % [95%]", lambda row: f"{100 * row['wer']:.1f} {interval(row['wer_ci'])}"),
-    ("Difference [95%]", difference),
+    ("Difference [95%]", lambda row: _difference(row)),
     ("CER %", lambda row: f"{100 * row['cer']:.1f}"),
 )
 DEVICE: tuple[Column, ...] = (
@@ -64,10 +65,11 @@ BESIDE: tuple[Column, ...] = (
 def markdown_table(results: dict[str, Any]) -> str:
     """All rows as a Markdown table; rates in percent, differences in percentage points.
 
-    The corpus's notice, if it has one, stands above it; rows beside, if there are any, make a
-    second table below it.
+    The verdict and the corpus's notice, if it has one, stand above it; rows beside, if there
+    are any, make a second table below it.
     """
-    parts = [results["corpus"]["notice"], _markdown(QUALITY + DEVICE, results["rows"])]
+    said = f"**{headline(results)[0]}**"
+    parts = [said, results["corpus"]["notice"], _markdown(QUALITY + DEVICE, results["rows"])]
     if results["beside"]:
         parts += ["Beside it, on the same recordings:", _markdown(BESIDE, results["beside"])]
     return "\n\n".join(part for part in parts if part)
@@ -83,7 +85,7 @@ def _shown(columns: tuple[Column, ...], rows: list[Row]) -> tuple[list[str], lis
 
 
 def headline(results: dict[str, Any]) -> tuple[str, str]:
-    """What the results say, in one line, and how sure that is, in one sentence.
+    """The verdict, in one sentence, and what it rests on.
 
     It is about the smallest model that was quantized in training by the native method or,
     without one, the smallest quantized model: never the one with the fewest errors, which
@@ -92,11 +94,17 @@ def headline(results: dict[str, Any]) -> tuple[str, str]:
     quantized = [row for row in results["rows"] if row["method"] != FLOAT]
     native = [row for row in quantized if row["method"] == NATIVE]
     row = max(native or quantized, key=lambda row: row["ratio"])
-    line, meaning = judged(row)
-    return line, (
-        f"{row['name']} against float32 on the same {results['corpus']['utterances']:,} "
-        f"utterances, paired 95% interval in percentage points. {meaning}"
+    _, meaning = judged(row)
+    return verdict(row), (
+        f"{row['name']} against {row['baseline']} on the same "
+        f"{results['corpus']['utterances']:,} utterances, paired 95% interval in percentage "
+        f"points. {meaning}"
     )
+
+
+def _difference(row: Row) -> str:
+    """With what it is a difference to."""
+    return f"{difference(row)} to {row['baseline']}" if row["baseline"] else difference(row)
 
 
 def judged(row: Row) -> tuple[str, str]:

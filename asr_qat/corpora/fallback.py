@@ -14,7 +14,7 @@ def read_corpus(
 ) -> Corpus:
     """Find and read the corpus `name`.
 
-    AN4 that is nowhere to be had is replaced by `asterisk`, with one line on standard error,
+    AN4 that is nowhere to be had is replaced by `synthetic`, with one line on standard error,
     unless `fallback` is false.
 
     Raises:
@@ -27,8 +27,8 @@ def read_corpus(
         if name != "an4" or not fallback:
             raise
         try:
-            corpus = reader("asterisk")(locate("asterisk", quiet=quiet))
+            corpus = reader("synthetic")(locate("synthetic", quiet=quiet))
         except Unreachable as error:
             raise Unreachable(f"{missing}; nor is there the default corpus: {error}") from None
-        print(f"an4 is out of reach ({missing}): using asterisk instead", file=sys.stderr)
+        print(f"an4 is out of reach ({missing}): using synthetic voices instead", file=sys.stderr)
         return corpus
