@@ -8,7 +8,7 @@ import yaml
 
 from asr_qat.corpora import fallback
 from asr_qat.errors import UserError
-from tflite_export import demo
+from tflite_export import cli, demo, report
 
 pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow
@@ -56,6 +56,21 @@ def test_demo(root, synthetic_corpus, monkeypatch):
     equality = json.loads((results / "equality_manifest.json").read_text())
     assert len(equality["products"]) > 10
     assert equality["model"]["utterances"] == content["corpus"]["utterances"] == 3
+
+
+def test_without_being_asked_it_writes_nothing_but_work(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(
+        demo, "demo", lambda *arguments: asked.append(arguments) or {"corpus": {"name": "an4"}}
+    )
+    monkeypatch.setattr(report, "markdown_table", lambda content: "the table")
+    for arguments in (["demo"], ["demo", "--work", "there"], ["demo", "--results", "results"]):
+        cli.main(arguments)
+    results = [arguments[2] for arguments in asked]
+    assert results == ["work/demo/results", "there/results", "results"]
+    said = capsys.readouterr().out
+    assert "the table" in said
+    assert "the page: work/demo/results/demo.html" in said
 
 
 def test_work_on_another_float_model(root, synthetic_corpus):

@@ -30,9 +30,9 @@ from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.errors import UserError
 
 SENTENCES = {"train": 6, "dev": 4, "test": 4}  # of each voice: a variant in an accent
-RATE = (110, 180)  # words a minute
+RATE = (100, 150)  # words a minute
 PITCH = (35, 65)  # 50 is that of the variant
-GAP = (0, 8)  # between words, hundredths of a second besides what the synthesiser makes
+GAP = (2, 10)  # between words, hundredths of a second besides what the synthesiser makes
 SEED = 0
 RECIPE = 1  # raise it when the audio of the same plan becomes another
 _LETTER_A = "[[eI]]"  # the phoneme: `a` alone would be the article

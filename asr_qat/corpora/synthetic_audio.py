@@ -6,7 +6,7 @@ import soxr
 SAMPLE_RATE = 16000
 SILENCE_S = (0.1, 0.4)  # before and after the speech
 PEAK_DB = (-20.0, -3.0)  # of full scale
-SNR_DB = (5.0, 25.0)
+SNR_DB = (15.0, 30.0)
 
 
 def record(speech: np.ndarray, rate: int, seed: tuple[int, ...]) -> np.ndarray:
