@@ -45,6 +45,7 @@ reproduce: $(VENV)/train.stamp
 reproduce-synthetic: $(VENV)/train.stamp
 	$(BIN)/asr-qat prepare --corpus synthetic --tokenizer models/an4_tiny_float/tokenizer.model \
 		--out work/synthetic
+	$(BIN)/asr-qat train --config configs/synthetic_tiny_plain.yaml
 	$(BIN)/asr-qat train --config configs/synthetic_tiny_float.yaml
 
 # The whole way at full size, in 20 steps of each kind: shows that it runs, and no more.

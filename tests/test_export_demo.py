@@ -65,7 +65,9 @@ def test_without_being_asked_it_writes_nothing_but_work(monkeypatch, capsys):
     )
     monkeypatch.setattr(report, "markdown_table", lambda content: "the table")
     for arguments in (["demo"], ["demo", "--work", "there"], ["demo", "--results", "results"]):
-        cli.main(arguments)
+        monkeypatch.setattr("sys.argv", ["tflite-export", *arguments])
+        with pytest.raises(SystemExit, match="0"):
+            cli.main()
     results = [arguments[2] for arguments in asked]
     assert results == ["work/demo/results", "there/results", "results"]
     said = capsys.readouterr().out
