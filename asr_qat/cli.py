@@ -1,40 +1,29 @@
 """The `asr-qat` command."""
 
-import importlib
+import os
 import sys
 
+from asr_qat.commands.registry import command_modules
 from asr_qat.errors import exit_code
+from asr_qat.log import show_log
 from asr_qat.parser import Parser
 
-# Modules by command. They are imported by name: `study` spans training and device, and nothing
-# in this package imports the device side.
-COMMANDS = {
-    "prepare": "asr_qat.commands.prepare",
-    "train": "asr_qat.commands.train",
-    "quantize": "asr_qat.commands.quantize",
-    "sensitivity": "asr_qat.commands.sensitivity",
-    "assign": "asr_qat.commands.assign",
-    "check-assignment": "asr_qat.commands.check_assignment",
-    "study": "tflite_export.commands.study",
-    "summary": "asr_qat.commands.summary",
-    "cost": "asr_qat.commands.cost",
-    "benchmark": "asr_qat.commands.benchmark",
-    "benchmark-input": "asr_qat.commands.benchmark_input",
-    "benchmark-loss": "asr_qat.commands.benchmark_loss",
-}
+COMMANDS = ("prepare", "train", "quantize", "summary")
 
 
 def build_parser() -> Parser:
     """The parser with every subcommand; each module defines its own arguments."""
     parser = Parser(prog="asr-qat", description="Train 4-bit speech recognisers.")
     subparsers = parser.add_subparsers(dest="command", required=True)
-    for module in COMMANDS.values():
-        importlib.import_module(module).add_parser(subparsers)
+    for module in command_modules("asr_qat.commands", COMMANDS):
+        module.add_parser(subparsers)
     return parser
 
 
 def main() -> None:
     """Entry point of the console command."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # of TensorFlow: nothing but errors
+    show_log()
     sys.exit(exit_code("asr-qat", _run))
 
 

@@ -1,14 +1,18 @@
 """Where a result comes from: command, commit, versions, hardware."""
 
+import dataclasses
 import importlib.metadata
-import os
+import platform
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 PACKAGE = Path(__file__).resolve().parent
+CPUINFO = Path("/proc/cpuinfo")  # of Linux
 RESULTS = "results"  # at the top of the repository: written by the code, not a part of it
 PACKAGES = (
     "asr-qat",
@@ -16,7 +20,7 @@ PACKAGES = (
     "tf-keras",
     "tensorflow-model-optimization",
     "ai-edge-litert",
-    "ai-edge-quantizer",
+    "litert-quantizer",
     "numpy",
     "sentencepiece",
     "jiwer",
@@ -25,15 +29,61 @@ PACKAGES = (
 )
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """What a result was measured on.
+
+    Attributes:
+        cpu: model name of the processor.
+        vnni: whether an x86 processor has dot products of 8-bit integers; None for others.
+        cores: that the process could use.
+        memory_gb: of the machine, GB (2^30).
+    """
+
+    cpu: str
+    vnni: bool | None
+    cores: int
+    memory_gb: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where a result comes from; every class of results has these fields.
+
+    Attributes:
+        command: as it was typed.
+        commit: of the code, with `-dirty` if it was changed, or `unknown`.
+        versions: of Python and of packages, by name.
+        hardware: that it was measured on.
+        seed: of all that is drawn, None if nothing is.
+    """
+
+    command: str
+    commit: str
+    versions: dict[str, str]
+    hardware: Hardware
+    seed: int | None = None
+
+    @classmethod
+    def of_this_run(cls, seed: int | None = None) -> "Provenance":
+        """That of results of this process."""
+        return cls(
+            command=shlex.join([_program(Path(sys.argv[0])), *sys.argv[1:]]),
+            commit=code_commit(),
+            versions={"python": sys.version.split()[0], **_versions()},
+            hardware=hardware(),
+            seed=seed,
+        )
+
+
 def provenance(seed: int | None = None) -> dict[str, Any]:
-    """What is written beside every result."""
-    return {
-        "command": shlex.join([_program(Path(sys.argv[0])), *sys.argv[1:]]),
-        "commit": _commit(PACKAGE),
-        "versions": {"python": sys.version.split()[0], **_versions()},
-        "hardware": hardware(),
-        "seed": seed,
-    }
+    """`Provenance.of_this_run` as it is written beside a result."""
+    return dataclasses.asdict(Provenance.of_this_run(seed))
+
+
+def code_commit() -> str:
+    """The commit of this checkout; see `Provenance`."""
+    return _commit(PACKAGE)
 
 
 def _program(path: Path) -> str:
@@ -41,22 +91,33 @@ def _program(path: Path) -> str:
     return path.parent.name.replace("_", "-") if path.name == "cli.py" else path.name
 
 
-def hardware() -> dict[str, Any]:
+def hardware() -> Hardware:
     """Processor, cores that this process may use, and memory."""
-    model = "unknown"
-    flags = ""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.split(":", 1)[1].strip()
-        if line.startswith("flags"):
-            flags = line
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {
-        "cpu": model,
-        "vnni": "vnni" in flags,
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_gb": round(memory / 2**30, 1),
-    }
+    about = _cpuinfo()
+    flags = about.get("flags")
+    return Hardware(
+        cpu=about.get("model name") or platform.processor() or platform.machine() or "unknown",
+        vnni=None if flags is None else "vnni" in flags,
+        cores=_cores(),
+        memory_gb=round(psutil.virtual_memory().total / 2**30, 1),
+    )
+
+
+def _cpuinfo() -> dict[str, str]:
+    """What Linux says of the last processor, by name; empty on other systems."""
+    try:
+        lines = CPUINFO.read_text().splitlines()
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in lines)
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _cores() -> int:
+    process = psutil.Process()
+    if hasattr(process, "cpu_affinity"):  # not on macOS
+        return len(process.cpu_affinity())
+    return psutil.cpu_count() or 1
 
 
 def _versions() -> dict[str, str]:

@@ -7,14 +7,20 @@ import sys
 
 from tensorflow import keras
 
-from asr_qat.corpora.dataset import DataConfig, Pipeline
-from asr_qat.corpora.prepared import PreparedFolder
-from asr_qat.losses.ctc import CTCLoss
-from asr_qat.models.ctc import build_ctc
-from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.model_directory import ModelConfig, Recogniser
-from asr_qat.quantize.apply import QuantizationConfig, quantize_model
-from asr_qat.training.word_error_rate import Evaluator
+from asr_qat import (
+    CTCDecoder,
+    CTCLoss,
+    DataConfig,
+    EncoderConfig,
+    Evaluator,
+    ModelConfig,
+    Pipeline,
+    PreparedFolder,
+    QuantizationConfig,
+    Recogniser,
+    build_ctc,
+    quantize_model,
+)
 
 prepared, output, steps = sys.argv[1], sys.argv[2], int(sys.argv[3])
 folder = PreparedFolder(prepared)
@@ -29,7 +35,7 @@ model = quantize_model(model, precision)  # any other Keras model of these layer
 pipeline = Pipeline(folder, DataConfig(batch_size=8, cache=True))
 model.compile(keras.optimizers.Adam(2e-3, global_clipnorm=5.0), CTCLoss())
 model.fit(pipeline.training(), steps_per_epoch=steps, verbose=2)
-print(f"dev WER {100 * Evaluator(model, pipeline, 'dev').wer():.1f}%")
+print(f"dev WER {100 * Evaluator(CTCDecoder(model), pipeline, 'dev').wer():.1f}%")
 
 config = ModelConfig(encoder, stats.front_end, precision)
 Recogniser(config, folder.tokenizer, stats.mean, stats.std, model).save(output)

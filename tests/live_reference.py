@@ -5,7 +5,7 @@ import numpy as np
 from asr_qat.audio.front_end import FrontEndConfig, log_mel, normalize
 from asr_qat.decoding.transducer_incremental import advance_search, begin_search
 from asr_qat.text.tokenizer import Tokenizer
-from tflite_export.live.model import LiveModel
+from tflite_export.runtime.live.live_model import LiveModel
 
 MEL_BINS, JOINT, UNITS = 20, 6, 5
 FRONT_END = FrontEndConfig(mel_bins=MEL_BINS)

@@ -12,12 +12,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from experiments.live.undisturbed_session import events_alone
 from tests.live_reference import reference_model, speech
-from tflite_export.live import messages
-from tflite_export.live.endpoint import EndpointConfig
-from tflite_export.live.events import Notice, event_message
-from tflite_export.live.server import Limits, LiveServer
-from tflite_export.streaming.alone import events_alone
+from tflite_export.runtime.live import messages
+from tflite_export.runtime.live.endpoint import EndpointConfig
+from tflite_export.runtime.live.events import Notice, event_message
+from tflite_export.runtime.live.server import Limits, LiveServer
 
 RULE = EndpointConfig(pause_s=0.3)
 END = json.dumps(messages.END)

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tflite_export.statistics import interval, word_errors
-from tflite_export.study import summary
+from experiments.study import summary
+from experiments.study.cell_rows import cell_result
+from experiments.study.paired_differences import Spoken
+from tflite_export.score.statistics import interval, word_errors
 
 WORDS = "ENTER ERASE GO HELP NO REPEAT RUBOUT START STOP YES <B> A&B".split()
 SPLITS = {"test": 24, "dev": 16}  # utterances
@@ -120,7 +122,7 @@ def cell(variant: Variant, seed: int, texts: dict[str, list[str]]) -> dict[str, 
             "keras_hypotheses": {"utt-1": "YES"} if seed and variant.on_device else {},
             **(NO_FILE if not variant.on_device else {}),
         }  # fmt: skip
-    first, mixed = next(iter(splits.values())), variant.weights is None
+    mixed = variant.weights is None
     return {
         "name": f"{variant.name}_seed{seed}", "variant": variant.name,
         "groups": list(variant.groups), "precision": variant.precision,
@@ -128,41 +130,54 @@ def cell(variant: Variant, seed: int, texts: dict[str, list[str]]) -> dict[str, 
         "method": variant.method, "bytes": variant.size, "weights": variant.weights,
         "activations": variant.activations, "scheme": variant.scheme, "seed": seed,
         "steps": 240, "executed_on_device": variant.on_device,
-        **{key: value for key, value in first.items() if "hypotheses" not in key},
+        "max_logit_diff": 0.3 if variant.on_device else None,
+        "median_logit_diff": 2e-6 if variant.on_device else None,
         "splits": splits,
         "seconds": {"train": 300.0, "score": 5.0},
         "fingerprint": {
+            "method": variant.method,
             "quantization": {"overrides": {"^ctc_output$": "w8a8"}} if mixed else {},
-            "training": {"steps": 240}, "seconds": [4.0, 8.0],
+            "training": {"steps": 240}, "start": None, "corpus": "", "seconds": [4.0, 8.0],
+            "splits": list(texts),
         },
-        "provenance": {"commit": COMMITS[seed % 2], "hardware": {"cpu": f"CPU & {seed % 2}"}},
+        "provenance": provenance(COMMITS[seed % 2], f"CPU & {seed % 2}", seed),
     }  # fmt: skip
 
 
 def results(cells, texts) -> dict[str, Any]:
     """As the main file."""
-    by_name = {each["name"]: each for each in cells}
-    speakers = {
-        split: [f"{split}-{place % SPEAKERS}" for place in range(len(lines))]
-        for split, lines in texts.items()
-    }
+    by_name = {each["name"]: cell_result(each, each["name"]) for each in cells}
+    spoken = Spoken(
+        texts,
+        {
+            split: [f"{split}-{place % SPEAKERS}" for place in range(len(lines))]
+            for split, lines in texts.items()
+        },
+    )
     return {
-        "rows": summary.rows(by_name, texts),
-        "pooled": summary.pooled(by_name, texts, speakers),
+        "rows": [dataclasses.asdict(row) for row in summary.cell_rows(by_name, spoken)],
+        "pooled": [dataclasses.asdict(row) for row in summary.variant_rows(by_name, spoken)],
         "cells": {"planned": len(cells), "finished": len(cells)},
         "corpus": {
             "name": "made up", "description": "words & <tags>", "licence": None, "notice": None,
             "splits": {
                 split: {
                     "utterances": len(lines), "words": sum(len(x.split()) for x in lines),
-                    "speakers": speakers[split],
+                    "speakers": spoken.speakers[split],
                 }
                 for split, lines in texts.items()
             },
         },
-        "command": "asr-qat study --config made.yaml && echo <done>", "commit": "0123456789ab",
+        **provenance("0123456789ab"),
+    }  # fmt: skip
+
+
+def provenance(commit: str, cpu: str = "Some CPU", seed: int | None = None) -> dict[str, Any]:
+    """As `asr_qat.provenance` writes it."""
+    return {
+        "command": "asr-qat study --config made.yaml && echo <done>", "commit": commit,
         "versions": {"python": "3.11.9", "tensorflow": "2.17.1"},
-        "hardware": {"cpu": "Some CPU", "cores": 2, "memory_gb": 7.7}, "seed": None,
+        "hardware": {"cpu": cpu, "vnni": True, "cores": 2, "memory_gb": 7.7}, "seed": seed,
     }  # fmt: skip
 
 
@@ -176,7 +191,9 @@ def sensitivity(blocks: int = 3) -> dict[str, Any]:
         }
         for name in [*names, "ctc_output"] for bits in (8, 4, 2)
     ]  # fmt: skip
-    return {"loss": 3.1, "utterances": 79, "rows": rows}
+    return {
+        "loss": 3.1, "utterances": 79, "float_bytes": 9000, "other_bytes": 8, "rows": rows,
+    }  # fmt: skip
 
 
 def histograms() -> dict[str, Any]:
@@ -185,7 +202,7 @@ def histograms() -> dict[str, Any]:
 
     def counts(width: float) -> dict[str, Any]:
         weights = np.clip(rng.normal(0, width, 4096), -7, 7)
-        values, numbers = np.unique(np.round(weights), return_counts=True)
+        values, numbers = np.unique(np.round(weights).astype(int), return_counts=True)
         return {
             "weights": np.histogram(weights, edges)[0].tolist(),
             "integers": {"values": values.tolist(), "counts": numbers.tolist()},

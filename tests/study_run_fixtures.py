@@ -6,8 +6,8 @@ import pytest
 
 from asr_qat.config import from_dict
 from asr_qat.errors import UserError
-from tflite_export.study.config import StudyConfig
-from tflite_export.study.run import study
+from experiments.study.config import StudyConfig
+from experiments.study.run_study import study
 
 GROUPS = {
     "four": {"precisions": ["w4a8"], "methods": ["ptq", "native"]},

@@ -14,9 +14,9 @@ from asr_qat.models.ctc import build_ctc
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.summary import summarize, total
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
-from asr_qat.quantize.assignment import Choice, assign, budget_bytes, cheapest, uniform
 from asr_qat.quantize.mixture import write_mixture
-from asr_qat.quantize.sensitivity import LayerSensitivity, Sensitivity
+from experiments.sensitivity.assignment import Choice, assign, budget_bytes, cheapest, uniform
+from experiments.sensitivity.layer_sensitivity import LayerSensitivity, Sensitivity
 
 SMALL = EncoderConfig(2, dim=12, heads=2, feed_forward=20, kernel=3, subsampling=6)
 PRECISIONS = ("w8a8", "w4a8", "w2a8")

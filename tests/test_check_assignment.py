@@ -7,9 +7,9 @@ import pytest
 
 from asr_qat import cli
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
-from asr_qat.quantize.assignment import assign, uniform
-from asr_qat.quantize.check_assignment import check_assignments
-from asr_qat.quantize.sensitivity import measure_sensitivity
+from experiments.sensitivity.assignment import assign, uniform
+from experiments.sensitivity.check_assignment import check_assignments
+from experiments.sensitivity.measure_sensitivity import measure_sensitivity
 from tests.test_sensitivity import folder, losses_of_model, recogniser  # noqa: F401  # fixtures
 
 

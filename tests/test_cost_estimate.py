@@ -4,16 +4,20 @@ import numpy as np
 import pytest
 
 from asr_qat import cli
-from asr_qat.benchmarks import cost_estimate
-from asr_qat.benchmarks.cost_estimate import FLOAT32, GPUS, UTILISATION, estimate, forward_macs
-from asr_qat.benchmarks.cost_page import cost_page
 from asr_qat.corpora.dataset import DataConfig
 from asr_qat.corpora.transcript_lengths import TranscriptLengths
 from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.model_directory import ModelConfig, build_float
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import build_float
 from asr_qat.models.prediction import TransducerConfig
+from asr_qat.provenance import Provenance
 from asr_qat.text.tokenizer import Tokenizer
 from asr_qat.training.config import TrainConfig
+from experiments.cost import cost_estimate
+from experiments.cost.cost_estimate import FLOAT32, GPUS, UTILISATION, estimate, forward_macs
+from experiments.cost.cost_page import cost_page
+from experiments.cost.cost_rows import CostResults, MeanLengths, MeasuredSteps
+from tflite_export.score.rows import combine
 
 ENCODER = EncoderConfig(2, dim=16, heads=2, feed_forward=32, kernel=5, subsampling=8)
 UNITS, JOINT, VOCABULARY = 12, 14, 20
@@ -58,26 +62,26 @@ def estimated(model):
 
 def test_hours_and_dollars(estimated):
     found, _ = estimated
-    flop = found["counts"]["S"]["flop_per_audio_second"]
+    flop = vars(found.counts["S"].flop_per_audio_second)
     low, high = UTILISATION["S"]
     for row, (stage, gpu) in zip(
-        found["rows"], [(stage, gpu) for stage in FLOAT32 for gpu in GPUS], strict=True
+        found.rows, [(stage, gpu) for stage in FLOAT32 for gpu in GPUS], strict=True
     ):
-        assert (row["stage"], row["gpu"]) == (stage, gpu.name)
-        assert row["audio_hours"] == pytest.approx(STEPS * BATCH_SECONDS / 3600)
+        assert (row.stage, row.gpu) == (stage, gpu.name)
+        assert row.audio_hours == pytest.approx(STEPS * BATCH_SECONDS / 3600)
         slow = sum(flop[part] for part in FLOAT32[stage])
         fast = sum(flop.values()) - slow
         seconds = STEPS * BATCH_SECONDS * (slow / gpu.tf32 + fast / gpu.bf16) / 8
         seconds *= 1.5 if stage == "w4a8" else 1
-        assert row["hours"] == pytest.approx((seconds / high / 3600, seconds / low / 3600))
+        assert row.hours == pytest.approx((seconds / high / 3600, seconds / low / 3600))
         cheapest = seconds / high / 3600 * 8 * gpu.price[0]
-        assert row["dollars"][0] == pytest.approx(cheapest)
-        assert row["exaflop"] == pytest.approx(STEPS * BATCH_SECONDS * (slow + fast) / 1e18)
+        assert row.dollars[0] == pytest.approx(cheapest)
+        assert row.exaflop == pytest.approx(STEPS * BATCH_SECONDS * (slow + fast) / 1e18)
 
 
 def test_flop_of_a_second_are_three_passes_of_two_for_each_multiplication(estimated, model):
     found, lengths = estimated
-    joint = found["counts"]["S"]["flop_per_audio_second"]["joint"]
+    joint = found.counts["S"].flop_per_audio_second.joint
     classes = lengths.tokenizer.vocab_size + 1
     pairs = 25 * 5 + 75 * 11  # 1 s and 3 s: 98 and 298 frames; 4 and 10 labels
     assert joint == pytest.approx(6 * pairs * JOINT * classes / 4.0)
@@ -85,12 +89,20 @@ def test_flop_of_a_second_are_three_passes_of_two_for_each_multiplication(estima
 
 def test_the_page_names_what_it_assumes(estimated):
     found, lengths = estimated
-    step = {"native_cost": 1.5, "preset": "S", "batch": 4, "utterance_seconds": 10.0, "threads": 1}
-    step |= {"native_seconds": 3.0, "float_seconds": 2.0, "float_flop_per_second": 5e10}
-    measured = {"corpus": "a test", "utterances": 2, "seconds": 2.0, "labels": 7.0}
-    hardware = {"hardware": {"cpu": "a CPU"}}
+    step = MeasuredSteps(
+        **{"preset": "S", "batch": 4, "utterance_seconds": 10.0, "labels": 40, "threads": 1},
+        **{"float_seconds": 2.0, "native_seconds": 3.0, "native_cost": 1.5},
+        **{"step_flop": 1e11, "float_flop_per_second": 5e10},
+    )
+    measured = MeanLengths(corpus="a test", utterances=2, seconds=2.0, labels=7.0, vocabulary=16)
     page = cost_page(
-        {**found, "measured_step": step, "lengths": {**measured, "vocabulary": 16}, **hardware}
+        combine(
+            CostResults,
+            found,
+            Provenance.of_this_run(0),
+            measured_step=step,
+            lengths=measured,
+        )
     )
     for words in ("3 to 20%", "312 / 156 TFLOP/s", "a test", "1.50 times", "| S | w4a8 | 50 |"):
         assert words in page
@@ -104,11 +116,11 @@ def test_a_missing_configuration_is_one_line(monkeypatch, capfd, tmp_path):
     assert "librispeech_s_float.yaml: no such configuration file" in capfd.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_steps_are_timed(monkeypatch):
     monkeypatch.setitem(cost_estimate.PRESETS, "S", ENCODER)
     monkeypatch.setitem(cost_estimate.TRANSDUCERS, "S", TRANSDUCER)
-    found = cost_estimate.measure_steps(1, LABELS, quiet=True)
-    assert found["native_cost"] == pytest.approx(found["native_seconds"] / found["float_seconds"])
-    speed = found["step_flop"] / found["float_seconds"]
-    assert found["float_flop_per_second"] == pytest.approx(speed)
+    found = cost_estimate.measure_steps(1, LABELS, threads=2, quiet=True)
+    assert found.native_cost == pytest.approx(found.native_seconds / found.float_seconds)
+    speed = found.step_flop / found.float_seconds
+    assert found.float_flop_per_second == pytest.approx(speed)

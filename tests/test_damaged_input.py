@@ -12,7 +12,8 @@ from asr_qat.corpora import an4, librispeech, manifest
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser
 from asr_qat.text.tokenizer import Tokenizer
 from asr_qat.training.config import TrainConfig
 from asr_qat.training.run import train

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from ai_edge_litert.tools import flatbuffer_utils
 from tensorflow import keras
 
 from asr_qat.errors import UserError
-from asr_qat.layers.dense import Dense
+from asr_qat.models.signatures import concrete
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model, quantized_layers
 from asr_qat.quantize.calibrate import calibrate
+from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.precision import parse
 from tests.test_quantize_numerics import KINDS, rows
-from tflite_export.bake import bake_layer
-from tflite_export.labels import label_products
-from tflite_export.pack import pack
+from tflite_export.convert.bake import bake_layer
+from tflite_export.convert.convert import convert_labelled
+from tflite_export.convert.pack import pack
 
 UNITS = 10
 DYNAMIC = ("w8a8", "w4a8", "w3a8", "w2a8", "w4a8-aqt", "w2a8-clip", "w4a8-learned", "w2a8-asym")
@@ -71,12 +71,10 @@ def make(precision, channels=64, delegate=True, activation=None, bias=True):
     model = quantize_model(plain, QuantizationConfig(precision))
     calibrate(model, plain, [rows("normal", (len(KINDS), channels), seed) for seed in range(4)])
     baked = bake_layer(layer, quantized_layers(model)["dense"])
-    content = tf.lite.TFLiteConverter.from_keras_model(plain).convert()
-    labelled = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    label_products(labelled, plain)
-    content = bytes(flatbuffer_utils.convert_object_to_bytearray(labelled))
+    serve = concrete(lambda x: {"y": plain(x)}, tf.TensorSpec(inputs.shape, name="x"))
+    content = convert_labelled({"serve": serve}, plain.weights, plain)
     interpreter = Interpreter(
-        model_content=pack(content, {"dense": baked}),
+        model_content=pack(content, {"dense": baked}, {}),
         num_threads=1,
         experimental_op_resolver_type=(
             OpResolverType.AUTO if delegate else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES

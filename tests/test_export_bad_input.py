@@ -266,7 +266,7 @@ def test_an_output_that_cannot_be_written_keeps_the_old_one(
     tflite_export, monkeypatch, model_directory, good, tmp_path
 ):
     """The disk fills up after the conversion."""
-    from tflite_export import convert
+    from tflite_export.convert import convert
 
     output = tmp_path / "model.tflite"
     output.write_bytes(b"the earlier one")

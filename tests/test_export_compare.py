@@ -7,21 +7,22 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr_qat.corpora.recordings import recordings
 from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.text.tokenizer import Tokenizer
 from tests.conftest import SAMPLE_RATE
 from tests.export_fixtures import noise
-from tflite_export import evaluate
-from tflite_export.compare import compare, matching_model
-from tflite_export.recogniser import TFLiteRecogniser
+from tflite_export.runtime.recogniser import TFLiteRecogniser
+from tflite_export.score import evaluate
+from tflite_export.score.compare import compare, matching_model
 
 pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow
 
 
 def compared(path, model, manifest):
-    items = evaluate.recordings(manifest)
+    items = recordings(manifest)
     device = TFLiteRecogniser(path)
     result = evaluate.run(device, items, quiet=True)
     keras = matching_model(model, device.metadata) if not isinstance(model, Recogniser) else model
@@ -31,29 +32,29 @@ def compared(path, model, manifest):
 def test_a_float_file_is_its_model(exported, model_directory, manifest):
     result, found = compared(exported("float"), model_directory, manifest)
     assert any(result.hypotheses)
-    assert found["identical_hypotheses"] == 1
-    assert found["different"] == []
-    assert found["median_logit_diff"] < 1e-5
-    assert found["max_logit_diff"] < 1e-3
+    assert found.identical_hypotheses == 1
+    assert found.different == ()
+    assert found.median_logit_diff < 1e-5
+    assert found.max_logit_diff < 1e-3
 
 
 @pytest.mark.parametrize("precision", ["w4a8", "w8a8", "w2a8", "w4", "w2"])
 def test_a_quantized_file(exported, model_directory, manifest, precision):
     """What is not identical is named, with logits that lie close together."""
     result, found = compared(exported(precision), model_directory, manifest)
-    different = found["different"]
-    assert found["identical_hypotheses"] == pytest.approx(1 - len(different) / 3)
-    assert found["median_logit_diff"] <= max(1e-5, 3 * found["rounding_floor"])
+    different = found.different
+    assert found.identical_hypotheses == pytest.approx(1 - len(different) / 3)
+    assert found.median_logit_diff <= max(1e-5, 3 * found.rounding_floor)
     for row in different:
-        assert row["keras"] != row["tflite"]
-        assert len(row["logits"]) == 2
-        (a, b) = row["logits"].values()
-        assert (a["keras"] - b["keras"]) * (a["tflite"] - b["tflite"]) <= 0  # they change order
+        assert row.keras != row.tflite
+        assert len(row.logits) == 2
+        (a, b) = row.logits.values()
+        assert (a.keras - b.keras) * (a.tflite - b.tflite) <= 0  # they change order
         for logit in (a, b):
-            assert abs(logit["keras"] - logit["tflite"]) <= found["max_logit_diff"] + 1e-6
+            assert abs(logit.keras - logit.tflite) <= found.max_logit_diff + 1e-6
     if precision in ("w4", "w2"):  # no activations on rounding edges
-        assert different == []
-        assert found["median_logit_diff"] < 1e-5
+        assert different == ()
+        assert found.median_logit_diff < 1e-5
 
 
 def test_a_recording_without_a_frame(exported, model_directory, manifest, tmp_path):
@@ -64,8 +65,8 @@ def test_a_recording_without_a_frame(exported, model_directory, manifest, tmp_pa
     result, found = compared(exported("float"), model_directory, longer)
     assert result.hypotheses[0] == ""
     assert len(result.logits[0]) == 0
-    assert found["identical_hypotheses"] == 1
-    assert 0 < found["median_logit_diff"] < 1e-5
+    assert found.identical_hypotheses == 1
+    assert 0 < found.median_logit_diff < 1e-5
 
 
 def test_another_model_is_noticed(exported, model_directory, manifest):
@@ -73,11 +74,14 @@ def test_another_model_is_noticed(exported, model_directory, manifest):
     output = other.model.get_layer("ctc_output")
     output.kernel.assign(-output.kernel)
     result, found = compared(exported("float"), other, manifest)
-    assert found["identical_hypotheses"] < 1
-    assert found["median_logit_diff"] > 0.1
-    for row, item in zip(found["different"], evaluate.recordings(manifest), strict=True):
-        assert (row["id"], row["reference"]) == (item.id, item.text)
-        assert row["frame"] >= 0
+    assert found.identical_hypotheses == 0
+    assert found.median_logit_diff > 0.1
+    items = recordings(manifest)
+    for row, item, logits in zip(found.different, items, result.logits, strict=True):
+        assert (row.id, row.reference) == (item.id, item.text)
+        for index, both in row.logits.items():
+            assert both["tflite"] == logits[row.frame, int(index)]
+        assert str(logits[row.frame].argmax()) in row.logits
 
 
 def test_models_that_do_not_match(exported, mixed_recogniser, float_recogniser, tmp_path):

@@ -1,20 +1,24 @@
 """What the converter writes: widths, integers, scales, shared weights, labels."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
+from tensorflow import keras
 
 from asr_qat.errors import UserError
-from asr_qat.layers.dense import Dense
 from asr_qat.quantize.apply import QuantizationConfig, quantized_layers
+from asr_qat.quantize.dense import Dense
 from tests.export_fixtures import DENSE_LAYERS, FRAMES, SECONDS, noise, quantized
 from tests.quantize_fixtures import quantize_channels
-from tflite_export.bake import bake
-from tflite_export.convert import convert, convert_recogniser
-from tflite_export.inspect import inspect
-from tflite_export.labels import label_products, products
-from tflite_export.recogniser import TFLiteRecogniser
+from tflite_export.convert.bake import bake
+from tflite_export.convert.convert import convert, convert_recogniser
+from tflite_export.convert.labels import label_products, products
+from tflite_export.runtime.recogniser import TFLiteRecogniser
+from tflite_export.score.inspect import inspect
 
 pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow
@@ -64,11 +68,11 @@ def test_signatures_share_the_weights(exported, precision):
     signatures = {s.signatureKey for s in two.signatureDefs}
     assert signatures == {f"encode_{n}".encode() for n in FRAMES}
     both, one = inspect(exported(precision)), inspect(exported(precision, SECONDS[:1]))
-    dense = {name: size for name, size in one["bytes_by_layer"].items() if name != "other"}
-    assert dense.items() <= both["bytes_by_layer"].items()
+    dense = {name: size for name, size in one.bytes_by_layer.items() if name != "other"}
+    assert dense.items() <= both.bytes_by_layer.items()
     # Beside the graph's own tables, a longer signature adds its position table: a row of
     # `dim` floats for each relative position.
-    added = both["bytes_by_part"]["constants"] - one["bytes_by_part"]["constants"]
+    added = both.bytes_by_part.constants - one.bytes_by_part.constants
     assert added < sum(dense.values())
 
 
@@ -109,7 +113,7 @@ def test_overrides(mixed_file, mixed_recogniser):
 @pytest.mark.parametrize("precision", ["float", "w4a8", "w8a8", "w2a8", "w4", "w2"])
 def test_built_in_operators_alone(exported, precision):
     model = read(exported(precision))
-    assert inspect(exported(precision))["custom_operators"] == []
+    assert not inspect(exported(precision)).custom_operators
     assert all(code.customCode is None for code in model.operatorCodes)
     assert len(model.subgraphs) == len(FRAMES)  # no loops, no branches
 
@@ -183,7 +187,9 @@ def test_a_weight_changed_after_conversion_is_refused(exported, float_recogniser
     plain, _ = bake(float_recogniser)
     kernel = plain.get_layer("ctc_output").kernel
     kernel.assign(kernel + np.eye(*kernel.shape, dtype=np.float32))
-    with pytest.raises(ValueError, match="those of no layer"):
+    with pytest.raises(
+        ValueError, match="ctc_output: the weights of its product are not the layer's"
+    ):
         label_products(read(exported("float")), plain)
 
 
@@ -195,3 +201,28 @@ def test_the_command_says_what_it_has_written(tflite_export, model_directory, tm
     assert out.splitlines()[-1] == f"{path}: {path.stat().st_size:,} bytes, w4a8"
     code, out, error = tflite_export(*words, "--quiet")
     assert code == 0 and str(path) not in out, error
+
+
+def test_kernels_that_look_alike_keep_their_names(float_recogniser):
+    """Zero kernels, and kernels that are multiples of each other, are told apart by name alone."""
+    model = keras.models.clone_model(float_recogniser.model)
+    model.set_weights(float_recogniser.model.get_weights())
+    query, key, value = (
+        model.get_layer(f"block_00_attention_{n}") for n in ("query", "key", "value")
+    )
+    key.kernel.assign(2.0 * query.kernel)
+    value.kernel.assign(tf.zeros_like(value.kernel))
+    half = model.get_layer("block_00_ffn1_project")
+    half.kernel.assign(tf.zeros_like(half.kernel))
+    recogniser = dataclasses.replace(float_recogniser, model=model)
+    content = convert_recogniser(recogniser, "w4a8", SECONDS[:1])
+    converted = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    found, scales = kernels(converted)[0], {}
+    for layer in model.layers:
+        if isinstance(layer, Dense):
+            tensor = found[layer.name]
+            assert tuple(tensor.shape) == (layer.kernel.shape[1], layer.kernel.shape[0])
+            scales[layer.name] = np.asarray(tensor.quantization.scale)
+    np.testing.assert_allclose(scales[key.name], 2 * scales[query.name], rtol=1e-6)
+    values = np.abs(model.get_layer("block_00_ffn2_project").kernel.numpy()).max(axis=0) / 7
+    np.testing.assert_allclose(scales["block_00_ffn2_project"], 0.5 * values, rtol=1e-6)

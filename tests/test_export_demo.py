@@ -8,7 +8,9 @@ import yaml
 
 from asr_qat.corpora import fallback
 from asr_qat.errors import UserError
-from tflite_export import cli, demo, report
+from experiments.demo import demo
+from experiments.reports import demo_page
+from tflite_export import cli
 
 pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow
@@ -63,7 +65,7 @@ def test_without_being_asked_it_writes_nothing_but_work(monkeypatch, capsys):
     monkeypatch.setattr(
         demo, "demo", lambda *arguments: asked.append(arguments) or {"corpus": {"name": "an4"}}
     )
-    monkeypatch.setattr(report, "markdown_table", lambda content: "the table")
+    monkeypatch.setattr(demo_page, "markdown_table", lambda content: "the table")
     for arguments in (["demo"], ["demo", "--work", "there"], ["demo", "--results", "results"]):
         monkeypatch.setattr("sys.argv", ["tflite-export", *arguments])
         with pytest.raises(SystemExit, match="0"):

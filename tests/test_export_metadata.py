@@ -9,9 +9,8 @@ from ai_edge_litert import schema_py_generated as schema
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.text.tokenizer import Tokenizer
 from tests.export_fixtures import DENSE_LAYERS, OVERRIDES
-from tflite_export.attach import attach_metadata
-from tflite_export.metadata import Metadata, read_metadata
-from tflite_export.serialize import serialize
+from tflite_export.convert.serialize import attach_metadata, serialize
+from tflite_export.runtime.metadata import Metadata, read_metadata
 
 pytest_plugins = ["tests.export_fixtures"]
 

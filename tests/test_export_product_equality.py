@@ -2,11 +2,11 @@
 
 import pytest
 
-from asr_qat.layers.dense import Dense
 from asr_qat.quantize.apply import quantized_layers
-from asr_qat.quantize.post_training import post_training
+from asr_qat.quantize.dense import Dense
+from asr_qat.training.quantized import post_training
 from tests.export_fixtures import noise
-from tflite_export.product_equality import product_errors
+from tflite_export.score.product_equality import product_errors
 
 pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow
@@ -24,11 +24,11 @@ def test_every_product_is_equal(exported, float_recogniser, precision):
     quantized = post_training(float_recogniser, precision)
     rows = product_errors(exported(precision), quantized, UTTERANCES)
     layers = [layer.name for layer in float_recogniser.model.layers if isinstance(layer, Dense)]
-    assert sorted(row["layer"] for row in rows) == sorted(layers)
+    assert sorted(row.layer for row in rows) == sorted(layers)
     for row in rows:
-        assert row["max_error"] < 1e-5, row
-        assert row["factor"] == (0.5 if row["layer"] in HALVED else 1), row
-        assert row["rows"] >= 50 + 25, row  # one utterance in each signature
+        assert row.max_error < 1e-5, row
+        assert row.factor == (0.5 if row.layer in HALVED else 1), row
+        assert row.rows >= 50 + 25, row  # one utterance in each signature
 
 
 def test_another_kernel_is_noticed(exported, float_recogniser, precision):
@@ -36,10 +36,10 @@ def test_another_kernel_is_noticed(exported, float_recogniser, precision):
     kernel = quantized_layers(perturbed.model)["block_00_ffn2_expand"].kernel
     kernel.assign(kernel[::-1])  # the same scales
     for row in product_errors(exported(precision), perturbed, UTTERANCES[1:]):
-        if row["layer"] == "block_00_ffn2_expand":
-            assert row["max_error"] > 0.1
+        if row.layer == "block_00_ffn2_expand":
+            assert row.max_error > 0.1
         else:
-            assert row["max_error"] < 1e-5, row
+            assert row.max_error < 1e-5, row
 
 
 def test_one_wrong_integer_is_noticed(exported, float_recogniser):
@@ -50,7 +50,7 @@ def test_one_wrong_integer_is_noticed(exported, float_recogniser):
     values[at, 0] += abs(values[:, 0]).max() / 7  # one step of the channel's grid
     kernel.assign(values)
     errors = {
-        row["layer"]: row["max_error"]
+        row.layer: row.max_error
         for row in product_errors(exported("w4a8"), perturbed, UTTERANCES[1:])
     }
     assert errors["ctc_output"] > 1e-3
@@ -58,6 +58,6 @@ def test_one_wrong_integer_is_noticed(exported, float_recogniser):
 
 def test_float_layers_are_not_compared(mixed_file, mixed_recogniser):
     rows = product_errors(mixed_file, mixed_recogniser, [noise(98)])
-    assert "ctc_output" not in [row["layer"] for row in rows]
+    assert "ctc_output" not in [row.layer for row in rows]
     assert len(rows) == len(quantized_layers(mixed_recogniser.model))
-    assert all(row["max_error"] < 1e-5 for row in rows)
+    assert all(row.max_error < 1e-5 for row in rows)

@@ -15,8 +15,8 @@ from asr_qat.decoding.ctc_greedy import greedy_ctc
 from asr_qat.models.model_directory import Recogniser
 from tests.conftest import WORD_HZ, utterance
 from tests.export_fixtures import FRAMES, noise
-from tflite_export.convert import convert_recogniser
-from tflite_export.recogniser import TFLiteRecogniser
+from tflite_export.convert.convert import convert_recogniser
+from tflite_export.runtime.recogniser import TFLiteRecogniser
 
 pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow
@@ -32,7 +32,7 @@ BLOCKED = (
     "tf_keras",
     "tensorflow_io",
     "tensorflow_model_optimization",
-    "ai_edge_quantizer",
+    "litert_quantizer",
     "matplotlib",
     "soxr",
 )

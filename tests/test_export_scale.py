@@ -1,20 +1,23 @@
 """Files of whole presets: what is counted, and the whole way at a small size."""
 
-import copy
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
+from asr_qat.config import from_dict
 from asr_qat.decoding.transducer_greedy import greedy_transducer
 from asr_qat.errors import UserError
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.prediction import TransducerConfig
+from asr_qat.provenance import Hardware
 from asr_qat.text.tokenizer import Tokenizer
-from tflite_export import scale as module
-from tflite_export.fresh_process import peak_memory_mb
-from tflite_export.scale import scale, search_calls
-from tflite_export.scale_table import scale_table
+from experiments.scale import scale as module
+from experiments.scale.scale import scale, search_calls
+from experiments.scale.scale_rows import PresetSize, ScaleResults, ScaleRow
+from experiments.scale.scale_table import scale_table
+from tflite_export.score.contents import ByteParts
 
 pytest_plugins = ["tests.export_fixtures"]
 
@@ -55,30 +58,42 @@ def test_calls_are_those_of_the_greedy_search():
     assert search_calls(frames, len(tokens)) == {"encode": 1, **steps.calls}
 
 
-def test_memory_of_a_fresh_process():
-    small = peak_memory_mb("pass", "nothing")
-    large = peak_memory_mb("x = bytearray(200 << 20)", "nothing")
-    assert 199 < large - small < 230
+ROW = ScaleRow(
+    **{"name": "S int4", "preset": "S", "parameters": 10_255_168},
+    **{"precision": "w4a8", "widths": "w4a8", "method": "ptq", "bytes": 6_000_920},
+    **{"ratio": 6.862, "paper_ratio": 5.8, "rtf": 0.01601, "speedup": 1.802, "threads": 1},
+    **{"latency_ms": 160.1, "encode_ms": 144.2, "predict_ms": 0.0432, "join_ms": 0.0129},
+    **{"peak_rss_mb": 116.7, "memory_ratio": 0.637},
+    **{"convert_seconds": 41.2, "convert_peak_rss_mb": 1536.0},
+    **{"weight_widths": {}, "delegated": {}, "folded_tables": (), "custom_operators": ()},
+    bytes_by_part=ByteParts(constants=6_000_000, metadata=500, quantization=400, graph=20),
+)
+SIZE = PresetSize(parameters=10_255_168, paper_parameters=10.3e6, deviation=-0.00435)
+FOUND = ScaleResults(
+    **{"command": "scale", "commit": "unknown", "versions": {}, "model": "transducer"},
+    hardware=Hardware(cpu="a CPU", vnni=True, cores=2, memory_gb=8.0),
+    **{"vocabulary": 1024, "audio_seconds": 10.0, "labels_per_second": 4.19},
+    labels_of="LibriSpeech",
+    presets={"S": SIZE},
+    rows=(ROW,),
+)
 
 
-def test_a_failure_there_is_one_line():
-    with pytest.raises(UserError, match="^model: ValueError: too bad$"):
-        peak_memory_mb("raise ValueError('too bad')", "model")
+def test_results_are_read_again_as_they_were_written():
+    written = json.loads(json.dumps(dataclasses.asdict(FOUND)))
+    assert from_dict(ScaleResults, written, "scale.json") == FOUND
+    del written["rows"][0]["encode_ms"]
+    with pytest.raises(UserError, match="^scale.json: .*encode_ms"):
+        from_dict(ScaleResults, written, "scale.json")
 
 
-ROW = {"name": "S int4", "bytes": 6_000_920, "ratio": 6.862, "paper_ratio": 5.8}
-ROW |= {"latency_ms": 160.1, "encode_ms": 144.2, "predict_ms": 0.0432, "join_ms": 0.0129}
-ROW |= {"rtf": 0.01601, "speedup": 1.802, "peak_rss_mb": 116.7, "memory_ratio": 0.637}
-ROW |= {"convert_seconds": 41.2, "convert_peak_rss_mb": 1536.0, "threads": 1}
-CONTENT = {"rows": [ROW], "audio_seconds": 10.0, "labels_per_second": 4.19, "vocabulary": 1024}
-CONTENT |= {"labels_of": "LibriSpeech", "hardware": {"cpu": "a CPU"}}
-CONTENT["presets"] = {
-    "S": {"parameters": 10_255_168, "paper_parameters": 10.3e6, "deviation": -0.00435}
-}
+def test_nothing_is_said_of_the_accuracy_of_untrained_weights():
+    named = {field.name for kind in (ScaleRow, ScaleResults) for field in dataclasses.fields(kind)}
+    assert not named & {"wer", "wer_ci", "cer", "wer_diff", "wer_diff_ci"}
 
 
 def test_table_of_transducers():
-    lines = scale_table(CONTENT).splitlines()
+    lines = scale_table(FOUND).splitlines()
     assert lines[2] == (
         "| S int4 | 6.0 | 6.86x | 5.8x | 144 | 0.04 | 0.01 | 0.0160 | 1.80x | 117 | 0.64 | 41 "
         "| 1.5 |"
@@ -89,10 +104,11 @@ def test_table_of_transducers():
 
 
 def test_table_of_ctc_models():
-    content = copy.deepcopy(CONTENT) | {"labels_per_second": None, "presets": {"S": {}}}
-    for key in ("paper_ratio", "predict_ms", "join_ms"):
-        del content["rows"][0][key]
-    table = scale_table(content)
+    row = dataclasses.replace(ROW, paper_ratio=None, predict_ms=None, join_ms=None)
+    sizes = {"S": PresetSize(parameters=10_255_168)}
+    table = scale_table(
+        dataclasses.replace(FOUND, labels_per_second=None, presets=sizes, rows=(row,))
+    )
     assert "| 6.86x | – | 144 | – | – | 0.0160 |" in table
     assert "labels a second" not in table
     assert "Deviation" not in table
@@ -103,7 +119,7 @@ def tokenizer():
     return Tokenizer.train(["ONE TWO THREE FOUR FIVE"], 40, "char")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("model", ["transducer", "ctc"])
 def test_the_whole_way(monkeypatch, tmp_path, tokenizer, model):
     monkeypatch.setitem(module.PRESETS, "S", ENCODER)
@@ -111,34 +127,36 @@ def test_the_whole_way(monkeypatch, tmp_path, tokenizer, model):
     monkeypatch.setitem(module.VARIANTS, model, {"float32": "float", "2-bit": "two_bit"})
     monkeypatch.setattr(module, "ROUNDS", 2)
     rate = 4.0 if model == "transducer" else None
-    content = scale(model, ["S"], tokenizer, rate, tmp_path, keep=True, quiet=True)
-    full, small = content["rows"]
-    assert (small["name"], small["precision"], small["method"]) == ("S 2-bit", "two_bit", "ptq")
+    found = scale(model, ["S"], tokenizer, rate, tmp_path, keep=True, quiet=True)
+    full, small = found.rows
+    assert (small.name, small.precision, small.method) == ("S 2-bit", "two_bit", "ptq")
     path = tmp_path / f"{model}_S" / "two_bit.tflite"
-    assert small["bytes"] == path.stat().st_size
-    assert small["ratio"] == full["bytes"] / small["bytes"] > 1
-    widths = small["weight_widths"]["dense"]
+    assert small.bytes == path.stat().st_size
+    assert small.ratio == full.bytes / small.bytes > 1
+    widths = small.weight_widths["dense"]
     assert all(widths[width] > 0 for width in ("2", "4", "8"))
     assert widths["32"] == 0
-    assert full["speedup"] == full["memory_ratio"] == 1
-    assert full["convert_peak_rss_mb"] > 100  # TensorFlow alone takes more
-    assert not small["folded_tables"]
-    assert not small["custom_operators"]
+    assert full.ratio == full.speedup == full.memory_ratio == 1
+    assert full.convert_peak_rss_mb > 100  # TensorFlow alone takes more
+    assert not small.folded_tables
+    assert not small.custom_operators
     # Nothing was optimised away: every parameter is in the float file.
-    missing = full["parameters"] - full["bytes_by_part"]["constants"] / 4
+    missing = full.parameters - full.bytes_by_part.constants / 4
     assert missing <= 0
     if model == "ctc":
-        assert full["latency_ms"] == pytest.approx(full["encode_ms"])
-        assert set(small["delegated"]) == {"encode_998"}
+        assert full.latency_ms == pytest.approx(full.encode_ms)
+        assert full.predict_ms is full.join_ms is None
+        assert set(small.delegated) == {"encode_998"}
     else:
-        assert set(small["delegated"]) == {"encode_998", "predict", "join"}
-        parts = [full[f"{name}_ms"] for name in ("encode", "predict", "join")]
-        assert full["latency_ms"] == pytest.approx(np.dot(parts, [1, 41, 290]), rel=0.5)
-    json.dumps(content)
-    assert "| S 2-bit |" in scale_table({**content, "labels_of": "a test"})
+        assert set(small.delegated) == {"encode_998", "predict", "join"}
+        parts = [full.encode_ms, full.predict_ms, full.join_ms]
+        assert full.latency_ms == pytest.approx(np.dot(parts, [1, 41, 290]), rel=0.5)
+    written = json.loads(json.dumps(dataclasses.asdict(found)))
+    assert from_dict(ScaleResults, written, "scale.json") == found
+    assert "| S 2-bit |" in scale_table(found)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_files_go_unless_they_are_kept(monkeypatch, tmp_path, tokenizer):
     monkeypatch.setitem(module.PRESETS, "S", ENCODER)
     monkeypatch.setitem(module.VARIANTS, "ctc", {"float32": "float"})

@@ -8,7 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tools import flatbuffer_utils
 
 from tests.export_fixtures import FRAMES, noise
-from tflite_export.serialize import serialize
+from tflite_export.convert.serialize import serialize
 
 pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tflite_export import statistics
-from tflite_export.statistics import (
+from tflite_export.score import statistics
+from tflite_export.score.statistics import (
     ErrorCounts,
     character_errors,
     interval,
@@ -17,6 +17,8 @@ from tflite_export.statistics import (
     speaker_interval,
     word_errors,
 )
+
+pytestmark = pytest.mark.runtime
 
 words = st.lists(st.sampled_from(["one", "two", "three", "four"]), max_size=6).map(" ".join)
 references = words.filter(bool)

@@ -10,24 +10,24 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import subsampled_length
+from asr_qat.corpora.recordings import recordings
 from asr_qat.errors import UserError
 from asr_qat.layers.masking import FrameMask
 from asr_qat.models.ctc import build_ctc
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.quantize.apply import QuantizationConfig
-from asr_qat.quantize.post_training import post_training
+from asr_qat.training.quantized import post_training
 from tests.export_fixtures import FRAMES, SECONDS, quantized
 from tests.test_export_convert import integers, kernels
-from tflite_export import evaluate
-from tflite_export.bake import bake
-from tflite_export.full_integer.calibrate import SOFTMAX_REACH, _range
-from tflite_export.full_integer.convert import calibration_utterances, convert_full_integer
-from tflite_export.full_integer.graph import integer_model
-from tflite_export.full_integer.layers import SampledMask
-from tflite_export.inspect import inspect
-from tflite_export.integers import dequantized
-from tflite_export.integers import quantized as to_integers
-from tflite_export.recogniser import TFLiteRecogniser
+from tflite_export.convert.bake import bake
+from tflite_export.convert.full_integer.calibrate import SOFTMAX_REACH, _range
+from tflite_export.convert.full_integer.convert import calibration_utterances, convert_full_integer
+from tflite_export.convert.full_integer.graph import integer_model
+from tflite_export.convert.full_integer.layers import SampledMask
+from tflite_export.runtime.integers import dequantized
+from tflite_export.runtime.integers import quantized as to_integers
+from tflite_export.runtime.recogniser import TFLiteRecogniser
+from tflite_export.score.inspect import inspect
 
 pytest_plugins = ["tests.export_fixtures"]
 
@@ -140,10 +140,10 @@ def file_of(w4a8, utterances, tmp_path_factory):
 @pytest.mark.parametrize("bits", [8, 16])
 def test_every_tensor_is_an_integer(file_of, bits):
     found = inspect(file_of(bits))
-    assert set(found["tensor_types"]) == TYPES[bits]
-    assert found["full_integer"] == bits
-    assert not found["custom_operators"] and not found["largest_float"]
-    assert {"QUANTIZE", "DEQUANTIZE", "CAST"}.isdisjoint(found["operators"]["total"])
+    assert set(found.tensor_types) == TYPES[bits]
+    assert found.full_integer == bits
+    assert not found.custom_operators and not found.largest_float
+    assert {"QUANTIZE", "DEQUANTIZE", "CAST"}.isdisjoint(found.operators["total"])
     model = flatbuffer_utils.read_model(str(file_of(bits)))
     for graph in model.subgraphs:
         for index in (*graph.inputs, *graph.outputs):
@@ -242,7 +242,7 @@ def test_commands_take_the_file(tflite_export, model_directory, manifest, tmp_pa
     assert last == f"{path}: {path.stat().st_size:,} bytes, w4a8, full-integer, int8"
     code, out, error = tflite_export("evaluate", path, "--data", manifest, "--quiet")
     assert code == 0 and "ptq w4a8, full-integer, int8" in out, error
-    items = evaluate.recordings(manifest)
+    items = recordings(manifest)
     code, out, error = tflite_export("transcribe", path, items[0].audio_path)
     assert code == 0, error
     code, out, error = tflite_export("inspect", path)

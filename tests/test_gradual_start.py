@@ -10,7 +10,6 @@ from tensorflow import keras
 
 from asr_qat.config import from_dict
 from asr_qat.errors import UserError
-from asr_qat.layers.dense import Dense
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import (
     QuantizationConfig,
@@ -18,6 +17,7 @@ from asr_qat.quantize.apply import (
     quantized_layers,
     steps_to_complete,
 )
+from asr_qat.quantize.dense import Dense
 from asr_qat.training.run import train
 from asr_qat.training.word_error_rate import Evaluator
 from tests.training_fixtures import configuration, history, refusal

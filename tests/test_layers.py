@@ -10,16 +10,12 @@ from hypothesis import strategies as st
 from tensorflow import keras
 
 from asr_qat.audio.front_end import subsampled_length
-from asr_qat.layers.dense import Dense
 from asr_qat.layers.dropout import Dropout
 from asr_qat.layers.gated_linear_unit import GatedLinearUnit
 from asr_qat.layers.layer_norm import LayerNormalization
 from asr_qat.layers.masking import FrameMask, ZeroPadding
-from asr_qat.layers.relative_attention import (
-    RelativeAttention,
-    RelativePositions,
-    relative_shift,
-)
+from asr_qat.layers.relative_attention import RelativeAttention, RelativePositions, relative_shift
+from asr_qat.quantize.dense import Dense
 
 
 def normal(*shape, seed=0):

@@ -8,20 +8,19 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
 import soundfile
 
 from asr_qat.audio.decode import read_audio
+from experiments.live.undisturbed_session import events_alone
 from tests.live_reference import speech
 from tests.test_export_recogniser import without_tensorflow
-from tflite_export.live.events import Notice, Transcript
-from tflite_export.live.screen import CLEAR, DIM, NORMAL, Screen
-from tflite_export.live.sources import recorded_chunks
-from tflite_export.live.words import Word
-from tflite_export.streaming.alone import events_alone
+from tflite_export.runtime.live.events import Notice, Transcript
+from tflite_export.runtime.live.screen import CLEAR, DIM, NORMAL, Screen
+from tflite_export.runtime.live.sources import recorded_chunks
+from tflite_export.runtime.live.words import Word
 
 pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 
@@ -56,7 +55,9 @@ def test_without_tensorflow(live_file, live_model, recording):
     program = "from tflite_export.cli import main; main()"
     out = without_tensorflow(program, "listen", live_file, "--file", recording, "--fast")
     assert out.splitlines() == finals(live_model, recording)
-    without_tensorflow("import tflite_export.live.server, tflite_export.live.microphone")
+    without_tensorflow(
+        "import tflite_export.runtime.live.server, tflite_export.runtime.live.microphone"
+    )
 
 
 @pytest.mark.slow
@@ -149,17 +150,29 @@ def test_in_place():
     assert (last, err.getvalue()) == ("ONE\n", "(quiet)\n")
 
 
+class Clock:
+    """A clock whose time passes while somebody waits to be told to stop, and when it is set."""
+
+    def __init__(self):
+        self.now, self.stopped = 7.0, False
+
+    def wait(self, seconds):
+        self.now += seconds
+        return self.stopped
+
+
 def test_real_time(recording):
-    stop, began = threading.Event(), time.monotonic()
-    chunks = recorded_chunks(recording, 16000, 100, stop, real_time=True)
+    clock = Clock()
+    chunks = recorded_chunks(recording, 16000, 100, clock, real_time=True, clock=lambda: clock.now)
     first = next(chunks)
     assert len(first.samples) == 1600
-    time.sleep(0.5)  # the next one waits meanwhile
-    second = next(chunks)
-    assert len(second.samples) == 1600
-    assert 0.5 <= time.monotonic() - began < 2.0
-    assert second.arrived - first.arrived == pytest.approx(0.1)
-    stop.set()
+    assert clock.now == first.arrived == pytest.approx(7.1)
+    clock.now += 0.25  # until then the next two are there
+    for expected in (7.35, 7.35, 7.4):
+        chunk = next(chunks)
+        assert clock.now == pytest.approx(expected)
+    assert chunk.arrived == pytest.approx(7.4)
+    clock.stopped = True
     assert list(chunks) == []
     whole = recorded_chunks(recording, 16000, 130, threading.Event(), real_time=False)
     np.testing.assert_array_equal(

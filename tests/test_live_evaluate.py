@@ -8,11 +8,11 @@ import pytest
 
 from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import log_mel, normalize
+from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
 from tests.live_reference import TOKENIZER, offline_searches, reference_model
-from tflite_export.evaluate import recordings
-from tflite_export.live.whole import recognise, transcribe
-from tflite_export.live_evaluate import FIRST, SECOND, run_streamed, summarize_streamed
+from tflite_export.runtime.live.whole_recording import recognise, transcribe
+from tflite_export.score.live_evaluate import FIRST, SECOND, run_streamed, summarize_streamed
 
 pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 
@@ -48,16 +48,16 @@ def test_figures_and_differences(manifest):
     found = summarize_streamed(result, items, 120, 1, other)
     references = [item.text for item in items]
     for name in (FIRST, SECOND):
-        row = found[name]
+        row = getattr(found, name)
         wer = jiwer.wer(references, result.hypotheses[name])
-        assert row["wer"] == pytest.approx(wer)
-        assert row["wer_diff"] == pytest.approx(wer - jiwer.wer(references, other.hypotheses[name]))
-        assert row["wer_diff_ci"][0] <= row["wer_diff"] <= row["wer_diff_ci"][1]
+        assert row.wer == pytest.approx(wer)
+        assert row.wer_diff == pytest.approx(wer - jiwer.wer(references, other.hypotheses[name]))
+        assert row.wer_diff_ci[0] <= row.wer_diff <= row.wer_diff_ci[1]
     seconds = result.chunk_seconds.sum() + result.finish_seconds.sum()
-    assert found["rtf"] == pytest.approx(seconds / result.audio_seconds.sum())
-    assert found["late_chunks"] == (result.chunk_seconds > 0.12).sum()
+    assert found.rtf == pytest.approx(seconds / result.audio_seconds.sum())
+    assert found.late_chunks == (result.chunk_seconds > 0.12).sum()
     alone = summarize_streamed(result, items, 120, 1)
-    assert alone[FIRST]["wer_diff_ci"] is None
+    assert alone.first.wer_diff_ci is None
 
 
 @pytest.mark.slow
@@ -85,7 +85,7 @@ def test_commands_on_a_live_file(tflite_export, live_file, live_model, manifest,
     code, out, _ = tflite_export("transcribe", live_file, audio)
     assert (code, out) == (0, f"{transcribe(live_model, read_audio(audio))}\n")
     code, _, err = tflite_export("transcribe", live_file, audio, "--beam", 4)
-    assert code and err.endswith("a live model searches greedily: leave --beam away\n")
+    assert code and err.endswith("a live model searches greedily: omit --beam\n")
     code, _, err = tflite_export("evaluate", live_file, "--data", manifest)
     assert code and err.endswith("live.tflite: a live model: add --streaming\n")
     code, _, err = tflite_export("evaluate", exported("float"), "--data", manifest, "--streaming")

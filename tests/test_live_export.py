@@ -10,17 +10,17 @@ import pytest
 
 from asr_qat.audio.front_end import FrontEndConfig, subsampled_length
 from asr_qat.errors import UserError
-from asr_qat.models.model_directory import ModelConfig, Recogniser
-from asr_qat.models.passes import CTC_HEADS, PASSES
-from asr_qat.models.transducer_functions import TransducerFunctions
+from asr_qat.models.layer_names import CTC_HEAD
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizationConfig, quantized_layers
 from asr_qat.text.tokenizer import Tokenizer
 from tests.export_fixtures import quantized
-from tests.live_fixtures import BINS, ENCODER, STREAMING, TRANSDUCER, normal
-from tflite_export.convert import convert, convert_recogniser
-from tflite_export.inspect import inspect
-from tflite_export.product_equality import product_errors
-from tflite_export.recogniser import TFLiteRecogniser
+from tests.live_fixtures import BINS, ENCODER, STREAMING, TRANSDUCER, normal, whole
+from tflite_export.convert.convert import convert, convert_recogniser
+from tflite_export.runtime.recogniser import TFLiteRecogniser
+from tflite_export.score.inspect import inspect
+from tflite_export.score.product_equality import product_errors
 
 pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow
@@ -94,9 +94,7 @@ def test_a_stream_is_the_keras_model(exported, length, chunks):
     recogniser, device = exported
     features = normal(length, length)
     found = streamed(device, features, chunks)
-    inputs = [features[None], np.array([length], np.int32)]
-    for each, ours in zip(PASSES, found, strict=True):
-        expected = TransducerFunctions(recogniser.model, each).encode(inputs).numpy()[0]
+    for expected, ours in zip(whole(recogniser.model, features), found, strict=True):
         assert ours.shape == expected.shape
         if recogniser.config.quantization == MIXED:  # a few are on a rounding edge
             np.testing.assert_allclose(ours, expected, atol=np.ptp(expected) / 50)
@@ -109,11 +107,11 @@ def test_every_product_is_equal(exported):
     """On LiteRT's own inputs, in the steps of both lengths and in every signature."""
     recogniser, device = exported
     rows = product_errors(device.path, recogniser, [normal(length, length) for length in LENGTHS])
-    quantized_names = quantized_layers(recogniser.model).keys() - set(CTC_HEADS.values())
-    assert {row["layer"] for row in rows} == quantized_names
+    quantized_names = quantized_layers(recogniser.model).keys() - set(CTC_HEAD.values())
+    assert {row.layer for row in rows} == quantized_names
     for row in rows:
-        assert row["max_error"] < 1e-5, row
-        assert row["rows"] >= 1
+        assert row.max_error < 1e-5, row
+        assert row.rows >= 1
 
 
 def test_against_the_keras_model(exported, tflite_export, manifest, tmp_path):
@@ -141,7 +139,7 @@ def test_another_model_differs(exported, recogniser):
     kernel = quantized_layers(other.model)["cascade_00_ffn1_expand"].kernel
     kernel.assign(kernel[::-1])  # the same scales
     rows = product_errors(device.path, other, [normal(61, 0)])
-    wrong = [row["layer"] for row in rows if row["max_error"] > 1e-3]
+    wrong = [row.layer for row in rows if row.max_error > 1e-3]
     assert wrong == ["cascade_00_ffn1_expand"]
 
 
@@ -165,14 +163,14 @@ def test_the_file_tells_how_to_stream(exported):
 def test_widths_and_operators(exported):
     recogniser, device = exported
     found = inspect(device.path)
-    assert found["custom_operators"] == []
-    assert found["folded_tables"] == []
-    for name, graph in found["delegated"].items():
+    assert not found.custom_operators
+    assert not found.folded_tables
+    for name, graph in found.delegated.items():
         if name in ("predict", "join"):
             continue
-        assert graph["rest"].keys() <= set(WITH_FLOAT_ACTIVATIONS), name
+        assert graph.rest.keys() <= set(WITH_FLOAT_ACTIVATIONS), name
         if recogniser.config.quantization != FLOAT_ACTIVATIONS:
-            assert graph["share"] == 1, name
+            assert graph.share == 1, name
     if recogniser.config.quantization == MIXED:
         layers = device.metadata.layers
         assert layers["block_00_attention_position"] == "w8a8"

@@ -9,18 +9,20 @@ import pytest
 from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.corpora.recordings import recordings
 from asr_qat.errors import UserError
 from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser
+from experiments.live.alignment import WordEnds, forced_alignment, speech_end
+from experiments.live.latency import Appearances, appearances, delays, latency
+from experiments.live.latency_rows import WordDelays
+from experiments.live.long_recording import _edits, _edits_at_joins, _middles, _stream
+from experiments.live.recordings import cut, joined, room_noise
 from tests.live_reference import reference_model, speech
-from tflite_export.evaluate import recordings
-from tflite_export.live.endpoint import EndpointConfig
-from tflite_export.live.events import Transcript
-from tflite_export.live.session import Session
-from tflite_export.streaming.alignment import WordEnds, forced_alignment, speech_end
-from tflite_export.streaming.audio import cut, joined, room_noise
-from tflite_export.streaming.hour import _edits, _edits_at_joins, _middles, _stream
-from tflite_export.streaming.latency import Appearances, appearances, delays, latency
+from tflite_export.runtime.live.endpoint import EndpointConfig
+from tflite_export.runtime.live.events import Transcript
+from tflite_export.runtime.live.session import Session
 
 pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 
@@ -141,18 +143,20 @@ def test_figures_of_recordings(manifest, monkeypatch):
         return Appearances(first, second, [("ANOTHER", 9.0)])
 
     heard = []
-    monkeypatch.setattr("tflite_export.streaming.latency.appearances", there)
+    monkeypatch.setattr("experiments.live.latency.appearances", there)
     found = latency(model, items, ends, 120, RULE, quiet=True)
     count = sum(len(item.text.split()) for item in items)
-    assert found["words"] == found["first_pass"]["words"] == count
-    for name, ms in (("first_pass", 250), ("second_pass", 500)):
-        assert found[name]["ms"] == pytest.approx({"p5": ms, "p50": ms, "p95": ms})
-        assert found["last_words"][name]["words"] == len(items)
-        last = found["last_words"][name]["ms"]["p50"]
-        behind = found["alignment"]["last_word_behind_sound_ms"]["p50"]
-        assert last == pytest.approx(ms + behind)
+    assert found.words == found.first_pass.words == count
+    behind = found.alignment.last_word_behind_sound_ms.p50
+    for own, last, ms in (
+        (found.first_pass, found.last_words.first_pass, 250),
+        (found.second_pass, found.last_words.second_pass, 500),
+    ):
+        assert vars(own.ms) == pytest.approx({"p5": ms, "p50": ms, "p95": ms})
+        assert last.words == len(items)
+        assert last.ms.p50 == pytest.approx(ms + behind)
     assert abs(behind) < 200
-    assert found["announced"] == {"words": 0, "ms": None}
+    assert found.announced == WordDelays(words=0, ms=None)
 
 
 def test_room_noise_is_the_quietest_part():
@@ -211,24 +215,24 @@ def test_edits_at_joins():
     assert found("") == 8 and _edits_at_joins([[]], ["A"]) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_long_run(live_file, manifest, tmp_path):
-    from tflite_export.streaming.hour import long_run
+    from experiments.live.long_recording import long_run
 
     (tmp_path / "test.jsonl").write_text(manifest.read_text())
     found = long_run(live_file, tmp_path, ("test",), seconds=130.0, pause_s=1.5)
-    assert found["audio_seconds"] == 130
-    assert len(found["rss_mb"]) == 3  # two minutes and the end
-    assert found["growth_mb"] == found["rss_mb"][-1] - found["rss_mb"][0]
-    assert found["most_growth_mb"] < 5
-    assert found["utterances"] > 5 and found["words"] > 20
-    assert found["different_words"] <= 0.05 * found["words"]
-    assert found["different_cut_in_pauses"] <= 0.05 * found["words"]
-    assert 0 < found["recorded_seconds"] == pytest.approx(130 - 1.5 * found["recordings"], abs=1.5)
-    without = found["without_pauses"]
-    assert without["audio_seconds"] == 130 and without["recordings"] > 5
-    assert without["words"] > 20
-    assert 0 <= without["different_at_joins"] <= without["different_words"] < without["words"]
+    assert found.audio_seconds == 130
+    assert len(found.rss_mb) == 3  # two minutes and the end
+    assert found.growth_mb == found.rss_mb[-1] - found.rss_mb[0]
+    assert found.most_growth_mb < 5
+    assert found.utterances > 5 and found.words > 20
+    assert found.different_words <= 0.05 * found.words
+    assert found.different_cut_in_pauses <= 0.05 * found.words
+    assert 0 < found.recorded_seconds == pytest.approx(130 - 1.5 * found.recordings, abs=1.5)
+    without = found.without_pauses
+    assert without.audio_seconds == 130 and without.recordings > 5
+    assert without.words > 20
+    assert 0 <= without.different_at_joins <= without.different_words < without.words
 
 
 @pytest.mark.slow

@@ -9,10 +9,11 @@ from asr_qat.errors import UserError
 from tests.live_file import DELAY, JOINT, LOOK_AHEAD, MEL_BINS, offline_encoded
 from tests.live_reference import speech
 from tflite_export.commands.inspect import format_tables
-from tflite_export.inspect import inspect
-from tflite_export.live.endpoint import EndpointConfig
-from tflite_export.live.model import load_model
-from tflite_export.live.session import Session
+from tflite_export.runtime.live.endpoint import EndpointConfig
+from tflite_export.runtime.live.live_model import load_model
+from tflite_export.runtime.live.session import Session
+from tflite_export.score.contents import LiveFacts
+from tflite_export.score.inspect import inspect
 
 pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 pytestmark = pytest.mark.slow
@@ -92,12 +93,12 @@ def test_two_sessions_do_not_mix(live_model):
 
 def test_inspect_tells_how_it_streams(live_file):
     found = inspect(live_file)
-    assert found["live"] == {
-        "chunk_ms": [40, 120],
-        "left_context_ms": 0,
-        "look_ahead_ms": {"causal": 40, "cascade": 80},
-        "latency_ms": {"first": 40, "second": 120},
-    }
+    assert found.live == LiveFacts(
+        chunk_ms=(40, 120),
+        left_context_ms=0,
+        look_ahead_ms={"causal": 40, "cascade": 80},
+        latency_ms={"first": 40, "second": 120},
+    )
     printed = " ".join(format_tables(found).split())
     assert "chunks of 40 or 120 ms" in printed
     assert "latency first pass 40 ms, second pass 120 ms" in printed

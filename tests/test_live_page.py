@@ -12,17 +12,17 @@ import soundfile
 from websockets.sync.client import connect
 
 from asr_qat.models.model_directory import Recogniser
+from experiments.live.undisturbed_session import events_alone
 from tests.live_reference import reference_model
 from tests.server_fixtures import RULE, client, running
 from tests.training_fixtures import REPOSITORY
-from tflite_export.convert import convert_recogniser
-from tflite_export.live import messages
-from tflite_export.live.endpoint import EndpointConfig
-from tflite_export.live.events import Transcript
-from tflite_export.live.model import load_model
-from tflite_export.live.server import Limits
-from tflite_export.live.session import Session
-from tflite_export.streaming.alone import events_alone
+from tflite_export.convert.convert import convert_recogniser
+from tflite_export.runtime.live import messages
+from tflite_export.runtime.live.endpoint import EndpointConfig
+from tflite_export.runtime.live.events import Transcript
+from tflite_export.runtime.live.live_model import load_model
+from tflite_export.runtime.live.server import Limits
+from tflite_export.runtime.live.session import Session
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""

@@ -1,21 +1,22 @@
 """`tflite-export streaming accuracy`, `scale` and `server`."""
 
 import dataclasses
+import itertools
 import json
 import os
 
 import numpy as np
 import pytest
 
+from asr_qat.corpora.recordings import recordings
 from asr_qat.decoding.transducer_incremental import advance_search, begin_search
 from asr_qat.models import presets
 from asr_qat.text.tokenizer import Tokenizer
+from experiments.live.paced_steps import PacedSteps
 from tests.live_fixtures import ENCODER, STREAMING, TRANSDUCER
 from tests.live_reference import JOINT, TOKENIZER, ReferenceSteps, reference_model, speech
-from tflite_export.evaluate import recordings
-from tflite_export.live.session import Session
-from tflite_export.live_evaluate import run_streamed, text_figures, timed_chunks
-from tflite_export.streaming.paced_steps import PacedSteps
+from tflite_export.runtime.live.session import Session
+from tflite_export.score.live_evaluate import pass_rates, run_streamed, timed_chunks
 
 pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 
@@ -47,25 +48,32 @@ def test_accuracy(tflite_export, live_file, live_model, exported, prepared_folde
     )
     assert (code, err) == (0, "")
     found = json.loads(out.read_text())
-    assert [(row["file"], row["pass"]) for row in found["rows"]] == [
+    assert [(row["file"], row["search"]) for row in found["rows"]] == [
         *(("float32", "first"), ("float32", "second")),
         *(("live", "first"), ("live", "second")),
     ]
     items = {split: recordings(prepared_folder, split) for split in ("test", "dev")}
     runs = {split: run_streamed(live_model, own, 120, quiet=True) for split, own in items.items()}
     for row in found["rows"]:
-        texts = {split: result.hypotheses[row["pass"]] for split, result in runs.items()}
+        texts = {split: result.hypotheses[row["search"]] for split, result in runs.items()}
         references = {split: [item.text for item in own] for split, own in items.items()}
-        assert row["test"]["wer"] == text_figures(references["test"], texts["test"])["wer"]
-        whole = text_figures(sum(references.values(), []), sum(texts.values(), []))
-        assert row["all"]["wer"] == whole["wer"]
-        assert row["all"]["wer_diff"] == (None if row["file"] == "float32" else 0)
+        rates = row["rates"]
+        assert rates["test"]["wer"] == pass_rates(references["test"], texts["test"]).wer
+        whole = pass_rates(sum(references.values(), []), sum(texts.values(), []))
+        assert rates["all"]["wer"] == whole.wer
+        assert rates["all"]["wer_diff"] == (None if row["file"] == "float32" else 0)
         assert row["ratio"] == 1
-    assert found["beside"]["test"]["wer"] > 0 and set(found["speed"]) == {"float32", "live"}
+    assert found["beside"]["rates"]["test"]["wer"] > 0 and set(found["speed"]) == {
+        "float32",
+        "live",
+    }
     assert len(printed.splitlines()) == 5 and "command" in found
     lines = out.with_suffix(".md").read_text().splitlines()
     (first,) = [line for line in lines if line.startswith("| live, first pass |")]
-    assert f"| {100 * found['rows'][2]['test']['wer']:.1f} [" in first and "| 1.00x |" in first
+    assert (
+        f"| {100 * found['rows'][2]['rates']['test']['wer']:.1f} [" in first
+        and "| 1.00x |" in first
+    )
     assert first.count(" +0.0 [+0.0, +0.0] |") == 3  # test, dev, all
     assert any("widths assigned on dev" in line for line in lines)
     assert "differences test +0.00% [+0.00%, +0.00%], dev +0.00%" in printed
@@ -87,7 +95,7 @@ def test_files_of_another_kind(tflite_export, live_file, exported, prepared_fold
     assert "is w4a8: give the float model's file" in refusal(exported("w4a8"), live_file, offline)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_scale(tflite_export, monkeypatch, tmp_path):
     for table, shape in (
         ("PRESETS", ENCODER),
@@ -95,6 +103,8 @@ def test_scale(tflite_export, monkeypatch, tmp_path):
         ("STREAMING", STREAMING),
     ):
         monkeypatch.setitem(getattr(presets, table), "live_small", shape)
+    # Each chunk takes a millisecond.
+    monkeypatch.setattr("time.perf_counter", itertools.count(0, 1e-3).__next__)
     tokenizer = Tokenizer.train(["ONE TWO THREE"], 20, "char")
     (tmp_path / "tokenizer.model").write_bytes(tokenizer.proto)
     out = tmp_path / "scale.json"
@@ -110,8 +120,9 @@ def test_scale(tflite_export, monkeypatch, tmp_path):
     for row in found["rows"]:
         chunks = row["chunks"]["120"]
         assert (chunks["count"], chunks["endpoints"]) == (3 * 75, 3)
-        assert 0 < chunks["compute_ms"]["p50"] < chunks["endpoint_ms"]["p50"] < 120
-        assert 0 < chunks["finish_ms"]["p50"] < 120
+        for part in ("compute_ms", "endpoint_ms", "finish_ms"):
+            assert chunks[part] == pytest.approx({"p50": 1, "p95": 1, "p99": 1, "max": 1})
+        assert chunks["rtf"] == pytest.approx(3 * (75 + 1) * 1e-3 / 27) and chunks["late"] == 0
         assert row["chunks"]["480"]["count"] == 3 * 19
     assert not (tmp_path / "work" / "live_small").exists()
     lines = [x for x in out.with_suffix(".md").read_text().splitlines() if "mixed 4/8" in x]

@@ -18,6 +18,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from asr_qat.errors import UserError
+from experiments.live.undisturbed_session import events_alone
 from tests.live_reference import reference_model, speech
 from tests.server_fixtures import (
     CHUNK,
@@ -32,10 +33,9 @@ from tests.server_fixtures import (
     until,
 )
 from tests.training_fixtures import REPOSITORY
-from tflite_export.live import messages
-from tflite_export.live.events import Notice, event_message
-from tflite_export.live.server import Limits, LiveServer
-from tflite_export.streaming.alone import events_alone
+from tflite_export.runtime.live import messages
+from tflite_export.runtime.live.events import Notice, event_message
+from tflite_export.runtime.live.server import Limits, LiveServer
 
 pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 

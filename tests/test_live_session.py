@@ -18,11 +18,13 @@ from tests.live_reference import (
     reference_model,
     speech,
 )
-from tflite_export.live.encoder import split_steps
-from tflite_export.live.endpoint import EndpointConfig
-from tflite_export.live.events import Notice, Transcript
-from tflite_export.live.session import Session
-from tflite_export.live.words import words_of
+from tflite_export.runtime.live.encoder import split_steps
+from tflite_export.runtime.live.endpoint import EndpointConfig
+from tflite_export.runtime.live.events import Notice, Transcript
+from tflite_export.runtime.live.session import Session
+from tflite_export.runtime.live.words import words_of
+
+pytestmark = pytest.mark.runtime
 
 CHUNK = 1920  # samples
 NO_END = EndpointConfig(pause_s=1000.0, longest_s=1000.0)

@@ -8,15 +8,17 @@ import pytest
 from asr_qat.config import load_yaml
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
-from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.layer_names import whole_utterance_layer
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.presets import PRESETS, STREAMING, TRANSDUCERS
 from asr_qat.models.streaming_config import StreamingConfig
 from asr_qat.quantize.apply import QuantizationConfig, quantized_layers
 from asr_qat.training.config import TrainConfig
 from asr_qat.training.distillation import DistillationConfig
-from asr_qat.training.run import build_losses, train
+from asr_qat.training.run import train
 from asr_qat.training.start import first_recogniser
-from asr_qat.training.start_live import causal_kernel, counterpart
+from asr_qat.training.start_live import causal_kernel
 from tests.training_fixtures import ENCODER, configuration, history
 from tests.transducer_fixtures import LSTM
 
@@ -46,7 +48,7 @@ def layer_weights(recogniser, name) -> list[np.ndarray]:
 
 def test_losses_of_both_passes():
     config = ModelConfig(ENCODER, transducer=HEADED, streaming=SHAPE)
-    found = [(loss.name, share) for loss, share in build_losses(config)]
+    found = [(loss.name, share) for loss, share in config.kind.losses()]
     assert found == [
         ("transducer", 0.25),
         ("transducer", 0.75),
@@ -54,7 +56,7 @@ def test_losses_of_both_passes():
         ("ctc", pytest.approx(0.3)),
     ]
     one = dataclasses.replace(config, streaming=dataclasses.replace(SHAPE, sampling=True))
-    assert [share for _, share in build_losses(one)] == [1.0, *(share for _, share in found[2:])]
+    assert [share for _, share in one.kind.losses()] == [1.0, *(share for _, share in found[2:])]
 
 
 @pytest.mark.slow
@@ -64,13 +66,14 @@ def test_training_from_nothing(prepared_folder, tmp_path, sampling):
     config = configuration(prepared_folder, tmp_path / "model", **LIVE | {"streaming": streaming})
     recogniser = train(config, quiet=True)
     lines = history(config.output)
-    assert [sorted(line) for line in lines] == [["loss", "step", "wer", "wer_causal"]] * 2
+    assert [sorted(line) for line in lines] == [["loss", "step", "wer", "wer_first"]] * 2
     # Losses of one pass and of the other do not compare.
     assert sampling or lines[1]["loss"] < lines[0]["loss"]
     assert recogniser.config.streaming == streaming
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_wer")
 def test_quantized_from_a_whole_model_with_its_lessons(prepared_folder, whole, tmp_path):
     mixed = QuantizationConfig("w4a8", overrides={"^block_00_": "w8a8"})
     config = configuration(
@@ -122,9 +125,9 @@ def test_weights_that_are_taken_over(prepared_folder, whole, tmp_path):
 
 
 def test_counterparts():
-    assert counterpart("cascade_01_conv_depthwise", 4) == "block_05_conv_depthwise"
-    assert counterpart("joint_cascade", 4) == "joint_encoder"
-    assert counterpart("block_03_norm", 4) == "block_03_norm"
+    assert whole_utterance_layer("cascade_01_conv_depthwise", 4) == "block_05_conv_depthwise"
+    assert whole_utterance_layer("joint_cascade", 4) == "joint_encoder"
+    assert whole_utterance_layer("block_03_norm", 4) == "block_03_norm"
 
 
 @pytest.mark.parametrize(("length", "expected"), [(5, [0, 0, 1, 2, 3]), (2, [2, 3])])

@@ -9,9 +9,11 @@ from tests.live_reference import (
     reference_model,
     speech,
 )
-from tflite_export.live.events import Notice
-from tflite_export.live.session import Session
-from tflite_export.live.watch import Watch
+from tflite_export.runtime.live.events import Notice
+from tflite_export.runtime.live.session import Session
+from tflite_export.runtime.live.watch import Watch
+
+pytestmark = pytest.mark.runtime
 
 
 @pytest.mark.parametrize("chunk", [160, 1920, 80000])

@@ -1,5 +1,6 @@
 """Labels become words, and words messages."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,8 +8,10 @@ from asr_qat.decoding.transducer_incremental import Emission
 from tests.live_reference import (
     TOKENIZER,
 )
-from tflite_export.live.events import Notice, Transcript, event_message
-from tflite_export.live.words import Word, words_of
+from tflite_export.runtime.live.events import Notice, Transcript, event_message
+from tflite_export.runtime.live.words import Word, words_of
+
+pytestmark = pytest.mark.runtime
 
 
 def test_words():

@@ -10,7 +10,7 @@ import pytest
 
 from asr_qat.errors import UserError
 from tests.live_reference import speech
-from tflite_export.live import microphone
+from tflite_export.runtime.live import microphone
 
 pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 

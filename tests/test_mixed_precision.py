@@ -7,13 +7,14 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.layers.dense import Dense
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.targets import pack_targets
 from asr_qat.models.ctc import build_ctc
 from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.model_directory import ModelConfig, Recogniser, build_float
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser, build_float
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
+from asr_qat.quantize.dense import Dense
 from asr_qat.training import mixed_precision
 from asr_qat.training.config import OptimizerConfig
 from asr_qat.training.mixed_precision import STEPS_TO_GROW, LossScale, training_copy
@@ -149,6 +150,7 @@ def test_an_overflow_halves_the_scale_and_gives_no_gradient():
 
 @pytest.mark.slow
 @LOW
+@pytest.mark.usefixtures("without_wer")
 def test_the_saved_model_knows_nothing_of_it(prepared_folder, tmp_path, compute, monkeypatch):
     # So small that no step overflows: such a step would leave the weights as they are.
     monkeypatch.setattr(mixed_precision, "FIRST_SCALE", 1.0)
@@ -169,6 +171,7 @@ def test_the_saved_model_knows_nothing_of_it(prepared_folder, tmp_path, compute,
     [(WITH_CTC, None), (IN_SLICES, W4), (NGRAM, None), (NGRAM, W4)],
     ids=["lstm", "lstm-w4a8", "ngram", "ngram-w4a8"],
 )
+@pytest.mark.usefixtures("without_wer")
 def test_a_transducer_in_bfloat16(prepared_folder, tmp_path, shape, quantization):
     """Its losses are near those of float32, and what is saved computes in float32."""
     plain = configuration(

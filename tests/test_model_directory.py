@@ -12,7 +12,8 @@ from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.targets import pack_targets
-from asr_qat.models.model_directory import ModelConfig, Recogniser, weights_checksum
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser, weights_checksum
 from asr_qat.quantize.apply import QuantizationConfig
 from tests.training_fixtures import ENCODER
 

@@ -11,7 +11,6 @@ from tensorflow_model_optimization.python.core.quantization.keras import quantiz
 
 from asr_qat.config import from_dict
 from asr_qat.errors import UserError
-from asr_qat.layers.dense import Dense
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.targets import PADDING, pack_targets
 from asr_qat.models.ctc import build_ctc
@@ -20,6 +19,7 @@ from asr_qat.models.transducer import build_transducer
 from asr_qat.models.transducer_functions import TransducerFunctions
 from asr_qat.quantize import apply
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
+from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.precision import Precision, parse
 from asr_qat.quantize.scheme import PrecisionScheme, quantize_scope
 from tests.live_fixtures import live_model

@@ -10,27 +10,25 @@ import tensorflow as tf
 from asr_qat import cli
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
-from asr_qat.decoding.keras_decoder import decoder_for
 from asr_qat.errors import UserError
 from asr_qat.losses.targets import pack_targets
-from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.layer_names import part_of
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.summary import summarize, total
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
-from asr_qat.quantize.assignment import assign
-from asr_qat.quantize.model_parts import part_of
-from asr_qat.quantize.sensitivity import (
+from experiments.sensitivity.assignment import assign
+from experiments.sensitivity.layer_sensitivity import Sensitivity, Source
+from experiments.sensitivity.measure_sensitivity import (
     BATCHES,
-    Sensitivity,
     UtteranceLosses,
     difference,
     measure_sensitivity,
 )
-from asr_qat.training.run import build_losses
+from experiments.sensitivity.sensitivity_report import parts_table, sensitivity_figure
 from tests import live_fixtures as live
 from tests.export_fixtures import DENSE_LAYERS, quantized
 from tests.training_fixtures import ENCODER
-from tflite_export.study.sensitivity_plot import sensitivity_figure
-from tflite_export.study.sensitivity_table import parts_table
 
 pytest_plugins = ["tests.training_fixtures", "tests.transducer_fixtures", "tests.export_fixtures"]
 
@@ -62,8 +60,8 @@ def measured(recogniser, folder) -> Sensitivity:
 def losses_of_model(recogniser, folder, model, own: bool) -> np.ndarray:
     """Loss of each utterance alone, of its transcript or of what `recogniser` hears."""
     pipeline = Pipeline(folder, dataclasses.replace(BATCHES, batch_size=1), stats=folder.stats)
-    decoder, found = decoder_for(recogniser.model), []
-    loss, _ = build_losses(recogniser.config)[0]
+    decoder, found = recogniser.decoder(), []
+    loss, _ = recogniser.config.kind.losses()[0]
     for inputs, targets in pipeline.evaluation("dev"):
         if own:
             (tokens,) = decoder.search(decoder.encode(*inputs), inputs[1].numpy())
@@ -229,13 +227,12 @@ def test_both_encoders_of_a_live_model(folder):
         assert second > 0 and (first == 0 if part == "cascade" else first > 0)
     (layer,) = (r for r in measured.rows if (r.layer, r.precision) == ("joint_cascade", "w2a8"))
     assert layer.by_pass[0] == 0 < layer.by_pass[1]
-    content = {"model": "m", "corpus": "c", "split": "dev", **dataclasses.asdict(measured)}
-    lines = parts_table(content).splitlines()
-    assert lines[0].endswith("| Nats an utterance | first pass | second pass |")
+    lines = parts_table(measured, Source("m", "", "c", "dev")).splitlines()
+    assert lines[0].endswith("| Nats per utterance | first pass | second pass |")
     cascade = parts["cascade", "w2a8"]
     (line,) = (line for line in lines if line.startswith("| cascade | w2a8 |"))
     assert line.endswith(f"| {cascade.divergence:.4f} | 0.0000 | {cascade.by_pass[1]:.4f} |")
-    below = sensitivity_figure(dataclasses.asdict(measured)).axes[2]
+    below = sensitivity_figure(measured).axes[2]
     columns = [text.get_text() for text in below.get_xticklabels()]
     assert columns == ["0", "1", "+0", "+1", "rest"]
 

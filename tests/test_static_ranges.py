@@ -9,11 +9,11 @@ from tensorflow import keras
 
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
-from asr_qat.layers.dense import Dense
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model, quantized_layers
 from asr_qat.quantize.calibrate import calibrate
-from asr_qat.quantize.post_training import post_training
+from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.static_ranges import MOMENTUM, StaticRange, quantize_static, range_parameters
+from asr_qat.training.quantized import post_training
 from tests.test_quantize_numerics import rows
 from tests.training_fixtures import configuration, train
 
@@ -122,6 +122,7 @@ def test_after_training_it_needs_data(float_recogniser):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_wer")
 def test_training_begins_with_calibrated_ranges(prepared_folder, float_run, tmp_path):
     config, plain = float_run
     changes = {"start": config.output, "quantization": QuantizationConfig("w4a8s"), "steps": 3}

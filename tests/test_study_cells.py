@@ -2,19 +2,19 @@
 
 import dataclasses
 import itertools
-import json
+import pickle
 
 import pytest
 
 from asr_qat.config import from_dict, load_yaml
 from asr_qat.errors import UserError
 from asr_qat.quantize.precision import parse
+from experiments.study.cell_rows import Scheme
+from experiments.study.config import ACTIVATIONS, StudyConfig
+from experiments.study.fingerprint import not_default
+from experiments.study.planned_cells import expand
+from experiments.study.scheme import describe
 from tests.training_fixtures import REPOSITORY
-from tflite_export.study.cells import Cell, expand
-from tflite_export.study.config import ACTIVATIONS, StudyConfig
-from tflite_export.study.fingerprint import given
-from tflite_export.study.scheme import describe
-from tflite_export.study.worker import encode_job
 
 GRID = {
     "weights": [32, 8, 4, 2],
@@ -231,13 +231,12 @@ def test_the_seconds_of_the_study_are_no_other_cells():
 
 def test_cells_survive_the_way_to_a_worker():
     for cell in expand(configuration({"grid": GRID}, seeds=[0])):
-        job = json.loads(encode_job(cell, {}, "out.json"))
-        assert from_dict(Cell, job["cell"], "cell") == cell
+        assert pickle.loads(pickle.dumps(cell)) == cell
 
 
-def test_given_leaves_defaults_out():
+def test_defaults_are_omitted():
     (cell, *_) = expand(configuration({"grid": GRID}, seeds=[0]))
-    assert given(cell.training) == {
+    assert not_default(cell.training) == {
         "data": "data",
         "output": "work/study/float_s240_seed0",
         "steps": 240,
@@ -262,12 +261,12 @@ def test_given_leaves_defaults_out():
 )
 def test_words_of_a_precision(precision, weights, activations, scheme, executed):
     _, cell = expand(configuration({"g": {"precisions": [precision]}}, seeds=[0]))
-    assert describe(cell.quantization) == {
-        "weights": weights,
-        "activations": activations,
-        "scheme": scheme,
-        "executed_on_device": executed,
-    }
+    assert describe(cell.quantization) == Scheme(
+        weights=weights,
+        activations=activations,
+        scheme=scheme,
+        executed_on_device=executed,
+    )
 
 
 def test_shipped_study_has_the_whole_grid():
@@ -277,7 +276,7 @@ def test_shipped_study_has_the_whole_grid():
     for cell in expand(config):
         words = describe(cell.quantization)
         if "grid" in cell.groups and cell.method != "float":
-            key = (words["weights"], words["activations"], cell.method)
+            key = (words.weights, words.activations, cell.method)
             grid.setdefault(key, []).append(cell.training.seed)
     assert len(seeds) >= 3
     for weights, kind, method in itertools.product(

@@ -3,20 +3,20 @@
 import contextlib
 import dataclasses
 import json
+import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from asr_qat import files
+from experiments.study.cell_rows import Fingerprint
+from experiments.study.planned_cells import expand
+from experiments.study.run_study import study
+from experiments.study.saved_study import read_study
+from experiments.study.worker_pool import Job, WorkerPool
 from tests.study_run_fixtures import GROUPS, cell_file, configuration, refusal, written
-from tests.training_fixtures import REPOSITORY, as_yaml, command
-from tflite_export.study.cells import expand
-from tflite_export.study.run import study
-from tflite_export.study.worker import encode_job
+from tests.training_fixtures import as_yaml, command
 
 pytest_plugins = ["tests.training_fixtures", "tests.study_run_fixtures"]
 
@@ -35,7 +35,7 @@ def test_failing_cell_is_named_and_does_not_stop_the_others(prepared_folder, sta
     assert "w8a8+bad_native_s2_seed0: overrides: 'no_such_layer' fits no layer" in line
     assert "1 of 3 cells failed" in line
     assert set(written(config)) == {"float_s2_seed0", "w8a8_native_s2_seed0"}
-    assert len(files.read_json(f"{config.output}.json")["rows"]) == 2
+    assert len(read_study(f"{config.output}.json").rows) == 2
 
 
 @pytest.mark.slow
@@ -62,50 +62,77 @@ def test_killed_study_goes_on_where_it_was(how, prepared_folder, start, tmp_path
     _wait(lambda: begun.is_file() or process.poll() is not None, 300)
     process.send_signal(how)
     process.communicate()
-    _wait(lambda: not _workers(config), 60)  # they stop by themselves
+    log = Path(config.work) / f"logs/{model.name}.log"
+    _wait(lambda: not _workers(log), 60)  # they stop by themselves
     assert process.returncode == (130 if how == signal.SIGINT else -how)
     assert not cell_file(config, model.name).exists()
     assert begun.is_file()
     before = (model / "training.json").stat().st_mtime_ns
     content = study(config, only="float*", quiet=True)
-    assert [row["steps"] for row in content["rows"]] == [60]
+    assert [row.steps for row in content.rows] == [60]
     assert (model / "training.json").stat().st_mtime_ns > before
-    log = (Path(config.work) / "logs/worker0.log").read_text()
-    assert log.count(f"== {model.name}") == 2  # begun twice
+    assert log.read_text().count(f"== {model.name}") == 2  # begun twice
     (line,) = [json.loads(line) for line in (model / "history.jsonl").open()]
     assert line["step"] == 60
 
 
-def test_worker_answers_and_ends_with_its_input(tmp_path, prepared_folder):
-    config = configuration(prepared_folder, tmp_path / "no_model", tmp_path)
+@pytest.mark.slow
+def test_a_worker_that_is_killed_is_named_and_the_others_go_on(prepared_folder, start, tmp_path):
+    groups = {"some": {"precisions": ["w8a8", "w4a8"], "methods": ["native"]}}
+    config = configuration(prepared_folder, start, tmp_path, groups)
+    path = as_yaml(config, tmp_path / "study.yaml")
+    process = command("study", path, "--jobs", "1", "--quiet")
+    log = Path(config.work) / "logs/w8a8_native_s2_seed0.log"
+    _wait(lambda: _workers(log) or process.poll() is not None, 300)
+    for worker in _workers(log):
+        os.kill(worker, signal.SIGKILL)
+    _, said = process.communicate()
+    assert process.returncode == 1
+    (line,) = [line for line in said.splitlines() if "error" in line]
+    assert f"w8a8_native_s2_seed0: its process ended with exit code -9: see {log}" in line
+    assert "1 of 3 cells failed" in line
+    assert set(written(config)) == {"float_s2_seed0", "w4a8_native_s2_seed0"}
+
+
+def job(config, tmp_path) -> Job:
+    """One that fails at its start, since there is no model."""
     (cell, *_) = expand(config)
-    jobs = encode_job(cell, {"training": {}, "start": None, "corpus": ""}, tmp_path / "x.json")
-    log = tmp_path / "worker.log"
-    with subprocess.Popen(
-        [sys.executable, "-m", "tflite_export.study.worker", str(log)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=REPOSITORY,
-    ) as process:
-        assert process.stdin and process.stdout
-        for _ in range(2):  # an error does not end it
-            process.stdin.write(jobs)
-            process.stdin.flush()
-            answer = json.loads(process.stdout.readline())
-            assert answer["name"] == cell.name and "no_model" in answer["error"]
-        process.stdin.close()
-        assert process.stdout.read() == ""
-        assert process.wait(60) == 0
-    assert f"== {cell.name}" in log.read_text()
+    fingerprint = Fingerprint("float", None, {}, None, "", (1.0,), ("test",))
+    return Job(cell, fingerprint, tmp_path / "x.json", False)
 
 
-def _workers(config) -> list[int]:
+def test_workers_answer_and_each_is_a_new_process(tmp_path, prepared_folder):
+    config = configuration(prepared_folder, tmp_path / "no_model", tmp_path)
+    one = job(config, tmp_path)
+    with WorkerPool(tmp_path, 1) as pool:
+        for _ in range(2):
+            pool.start(one)
+            assert pool.is_full and pool.running == [one.cell.name]
+            ((same, outcome),) = pool.wait()
+            assert same == one and "no_model" in outcome.error
+            assert not pool.running
+    log = (tmp_path / f"{one.cell.name}.log").read_text()
+    assert log.count(f"== {one.cell.name}") == 2
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_a_pool_that_is_left_ends_its_workers(tmp_path, prepared_folder):
+    config = configuration(prepared_folder, tmp_path / "no_model", tmp_path)
+    one = job(config, tmp_path)
+    log = tmp_path / f"{one.cell.name}.log"
+    with pytest.raises(KeyboardInterrupt), WorkerPool(tmp_path, 1) as pool:
+        pool.start(one)
+        _wait(lambda: _workers(log), 60)
+        raise KeyboardInterrupt
+    assert not _workers(log) and not pool.running
+
+
+def _workers(log: Path) -> list[int]:
+    """Processes that write to a log."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            words = (folder / "cmdline").read_text().split("\0")
-            if "tflite_export.study.worker" in words and any(config.work in w for w in words):
+            if (folder / "fd/1").readlink() == log.resolve():
                 found.append(int(folder.name))
     return found
 

@@ -8,11 +8,12 @@ import pytest
 
 from asr_qat import files
 from asr_qat.quantize.apply import QuantizationConfig, quantized_layers
+from experiments.study.config import Group, StudyConfig
+from experiments.study.planned_cells import expand
+from experiments.study.saved_study import read_histograms
+from experiments.study.weight_histogram_plot import histogram_figure
+from experiments.study.weight_histograms import MOST_LAYERS, weight_histograms, write_histograms
 from tests.export_fixtures import quantized
-from tflite_export.study.cells import expand
-from tflite_export.study.config import Group, StudyConfig
-from tflite_export.study.histogram_plot import histogram_figure
-from tflite_export.study.histograms import MOST_LAYERS, weight_histograms, write_histograms
 
 pytest_plugins = ["tests.export_fixtures"]
 
@@ -39,16 +40,17 @@ def test_the_counts_are_those_of_the_integers(float_recogniser, precision):
         layer = quantized_layers(after.model)[name]
         size = int(np.prod(layer.kernel.shape))
         integers = np.round(layer.integers()[0])
-        edges = np.array(histogram["edges"])
-        for integer in range(-(2 ** (histogram["bits"] - 1)), 2 ** (histogram["bits"] - 1)):
+        edges = np.array(histogram.edges)
+        for integer in range(-(2 ** (histogram.bits - 1)), 2 ** (histogram.bits - 1)):
             assert np.abs((edges[1:] + edges[:-1]) / 2 - integer).min() < 1e-9
-        for side in ("before", "after"):
-            assert sum(histogram[side]["weights"]) == size
-            assert len(histogram[side]["weights"]) == len(edges) - 1
-            assert sum(histogram[side]["integers"]["counts"]) == size
-        counts = dict(zip(*histogram["after"]["integers"].values(), strict=True))
+        for side in (histogram.before, histogram.after):
+            assert sum(side.weights) == size
+            assert len(side.weights) == len(edges) - 1
+            assert sum(side.integers.counts) == size
+        after_counts = histogram.after.integers
+        counts = dict(zip(after_counts.values, after_counts.counts, strict=True))
         low, high = min(counts), max(counts)
-        assert -(2 ** (histogram["bits"] - 1)) <= low <= high < 2 ** (histogram["bits"] - 1)
+        assert -(2 ** (histogram.bits - 1)) <= low <= high < 2 ** (histogram.bits - 1)
         added = integers.size - size  # zeros behind the last block
         for value, number in counts.items():
             assert number == (integers == value).sum() - (added if value == 0 else 0)
@@ -60,11 +62,10 @@ def test_before_is_the_float_model_on_a_grid_by_hand(float_recogniser):
         kernel = float_recogniser.model.get_layer(name).kernel.numpy()
         steps = 7 * kernel / np.abs(kernel).max(axis=0)
         values, counts = np.unique(np.round(steps), return_counts=True)
-        assert histogram["before"]["integers"] == {
-            "values": values.tolist(), "counts": counts.tolist(),
-        }  # fmt: skip
-        expected, _ = np.histogram(steps, histogram["edges"])
-        assert np.abs(expected - histogram["before"]["weights"]).sum() <= 2  # on an edge of a bin
+        integers = histogram.before.integers
+        assert (integers.values, integers.counts) == (tuple(values), tuple(counts))
+        expected, _ = np.histogram(steps, histogram.edges)
+        assert np.abs(expected - histogram.before.weights).sum() <= 2  # on an edge of a bin
 
 
 def test_layers_of_more_bits_are_left_out(float_recogniser):
@@ -94,8 +95,9 @@ def test_a_study_counts_the_models_that_are_there(float_recogniser, model_direct
     write_histograms(config)
     (name,) = content = files.read_json(path)
     assert name == "w2a8_native_s10_seed3"
-    assert content[name] == weight_histograms(float_recogniser, model)
-    panels = [axes for axes in histogram_figure(content[name]).axes if axes.get_visible()]
+    layers = read_histograms(path)[name]
+    assert layers == weight_histograms(float_recogniser, model)
+    panels = [axes for axes in histogram_figure(layers).axes if axes.get_visible()]
     for axes, layer in zip(panels, content[name], strict=True):
         assert axes.get_title().startswith(f"{layer}\n")
         assert axes.get_title().endswith(" of 2 bits")

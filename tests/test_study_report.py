@@ -13,14 +13,13 @@ import pytest
 from PIL import Image
 
 from asr_qat.errors import UserError
+from experiments.study import size_plot
+from experiments.study.moved_errors import Moved, errors_moved, moved_table
+from experiments.study.saved_study import read_study
+from experiments.study.study_page import answer, write_report
 from tests.study_fixtures import FLOAT, VARIANTS, write, write_study
-from tflite_export.study import size_plot
-from tflite_export.study.errors_moved import Moved, errors_moved, moved_table
-from tflite_export.study.page import verdicts
-from tflite_export.study.saved import read_study
-from tflite_export.study.write_report import write_report
 
-PLOTS = ("wer_size", "sensitivity", "weights_w4a8_native_s240_seed0", "errors_moved")
+PLOTS = ("overview", "wer_size", "sensitivity", "weights_w4a8_native_s240_seed0", "errors_moved")
 
 
 def test_words_lost_and_won():
@@ -54,14 +53,14 @@ def test_errors_that_moved_add_up_to_the_difference(results):
     study = read_study(results)
     found = {moved.name: moved for moved in errors_moved(study)}
     assert list(found) == [variant.name for variant in VARIANTS]
-    for row in study.pooled:
-        moved = found[row["name"]]
-        assert moved.pairs == len(row["seeds"])
+    for row in study.variants:
+        moved = found[row.name]
+        assert moved.pairs == len(row.seeds)
         before, after = moved.kinds
         on_words = [k["substitute"] + k["delete"] for k in moved.kinds]
         assert on_words[1] - on_words[0] == moved.lost.total() - moved.won.total()
         expected = (after.total() - before.total()) / moved.words
-        assert row["wer_diff"] == pytest.approx(expected)
+        assert row.wer_diff == pytest.approx(expected)
         by_utterance = sum((b - a) * n for (a, b), n in moved.utterances.items())
         assert by_utterance == after.total() - before.total()
     assert found[FLOAT.name].lost.total() > 0  # another seed makes other errors
@@ -70,7 +69,7 @@ def test_errors_that_moved_add_up_to_the_difference(results):
 def test_the_table_of_moved_errors():
     moved = Moved("some | cell", pairs=2)
     moved.add(["one two"] * 4, ["one two"] * 4, ["one too"] * 3 + ["one two two"])
-    (line,) = moved_table([moved]).rows
+    (line,) = moved_table([moved]).frame.values.tolist()
     assert line == ["some | cell", "2", "1.5", "0.0", "2.0", "75%", "0%", "25%", "two (3)", "–"]
 
 
@@ -84,7 +83,7 @@ def test_everything_is_written(results, written):
         *(folder / f"{name}.png" for name in PLOTS),
     }
     cells = list(csv.DictReader(io.StringIO((folder / "cells.csv").read_text())))
-    assert [cell["name"] for cell in cells] == [row["name"] for row in read_study(results).rows]
+    assert [cell["name"] for cell in cells] == [row.name for row in read_study(results).rows]
     for cell in cells:
         has_file = cell["executed_on_device"] == "True"
         assert bool(cell["bytes"]) == bool(cell["ratio"]) == has_file
@@ -150,14 +149,14 @@ def test_the_page_names_everything(results, written):
     study = read_study(results)
     page = Page(results.with_suffix(".html").read_text(encoding="utf-8"))
     for expected in (
-        *(row["name"] for row in [*study.rows, *study.pooled]),
-        *verdicts(study),
-        study.results["command"],  # with < and &
-        study.results["commit"],
+        *(row.name for row in [*study.rows, *study.variants]),
+        answer(study),
+        study.summary.command,  # with < and &
+        study.summary.commit,
         "aaaaaaaaaaaa (20 cells), bbbbbbbbbbbb-dirty (10 cells)",  # seeds 0 and 2, seed 1
         "Speakers: 4 in test, 4 in dev.",
         "none of its size",
-        study.results["corpus"]["description"],
+        study.summary.corpus.description,
         "24 utterances",
         "CPU & 0, CPU & 1",
         "2.17.1",
@@ -172,8 +171,8 @@ def test_the_page_names_everything(results, written):
 def test_the_markdown_names_everything_and_its_pictures_are_there(results, written):
     study = read_study(results)
     text = results.with_suffix(".md").read_text(encoding="utf-8")
-    for row in study.pooled:
-        assert f"| {row['name']} |" in text
+    for row in study.variants:
+        assert f"| {row.name} |" in text
     pictures = re.findall(r"!\[.*?\]\((.*?)\)", text)
     assert pictures == [f"study_made/{name}.png" for name in PLOTS]
     assert all((results.parent / picture).is_file() for picture in pictures)
@@ -199,13 +198,16 @@ def test_a_study_at_its_beginning(tmp_path):
     for name in ("references", "sensitivity", "histograms"):
         (results.with_suffix("") / f"{name}.json").unlink()
     paths = write_report(results)
-    assert [path.name for path in paths if path.suffix == ".png"] == ["wer_size.png"]
+    assert [path.name for path in paths if path.suffix == ".png"] == [
+        "overview.png",
+        "wer_size.png",
+    ]
     text = results.with_suffix(".html").read_text(encoding="utf-8")
     page = Page(text)
     assert "Not finished: 2 of 9 cells so far." in page.text
     assert "Only <a test> & more." in page.text
     assert "lonely" in page.text
-    assert text.count("<svg") == 1
+    assert text.count("<svg") == 2
     assert not math.isclose(content["pooled"][0]["wer"]["test"]["mean"], 0)
 
 
@@ -231,7 +233,7 @@ def test_the_plot_of_sizes_shows_files_alone(results):
     """Bare weights of training only are no file, and a tick is at the size of the float file."""
     study = read_study(results)
     bare = next(variant for variant in VARIANTS if not variant.on_device)
-    assert all(row["bytes"] for row in study.cells.values())
+    assert all(cell.bytes for cell in study.cells.values())
     figure = size_plot.size_figure(study)
     shown = next(axes for axes in figure.axes if "int8 dynamic" in axes.get_title())
     others = [v for v in VARIANTS if v.activations == "int8 dynamic" and v is not bare]

@@ -1,7 +1,6 @@
 """Studies of tiny models: run, resumed, refused."""
 
 import dataclasses
-import json
 import shutil
 from pathlib import Path
 
@@ -9,10 +8,11 @@ import pytest
 
 from asr_qat import cli, files
 from asr_qat.errors import UserError
+from experiments.study.planned_cells import expand
+from experiments.study.run_study import plan, report, study
+from experiments.study.saved_study import read_cell, read_study
 from tests.study_run_fixtures import GROUPS, cell_file, configuration, refusal, written
 from tests.training_fixtures import REPOSITORY, as_yaml
-from tflite_export.study.cells import expand
-from tflite_export.study.run import plan, report, study
 
 pytest_plugins = ["tests.training_fixtures", "tests.study_run_fixtures"]
 
@@ -43,34 +43,35 @@ def copied(finished, tmp_path):
 
 @pytest.mark.slow
 def test_every_cell_is_trained_exported_and_scored(finished):
-    from tflite_export import evaluate
-    from tflite_export.recogniser import TFLiteRecogniser
+    from asr_qat.corpora.recordings import recordings
+    from tflite_export.runtime.recogniser import TFLiteRecogniser
+    from tflite_export.score import evaluate
 
     config, content = finished
-    assert [row["name"] for row in content["rows"]] == NAMES
-    assert json.loads(json.dumps(content)) == files.read_json(f"{config.output}.json")
-    for cell, row in zip(expand(config), content["rows"], strict=True):
-        own = files.read_json(cell_file(config, cell.name))
+    assert [row.name for row in content.rows] == NAMES
+    assert read_study(f"{config.output}.json").summary == content
+    for cell, row in zip(expand(config), content.rows, strict=True):
+        own = read_cell(cell_file(config, cell.name))
         assert not (cell.model / "checkpoints").exists()
-        assert row["seed"] == 0 and row["steps"] == 2
-        if not row["executed_on_device"]:
-            assert row["precision"] == "w4a4" and not cell.file.exists()
-            assert row["rtf"] is None and row["identical_hypotheses"] is None
+        assert row.seed == 0 and row.steps == 2
+        if not row.executed_on_device:
+            assert row.precision == "w4a4" and not cell.file.exists()
+            assert row.first.rtf is None and row.first.identical_hypotheses is None
             continue
         device = TFLiteRecogniser(cell.file)
-        assert row["bytes"] == cell.file.stat().st_size
-        assert (row["precision"], row["method"]) == (
+        assert row.bytes == cell.file.stat().st_size
+        assert (row.precision, row.method) == (
             device.metadata.precision,
             device.metadata.method,
         )
         for split in ("test", "dev"):
-            items = evaluate.recordings(config.data, split)
+            items = recordings(config.data, split)
             result = evaluate.run(device, items, quiet=True)
-            assert own["splits"][split]["hypotheses"] == result.hypotheses
+            assert list(own.splits[split].hypotheses) == result.hypotheses
             expected = evaluate.summarize(result, items, 1)
             for key in ("utterances", "words", "wer", "cer"):
-                assert row["splits"][split][key] == pytest.approx(expected[key])
-        assert row["wer"] == row["splits"]["test"]["wer"]
+                assert getattr(row.splits[split], key) == pytest.approx(getattr(expected, key))
+        assert row.first == row.splits["test"]
 
 
 @pytest.mark.slow
@@ -89,9 +90,9 @@ def test_ptq_quantizes_the_baseline(finished):
     import numpy as np
 
     from asr_qat.models.model_directory import Recogniser
-    from asr_qat.quantize.post_training import post_training
-    from tflite_export.convert import convert_recogniser
-    from tflite_export.recogniser import TFLiteRecogniser
+    from asr_qat.training.quantized import post_training
+    from tflite_export.convert.convert import convert_recogniser
+    from tflite_export.runtime.recogniser import TFLiteRecogniser
 
     config, _ = finished
     baseline, ptq, *_ = expand(config)
@@ -111,8 +112,8 @@ def test_only_what_is_missing_is_run_again(copied, finished):
     content = study(copied, quiet=True)
     after = written(copied)
     assert {name for name in after if after[name] != before.get(name)} == {"w4a8_native_s2_seed0"}
-    wer = {row["name"]: row["wer"] for row in content["rows"]}
-    assert wer == {row["name"]: row["wer"] for row in finished[1]["rows"]}
+    wer = {row.name: row.first.wer for row in content.rows}
+    assert wer == {row.name: row.first.wer for row in finished[1].rows}
 
 
 @pytest.mark.slow
@@ -120,7 +121,7 @@ def test_finished_cells_need_no_models(copied):
     shutil.rmtree(copied.work)
     before = written(copied)
     content = study(copied, quiet=True)
-    assert written(copied) == before and len(content["rows"]) == len(NAMES)
+    assert written(copied) == before and len(content.rows) == len(NAMES)
 
 
 @pytest.mark.slow
@@ -154,7 +155,7 @@ def test_cells_of_another_version_of_the_corpus_are_not_reported(copied):
     with pytest.raises(UserError, match="w4a8_ptq_s2_seed0.json: .* made with another corpus:"):
         report(copied)
     path.unlink()
-    assert len(report(copied)["rows"]) == len(NAMES) - 1
+    assert len(report(copied).rows) == len(NAMES) - 1
 
 
 def said_of(config, folder, capsys, monkeypatch, *words) -> tuple[int, str, str]:

@@ -7,11 +7,11 @@ import pytest
 
 from asr_qat import files
 from asr_qat.config import from_dict
-from tests.study_fixtures import FLOAT, VARIANTS, write, write_study
-from tflite_export.study import speed
-from tflite_export.study.cells import expand
-from tflite_export.study.config import StudyConfig
-from tflite_export.study.saved import read_study
+from experiments.study import file_speed
+from experiments.study.config import StudyConfig
+from experiments.study.planned_cells import expand
+from experiments.study.saved_study import read_study
+from tests.study_fixtures import FLOAT, VARIANTS, provenance, write, write_study
 
 FLOAT_NAME, NATIVE = "float_s5", "w4a8_native_s5"
 
@@ -36,13 +36,13 @@ def study(tmp_path, monkeypatch):
         timed.append(path.stem)
         return types.SimpleNamespace(seconds=np.array([len(timed)]), audio_seconds=np.array([10.0]))
 
-    monkeypatch.setattr(speed, "TFLiteRecogniser", lambda path, threads: path)
-    monkeypatch.setattr(speed.evaluate, "run", run)
-    monkeypatch.setattr(speed.evaluate, "recordings", lambda data, split: ["speech"] * 40)
+    monkeypatch.setattr(file_speed, "TFLiteRecogniser", lambda path, threads: path)
+    monkeypatch.setattr(file_speed.evaluate, "run", run)
+    monkeypatch.setattr(file_speed, "recordings", lambda data, split: ["speech"] * 40)
 
     def measured():
         timed.clear()
-        speed.measure_speed(config, quiet=True)
+        file_speed.measure_speed(config, quiet=True)
         path = tmp_path / "results" / "speed.json"
         return files.read_json(path) if path.is_file() else None
 
@@ -89,11 +89,11 @@ def test_another_file_is_timed_again_and_what_is_not_there_stays(study):
 
 def test_the_file_of_an_earlier_version_is_taken_up(study):
     old = {
+        **provenance("0123"),
         "rtf": {"gone": 0.5, NATIVE: 0.7},  # medians
         "rounds": {"gone": [0.4, 0.5, 0.6], NATIVE: [0.7, 0.7, 0.8]},
         "utterances": 12,
         "threads": 1,
-        "commit": "0123",
     }
     write(study.output, old)
     assert study.measured() == old  # nothing to time, nothing to change
@@ -105,7 +105,7 @@ def test_the_file_of_an_earlier_version_is_taken_up(study):
         "sha256": {},
         "utterances": 12,
         "threads": 1,
-        "commit": "0123",
+        **provenance("0123"),
     }
 
 
@@ -114,8 +114,11 @@ def test_the_report_has_the_least_of_files_of_both_versions(tmp_path):
     assert read_study(results).speed is None
     path = results.with_suffix("") / "speed.json"
     rounds = {FLOAT.name: [0.004, 0.003, 0.006]}
-    expected = {"rtf": {FLOAT.name: 0.003}, "spread": {FLOAT.name: 2.0}}
-    write(path, {"rtf": {FLOAT.name: 0.004}, "rounds": rounds})
-    assert read_study(results).speed == expected
-    write(path, {**expected, "runs": [{"rounds": rounds, "sha256": {FLOAT.name: "ab"}}]})
-    assert read_study(results).speed == expected
+    run = {"rounds": rounds, "utterances": 12, "threads": 1, **provenance("0123")}
+    write(path, {"rtf": {FLOAT.name: 0.004}, **run})
+    speed = read_study(results).speed
+    assert (speed.rtf, speed.spread) == ({FLOAT.name: 0.003}, {FLOAT.name: 2.0})
+    figures = {"rtf": speed.rtf, "spread": speed.spread}
+    write(path, {**figures, "runs": [{**run, "sha256": {FLOAT.name: "ab"}}]})
+    speed = read_study(results).speed
+    assert (speed.rtf, speed.spread) == ({FLOAT.name: 0.003}, {FLOAT.name: 2.0})

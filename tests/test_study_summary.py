@@ -1,11 +1,16 @@
 """What several seeds say together, against sums and draws written out."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from tflite_export.statistics import RESAMPLES, speaker_interval
-from tflite_export.study.counts import numbered
-from tflite_export.study.summary import pooled, rows
+from experiments.study.cell_rows import cell_result
+from experiments.study.paired_differences import Spoken
+from experiments.study.study_rows import Changed
+from experiments.study.summary import cell_rows, variant_rows
+from tests.study_fixtures import provenance
+from tflite_export.score.statistics import RESAMPLES, speaker_interval
 
 WORDS = "ONE TWO THREE FOUR FIVE".split()
 SPLITS = {"test": 7, "dev": 5}  # utterances
@@ -33,6 +38,13 @@ def cell(name, seed, texts, rate, rng, baseline=None, **changes):
             "keras_hypotheses": {"a": "ONE"} if split == "dev" else {},
             "wer": sum(errors[split]) / total,
             "keras_wer": sum(errors[split]) / total,
+            "utterances": len(references),
+            "words": total,
+            "wer_ci": [0.0, 1.0],
+            "cer": 0.1,
+            "rtf": 0.01,
+            "latency_ms": None,
+            "threads": 1,
         }
     content = {
         "name": f"{name}_seed{seed}",
@@ -48,12 +60,15 @@ def cell(name, seed, texts, rate, rng, baseline=None, **changes):
         "seed": seed,
         "executed_on_device": True,
         "bytes": 100 if baseline else 700,
-        "fingerprint": {"quantization": {}, "training": TRAINING, "seconds": [4.0]},
-        "provenance": {"commit": "0123456789ab"},
+        "fingerprint": made(),
+        "provenance": provenance("0123456789ab"),
+        "max_logit_diff": 0.1,
+        "median_logit_diff": 1e-6,
+        "seconds": {"train": 1.0},
         "splits": splits,
         **changes,
     }
-    return content, errors
+    return cell_result(content, content["name"]), errors
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +83,7 @@ def example():
         for name, rate in (("float", 0.2), ("w4", 0.4)):
             baseline = None if name == "float" else f"float_seed{seed}"
             content, found = cell(name, seed, texts, rate, rng, baseline)
-            cells[content["name"]] = content
+            cells[content.name] = content
             errors[name, seed] = found
     return texts, cells, errors
 
@@ -86,16 +101,16 @@ def test_pooled_interval_is_that_of_draws_of_utterances(example):
                 more += errors["w4", seed][split][i] - errors["float", seed][split][i]
                 words += len(texts[split][i].split())
         differences.append(more / words)
-    _, row = pooled(cells, texts, SPEAKERS)
-    np.testing.assert_allclose(row["wer_diff_ci"], np.percentile(differences, [2.5, 97.5]))
+    _, row = variant_rows(cells, Spoken(texts, SPEAKERS))
+    np.testing.assert_allclose(row.wer_diff_ci, np.percentile(differences, [2.5, 97.5]))
     total = 3 * sum(len(text.split()) for split in texts.values() for text in split)
     more = sum(
         sign * sum(map(sum, errors[name, seed].values()))
         for name, sign in (("w4", 1), ("float", -1))
         for seed in range(3)
     )
-    assert row["wer_diff"] == pytest.approx(more / total)
-    assert row["paired_seeds"] == [0, 1, 2]
+    assert row.wer_diff == pytest.approx(more / total)
+    assert row.paired_seeds == (0, 1, 2)
 
 
 def test_speakers_and_seeds_are_drawn_for_the_second_interval(example):
@@ -105,42 +120,46 @@ def test_speakers_and_seeds_are_drawn_for_the_second_interval(example):
         for name in ("w4", "float")
     )
     lengths = np.array([len(text.split()) for split in texts.values() for text in split])
-    _, row = pooled(cells, texts, SPEAKERS)
+    _, row = variant_rows(cells, Spoken(texts, SPEAKERS))
     expected = speaker_interval(own, other, lengths, np.array(UNITS))
-    assert row["wer_diff_ci_speakers"] == expected
+    assert row.wer_diff_ci_speakers == expected
     by_seed = (own - other).sum(axis=1) / lengths.sum()
-    assert row["wer_diff_by_seed"] == pytest.approx(by_seed.tolist())
-    assert np.mean(row["wer_diff_by_seed"]) == pytest.approx(row["wer_diff"])
+    assert row.wer_diff_by_seed == pytest.approx(tuple(by_seed.tolist()))
+    assert np.mean(row.wer_diff_by_seed) == pytest.approx(row.wer_diff)
+
+
+def numbers(speakers) -> list[int]:
+    return Spoken({}, speakers).speaker_numbers().tolist()
 
 
 def test_an_utterance_without_a_speaker_is_its_own():
-    assert numbered(SPEAKERS).tolist() == UNITS
-    assert numbered({"test": ["", ""], "dev": [""]}).tolist() == [0, 1, 2]
-    assert numbered({"test": ["ann"], "dev": ["ann"]}).tolist() == [0, 0]  # of both splits
+    assert numbers(SPEAKERS) == UNITS
+    assert numbers({"test": ["", ""], "dev": [""]}) == [0, 1, 2]
+    assert numbers({"test": ["ann"], "dev": ["ann"]}) == [0, 0]  # of both splits
 
 
 def test_pooled_figures(example):
     texts, cells, errors = example
-    baseline, row = pooled(cells, texts, SPEAKERS)
+    baseline, row = variant_rows(cells, Spoken(texts, SPEAKERS))
     for split in SPLITS:
         words = sum(len(text.split()) for text in texts[split])
         rates = [sum(errors["w4", seed][split]) / words for seed in range(3)]
         expected = {"mean": np.mean(rates), "min": min(rates), "max": max(rates)}
-        assert row["wer"][split] == pytest.approx(expected)
-    assert row["changed_hypotheses"] == {"changed": 3, "of": 3 * 12, "share": 3 / 36}
-    assert (row["bytes"], row["ratio"], row["seeds"]) == (100, 7.0, [0, 1, 2])
-    assert (baseline["wer_diff"], baseline["wer_diff_ci"], baseline["ratio"]) == (0.0, None, 1.0)
+        assert dataclasses.asdict(row.wer[split]) == pytest.approx(expected)
+    assert row.changed_hypotheses == Changed(3, 3 * 12, 3 / 36)
+    assert (row.bytes, row.ratio, row.seeds) == (100, 7.0, (0, 1, 2))
+    assert (baseline.wer_diff, baseline.wer_diff_ci, baseline.ratio) == (0.0, None, 1.0)
 
 
 def test_only_seeds_that_have_their_baseline_are_paired(example):
     texts, cells, _ = example
     some = {name: content for name, content in cells.items() if name != "float_seed1"}
-    row = pooled(some, texts, SPEAKERS)[-1]
-    assert (row["seeds"], row["paired_seeds"]) == ([0, 1, 2], [0, 2])
+    row = variant_rows(some, Spoken(texts, SPEAKERS))[-1]
+    assert (row.seeds, row.paired_seeds) == ((0, 1, 2), (0, 2))
     other = {name: content for name, content in cells.items() if "float" not in name}
-    (row,) = pooled(other, texts, SPEAKERS)
-    assert row["wer_diff"] is row["wer_diff_ci"] is row["ratio"] is None
-    assert row["wer_diff_ci_speakers"] is row["wer_diff_by_seed"] is None
+    (row,) = variant_rows(other, Spoken(texts, SPEAKERS))
+    assert row.wer_diff is row.wer_diff_ci is row.ratio is None
+    assert row.wer_diff_ci_speakers is row.wer_diff_by_seed is None
 
 
 MIXTURE = {"weights": None, "bytes": 1010}
@@ -154,13 +173,22 @@ def with_variants(example, variants):
     for seed in range(3):
         for name, (rate, changes) in variants.items():
             content, found = cell(name, seed, texts, rate, rng, f"float_seed{seed}", **changes)
-            cells[content["name"]] = content
+            cells[content.name] = content
             errors[name, seed] = found
-    return {row["name"]: row for row in pooled(cells, texts, SPEAKERS)}, errors
+    return {row.name: row for row in variant_rows(cells, Spoken(texts, SPEAKERS))}, errors
 
 
 def made(**changes):
-    return {"quantization": {}, "training": TRAINING, "seconds": [4.0], **changes}
+    return {
+        "method": "native",
+        "quantization": {},
+        "training": TRAINING,
+        "start": None,
+        "corpus": "",
+        "seconds": [4.0],
+        "splits": list(SPLITS),
+        **changes,
+    }
 
 
 def test_a_mixture_is_compared_with_the_best_uniform_scheme_of_its_bytes(example):
@@ -183,63 +211,63 @@ def test_a_mixture_is_compared_with_the_best_uniform_scheme_of_its_bytes(example
             "no file": (0.0, {"bytes": 1010, "executed_on_device": False}),
         },
     )
-    assert {name for name, row in found.items() if row["uniform"]} == {"mixture"}
-    assert found["mixture"]["precisions"] == ["mixture", "w8a8", "w2a8-clip"]
-    assert found["best"]["precisions"] is None
-    uniform = found["mixture"]["uniform"]
-    assert (uniform["name"], uniform["precision"], uniform["bytes"]) == ("best", "best", 1030)
+    assert {name for name, row in found.items() if row.uniform} == {"mixture"}
+    assert found["mixture"].precisions == ("mixture", "w8a8", "w2a8-clip")
+    assert found["best"].precisions is None
+    uniform = found["mixture"].uniform
+    assert (uniform.name, uniform.precision, uniform.bytes) == ("best", "best", 1030)
     more = sum(
         sign * sum(map(sum, errors[name, seed].values()))
         for name, sign in (("mixture", 1), ("best", -1))
         for seed in range(3)
     )
     words = 3 * sum(len(text.split()) for split in example[0].values() for text in split)
-    assert uniform["wer_diff"] == pytest.approx(more / words)
-    low, high = uniform["wer_diff_ci"]
-    assert low <= uniform["wer_diff"] <= high
-    assert len(uniform["wer_diff_by_seed"]) == 3
+    assert uniform.wer_diff == pytest.approx(more / words)
+    low, high = uniform.wer_diff_ci
+    assert low <= uniform.wer_diff <= high
+    assert len(uniform.wer_diff_by_seed) == 3
 
 
 def test_a_mixture_without_a_uniform_scheme_of_its_size(example):
     variants = {"mixture": (0.3, MIXTURE), "smaller": (0.2, {"bytes": 989})}
     found, _ = with_variants(example, variants)
-    assert found["mixture"]["uniform"] is None
+    assert found["mixture"].uniform is None
     found, _ = with_variants(example, {**variants, "within": (0.2, {"bytes": 990})})
-    assert found["mixture"]["uniform"]["name"] == "within"
+    assert found["mixture"].uniform.name == "within"
 
 
 def test_row_of_a_cell(example):
     texts, cells, errors = example
-    found = {row["name"]: row for row in rows(cells, texts)}
+    found = {row.name: row for row in cell_rows(cells, Spoken(texts, SPEAKERS))}
     row = found["w4_seed2"]
     words = sum(len(text.split()) for text in texts["test"])
     more = sum(errors["w4", 2]["test"]) - sum(errors["float", 2]["test"])
-    assert row["wer_diff"] == pytest.approx(more / words)
-    low, high = row["wer_diff_ci"]
-    assert low <= row["wer_diff"] <= high
-    assert row["ratio"] == 7.0
-    assert row["commit"] == "0123456789ab"
-    assert not {"hypotheses", "keras_hypotheses"} & set(row["splits"]["test"])
-    assert found["float_seed2"]["wer_diff_ci"] is None
+    assert row.wer_diff == pytest.approx(more / words)
+    low, high = row.wer_diff_ci
+    assert low <= row.wer_diff <= high
+    assert row.ratio == 7.0
+    assert row.commit == "0123456789ab"
+    assert not {"hypotheses", "keras_hypotheses"} & set(vars(row.splits["test"]))
+    assert found["float_seed2"].wer_diff_ci is None
 
 
 def test_the_same_text_as_in_keras_is_said_of_each_split(example):
     texts, cells, _ = example
-    row = rows(cells, texts)[-1]
-    assert row["splits"]["test"]["identical_hypotheses"] == 1
-    assert row["splits"]["dev"]["identical_hypotheses"] == pytest.approx(1 - 1 / 5)
-    assert row["identical_hypotheses"] == 1  # of the first, as the error rate
+    row = cell_rows(cells, Spoken(texts, SPEAKERS))[-1]
+    assert row.splits["test"].identical_hypotheses == 1
+    assert row.splits["dev"].identical_hypotheses == pytest.approx(1 - 1 / 5)
+    assert row.first.identical_hypotheses == 1  # of the first, as the error rate
 
 
 def test_without_a_file_there_are_no_bytes_and_no_agreement(example):
     texts, cells, _ = example
     some = {
-        name: {**content, "executed_on_device": content["baseline"] is None}
+        name: dataclasses.replace(content, executed_on_device=content.baseline is None)
         for name, content in cells.items()
     }
-    row = pooled(some, texts, SPEAKERS)[-1]
-    assert row["bytes"] is row["ratio"] is row["changed_hypotheses"] is None
-    assert row["wer_diff"] is not None
-    row = rows(some, texts)[-1]
-    assert row["bytes"] is row["ratio"] is row["identical_hypotheses"] is None
-    assert {part["identical_hypotheses"] for part in row["splits"].values()} == {None}
+    row = variant_rows(some, Spoken(texts, SPEAKERS))[-1]
+    assert row.bytes is row.ratio is row.changed_hypotheses is None
+    assert row.wer_diff is not None
+    row = cell_rows(some, Spoken(texts, SPEAKERS))[-1]
+    assert row.bytes is row.ratio is row.first.identical_hypotheses is None
+    assert {part.identical_hypotheses for part in row.splits.values()} == {None}

@@ -15,7 +15,7 @@ from asr_qat.models.presets import PRESETS
 from asr_qat.models.summary import group, summarize, total
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.quantize.policies import POLICIES
-from tflite_export.inspect import inspect
+from tflite_export.score.inspect import inspect
 
 pytest_plugins = ["tests.export_fixtures"]
 
@@ -84,11 +84,11 @@ def test_bytes_are_those_in_the_file(exported, float_recogniser, precision):
     found = inspect(exported(precision))
     quantization = QuantizationConfig(precision)
     for row in summarize(float_recogniser.model, quantization):
-        if row.name in found["bytes_by_layer"]:
+        if row.name in found.bytes_by_layer:
             outputs = float_recogniser.model.get_layer(row.name).units
             scales = 4 * outputs if row.bits < 32 else 0
-            assert found["bytes_by_layer"][row.name] == row.bytes - scales, row
-    assert found["precision"] == precision
+            assert found.bytes_by_layer[row.name] == row.bytes - scales, row
+    assert found.precision == precision
 
 
 def test_own_overrides_go_before_those_of_a_policy():

@@ -7,16 +7,16 @@ import sys
 import pytest
 
 from asr_qat import cli
-from asr_qat.benchmarks.input_throughput import WARM_UP, _measure, input_throughput
 from asr_qat.corpora.dataset import DataConfig
 from asr_qat.corpora.prepared import PreparedFolder
+from experiments.benchmarks.input_throughput import WARM_UP, _measure, input_throughput
 
 
 def test_audio_is_counted_after_the_warm_up():
     clock, processor = itertools.count(0.0, 1.0), itertools.count(0.0, 30.0)
     source = itertools.chain([1e9] * WARM_UP, itertools.repeat(7.2))
     row = _measure(source, 5.5, lambda: next(clock), lambda: next(processor))
-    assert row == pytest.approx(
+    assert vars(row) == pytest.approx(
         {
             "audio_hours": 5 * 7.2 / 3600,
             "wall_seconds": 7.0,
@@ -30,14 +30,14 @@ def test_audio_is_counted_after_the_warm_up():
 def test_rows(prepared_folder):
     folder = PreparedFolder(prepared_folder)
     content = input_throughput(folder, DataConfig(batch_size=2), 0.05, quiet=True)
-    assert [row["name"].split(":")[0] for row in content["rows"]] == [
+    assert [row.name.split(":")[0] for row in content.rows] == [
         "TFRecord",
         "TFRecord",
         "FLAC files",
     ]
-    for row in content["rows"]:
-        assert row["audio_hours"] > 0
-        assert row["wall_seconds"] >= 0.05
+    for row in content.rows:
+        assert row.audio_hours > 0
+        assert row.wall_seconds >= 0.05
 
 
 def test_command(prepared_folder, tmp_path, monkeypatch, capsys):

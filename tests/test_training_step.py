@@ -6,11 +6,11 @@ import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat.errors import UserError
-from asr_qat.layers.dense import Dense
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.targets import pack_targets
 from asr_qat.models.conformer import encoder_inputs
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
+from asr_qat.quantize.dense import Dense
 from asr_qat.training.config import OptimizerConfig
 from asr_qat.training.distillation import Distillation, DistillationConfig, distillation_loss
 from asr_qat.training.norm_decay import NormDecay, NormDecayConfig, norm_decay

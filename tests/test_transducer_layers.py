@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.layers.embedding import Embedding
 from asr_qat.layers.joint import Joint
 from asr_qat.layers.label_context import LabelsBefore, LastLabels, ZeroState
-from asr_qat.layers.lstm import LSTM
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
+from asr_qat.quantize.embedding import Embedding
+from asr_qat.quantize.lstm import LSTM
 from asr_qat.quantize.products import QuantizedKernel, native_product
 from tests.quantize_fixtures import channel_grid, quantize_channels
 from tests.test_layers import from_config, normal

@@ -8,17 +8,17 @@ import pytest
 from asr_qat.config import load_yaml
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
-from asr_qat.decoding.keras_decoder import decoder_for
 from asr_qat.errors import UserError
 from asr_qat.layers.dropout import Dropout
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.transducer import TransducerLoss
-from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.presets import PRESETS, TRANSDUCERS
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.callbacks import Checkpoints
 from asr_qat.training.config import TrainConfig
-from asr_qat.training.run import _description, build_losses, train
+from asr_qat.training.run import _description, train
 from asr_qat.training.start import first_recogniser
 from asr_qat.training.word_error_rate import Evaluator
 from tests.training_fixtures import ENCODER, W4, assert_same_weights, configuration, history
@@ -70,8 +70,8 @@ def test_evaluation_of_a_batch_is_that_of_each_utterance(transducer_run, folder)
     _, recogniser = transducer_run
     stats = dataclasses.replace(folder.stats, mean=recogniser.mean, std=recogniser.std)
     pipeline = Pipeline(folder, PLAIN, 0, stats)
-    together = Evaluator(recogniser.model, pipeline, "train").hypotheses()
-    decoder = decoder_for(recogniser.model)
+    together = Evaluator(recogniser.decoder(), pipeline, "train").hypotheses()
+    decoder = recogniser.decoder()
     alone = []
     for (features, lengths), _ in pipeline.evaluation("train"):
         for row, length in zip(features.numpy(), lengths.numpy(), strict=True):
@@ -113,6 +113,7 @@ def test_interrupted_and_resumed_is_as_in_one_go(prepared_folder, tmp_path, monk
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_wer")
 def test_quantization_that_begins_late(prepared_folder, tmp_path):
     """In the recurrence and in the loop over frames, too."""
     late = QuantizationConfig("w4a8", start_step=2)
@@ -134,6 +135,7 @@ def test_quantization_that_begins_late(prepared_folder, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_wer")
 def test_an_ngram_learns(prepared_folder, tmp_path):
     config = configuration(
         prepared_folder,
@@ -245,7 +247,7 @@ def test_shapes_of_presets(tmp_path):
 
 def test_losses():
     def kinds(transducer):
-        found = build_losses(ModelConfig(ENCODER, transducer=transducer))
+        found = ModelConfig(ENCODER, transducer=transducer).kind.losses()
         return [(type(loss), weight) for loss, weight in found]
 
     assert kinds(None) == [(CTCLoss, 1.0)]

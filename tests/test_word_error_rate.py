@@ -5,6 +5,7 @@ import numpy as np
 from asr_qat.corpora.dataset import DataConfig, Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.models.ctc import build_ctc
+from asr_qat.models.keras_decoder import CTCDecoder
 from asr_qat.training import word_error_rate
 from asr_qat.training.word_error_rate import Evaluator
 from tests.training_fixtures import ENCODER
@@ -14,7 +15,9 @@ def test_a_large_batch_is_encoded_in_parts(prepared_folder, monkeypatch):
     """That of many accelerators does not fit on the one that evaluates."""
     folder = PreparedFolder(prepared_folder)
     pipeline = Pipeline(folder, DataConfig(batch_size=5))
-    evaluator = Evaluator(build_ctc(ENCODER, folder.tokenizer.vocab_size), pipeline, "train")
+    evaluator = Evaluator(
+        CTCDecoder(build_ctc(ENCODER, folder.tokenizer.vocab_size)), pipeline, "train"
+    )
     (features, lengths), _ = next(iter(pipeline.evaluation("train")))
     whole, sizes = evaluator._encode(features, lengths), []
 

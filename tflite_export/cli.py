@@ -1,9 +1,11 @@
 """The `tflite-export` command."""
 
-import importlib
+import os
 import sys
 
+from asr_qat.commands.registry import command_modules
 from asr_qat.errors import exit_code
+from asr_qat.log import show_log
 from asr_qat.parser import Parser
 
 COMMANDS = (
@@ -13,9 +15,6 @@ COMMANDS = (
     "transcribe",
     "listen",
     "serve",
-    "demo",
-    "scale",
-    "streaming",
 )
 
 
@@ -25,13 +24,15 @@ def build_parser() -> Parser:
         prog="tflite-export", description="Convert, inspect, run and score .tflite recognisers."
     )
     subparsers = parser.add_subparsers(dest="command", required=True)
-    for name in COMMANDS:
-        importlib.import_module(f"tflite_export.commands.{name}").add_parser(subparsers)
+    for module in command_modules("tflite_export.commands", COMMANDS):
+        module.add_parser(subparsers)
     return parser
 
 
 def main() -> None:
     """Entry point of the console command."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # of TensorFlow: nothing but errors
+    show_log()
     sys.exit(exit_code("tflite-export", _run))
 
 

@@ -37,10 +37,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print a row for each layer or block, then the total and its ratio to float32."""
     from asr_qat.models import presets
-    from asr_qat.models.model_directory import ModelConfig, Recogniser, build_float
-    from asr_qat.models.passes import CTC_HEADS
+    from asr_qat.models.model_config import ModelConfig
+    from asr_qat.models.model_directory import Recogniser, build_float
     from asr_qat.models.summary import group, summarize, total
-    from asr_qat.models.transducer import is_transducer
     from asr_qat.quantize.apply import QuantizationConfig
     from asr_qat.quantize.precision import FLOAT, FLOAT_BITS
 
@@ -55,6 +54,7 @@ def run(args: argparse.Namespace) -> None:
         transducer = None if args.model == "ctc" else presets.TRANSDUCERS[args.preset]
         encoder = presets.PRESETS[args.preset]
         shape = ModelConfig(encoder, transducer=transducer, streaming=streaming)
+        kind = shape.kind
         model = build_float(shape, args.vocab_size or VOCABULARY)
     else:
         if args.vocab_size or args.model:
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
                 f"{args.directory}: trained at {trained.precision}: leave --precision out, "
                 "or give a float model"
             )
-        model = recogniser.model
+        kind, model = recogniser.config.kind, recogniser.model
     layers = summarize(model, quantization)
     rows, whole = group(layers) if args.by == "block" else layers, total(layers)
     ratio = whole.parameters * FLOAT_BITS / 8 / whole.bytes
@@ -82,6 +82,5 @@ def run(args: argparse.Namespace) -> None:
     for row in [*rows, whole]:
         print(f"{row.name:<28} {row.parameters:13,} {row.bits:5.3g} {row.bytes:13,}")
     print(f"{ratio:.2f} times smaller than float32, without a file's graph and metadata")
-    heads = [layer.name for layer in layers if layer.name in CTC_HEADS.values()]
-    for head in heads if is_transducer(model) else []:
+    for head in [layer.name for layer in layers if layer.name in kind.training_only]:
         print(f"{head} is of the training alone: a file does without it")

@@ -5,12 +5,13 @@ import dataclasses
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.layers.dense import Dense, product, with_kernel
 from asr_qat.losses.fused_transducer import fused_transition_log_probs
 from asr_qat.losses.transducer import node_log_probs
+from asr_qat.quantize.dense import Dense, product, quantized_layer, with_kernel
 from asr_qat.quantize.products import QuantizedKernel
 
 
+@quantized_layer
 class Joint(Dense):
     """`tanh(encoded + predicted) @ kernel + bias` for every pair of a frame and a label count.
 

@@ -11,9 +11,9 @@ recursions run over antidiagonals, each step over all of batch and labels at onc
 """
 
 import tensorflow as tf
-from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 from asr_qat.audio.front_end import HALVINGS
+from asr_qat.compat import inside_xla
 from asr_qat.losses.targets import PADDING, TargetsLoss
 
 IMPOSSIBLE = -1e30  # log of zero, finite so that sums and differences are
@@ -111,7 +111,7 @@ def _log_probs(logits, classes):
 
 def _add_at(index, updates, values):
     """`values` with `updates` added, in place if nothing else reads `values`."""
-    if GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+    if inside_xla():
         return tf.tensor_scatter_nd_add(values, index, updates)
     # tensor_scatter_nd_add copies all values on a processor; XLA, in turn, lacks this one.
     return tf.raw_ops.ScatterNdNonAliasingAdd(input=values, indices=index, updates=updates)

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from tensorflow import keras
 
-from asr_qat.layers.dense import Dense
 from asr_qat.layers.dropout import Dropout
 from asr_qat.layers.gated_linear_unit import GatedLinearUnit
 from asr_qat.layers.layer_norm import LayerNormalization
@@ -17,6 +16,7 @@ from asr_qat.layers.masking import ZeroPadding
 from asr_qat.layers.relative_attention import AttentionContext, RelativeAttention
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.layer_source import LayerSource, new_layer
+from asr_qat.quantize.dense import Dense
 
 
 class Surroundings(Protocol):

@@ -10,6 +10,7 @@ from asr_qat.audio.front_end import HALVINGS, FrontEndConfig
 from asr_qat.layers.relative_attention import RelativePositions
 from asr_qat.models.blocks import Utterance, conformer_block
 from asr_qat.models.encoder_config import EncoderConfig
+from asr_qat.models.layer_names import block_name, cascade_name
 from asr_qat.models.streaming_config import StreamingConfig
 from asr_qat.models.subsampling import WholeUtterances, subsample
 
@@ -54,16 +55,6 @@ def encode_live(features, lengths, config: EncoderConfig, streaming: StreamingCo
         last = index == streaming.cascade_blocks - 1
         x = conformer_block(x, around, config, cascade_name(index), last)
     return causal, x
-
-
-def block_name(index: int) -> str:
-    """What the names of the layers of an encoder's block begin with."""
-    return f"block_{index:02d}"
-
-
-def cascade_name(index: int) -> str:
-    """The same of a block of the cascade."""
-    return f"cascade_{index:02d}"
 
 
 def _begin(features, lengths, config: EncoderConfig) -> tuple:

@@ -21,13 +21,3 @@ def layers_of(model: keras.Model) -> LayerSource:
     """A `LayerSource` of a model's own layers, weights and quantizers included."""
     layers = {layer.name: layer for layer in model.layers}
     return lambda kind, *args, name, **kwargs: layers[name]
-
-
-def layer_output(model: keras.Model, name: str):
-    """The tensor that a layer gives in a Functional model.
-
-    The layer's own `output` may be that of another model: decoding makes models of its layers.
-    """
-    nodes = [node for each in model._nodes_by_depth.values() for node in each]
-    (output,) = (node.outputs for node in nodes if node.layer.name == name)
-    return output

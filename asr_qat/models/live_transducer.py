@@ -4,17 +4,37 @@ Narayanan et al. (2021), "Cascaded encoders for unifying streaming and non-strea
 encoders share the prediction and the joint network.
 """
 
+import dataclasses
+from collections.abc import Sequence
+
 from tensorflow import keras
 
+from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.decoding.live_format import LiveFormat
 from asr_qat.layers.both_passes import OnePass, StackPasses, UnstackPasses
-from asr_qat.layers.dense import Dense
 from asr_qat.layers.joint import Joint
+from asr_qat.losses.ctc import CTCLoss
+from asr_qat.losses.transducer import TransducerLoss
 from asr_qat.models.conformer import encode_live, encoder_inputs
 from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.passes import CASCADE, CAUSAL, CTC_HEADS, JOINT_LAYERS
+from asr_qat.models.keras_decoder import TransducerDecoder
+from asr_qat.models.kind import ModelKind
+from asr_qat.models.layer_names import (
+    CTC_HEAD,
+    JOINT_ENCODER,
+    JOINT_OUTPUT,
+    PASSES,
+    SECOND,
+    Pass,
+)
+from asr_qat.models.live_signatures import format_of, streaming_signatures
 from asr_qat.models.prediction import TransducerConfig
+from asr_qat.models.signatures import search_signatures
 from asr_qat.models.streaming_config import StreamingConfig
+from asr_qat.models.streaming_functions import StreamingFunctions
 from asr_qat.models.transducer import predict_all
+from asr_qat.models.transducer_functions import TransducerFunctions
+from asr_qat.quantize.dense import Dense
 
 
 def build_live_transducer(
@@ -40,14 +60,13 @@ def build_live_transducer(
     """
     features, lengths = encoder_inputs(mel_bins)
     labels = keras.Input((None,), dtype="int32", name="labels")
-    encodings = dict(
-        zip((CAUSAL, CASCADE), encode_live(features, lengths, encoder, streaming), strict=True)
-    )
+    encodings = dict(zip(PASSES, encode_live(features, lengths, encoder, streaming), strict=True))
     frames = [
-        Dense(config.joint, name=JOINT_LAYERS[each])(encoded) for each, encoded in encodings.items()
+        Dense(config.joint, name=JOINT_ENCODER[each])(encoded)
+        for each, encoded in encodings.items()
     ]
     predicted = predict_all(labels, config, vocab_size)
-    joint = Joint(vocab_size + 1, config.frames_at_once, name="joint_output")
+    joint = Joint(vocab_size + 1, config.frames_at_once, name=JOINT_OUTPUT)
     if streaming.sampling:
         one = OnePass(streaming.causal_weight, name="one_pass")(frames)
         outputs = [joint([one, predicted, labels])]
@@ -56,7 +75,62 @@ def build_live_transducer(
         outputs = list(UnstackPasses(name="unstack_passes")(joint(list(both))))
     if config.ctc_weight:
         outputs += [
-            Dense(vocab_size + 1, name=CTC_HEADS[each])(encoded)
+            Dense(vocab_size + 1, name=CTC_HEAD[each])(encoded)
             for each, encoded in encodings.items()
         ]
     return keras.Model([features, lengths, labels], outputs, name="live_transducer")
+
+
+@dataclasses.dataclass(frozen=True)
+class LiveTransducer(ModelKind):
+    """A transducer with two passes, for audio in chunks."""
+
+    title = "live model"
+    passes = PASSES
+    streams = True
+    ctc_pass = SECOND
+
+    encoder: EncoderConfig
+    networks: TransducerConfig
+    streaming: StreamingConfig
+    front_end: FrontEndConfig
+
+    def build(self, vocab_size: int) -> keras.Model:
+        """As in `ModelKind`."""
+        return build_live_transducer(
+            self.encoder, self.streaming, self.networks, vocab_size, self.front_end.mel_bins
+        )
+
+    def losses(self):
+        """As in `ModelKind`: transducer losses of both passes, or of one at random, then CTC."""
+        first = self.streaming.causal_weight
+        shares, weight = [first, 1.0 - first], self.networks.ctc_weight
+        transducer = [1.0] if self.streaming.sampling else shares
+        ctc = [(CTCLoss(), weight * share) for share in shares] if weight else []
+        return [(TransducerLoss(), share) for share in transducer] + ctc
+
+    @property
+    def training_only(self) -> frozenset[str]:
+        """As in `ModelKind`: the CTC heads."""
+        return frozenset(CTC_HEAD.values())
+
+    @property
+    def has_ctc_logits(self) -> bool:
+        """As in `ModelKind`."""
+        return self.networks.ctc_weight > 0
+
+    def decoder(self, model: keras.Model, pass_name: Pass | None = None) -> TransducerDecoder:
+        """As in `ModelKind`."""
+        return TransducerDecoder(model, pass_name or SECOND)
+
+    def signatures(self, model: keras.Model, sizes: Sequence[int]):
+        """As in `ModelKind`; `sizes` are encoded frames of a step."""
+        streaming = streaming_signatures(self._functions(model), sizes)
+        return {**streaming, **search_signatures(TransducerFunctions(model))}
+
+    def live_format(self, model: keras.Model, sizes: Sequence[int]) -> LiveFormat:
+        """As in `ModelKind`."""
+        return format_of(self._functions(model), self.streaming, self.front_end, sizes)
+
+    def _functions(self, model: keras.Model) -> StreamingFunctions:
+        return StreamingFunctions(model, self.encoder, self.streaming)

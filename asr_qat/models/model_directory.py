@@ -16,18 +16,14 @@ import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat import files
-from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.config import from_dict
 from asr_qat.corpora.prepared import FeatureStats, PreparedFolder
 from asr_qat.errors import UserError, require
-from asr_qat.models.ctc import build_ctc
-from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.live_transducer import build_live_transducer
-from asr_qat.models.prediction import TransducerConfig
-from asr_qat.models.streaming_config import StreamingConfig
-from asr_qat.models.transducer import build_transducer
+from asr_qat.models.keras_decoder import Decoder
+from asr_qat.models.layer_names import Pass
+from asr_qat.models.model_config import ModelConfig
 from asr_qat.models.weights import load_weights, save_weights
-from asr_qat.quantize.apply import QuantizationConfig, quantize_model
+from asr_qat.quantize.apply import quantize_model
 from asr_qat.text.tokenizer import Tokenizer
 
 CONFIG, TOKENIZER, STATS, WEIGHTS = (
@@ -38,46 +34,10 @@ CONFIG, TOKENIZER, STATS, WEIGHTS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class ModelConfig:
-    """What is needed to build the Keras model.
-
-    Attributes:
-        encoder: its shape.
-        front_end: the features it was trained on.
-        quantization: how it was quantized in training, or null for a float model.
-        transducer: shape of the prediction and joint networks, or null for a CTC model.
-        streaming: contexts and cascade of a live model, or null for one of whole utterances.
-    """
-
-    encoder: EncoderConfig
-    front_end: FrontEndConfig = FrontEndConfig()
-    quantization: QuantizationConfig | None = None
-    transducer: TransducerConfig | None = None
-    streaming: StreamingConfig | None = None
-
-    def __post_init__(self) -> None:
-        """Raise `UserError` for parts that do not go together."""
-        if self.streaming is None:
-            return
-        require(self.transducer is not None, "streaming: is of transducers: add their shape")
-        require(
-            self.encoder.attention_context is None,
-            "encoder.attention_context: a live model has its contexts in streaming: leave it away",
-        )
-
-
 @tf.autograph.experimental.do_not_convert  # nothing to convert, and it takes seconds to see it
 def build_float(config: ModelConfig, vocab_size: int) -> keras.Model:
     """The model that `config` describes, not quantized, with initial weights."""
-    mel_bins = config.front_end.mel_bins
-    if config.transducer is None:
-        return build_ctc(config.encoder, vocab_size, mel_bins)
-    if config.streaming is None:
-        return build_transducer(config.encoder, config.transducer, vocab_size, mel_bins)
-    return build_live_transducer(
-        config.encoder, config.streaming, config.transducer, vocab_size, mel_bins
-    )
+    return config.kind.build(vocab_size)
 
 
 @dataclasses.dataclass
@@ -131,7 +91,11 @@ class Recogniser:
 
     def model_inputs(self, inputs, targets):
         """The model's inputs in a batch of `Pipeline`: a transducer reads the labels too."""
-        return inputs if self.config.transducer is None else (*inputs, targets[:, 1:])
+        return self.config.kind.model_inputs(inputs, targets)
+
+    def decoder(self, pass_name: Pass | None = None) -> Decoder:
+        """The search with this model; of a live one in either pass, None for the final text."""
+        return self.config.kind.decoder(self.model, pass_name)
 
     def save(self, path: str | Path) -> None:
         """Write the model directory, each file whole or not at all, the weights last."""

@@ -8,11 +8,11 @@ from typing import Literal
 from tensorflow import keras
 
 from asr_qat.errors import require
-from asr_qat.layers.dense import Dense
 from asr_qat.layers.dropout import Dropout
-from asr_qat.layers.embedding import Embedding
 from asr_qat.layers.label_context import LastLabels
-from asr_qat.layers.lstm import LSTM
+from asr_qat.quantize.dense import Dense
+from asr_qat.quantize.embedding import Embedding
+from asr_qat.quantize.lstm import LSTM
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,10 +7,9 @@ from tensorflow import keras
 
 from asr_qat.layers.streaming_attention import RelativeDistances
 from asr_qat.models.blocks import conformer_block
-from asr_qat.models.conformer import block_name, cascade_name
 from asr_qat.models.encoder_config import EncoderConfig
+from asr_qat.models.layer_names import FIRST, JOINT_ENCODER, SECOND, block_name, cascade_name
 from asr_qat.models.layer_source import layers_of
-from asr_qat.models.passes import CASCADE, CAUSAL, JOINT_LAYERS
 from asr_qat.models.stream_chunk import Chunk, ChunkEdges, Memory, Validity
 from asr_qat.models.streaming_config import SUBSAMPLING, StreamingConfig
 from asr_qat.models.subsampling import subsample
@@ -67,7 +66,7 @@ class StreamingFunctions:
         contexts = [self._streaming.causal_context(i) for i in range(self._encoder.blocks)]
         names = [block_name(i) for i in range(self._encoder.blocks)]
         outputs, positions = self._run(
-            x, edges.mask(x, 2), names, contexts, CAUSAL_VALID, JOINT_LAYERS[CAUSAL], memory
+            x, edges.mask(x, 2), names, contexts, CAUSAL_VALID, JOINT_ENCODER[FIRST], memory
         )
         inputs = {"features": features, "valid": valid} | positions | memory.before
         return keras.Model(inputs, outputs | memory.after, name=f"causal_{frames}")
@@ -95,7 +94,7 @@ class StreamingFunctions:
             [cascade_name(i) for i in range(blocks)],
             [self._streaming.cascade_context] * blocks,
             CASCADE_VALID,
-            JOINT_LAYERS[CASCADE],
+            JOINT_ENCODER[SECOND],
             memory,
         )
         del outputs["frames"]

@@ -9,11 +9,11 @@ from typing import Protocol
 
 from tensorflow import keras
 
-from asr_qat.layers.dense import Dense
 from asr_qat.layers.dropout import Dropout
 from asr_qat.layers.masking import FrameMask, ZeroPadding
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.layer_source import LayerSource, new_layer
+from asr_qat.quantize.dense import Dense
 
 
 class Edges(Protocol):

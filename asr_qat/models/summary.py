@@ -1,19 +1,16 @@
 """Parameters, bits and bytes of every layer."""
 
 import dataclasses
-import re
 
 import numpy as np
 from tensorflow import keras
-from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapper import (
-    QuantizeWrapperV2,
-)
 
+from asr_qat.compat import QuantizeWrapperV2, quantized_weight
+from asr_qat.models.layer_names import group_of
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.precision import FLOAT_BITS, Precision
 
 BLOCK_SCALE_BITS = 16
-_BLOCK_OR_WORD = re.compile(r"(block|cascade)_\d+|[^_]+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +48,7 @@ def summarize(
             continue
         parameters = sum(int(np.prod(w.shape)) for w in weights)
         if isinstance(layer, QuantizeWrapperV2):
-            ((_, quantizer, _),) = layer._weight_vars
-            precision = quantizer.precision
+            precision = quantized_weight(layer)[1].precision
         else:
             precision = registry.of(layer) if registry else None
         size, bits = _bytes(parameters, FLOAT_BITS), FLOAT_BITS
@@ -82,7 +78,7 @@ def _weights(layer: keras.layers.Layer) -> list:
     """The weights of the layer itself, without what a quantizer remembers."""
     if not isinstance(layer, QuantizeWrapperV2):
         return layer.weights
-    ((_, _, variables),) = layer._weight_vars
+    variables = quantized_weight(layer)[2]
     own = {id(variable) for variable in variables.values()}
     return [w for w in layer.weights if w.dtype.is_floating and id(w) not in own]
 
@@ -91,8 +87,7 @@ def group(rows: list[LayerSummary]) -> list[LayerSummary]:
     """Rows summed over each block, and over layers whose names begin with the same word."""
     groups: dict[str, list[LayerSummary]] = {}
     for row in rows:
-        match = _BLOCK_OR_WORD.match(row.name)
-        groups.setdefault(match[0] if match else row.name, []).append(row)
+        groups.setdefault(group_of(row.name), []).append(row)
     return [total(members, name) for name, members in groups.items()]
 
 

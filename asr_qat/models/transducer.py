@@ -1,16 +1,23 @@
 """A Conformer encoder with a prediction network and a joint network: a transducer."""
 
+import dataclasses
+from collections.abc import Sequence
+
 from tensorflow import keras
 
-from asr_qat.layers.dense import Dense
 from asr_qat.layers.joint import Joint
 from asr_qat.layers.label_context import LabelsBefore, ZeroState
+from asr_qat.losses.ctc import CTCLoss
+from asr_qat.losses.transducer import TransducerLoss
 from asr_qat.models.conformer import encode, encoder_inputs
 from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.passes import CASCADE, CAUSAL, CTC_HEADS, JOINT_LAYERS
+from asr_qat.models.keras_decoder import TransducerDecoder
+from asr_qat.models.kind import ModelKind
+from asr_qat.models.layer_names import CTC_HEAD, FIRST, JOINT_ENCODER, JOINT_OUTPUT, Pass
 from asr_qat.models.prediction import TransducerConfig, predict, prediction_layers, states
-
-CTC_HEAD = CTC_HEADS[CAUSAL]  # a layer of the training alone
+from asr_qat.models.signatures import encode_signatures, search_signatures
+from asr_qat.models.transducer_functions import TransducerFunctions
+from asr_qat.quantize.dense import Dense
 
 
 def build_transducer(
@@ -33,14 +40,14 @@ def build_transducer(
     features, lengths = encoder_inputs(mel_bins)
     labels = keras.Input((None,), dtype="int32", name="labels")
     encoded = encode(features, lengths, encoder)
-    frames = Dense(config.joint, name="joint_encoder")(encoded)
+    frames = Dense(config.joint, name=JOINT_ENCODER[FIRST])(encoded)
     predicted = predict_all(labels, config, vocab_size)
-    transitions = Joint(vocab_size + 1, config.frames_at_once, name="joint_output")(
+    transitions = Joint(vocab_size + 1, config.frames_at_once, name=JOINT_OUTPUT)(
         [frames, predicted, labels]
     )
     outputs = [transitions]
     if config.ctc_weight:
-        outputs.append(Dense(vocab_size + 1, name=CTC_HEAD)(encoded))
+        outputs.append(Dense(vocab_size + 1, name=CTC_HEAD[FIRST])(encoded))
     return keras.Model([features, lengths, labels], outputs, name="conformer_transducer")
 
 
@@ -62,11 +69,42 @@ def predict_all(labels, config: TransducerConfig, vocab_size: int):
     return predicted
 
 
-def is_transducer(model: keras.Model) -> bool:
-    """Whether a model of this package, quantized or not, is a transducer."""
-    return any(layer.name == "joint_output" for layer in model.layers)
+@dataclasses.dataclass(frozen=True)
+class Transducer(ModelKind):
+    """A transducer of whole utterances."""
 
+    title = "transducer"
 
-def is_live(model: keras.Model) -> bool:
-    """Whether a model of this package, quantized or not, is a transducer with two passes."""
-    return any(layer.name == JOINT_LAYERS[CASCADE] for layer in model.layers)
+    encoder: EncoderConfig
+    networks: TransducerConfig
+    mel_bins: int
+
+    def build(self, vocab_size: int) -> keras.Model:
+        """As in `ModelKind`."""
+        return build_transducer(self.encoder, self.networks, vocab_size, self.mel_bins)
+
+    def losses(self):
+        """As in `ModelKind`."""
+        weight = self.networks.ctc_weight
+        return [(TransducerLoss(), 1.0), *([(CTCLoss(), weight)] if weight else [])]
+
+    @property
+    def training_only(self) -> frozenset[str]:
+        """As in `ModelKind`: the CTC head."""
+        return frozenset(CTC_HEAD.values())
+
+    @property
+    def has_ctc_logits(self) -> bool:
+        """As in `ModelKind`."""
+        return self.networks.ctc_weight > 0
+
+    def decoder(self, model: keras.Model, pass_name: Pass | None = None) -> TransducerDecoder:
+        """As in `ModelKind`."""
+        self._refuse_pass(pass_name)
+        return TransducerDecoder(model)
+
+    def signatures(self, model: keras.Model, sizes: Sequence[int]):
+        """As in `ModelKind`."""
+        functions = TransducerFunctions(model)
+        encode = encode_signatures(functions.encode, sizes, "encoded")
+        return {**encode, **search_signatures(functions)}

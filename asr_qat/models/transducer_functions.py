@@ -2,10 +2,9 @@
 
 from tensorflow import keras
 
-from asr_qat.models.layer_source import layer_output
-from asr_qat.models.passes import CASCADE, CAUSAL, JOINT_LAYERS, Pass
+from asr_qat.compat import layer_output
+from asr_qat.models.layer_names import FIRST, JOINT_ENCODER, JOINT_OUTPUT, Pass
 from asr_qat.models.prediction import predict, states
-from asr_qat.models.transducer import is_live
 
 
 class TransducerFunctions:
@@ -13,7 +12,7 @@ class TransducerFunctions:
 
     Args:
         model: from `build_transducer` or `build_live_transducer`, also after `quantize_model`.
-        encoder: of a live model, whose frames `encode` gives; by default the cascade's.
+        pass_name: of a live model, whose frames `encode` gives.
 
     Attributes:
         encode: `[features [batch, time, mel_bins], lengths int32 [batch]]` to
@@ -27,12 +26,10 @@ class TransducerFunctions:
         blank: class of the blank; also the label that an utterance begins with.
     """
 
-    def __init__(self, model: keras.Model, encoder: Pass | None = None):
+    def __init__(self, model: keras.Model, pass_name: Pass = FIRST):
         layers = {layer.name: layer for layer in model.layers}
         features, lengths, _ = model.inputs
-        if encoder is None:
-            encoder = CASCADE if is_live(model) else CAUSAL
-        encoded = layer_output(model, JOINT_LAYERS[encoder])
+        encoded = layer_output(model, JOINT_ENCODER[pass_name])
         self.encode = keras.Model([features, lengths], encoded)
         self.states = states(layers)
         label = keras.Input((1,), dtype="int32", name="label")
@@ -41,5 +38,5 @@ class TransducerFunctions:
         self.predict = keras.Model([label, *state], [predicted, *after])
         self.joint = encoded.shape[-1]
         pair = [keras.Input((1, self.joint)), keras.Input((1, self.joint))]
-        self.join = keras.Model(pair, layers["joint_output"](pair))
+        self.join = keras.Model(pair, layers[JOINT_OUTPUT](pair))
         self.blank = layers["prediction_labels"].start

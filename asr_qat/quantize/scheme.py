@@ -6,20 +6,14 @@ from typing import Any
 
 import tensorflow_model_optimization as tfmot
 from tensorflow import keras
-from tensorflow_model_optimization.python.core.quantization.keras import (
-    quantize_registry,
-    quantize_scheme,
-)
 
-from asr_qat.layers.dense import Dense
-from asr_qat.layers.embedding import Embedding
-from asr_qat.layers.joint import Joint
-from asr_qat.layers.lstm import LSTM
+from asr_qat.compat import QuantizeRegistry, QuantizeScheme
 from asr_qat.quantize.configs import DenseQuantizeConfig
+from asr_qat.quantize.dense import QUANTIZED_LAYERS, Dense
 from asr_qat.quantize.precision import Precision, Range, parse
 
 
-class PrecisionRegistry(quantize_registry.QuantizeRegistry):
+class PrecisionRegistry(QuantizeRegistry):
     """The quantize config of each layer.
 
     Args:
@@ -56,11 +50,11 @@ class PrecisionRegistry(quantize_registry.QuantizeRegistry):
         searched: Range = "clip" if found.range == "learned" else found.range
         return dataclasses.replace(found, static=False, asymmetric=False, range=searched)
 
-    def supports(self, layer):
+    def supports(self, layer: keras.layers.Layer) -> bool:
         """Whether `layer` is to be quantized."""
         return self.of(layer) is not None
 
-    def get_quantize_config(self, layer, **more):
+    def get_quantize_config(self, layer: keras.layers.Layer, **more: Any) -> DenseQuantizeConfig:
         """The config of a supported layer, `more` arguments of its `KernelQuantizer` in it."""
         precision = self.of(layer)
         assert precision is not None
@@ -75,34 +69,28 @@ class PrecisionRegistry(quantize_registry.QuantizeRegistry):
 class KeepLayout:
     """A layout transform that changes nothing: the device runs the graph as it is."""
 
-    def apply(self, model, layer_quantize_map):
+    def apply(self, model: Any, layer_quantize_map: Any) -> tuple[Any, Any]:
         """Return both as they came."""
         return model, layer_quantize_map
 
 
-class PrecisionScheme(quantize_scheme.QuantizeScheme):
+class PrecisionScheme(QuantizeScheme):
     """Precisions by layer name for `tfmot.quantization.keras.quantize_apply`."""
 
     def __init__(self, registry: PrecisionRegistry):
         self._registry = registry
 
-    def get_layout_transformer(self):
+    def get_layout_transformer(self) -> KeepLayout:
         """No transformation."""
         return KeepLayout()
 
-    def get_quantize_registry(self):
+    def get_quantize_registry(self) -> PrecisionRegistry:
         """The registry by name."""
         return self._registry
 
 
-def quantize_scope():
+def quantize_scope() -> Any:
     """The scope in which quantized models are cloned and loaded."""
     return tfmot.quantization.keras.quantize_scope(
-        {
-            "Dense": Dense,
-            "Embedding": Embedding,
-            "LSTM": LSTM,
-            "Joint": Joint,
-            "DenseQuantizeConfig": DenseQuantizeConfig,
-        }
+        {**QUANTIZED_LAYERS, "DenseQuantizeConfig": DenseQuantizeConfig}
     )

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from tensorflow import keras
 
+from asr_qat.compat import weight_averages
+
 
 @contextlib.contextmanager
 def averaged_weights(model: keras.Model) -> Iterator[None]:
@@ -14,7 +16,7 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
         yield
         return
     trained = [variable.numpy() for variable in model.trainable_variables]
-    averages = optimizer._model_variables_moving_average
+    averages = weight_averages(optimizer)
     for variable, average in zip(model.trainable_variables, averages, strict=True):
         variable.assign(average)
     try:

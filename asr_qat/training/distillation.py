@@ -8,11 +8,10 @@ import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat.audio.front_end import HALVINGS, subsampled_length
+from asr_qat.compat import layer_output
 from asr_qat.errors import UserError, require
-from asr_qat.models.layer_source import layer_output
+from asr_qat.models.layer_names import CTC_HEAD, FIRST, Pass
 from asr_qat.models.model_directory import Recogniser
-from asr_qat.models.passes import CASCADE, CAUSAL, CTC_HEADS
-from asr_qat.models.transducer import is_live
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,8 +19,8 @@ class DistillationConfig:
     """How a model learns from a teacher.
 
     Attributes:
-        weight: of the distillation loss beside the others.
-        temperature: what the logits of both are divided by.
+        weight: of the distillation loss, which is added to the others.
+        temperature: the logits of student and teacher are divided by it.
         teacher: model directory, or null for the float model that the training starts from.
     """
 
@@ -65,12 +64,12 @@ class Distillation:
     """The loss of a training step that compares CTC logits to a teacher's.
 
     Args:
-        teacher: a Functional model with a CTC head; it stays as it is. Of a live one, and of a
-            live student, it is the cascade's.
+        teacher: a Functional model with a CTC head; it stays as it is.
         config: weight and temperature.
         scale: what the student's features `[mel_bins]` are multiplied by for the teacher.
         shift: what is added to them then.
         halvings: how often the encoders halve the time axis.
+        teacher_pass: whose CTC head; of a live teacher the second pass, as of a live student.
     """
 
     def __init__(
@@ -80,9 +79,10 @@ class Distillation:
         scale=1.0,
         shift=0.0,
         halvings: int = HALVINGS,
+        teacher_pass: Pass = FIRST,
     ):
-        head = CTC_HEADS[CASCADE if is_live(teacher) else CAUSAL]
-        self._teacher = keras.Model(teacher.inputs[:2], layer_output(teacher, head))
+        logits = layer_output(teacher, CTC_HEAD[teacher_pass])
+        self._teacher = keras.Model(teacher.inputs[:2], logits)
         self._config = config
         self._scale, self._shift = np.float32(scale), np.float32(shift)
         self._halvings = halvings
@@ -114,9 +114,8 @@ def load_teacher(config: DistillationConfig, start: str | None, student: Recogni
         f"distillation.teacher: is missing, and {path} is quantized: name the float model",
     )
     for name, recogniser in (("the model", student), (path, teacher)):
-        transducer = recogniser.config.transducer
         require(
-            transducer is None or transducer.ctc_weight > 0,
+            recogniser.config.kind.has_ctc_logits,
             f"distillation: {name} has no CTC logits: a transducer needs a ctc_weight above 0",
         )
     if teacher.tokenizer.proto != student.tokenizer.proto:

@@ -7,11 +7,12 @@ not hold, the quantizers, the normalisations, the recurrence, softmax, the outpu
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.layers.dense import Dense
+from asr_qat.compat import layer_of
 from asr_qat.layers.dropout import Dropout
 from asr_qat.layers.gated_linear_unit import GatedLinearUnit
 from asr_qat.layers.masking import ZeroPadding
 from asr_qat.layers.relative_attention import RelativeAttention
+from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.scheme import quantize_scope
 
 # A quantized Dense layer is in a wrapper, and is none of these.
@@ -43,7 +44,7 @@ def training_copy(model: keras.Model, compute: str) -> keras.Model:
         model: float32, quantized or not.
         compute: `float32`, `bfloat16` or `float16`.
     """
-    outputs = {tensor._keras_history.layer.name for tensor in model.outputs}
+    outputs = {layer_of(tensor).name for tensor in model.outputs}
     low = "float32" if compute == "float32" else f"mixed_{compute}"
 
     def copy(layer):

@@ -3,21 +3,20 @@
 import contextlib
 import dataclasses
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 from tensorflow import keras
 
 from asr_qat import files
+from asr_qat.compat import all_layers
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError, require
 from asr_qat.layers.both_passes import OnePass
 from asr_qat.layers.dropout import Dropout
-from asr_qat.losses.ctc import CTCLoss
-from asr_qat.losses.transducer import TransducerLoss
-from asr_qat.models.model_directory import ModelConfig, Recogniser, weights_checksum
-from asr_qat.models.passes import CAUSAL
+from asr_qat.models.model_directory import Recogniser, weights_checksum
 from asr_qat.quantize.apply import QuantizationConfig, steps_to_complete
 from asr_qat.training.callbacks import (
     Checkpoints,
@@ -34,8 +33,10 @@ from asr_qat.training.graph_options import keep_graphs_as_they_are
 from asr_qat.training.mixed_precision import training_copy
 from asr_qat.training.schedule import WarmupSchedule
 from asr_qat.training.start import first_recogniser
-from asr_qat.training.training_step import TrainedModel, WeightedLoss
+from asr_qat.training.training_step import TrainedModel
 from asr_qat.training.word_error_rate import Evaluator, damaged_shards
+
+_LOGGER = logging.getLogger(__name__)
 
 # Parts of the names of what a quantizer trains: no decay pulls them to zero.
 QUANTIZER_VARIABLES = ["_scale", "_offset", "_low", "_high"]
@@ -58,7 +59,7 @@ def seed_everything(seed: int) -> None:
 
 def seed_dropout(model: keras.Model, seed: int) -> None:
     """Start the random sequences of the layers that draw numbers anew."""
-    for layer in model._flatten_layers():
+    for layer in all_layers(model):
         if isinstance(layer, (Dropout, OnePass)):
             layer.seed(seed)
 
@@ -78,19 +79,6 @@ def build_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Opt
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", *QUANTIZER_VARIABLES])
     return optimizer
-
-
-def build_losses(config: ModelConfig) -> list[WeightedLoss]:
-    """The loss of each output of a model, and its weight."""
-    if config.transducer is None:
-        return [(CTCLoss(), 1.0)]
-    shares, sampled = [1.0], False  # of the passes
-    if config.streaming is not None:
-        causal = config.streaming.causal_weight
-        shares, sampled = [causal, 1.0 - causal], config.streaming.sampling
-    weight = config.transducer.ctc_weight
-    ctc = [(CTCLoss(), weight * share) for share in shares] if weight else []
-    return [(TransducerLoss(), share) for share in ([1.0] if sampled else shares)] + ctc
 
 
 def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
@@ -135,7 +123,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     quiet = quiet or not distribution.chief
     if done < config.steps:
         if done and not quiet:
-            print(f"{output}: going on from step {done}", flush=True)
+            _LOGGER.info("%s: going on from step %d", output, done)
         callbacks = [StopOnNaN(pipeline), LossOfBatch(state)]
         if distribution.chief:
             output.mkdir(parents=True, exist_ok=True)
@@ -170,16 +158,17 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
                 checkpoints.save()
             distribution.same(config.steps)  # the others wait for what the chief writes
     elif not quiet:
-        print(f"{output}: all {done} steps are done already")
+        _LOGGER.info("%s: all %d steps are done already", output, done)
     return Recogniser.load(output)
 
 
 def _evaluators(recogniser: Recogniser, pipeline: Pipeline) -> dict[str, Evaluator]:
     """The WER that an evaluation reports, by name: `wer` is that of the final text."""
-    final = {"wer": Evaluator(recogniser.model, pipeline, "dev")}
-    if recogniser.config.streaming is None:
-        return final
-    return {**final, "wer_causal": Evaluator(recogniser.model, pipeline, "dev", CAUSAL)}
+    found = {"wer": Evaluator(recogniser.decoder(), pipeline, "dev")}
+    for earlier in recogniser.config.kind.passes[:-1]:
+        decoder = recogniser.decoder(earlier)
+        found[f"wer_{earlier}"] = Evaluator(decoder, pipeline, "dev")
+    return found
 
 
 def _trained_model(
@@ -200,9 +189,10 @@ def _trained_model(
             config.distillation,
             scale=recogniser.std / teacher.std,
             shift=(recogniser.mean - teacher.mean) / teacher.std,
+            teacher_pass=teacher.config.kind.ctc_pass,
         )
     seed_dropout(model, config.seed)
-    losses, scale = build_losses(recogniser.config), config.compute == "float16"
+    losses, scale = recogniser.config.kind.losses(), config.compute == "float16"
     trained = TrainedModel(model, losses, config.optimizer, config.seed, scale, distillation)
     trained.compile(build_optimizer(config.optimizer, config.steps))
     return trained

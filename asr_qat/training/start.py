@@ -3,17 +3,17 @@
 import dataclasses
 from typing import Any
 
-from asr_qat.corpora.calibration import calibration_batches
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError, require
 from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.model_directory import ModelConfig, Recogniser
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.prediction import TransducerConfig
 from asr_qat.models.presets import PRESETS, TRANSDUCERS
 from asr_qat.models.streaming_config import StreamingConfig
-from asr_qat.quantize.apply import QuantizationConfig, quantize_model
-from asr_qat.quantize.calibrate import calibrate, needs_calibration
+from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.config import TrainConfig
+from asr_qat.training.quantized import quantized
 from asr_qat.training.start_live import live_from_whole
 
 # What may differ from the model whose weights are taken: it changes the training alone.
@@ -41,7 +41,7 @@ def first_recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
         )
     transducer = _with_frames(config, _transducer(config, started.config))
     streaming = config.streaming_config()
-    if streaming is not None and started.config.streaming is None:
+    if streaming is not None and not started.config.kind.streams:
         shape = dataclasses.replace(
             started.config,
             encoder=config.encoder_config() or started.config.encoder,
@@ -74,15 +74,8 @@ def first_recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
 def _quantized(
     plain: Recogniser, quantization: QuantizationConfig | None, folder: PreparedFolder
 ) -> Recogniser:
-    """As quantized training begins; static ranges are those of the float model."""
-    if quantization is None:
-        return plain
-    model = quantize_model(plain.model, quantization)
-    if needs_calibration(model):
-        batches = calibration_batches(folder, plain.stats_for(folder))
-        calibrate(model, plain.model, batches.map(plain.model_inputs))
-    config = dataclasses.replace(plain.config, quantization=quantization)
-    return dataclasses.replace(plain, config=config, model=model)
+    """As quantized training begins; the float recogniser itself without a quantization."""
+    return plain if quantization is None else quantized(plain, quantization, folder)
 
 
 def _encoder(config: TrainConfig, started: ModelConfig) -> EncoderConfig:

@@ -4,15 +4,11 @@ The causal encoder takes over the first blocks, the cascade those that follow. L
 fit, or that the other model lacks, keep their initial weights.
 """
 
-import re
-
 import numpy as np
 
-from asr_qat.models.conformer import block_name
-from asr_qat.models.model_directory import ModelConfig, Recogniser
-from asr_qat.models.passes import CASCADE, CAUSAL, CTC_HEADS, JOINT_LAYERS
-
-_CASCADE = re.compile(r"cascade_(\d+)")
+from asr_qat.models.layer_names import whole_utterance_layer
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import Recogniser
 
 
 def live_from_whole(started: Recogniser, config: ModelConfig) -> Recogniser:
@@ -20,7 +16,7 @@ def live_from_whole(started: Recogniser, config: ModelConfig) -> Recogniser:
     live = Recogniser.create(config, started.tokenizer, started.mean, started.std)
     weights = {layer.name: layer.get_weights() for layer in started.model.layers}
     for layer in live.model.layers:
-        found = weights.get(counterpart(layer.name, config.encoder.blocks))
+        found = weights.get(whole_utterance_layer(layer.name, config.encoder.blocks))
         if not found:
             continue
         if layer.name.endswith("_conv_depthwise"):
@@ -28,19 +24,6 @@ def live_from_whole(started: Recogniser, config: ModelConfig) -> Recogniser:
         if [w.shape for w in found] == [tuple(w.shape) for w in layer.weights]:
             layer.set_weights(found)
     return live
-
-
-def counterpart(name: str, blocks: int) -> str:
-    """The layer of a model of whole utterances that a layer of a live model begins as.
-
-    Args:
-        name: of the live model's layer.
-        blocks: of its causal encoder.
-    """
-    for layers in (JOINT_LAYERS, CTC_HEADS):
-        if name == layers[CASCADE]:
-            return layers[CAUSAL]
-    return _CASCADE.sub(lambda found: block_name(blocks + int(found[1])), name)
 
 
 def causal_kernel(kernel: np.ndarray, length: int) -> np.ndarray:

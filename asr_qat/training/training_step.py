@@ -5,10 +5,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 from tensorflow import keras
-from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapper import (
-    QuantizeWrapperV2,
-)
 
+from asr_qat.compat import QuantizeWrapperV2, quantized_weight
 from asr_qat.training.config import OptimizerConfig
 from asr_qat.training.distillation import Distillation
 from asr_qat.training.mixed_precision import LossScale
@@ -156,6 +154,5 @@ def _counters(model: keras.Model) -> list[tf.Variable]:
         variables["step"]
         for layer in model.layers
         if isinstance(layer, QuantizeWrapperV2)
-        for _, _, variables in layer._weight_vars
-        if "step" in variables
+        and "step" in (variables := quantized_weight(layer)[2])
     ]

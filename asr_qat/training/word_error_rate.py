@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
-from asr_qat.decoding.keras_decoder import decoder_for
-from asr_qat.models.passes import Pass
+from asr_qat.models.keras_decoder import Decoder
 
 # Feature frames, padding included, that the encoder takes at once: 480 s. A batch may be that of
 # many accelerators, and is evaluated on one.
@@ -30,18 +29,17 @@ class Evaluator:
     """Greedy WER of a model on one split; the graph is traced once.
 
     Args:
-        model: CTC model or transducer, quantized or not.
+        decoder: of the model, such as `Recogniser.decoder` gives.
         pipeline: reads the utterances.
         split: name of the split.
-        encoder: of a live model, by default the cascade.
     """
 
-    def __init__(self, model, pipeline: Pipeline, split: str, encoder: Pass | None = None):
+    def __init__(self, decoder: Decoder, pipeline: Pipeline, split: str):
         self._folder, self._split = pipeline.folder, split
         self._dataset = pipeline.evaluation(split)
         self._tokenizer = pipeline.folder.tokenizer
         self._references = [u["text"] for u in pipeline.folder.utterances(split)]
-        self._decoder = decoder_for(model, encoder)
+        self._decoder = decoder
 
     def hypotheses(self) -> list[str]:
         """Recognised text of every utterance, in the order of the manifest."""

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 
 from asr_qat.errors import UserError
-from tflite_export.live.endpoint import EndpointConfig
+from tflite_export.runtime.live.endpoint import EndpointConfig
 
 CHUNK_MS = (10, 2000)  # least, most
 DEFAULT_CHUNK_MS = 120

@@ -48,8 +48,8 @@ def add_parser(subparsers) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Convert, and print what was written."""
-    from tflite_export.convert import convert
-    from tflite_export.metadata import read_metadata
+    from tflite_export.convert.convert import convert
+    from tflite_export.runtime.metadata import read_metadata
 
     seconds = tuple(args.seconds) if args.seconds else None
     if args.full_integer is None:
@@ -66,8 +66,8 @@ def _convert_calibrated(args: argparse.Namespace, seconds: tuple[float, ...] | N
         args.calibration,
         "--full-integer: measures ranges of a CTC model: add --calibration work/an4, say",
     )
-    from tflite_export.convert import DEFAULT_SECONDS
-    from tflite_export.full_integer.convert import convert_calibrated
+    from tflite_export.convert.convert import DEFAULT_SECONDS
+    from tflite_export.convert.full_integer.convert import convert_calibrated
 
     convert_calibrated(
         args.model,

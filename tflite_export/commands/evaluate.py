@@ -1,16 +1,20 @@
 """`tflite-export evaluate`."""
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asr_qat.errors import UserError, require
+from tflite_export.commands import evaluate_live
 from tflite_export.commands.arguments import DEFAULT_CHUNK_MS, add_chunk_ms, beam, threads
+from tflite_export.commands.evaluate_live import SHOWN
 
-SHOWN = 5  # utterances with another hypothesis than the Keras model's
+if TYPE_CHECKING:
+    from tflite_export.score.rows import Comparison, Evaluation
+
 SHOWN_CHARACTERS = 80  # of their hypotheses
-# Null without --baseline, and without --compare.
-UNKNOWN = ("ratio", "wer_diff_ci", "identical_hypotheses", "max_logit_diff")
 
 
 def add_parser(subparsers) -> None:
@@ -49,94 +53,101 @@ def add_parser(subparsers) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Recognise every recording, print the figures and write the hypotheses."""
-    from asr_qat.provenance import provenance
-    from tflite_export import evaluate
-    from tflite_export.commands import evaluate_live
-    from tflite_export.recogniser import TFLiteRecogniser
+    from asr_qat.corpora.recordings import recordings
+    from asr_qat.provenance import Provenance
+    from tflite_export.runtime.recogniser import TFLiteRecogniser
+    from tflite_export.score import evaluate
+    from tflite_export.score.rows import Difference, Evaluation, combine
+    from tflite_export.silence import silence
 
     if args.beam and args.compare:
-        raise UserError("--compare: follows the greedy search: leave --beam away")
+        raise UserError("--compare: follows the greedy search: omit --beam")
     if args.streaming:
         args.chunk_ms = args.chunk_ms or DEFAULT_CHUNK_MS
         evaluate_live.run(args)
         return
     require(args.chunk_ms is None, "--chunk-ms: of live models: add --streaming")
-    items = evaluate.recordings(args.data, args.split)
-    device = TFLiteRecogniser(args.file, args.threads)
-    baseline = TFLiteRecogniser(args.baseline, args.threads) if args.baseline else None
+    items = recordings(args.data, args.split)
+    with silence():  # LiteRT prints what its exceptions say
+        device = TFLiteRecogniser(args.file, args.threads)
+        baseline = TFLiteRecogniser(args.baseline, args.threads) if args.baseline else None
     require(not device.live, f"{device.path}: a live model: add --streaming")
     require(
         not (baseline and baseline.live), f"--baseline {args.baseline}: a live model, unlike FILE"
     )
-    keras = keras_model(args.compare, device.metadata) if args.compare else None
+    keras = None
+    if args.compare:
+        from tflite_export.score.compare import compare, matching_model  # needs TensorFlow
+
+        keras = matching_model(args.compare, device.metadata)
+    with silence():  # and announces its delegate in the first call
+        device.warm_up()
     result = evaluate.run(device, items, args.quiet, args.beam)
-    summary = {
-        **dict.fromkeys(UNKNOWN),
-        "name": Path(args.file).name,
-        **evaluate.describe(device),
-        **evaluate.summarize(result, items, args.threads),
-    }
+    facts = evaluate.describe(device)
+    difference, ratio = Difference(), None
     if baseline is not None:
         other = evaluate.run(baseline, items, args.quiet, args.beam)
-        summary |= evaluate.difference(result, other, items)
-        summary["ratio"] = evaluate.describe(baseline)["bytes"] / summary["bytes"]
+        difference = evaluate.difference(result, other, items)
+        ratio = evaluate.describe(baseline).bytes / facts.bytes
     longest = float(result.audio_seconds.max())
-    summary["peak_rss_mb"] = evaluate.peak_rss_mb(args.file, longest, args.threads)
-    if keras is not None:
-        from tflite_export.compare import compare
-
-        summary |= compare(keras, device, items, result, args.quiet)
+    found = combine(
+        Evaluation,
+        facts,
+        evaluate.summarize(result, items, args.threads),
+        difference,
+        Provenance.of_this_run(0),
+        name=Path(args.file).name,
+        ratio=ratio,
+        peak_rss_mb=evaluate.peak_rss_mb(args.file, longest, args.threads),
+        against_keras=compare(keras, device, items, result, args.quiet) if keras else None,
+    )
     if args.json:
-        print(json.dumps({**summary, **provenance(0)}, indent=2))
+        print(json.dumps(dataclasses.asdict(found), indent=2))
     else:
         print(f"{args.data} ({args.split})" if Path(args.data).is_dir() else args.data)
-        _print(summary)
+        _print(found)
     written = args.hypotheses or f"{args.file}.hypotheses.jsonl"
     evaluate.write_hypotheses(written, items, result.hypotheses)
     if not args.json:
         print(f"hypotheses: {written}")
 
 
-def keras_model(path: str, metadata):
-    """`matching_model`, which alone needs TensorFlow."""
-    from tflite_export.compare import matching_model
-
-    return matching_model(path, metadata)
-
-
-def _print(summary: dict) -> None:
-    low, high = summary["wer_ci"]
-    latency = ", ".join(f"{name} {ms:.0f}" for name, ms in summary["latency_ms"].items())
-    print(f"{summary['name']}: {summary['method']} {summary['widths']}")
+def _print(found: "Evaluation") -> None:
+    low, high = found.wer_ci
+    latency = ", ".join(f"{name} {ms:.0f}" for name, ms in vars(found.latency_ms).items())
+    print(f"{found.name}: {found.method} {found.widths}")
     print(
-        f"WER {summary['wer']:.2%} [{low:.2%}, {high:.2%}], CER {summary['cer']:.2%} "
-        f"({summary['utterances']} utterances, {summary['words']} words)"
+        f"WER {found.wer:.2%} [{low:.2%}, {high:.2%}], CER {found.cer:.2%} "
+        f"({found.utterances} utterances, {found.words} words)"
     )
-    if summary["wer_diff_ci"]:
-        low, high = summary["wer_diff_ci"]
+    if found.wer_diff_ci:
+        low, high = found.wer_diff_ci
         print(
-            f"{summary['ratio']:.2f} times smaller than the baseline; "
-            f"WER difference {summary['wer_diff']:+.2%} [{low:+.2%}, {high:+.2%}]"
+            f"{found.ratio:.2f} times smaller than the baseline; "
+            f"WER difference {found.wer_diff:+.2%} [{low:+.2%}, {high:+.2%}]"
         )
     print(
-        f"real-time factor {summary['rtf']:.4f}, latency in ms: {latency}; "
-        f"{summary['threads']} thread(s), peak memory {summary['peak_rss_mb']:.0f} MB"
+        f"real-time factor {found.rtf:.4f}, latency in ms: {latency}; "
+        f"{found.threads} thread(s), peak memory {found.peak_rss_mb:.0f} MB"
     )
-    if summary["identical_hypotheses"] is not None:
-        print(
-            f"against Keras: {summary['identical_hypotheses']:.1%} identical hypotheses; "
-            f"logit difference median {summary['median_logit_diff']:.1e} "
-            f"(rounding floor {summary['rounding_floor']:.1e}), "
-            f"largest {summary['max_logit_diff']:.2g}"
-        )
-        different = summary["different"]
-        for row in different[:SHOWN]:
-            keras, tflite = (_shortened(row[side]) for side in ("keras", "tflite"))
-            print(f"  {row['id']}, step {row['frame']}: {keras!r} != {tflite!r}")
-            for token, logits in row["logits"].items():
-                print(f"    class {token}: {logits['keras']:.4f} != {logits['tflite']:.4f}")
-        if len(different) > SHOWN:
-            print(f"  and {len(different) - SHOWN} more: --json has all")
+    if found.against_keras is not None:
+        _print_comparison(found.against_keras)
+
+
+def _print_comparison(found: "Comparison") -> None:
+    print(
+        f"against Keras: {found.identical_hypotheses:.1%} identical hypotheses; "
+        f"logit difference median {found.median_logit_diff:.1e} "
+        f"(rounding floor {found.rounding_floor:.1e}), "
+        f"largest {found.max_logit_diff:.2g}"
+    )
+    for row in found.different[:SHOWN]:
+        keras, tflite = _shortened(row.keras), _shortened(row.tflite)
+        print(f"  {row.id}, step {row.frame}: {keras!r} != {tflite!r}")
+        for token, logits in row.logits.items():
+            print(f"    class {token}: {logits.keras:.4f} != {logits.tflite:.4f}")
+    if len(found.different) > SHOWN:
+        print(f"  and {len(found.different) - SHOWN} more: --json has all")
 
 
 def _shortened(text: str) -> str:

@@ -1,9 +1,13 @@
 """`tflite-export inspect`."""
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tflite_export.score.contents import Contents, DelegatedGraph, ListedConstant, LiveFacts
 
 
 def add_parser(subparsers) -> None:
@@ -17,44 +21,49 @@ def add_parser(subparsers) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print sizes, operators, widths and what XNNPACK runs."""
     from asr_qat.provenance import provenance
-    from tflite_export.inspect import inspect
+    from tflite_export.score.inspect import inspect
+    from tflite_export.silence import silence
 
-    found = inspect(args.file)
-    print(json.dumps({**found, **provenance()}, indent=2) if args.json else format_tables(found))
+    with silence():  # LiteRT announces its delegate, and prints what its exceptions say
+        found = inspect(args.file)
+    if args.json:
+        print(json.dumps({**dataclasses.asdict(found), **provenance()}, indent=2))
+    else:
+        print(format_tables(found))
 
 
-def format_tables(found: dict[str, Any]) -> str:
+def format_tables(found: "Contents") -> str:
     """The result of `inspect` as aligned tables."""
-    size = found["bytes"]
-    parts = {"file": size, **found["bytes_by_part"]}
+    size = found.bytes
+    parts = {"file": size, **vars(found.bytes_by_part)}
     sections = [
         ("bytes", _byte_rows(parts, size)),
-        ("constants by type", _byte_rows(found["bytes_by_type"], size)),
-        ("constants by layer", _byte_rows(found["bytes_by_layer"], size)),
-        ("share of the elements by width", _width_rows(found["weight_widths"])),
-        ("tensors by type", [[name, f"{n:,}"] for name, n in found["tensor_types"].items()]),
-        ("operators", _operator_rows(found["operators"])),
-        ("run by XNNPACK", _delegated_rows(found["delegated"])),
-        ("custom and Flex operators", [[name] for name in found["custom_operators"]]),
-        ("largest float constants", _constant_rows(found["largest_float"])),
-        ("folded tables", _constant_rows(found["folded_tables"])),
+        ("constants by type", _byte_rows(found.bytes_by_type, size)),
+        ("constants by layer", _byte_rows(found.bytes_by_layer, size)),
+        ("share of the elements by width", _width_rows(found.weight_widths)),
+        ("tensors by type", [[name, f"{n:,}"] for name, n in found.tensor_types.items()]),
+        ("operators", _operator_rows(found.operators)),
+        ("run by XNNPACK", _delegated_rows(found.delegated)),
+        ("custom and Flex operators", [[name] for name in found.custom_operators]),
+        ("largest float constants", _constant_rows(found.largest_float)),
+        ("folded tables", _constant_rows(found.folded_tables)),
     ]
-    if "live" in found:
-        sections.insert(0, ("streams", _stream_rows(found["live"])))
+    if found.live is not None:
+        sections.insert(0, ("streams", _stream_rows(found.live)))
     blocks = [f"{title}\n{_aligned(rows or [['none']])}" for title, rows in sections]
-    title = found["path"]
-    if "precision" in found:
-        title += f": {found['method']} {found['widths']}"
+    title = found.path
+    if found.precision is not None:
+        title += f": {found.method} {found.widths}"
     return "\n\n".join([title, *blocks])
 
 
-def _stream_rows(live: dict[str, Any]) -> list[list[str]]:
-    chunks = " or ".join(f"{ms:g}" for ms in live["chunk_ms"])
-    look_ahead = ", ".join(f"{name} {ms:g} ms" for name, ms in live["look_ahead_ms"].items())
-    latency = ", ".join(f"{name} pass {ms:g} ms" for name, ms in live["latency_ms"].items())
+def _stream_rows(live: "LiveFacts") -> list[list[str]]:
+    chunks = " or ".join(f"{ms:g}" for ms in live.chunk_ms)
+    look_ahead = ", ".join(f"{name} {ms:g} ms" for name, ms in live.look_ahead_ms.items())
+    latency = ", ".join(f"{name} pass {ms:g} ms" for name, ms in live.latency_ms.items())
     return [
         ["chunks", f"of {chunks} ms"],
-        ["left context", f"of {live['left_context_ms']:g} ms in each block"],
+        ["left context", f"of {live.left_context_ms:g} ms in each block"],
         ["look-ahead", look_ahead],
         ["latency", latency],
     ]
@@ -82,24 +91,21 @@ def _operator_rows(operators: dict[str, dict[str, int]]) -> list[list[str]]:
     return [*rows, ["all", *(str(sum(found.values())) for found in operators.values())]]
 
 
-def _delegated_rows(delegated: dict[str, dict | None]) -> list[list[str]]:
+def _delegated_rows(delegated: "dict[str, DelegatedGraph | None]") -> list[list[str]]:
     rows = []
     for signature, found in delegated.items():
         if found is None:
             rows.append([signature, "LiteRT cannot prepare this graph"])
             continue
-        pieces = f"{found['partitions']} piece{'' if found['partitions'] == 1 else 's'}"
-        rest = ", ".join(f"{count} {name}" for name, count in found["rest"].items()) or "nothing"
-        share = f"{found['delegated']} of {found['operators']} operators ({found['share']:.1%})"
+        pieces = f"{found.partitions} piece{'' if found.partitions == 1 else 's'}"
+        rest = ", ".join(f"{count} {name}" for name, count in found.rest.items()) or "nothing"
+        share = f"{found.delegated} of {found.operators} operators ({found.share:.1%})"
         rows.append([signature, f"{share} in {pieces}; not: {rest}"])
     return rows
 
 
-def _constant_rows(constants: Iterable[dict[str, Any]]) -> list[list[str]]:
-    return [
-        [c["layer"], f"{c['bytes']:,}", "x".join(map(str, c["shape"])), c["used_by"]]
-        for c in constants
-    ]
+def _constant_rows(constants: "Iterable[ListedConstant]") -> list[list[str]]:
+    return [[c.layer, f"{c.bytes:,}", "x".join(map(str, c.shape)), c.used_by] for c in constants]
 
 
 def _aligned(rows: list[list[str]]) -> str:

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
     """Print words until the file ends or Ctrl-C."""
     import time
 
-    from tflite_export.live import microphone
+    from tflite_export.runtime.live import microphone
 
     if args.list_devices:
         print(microphone.device_list())
@@ -43,14 +43,16 @@ def run(args: argparse.Namespace) -> None:
     )
     require(not (args.file and args.device), "--device: the microphone's, not of a --file")
 
-    from tflite_export.live.events import Notice
-    from tflite_export.live.interrupt import interruptible
-    from tflite_export.live.model import load_model
-    from tflite_export.live.screen import Screen
-    from tflite_export.live.session import Session
-    from tflite_export.live.sources import recorded_chunks
+    from tflite_export.runtime.live.events import Notice
+    from tflite_export.runtime.live.interrupt import interruptible
+    from tflite_export.runtime.live.live_model import load_model
+    from tflite_export.runtime.live.screen import Screen
+    from tflite_export.runtime.live.session import Session
+    from tflite_export.runtime.live.sources import recorded_chunks
+    from tflite_export.silence import silence
 
-    model = load_model(args.model, args.threads)
+    with silence():  # LiteRT announces its delegate in the first call
+        model = load_model(args.model, args.threads)
     clock = (lambda: 0.0) if args.fast else time.perf_counter  # nothing is late then
     session = Session(model, endpoint_of(args), clock)
     screen = Screen(args.jsonl)

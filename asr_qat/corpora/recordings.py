@@ -1,0 +1,33 @@
+"""The recordings that a model is scored on: those of a manifest, or of a prepared split."""
+
+import dataclasses
+from pathlib import Path
+
+from asr_qat.corpora.json_lines import read_json_lines
+from asr_qat.corpora.utterance import Utterance
+from asr_qat.errors import UserError
+from asr_qat.text.normalize import normalize
+
+
+def recordings(data: str | Path, split: str = "test") -> list[Utterance]:
+    """The utterances of a manifest, or of a split of a prepared folder.
+
+    Args:
+        data: a manifest (see `asr_qat.corpora.json_lines`), or a folder with `{split}.jsonl`
+            in it. Texts are normalised as those of the training.
+        split: which manifest of a folder.
+
+    Raises:
+        UserError: no such manifest, or a damaged line.
+    """
+    path = Path(data)
+    manifest = path / f"{split}.jsonl" if path.is_dir() else path
+    if not manifest.is_file():
+        raise UserError(f"{manifest}: no such manifest: run `asr-qat prepare`, or give a .jsonl")
+    found = [
+        dataclasses.replace(utterance, text=normalize(utterance.text))
+        for utterance in read_json_lines(manifest, text_required=True)
+    ]
+    if not any(utterance.text for utterance in found):
+        raise UserError(f"{manifest}: no utterances with words")
+    return found

@@ -1,0 +1,55 @@
+"""What is needed to build a Keras model: its shape, and the kind of model that this makes it."""
+
+import dataclasses
+
+from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.errors import require
+from asr_qat.models.ctc import CTC
+from asr_qat.models.encoder_config import EncoderConfig
+from asr_qat.models.kind import ModelKind
+from asr_qat.models.live_transducer import LiveTransducer
+from asr_qat.models.prediction import TransducerConfig
+from asr_qat.models.streaming_config import StreamingConfig
+from asr_qat.models.transducer import Transducer
+from asr_qat.quantize.apply import QuantizationConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """What is needed to build the Keras model.
+
+    Attributes:
+        encoder: its shape.
+        front_end: the features it was trained on.
+        quantization: how it was quantized in training, or null for a float model.
+        transducer: shape of the prediction and joint networks, or null for a CTC model.
+        streaming: contexts and cascade of a live model, or null for one of whole utterances.
+    """
+
+    encoder: EncoderConfig
+    front_end: FrontEndConfig = FrontEndConfig()
+    quantization: QuantizationConfig | None = None
+    transducer: TransducerConfig | None = None
+    streaming: StreamingConfig | None = None
+
+    def __post_init__(self) -> None:
+        """Raise `UserError` for parts that do not go together."""
+        if self.streaming is None:
+            return
+        require(
+            self.transducer is not None,
+            "streaming: needs a transducer: add its shape under transducer",
+        )
+        require(
+            self.encoder.attention_context is None,
+            "encoder.attention_context: a live model has its contexts in streaming: leave it away",
+        )
+
+    @property
+    def kind(self) -> ModelKind:
+        """The kind of model, which knows how it is built, trained, searched and exported."""
+        if self.transducer is None:
+            return CTC(self.encoder, self.front_end.mel_bins)
+        if self.streaming is None:
+            return Transducer(self.encoder, self.transducer, self.front_end.mel_bins)
+        return LiveTransducer(self.encoder, self.transducer, self.streaming, self.front_end)

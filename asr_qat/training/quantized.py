@@ -1,0 +1,80 @@
+"""A float recogniser with quantized products: as training begins, or as it is used without any."""
+
+import dataclasses
+from pathlib import Path
+
+import tensorflow as tf
+
+from asr_qat.corpora.dataset import DataConfig, Pipeline
+from asr_qat.corpora.prepared import FeatureStats, PreparedFolder
+from asr_qat.errors import UserError
+from asr_qat.models.model_directory import Recogniser
+from asr_qat.quantize.apply import QuantizationConfig, quantize_model
+from asr_qat.quantize.calibrate import calibrate, needs_calibration
+
+CALIBRATION_BATCHES = 16  # of 8 utterances each
+
+
+def quantized(
+    recogniser: Recogniser, quantization: QuantizationConfig, folder: PreparedFolder | None
+) -> Recogniser:
+    """A copy with quantized products; static ranges of activations are those of the float model.
+
+    Args:
+        recogniser: float; it is left as it is.
+        quantization: precisions by layer.
+        folder: the corpus to find static ranges in.
+
+    Raises:
+        UserError: static ranges and no corpus, or a pattern that matches no layer.
+    """
+    model = quantize_model(recogniser.model, quantization)
+    if needs_calibration(model):
+        if folder is None:
+            raise UserError(
+                f"{quantization.precision}: its activations have static ranges: give the prepared "
+                "folder to find them in, or train them"
+            )
+        batches = calibration_batches(folder, recogniser.stats_for(folder))
+        calibrate(model, recogniser.model, batches.map(recogniser.model_inputs))
+    config = dataclasses.replace(recogniser.config, quantization=quantization)
+    return dataclasses.replace(recogniser, config=config, model=model)
+
+
+def post_training(
+    recogniser: Recogniser,
+    precision: str | QuantizationConfig,
+    calibration: str | Path | None = None,
+) -> Recogniser:
+    """Post-training quantization: the baseline that training is measured against.
+
+    Args:
+        recogniser: a float recogniser; it is left as it is.
+        precision: such as `w4a8` or `two_bit`, see `asr_qat.quantize.policies`; not `float`. Or
+            a whole configuration, whose `mode` is replaced, and which begins at once.
+        calibration: prepared folder, for static ranges of activations.
+
+    Raises:
+        UserError: static ranges and no data for them.
+    """
+    if isinstance(precision, str):
+        precision = QuantizationConfig(precision)
+    quantization = dataclasses.replace(
+        precision, mode="ptq", start_step=0, layer_interval=0, stages={}
+    )
+    folder = None if calibration is None else PreparedFolder(calibration)
+    return quantized(recogniser, quantization, folder)
+
+
+def calibration_batches(
+    folder: PreparedFolder, stats: FeatureStats | None = None, seed: int = 0
+) -> tf.data.Dataset:
+    """Random utterances of the training split, not augmented, as `Pipeline` yields them.
+
+    Args:
+        folder: the corpus.
+        stats: those that the model was trained with, if not the folder's own.
+        seed: chooses the utterances.
+    """
+    config = dataclasses.replace(DataConfig(), speeds=(1.0,), spec_augment=None)
+    return Pipeline(folder, config, seed, stats).training().take(CALIBRATION_BATCHES)

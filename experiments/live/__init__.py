@@ -1,0 +1,1 @@
+"""Measurements of live models: accuracy, latency, long recordings, many streams at a time."""

@@ -1,0 +1,100 @@
+"""When words end: a forced alignment with a CTC model of whole utterances."""
+
+import numpy as np
+
+from asr_qat.audio.front_end import FrontEndConfig, log_mel, normalize
+from asr_qat.errors import UserError, require
+from asr_qat.models.ctc import CTC
+from asr_qat.models.model_directory import Recogniser
+from tflite_export.runtime.live.words import SPACE
+
+SPEECH_DB = 12.0  # above the noise of the recording
+NOISE_PERCENTILE = 10
+
+
+def forced_alignment(logits: np.ndarray, labels: list[int]) -> list[tuple[int, int]]:
+    """First and last frame of each label on the likeliest path of a CTC model.
+
+    Args:
+        logits: `[frames, classes]`; the last class is the blank.
+        labels: at least one.
+
+    Raises:
+        UserError: the labels do not fit into so few frames.
+    """
+    blank = logits.shape[1] - 1
+    scores = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    states = np.full(2 * len(labels) + 1, blank)
+    states[1::2] = labels
+    # A label may follow another one directly, unless it is the same.
+    jump = np.zeros(len(states), bool)
+    jump[3::2] = states[3::2] != states[1:-2:2]
+    best = np.full(len(states), -np.inf)
+    best[:2] = scores[0, states[:2]]
+    came = np.zeros((len(scores), len(states)), int)  # states back
+    for frame in range(1, len(scores)):
+        one = np.concatenate([[-np.inf], best[:-1]])
+        two = np.where(jump, np.concatenate([[-np.inf, -np.inf], best[:-2]]), -np.inf)
+        choices = np.stack([best, one, two])
+        came[frame] = choices.argmax(axis=0)
+        best = choices.max(axis=0) + scores[frame, states]
+    state = len(states) - 1 if best[-1] >= best[-2] else len(states) - 2
+    require(best[state] > -np.inf, f"{len(labels)} labels do not fit into {len(scores)} frames")
+    spans: list[list[int]] = [[] for _ in labels]
+    for frame in range(len(scores) - 1, -1, -1):
+        if state % 2:
+            spans[state // 2].append(frame)
+        state -= came[frame, state]
+    return [(span[-1], span[0]) for span in spans]
+
+
+class WordEnds:
+    """Ends of the words of a recording, in seconds, by a CTC model.
+
+    An encoded frame k is about the audio around the middle of feature frame 4k. A word ends with
+    the frame of its last label, of which CTC has one frame as a rule. CTC is free to have it late:
+    `speech_end` tells how late the last word of a recording is.
+
+    Args:
+        recogniser: a CTC model of whole utterances.
+
+    Raises:
+        UserError: another kind of model.
+    """
+
+    def __init__(self, recogniser: Recogniser):
+        if not isinstance(recogniser.config.kind, CTC):
+            raise UserError("alignment: with a CTC model: give another model directory")
+        self._recogniser = recogniser
+        self._decoder = recogniser.decoder()
+        front_end = recogniser.config.front_end
+        self.frame_ms = 4 * front_end.hop_ms
+        self._middle_ms = 1000 * front_end.frame_length / front_end.sample_rate / 2
+
+    def __call__(self, audio: np.ndarray, text: str) -> list[float]:
+        """The end of each word of `text`; audio is float32 `[samples]`."""
+        recogniser = self._recogniser
+        mels = log_mel(audio, recogniser.config.front_end)
+        features = normalize(mels, recogniser.mean, recogniser.std)
+        (logits,) = self._decoder.encode(features[None], np.array([len(features)], np.int32))
+        labels = recogniser.tokenizer.encode(text)
+        spans = forced_alignment(logits, labels)
+        pieces = recogniser.tokenizer.pieces()
+        last: list[int] = []  # frame of each word's last label
+        for label, (_, frame) in zip(labels, spans, strict=True):
+            if pieces[label].startswith(SPACE) or not last:
+                last.append(frame)
+            else:
+                last[-1] = frame
+        require(len(last) == len(text.split()), f"{text}: its labels do not begin with its words")
+        centres = [frame * self.frame_ms + self._middle_ms for frame in last]
+        return [(centre + self.frame_ms / 2) / 1000 for centre in centres]
+
+
+def speech_end(audio: np.ndarray, config: FrontEndConfig) -> float:
+    """Seconds to the last 10 ms that are louder than the recording's noise by `SPEECH_DB`."""
+    size = config.hop_length
+    power = (audio[: len(audio) // size * size].reshape(-1, size).astype(np.float64) ** 2).mean(1)
+    level = 10 * np.log10(power + 1e-12)
+    loud = np.flatnonzero(level > np.percentile(level, NOISE_PERCENTILE) + SPEECH_DB)
+    return float((loud[-1] + 1) * size / config.sample_rate) if len(loud) else 0.0

@@ -1,0 +1,1 @@
+"""What the pages of all experiments share: tables, plots, style."""

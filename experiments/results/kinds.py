@@ -1,0 +1,149 @@
+"""Which typed code reads a file of `results/`, and what is made from it for people."""
+
+import fnmatch
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from asr_qat import files
+from asr_qat.config import from_dict
+from asr_qat.errors import UserError
+from experiments.benchmarks.rows import InputResults, LossResults, StepResults
+from experiments.cost.cost_page import cost_page
+from experiments.cost.cost_rows import CostResults
+from experiments.demo.demo_rows import DemoResults, EqualityResults
+from experiments.live.latency_rows import LatencyResults
+from experiments.live.live_results import AccuracyResults, LiveScaleResults, ServerResults
+from experiments.live.tables import table_of
+from experiments.reports import demo_page
+from experiments.reports.wer_size_plot import plot_wer_against_size
+from experiments.scale.scale_rows import ScaleResults
+from experiments.scale.scale_table import scale_table
+from experiments.sensitivity.check_assignment import Check
+from experiments.sensitivity.layer_sensitivity import Sensitivity, read_source
+from experiments.sensitivity.sensitivity_report import parts_table, write_sensitivity_plot
+from experiments.study.study_page import write_report
+from tflite_export.score.live_rows import StreamedEvaluation
+
+Results = TypeVar("Results")
+Rendered = dict[Path, bytes]  # files for people, made from one file of results
+Render = Callable[[Path], Rendered]
+
+
+def render(path: Path) -> Rendered:
+    """Read a file of results and make what is made from it, without writing.
+
+    Raises:
+        UserError: damaged, a field that its kind does not have or lacks, or of no known kind.
+    """
+    return kind_of(path)(path)
+
+
+def kind_of(path: Path) -> Render:
+    """What reads and renders a file of this name.
+
+    Raises:
+        UserError: nothing does.
+    """
+    for pattern, own in KINDS.items():
+        if fnmatch.fnmatch(path.name, pattern):
+            return own
+    raise UserError(f"{path}: results of no known kind: add it to {__name__}.KINDS")
+
+
+def texts(rendered: Rendered) -> Rendered:
+    """Those that are the same whoever makes them: a picture depends on fonts."""
+    return {path: content for path, content in rendered.items() if path.suffix != ".png"}
+
+
+def read(kind: type[Results], path: Path) -> Results:
+    """The results in a file."""
+    return from_dict(kind, files.read_json(path), str(path))
+
+
+def _alone(kind: type) -> Render:
+    """Of results that nothing is made from."""
+
+    def own(path: Path) -> Rendered:
+        read(kind, path)
+        return {}
+
+    return own
+
+
+def _table(kind: type[Results], table: Callable[[Results], str]) -> Render:
+    """Of results with a Markdown file beside them."""
+    return lambda path: {path.with_suffix(".md"): table(read(kind, path)).encode()}
+
+
+def _made(suffix: str, write: Callable[[Path], object]) -> bytes:
+    """The content of a file that a function writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"made{suffix}"
+        write(path)
+        return path.read_bytes()
+
+
+def _demo(path: Path) -> Rendered:
+    read(DemoResults, path)
+    content = files.read_json(path)
+    _, _, of_transducer = path.stem.partition("transducer")
+    name = path.stem if of_transducer else path.stem.removeprefix("demo")
+    equality_path = path.with_stem(f"equality_{name}" if of_transducer else f"equality{name}")
+    read(EqualityResults, equality_path)
+    equality = files.read_json(equality_path)
+    return {
+        path.with_suffix(".md"): f"{demo_page.markdown_table(content)}\n".encode(),
+        path.with_suffix(".html"): _made(
+            ".html", lambda page: demo_page.html_report(content, equality, page)
+        ),
+        path.with_suffix(".png"): _made(".png", lambda plot: plot_wer_against_size(content, plot)),
+    }
+
+
+def _sensitivity(path: Path) -> Rendered:
+    found = Sensitivity.load(path)
+    return {
+        path.with_suffix(".md"): parts_table(found, read_source(path)).encode(),
+        path.with_suffix(".png"): _made(".png", lambda plot: write_sensitivity_plot(plot, found)),
+    }
+
+
+def _check_assignment(path: Path) -> Rendered:
+    for row in files.read_json(path)["rows"]:
+        from_dict(Check, row, str(path))
+    return {}
+
+
+def _study(path: Path) -> Rendered:
+    """The report of a copy, as it is written beside the study."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        shutil.copy(path, copy)
+        shutil.copytree(path.with_suffix(""), copy.with_suffix(""))
+        made = write_report(copy)
+        return {path.parent / each.relative_to(folder): each.read_bytes() for each in made}
+
+
+# By pattern of the name; the first that fits counts.
+KINDS: dict[str, Render] = {
+    "demo*.json": _demo,
+    "transducer_an4.json": _demo,
+    "equality*.json": _alone(EqualityResults),
+    "scale.json": _table(ScaleResults, scale_table),
+    "transducer_scale.json": _table(ScaleResults, scale_table),
+    "training_cost_librispeech.json": _table(CostResults, cost_page),
+    "training_cost*.json": _alone(StepResults),
+    "transducer_loss.json": _alone(LossResults),
+    "input_throughput.json": _alone(InputResults),
+    "streaming_an4.json": _table(AccuracyResults, table_of),
+    "streaming_latency.json": _table(LatencyResults, table_of),
+    "streaming_scale.json": _table(LiveScaleResults, table_of),
+    "streaming_server.json": _table(ServerResults, table_of),
+    "streaming_equality.json": _alone(StreamedEvaluation),
+    "streaming_sensitivity.json": _sensitivity,
+    "check_assignment*.json": _check_assignment,
+    "study_*.json": _study,
+}

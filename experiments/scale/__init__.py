@@ -1,0 +1,1 @@
+"""Size, speed and memory of files at published sizes, with untrained weights."""

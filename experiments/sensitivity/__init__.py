@@ -1,0 +1,1 @@
+"""Which layers bear fewer bits: measured layer by layer, and assigned within a budget of bytes."""

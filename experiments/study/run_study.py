@@ -1,0 +1,190 @@
+"""A study: its cells run in worker processes, resumed where it was interrupted."""
+
+import contextlib
+import fcntl
+import fnmatch
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.errors import UserError, require
+from asr_qat.models.model_directory import WEIGHTS
+from asr_qat.progress import progress_bar
+from experiments.study.cell_rows import Fingerprint
+from experiments.study.config import StudyConfig
+from experiments.study.file_speed import measure_speed
+from experiments.study.fingerprint import corpus_checksum, fingerprint
+from experiments.study.mixtures import measure_for, sensitivity_file, unmeasured
+from experiments.study.planned_cells import PlannedCell, expand
+from experiments.study.saved_study import cell_path, read_cell
+from experiments.study.study_page import write_report
+from experiments.study.study_rows import StudySummary
+from experiments.study.summary import write_summary
+from experiments.study.weight_histograms import write_histograms
+from experiments.study.worker_pool import Job, Outcome, WorkerPool
+
+
+def plan(config: StudyConfig, only: str | None = None) -> list[Job]:
+    """All cells in the order in which they are to run.
+
+    Args:
+        config: of the study.
+        only: name of a group, or pattern of cells' names such as `w4a8_*`; the baselines that
+            they are compared with are chosen too.
+
+    Raises:
+        UserError: no such cells, or a finished one that was made in another way.
+    """
+    folder = PreparedFolder(config.data)
+    corpus = corpus_checksum(folder, ("train", *config.splits))
+    jobs = []
+    for cell in _chosen(expand(config), only):
+        output = cell_path(Path(config.output), cell.name)
+        now = fingerprint(cell, corpus)
+        done = output.is_file()
+        if done:
+            _check_same(output, now)
+        jobs.append(Job(cell, now, output, done))
+    return jobs
+
+
+def study(
+    config: StudyConfig, only: str | None = None, workers: int = 1, quiet: bool = False
+) -> StudySummary:
+    """Run the cells that are not finished, and write summary and report of all that are.
+
+    Args:
+        config: of the study.
+        only: see `plan`.
+        workers: processes.
+        quiet: no progress.
+
+    Returns:
+        The content of `OUTPUT.json`.
+
+    Raises:
+        UserError: as `plan`; the same study runs already; or, in the end, cells that failed.
+    """
+    measure_for(config, quiet)
+    jobs = plan(config, only)
+    with _alone(Path(config.work)):
+        try:
+            failed = _run(jobs, Path(config.work) / "logs", workers, quiet)
+            measure_speed(config, quiet)
+        finally:
+            summary = _report(config)
+    if failed:
+        lines = "; ".join(f"{name}: {error}" for name, error in failed.items())
+        raise UserError(
+            f"{len(failed)} of {len(jobs)} cells failed, logs in {config.work}/logs: {lines}"
+        )
+    return summary
+
+
+def report(config: StudyConfig) -> StudySummary:
+    """Write the summary of the finished cells, tables, plots and page. Returns the summary.
+
+    Raises:
+        UserError: no cell is finished, one was made in another way, or mixtures are not known.
+    """
+    run = "run `asr-qat study` without --report"
+    finished = any(job.done for job in plan(config))
+    require(finished, f"{config.output}: no cell is finished yet: {run}")
+    measured = not unmeasured(config)
+    require(measured, f"{sensitivity_file(config)}: not measured yet, for the mixtures: {run}")
+    return _report(config)
+
+
+def _report(config: StudyConfig) -> StudySummary:
+    summary = write_summary(config)
+    if summary.rows:
+        write_histograms(config)
+        write_report(f"{config.output}.json")
+    return summary
+
+
+def _run(jobs: list[Job], logs: Path, workers: int, quiet: bool) -> dict[str, str]:
+    """Run the jobs that are not done. Returns an error for each cell that failed, by name."""
+    waiting = [job for job in jobs if _is_to_run(job, jobs)]
+    failed: dict[str, str] = {}
+    bar = progress_bar("study", len(jobs), "cell", quiet)
+
+    def finish(job: Job, outcome: Outcome) -> None:
+        name = job.cell.name
+        if outcome.error is not None:
+            failed[name] = outcome.error
+        bar.update(1)
+        if not quiet:
+            said = outcome.error or f"WER {outcome.wer:.2%}, {outcome.seconds:.0f} s"
+            bar.write(f"{name}: {said}", file=sys.stderr)
+
+    with contextlib.closing(bar), WorkerPool(logs, min(workers, len(waiting))) as pool:
+        bar.update(len(jobs) - len(waiting))
+        bar.refresh()
+        while waiting or pool.running:
+            unfinished = {job.cell.name for job in waiting} | set(pool.running)
+            for job in list(waiting):
+                source = job.cell.source
+                if source in failed:
+                    waiting.remove(job)
+                    finish(job, Outcome(f"its model, of {source}, failed"))
+                elif source not in unfinished and not pool.is_full:
+                    waiting.remove(job)
+                    pool.start(job)
+            for job, outcome in pool.wait():
+                finish(job, outcome)
+    return failed
+
+
+def _is_to_run(job: Job, jobs: list[Job]) -> bool:
+    """Whether it is not finished, or lacks the model that another job is to quantize."""
+    if not job.done:
+        return True
+    return not (job.cell.model / WEIGHTS).is_file() and any(
+        other.cell.source == job.cell.name and not other.done for other in jobs
+    )
+
+
+def _chosen(cells: list[PlannedCell], only: str | None) -> list[PlannedCell]:
+    if only is None:
+        return cells
+    chosen = [
+        cell
+        for cell in cells
+        if only in cell.groups or fnmatch.fnmatch(cell.name, only) or only == cell.name
+    ]
+    if not chosen:
+        groups = sorted({group for cell in cells for group in cell.groups})
+        raise UserError(
+            f"--only {only}: no such group or cell: groups are {', '.join(groups)}; a pattern "
+            "looks like 'w4a8_*'"
+        )
+    names = {name for cell in chosen for name in (cell.name, cell.baseline, cell.source)}
+    return [cell for cell in cells if cell.name in names]
+
+
+def _check_same(output: Path, now: Fingerprint) -> None:
+    """Raise `UserError` if a finished cell was made in another way."""
+    try:
+        before = read_cell(output).fingerprint
+    except UserError as error:
+        raise UserError(f"{error}: remove the file, and the cell is run again") from None
+    differ = [key for key, value in vars(now).items() if value != getattr(before, key)]
+    if differ:
+        raise UserError(
+            f"{output}: the cell was made with another {', '.join(differ)}: remove it to have it "
+            "run again, or give the study another `output` and `work`"
+        )
+
+
+@contextlib.contextmanager
+def _alone(work: Path) -> Iterator[None]:
+    """Raise `UserError` while another process runs a study in this folder."""
+    work.mkdir(parents=True, exist_ok=True)
+    with (work / "study.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{work}: another study runs in this folder: wait for it") from None
+        yield

@@ -1,0 +1,186 @@
+"""From a model directory to one `.tflite` file."""
+
+import dataclasses
+import tempfile
+from pathlib import Path
+
+import tensorflow as tf
+from ai_edge_litert.tools import flatbuffer_utils
+from tensorflow import keras
+
+from asr_qat import files
+from asr_qat.errors import UserError, require
+from asr_qat.models.model_directory import Recogniser
+from asr_qat.quantize.precision import FLOAT
+from asr_qat.training.quantized import post_training
+from tflite_export.convert.bake import BakedLayer, bake
+from tflite_export.convert.labels import (
+    label_products,
+    merged_factors,
+    output_operations,
+    tidy_names,
+)
+from tflite_export.convert.pack import pack
+from tflite_export.convert.serialize import attach_metadata, serialize
+from tflite_export.runtime.metadata import Metadata
+from tflite_export.silence import silence
+
+DEFAULT_SECONDS = (4.0, 16.0)  # utterance lengths of the signatures
+CHUNKS = (1, 3)  # encoded frames of a live model's steps: 40 and 120 ms
+LEAST_SECONDS = 0.1  # a shorter window could not be moved along an utterance
+MOST_SECONDS = 3600.0
+
+
+def convert(
+    model_dir: str | Path,
+    output: str | Path,
+    precision: str | None = None,
+    seconds: tuple[float, ...] | None = None,
+    calibration: str | Path | None = None,
+) -> None:
+    """Write the `.tflite` of a model directory.
+
+    Args:
+        model_dir: float, or quantized in training.
+        output: file to write.
+        precision: `float`, or a quantized precision or policy by name. A float model is
+            quantized after training; of a model trained quantized it must be the trained one.
+            None: as trained.
+        seconds: utterance lengths that get a signature of their own (None:
+            `DEFAULT_SECONDS`). An utterance is padded to the next one; a longer utterance than
+            the last is cut into windows. A live model takes none: it has signatures of chunks
+            instead, see `asr_qat.models.live_signatures`.
+        calibration: prepared folder for the static ranges of a float model.
+
+    Raises:
+        UserError: no such model, a precision that it was not trained for, or a length that
+            is not in `LEAST_SECONDS` to `MOST_SECONDS`, or is one of a live model.
+    """
+    recogniser = Recogniser.load(model_dir)
+    live = recogniser.config.kind.streams
+    require(not (live and seconds), "--seconds: a live model takes audio of any length")
+    lengths = seconds or DEFAULT_SECONDS
+    content = convert_recogniser(recogniser, precision, lengths, str(model_dir), calibration)
+    files.write_bytes(output, content)
+
+
+def convert_recogniser(
+    recogniser: Recogniser,
+    precision: str | None = None,
+    seconds: tuple[float, ...] = DEFAULT_SECONDS,
+    where: str = "model",
+    calibration: str | Path | None = None,
+) -> bytes:
+    """The bytes of the `.tflite`; see `convert`."""
+    recogniser = at_precision(recogniser, precision, where, calibration)
+    frames = tuple(signature_frames(recogniser, seconds))
+    model, layers = bake(recogniser)
+    metadata = metadata_of(recogniser, layers)
+    kind = recogniser.config.kind
+    sizes = CHUNKS if kind.streams else frames
+    functions = kind.signatures(model, sizes)
+    metadata = dataclasses.replace(metadata, live=kind.live_format(model, sizes))
+    labelled = convert_labelled(functions, model.weights, model)
+    return finish(pack(labelled, layers, merged_factors(model)), metadata)
+
+
+def at_precision(
+    recogniser: Recogniser,
+    precision: str | None,
+    where: str = "model",
+    calibration: str | Path | None = None,
+) -> Recogniser:
+    """The recogniser as it was trained, or a float one quantized after training.
+
+    Arguments and errors are those of `convert`.
+    """
+    trained = recogniser.config.quantization
+    if trained is None and precision not in (None, FLOAT):
+        return post_training(recogniser, precision, calibration)
+    if trained is not None and precision not in (None, trained.precision):
+        raise UserError(
+            f"{where}: trained at {trained.precision}, cannot be exported at {precision}: "
+            f"use --precision {trained.precision}, or a float model"
+        )
+    return recogniser
+
+
+def signature_frames(recogniser: Recogniser, seconds: tuple[float, ...]) -> list[int]:
+    """Feature frames of utterances of these lengths, ascending.
+
+    Raises:
+        UserError: a length that is not in `LEAST_SECONDS` to `MOST_SECONDS`.
+    """
+    for length in seconds:
+        if not LEAST_SECONDS <= length <= MOST_SECONDS:
+            raise UserError(
+                f"a signature of {length} s: expected {LEAST_SECONDS} to {MOST_SECONDS} s"
+            )
+    front_end = recogniser.config.front_end
+    return [front_end.frames(round(s * front_end.sample_rate)) for s in sorted(seconds)]
+
+
+def metadata_of(
+    recogniser: Recogniser, layers: dict[str, BakedLayer], full_integer: int | None = None
+) -> Metadata:
+    """What the file tells of itself, see `Metadata`."""
+    quantization = recogniser.config.quantization
+    return Metadata(
+        precision=quantization.precision if quantization else FLOAT,
+        method=trained_method(recogniser),
+        front_end=recogniser.config.front_end,
+        mean=recogniser.mean,
+        std=recogniser.std,
+        tokenizer=recogniser.tokenizer,
+        layers={name: layer.precision.name for name, layer in layers.items()},
+        full_integer=full_integer,
+    )
+
+
+def finish(packed: bytes, metadata: Metadata) -> bytes:
+    """The file with its metadata, without names and vectors that it can do without."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(packed))
+    tidy_names(model)
+    attach_metadata(model, metadata)
+    return serialize(model)
+
+
+def trained_method(recogniser: Recogniser) -> str:
+    """`float`, `ptq`, `fake-qat` or `native-qat`."""
+    trained = recogniser.config.quantization
+    if trained is None:
+        return FLOAT
+    return trained.mode if trained.mode == "ptq" else f"{trained.mode}-qat"
+
+
+def convert_labelled(
+    functions: dict[str, tf.types.experimental.ConcreteFunction],
+    weights: list[tf.Variable],
+    model: keras.Model,
+) -> bytes:
+    """One float `.tflite` with a signature for each function; its products are labelled.
+
+    Args:
+        functions: by name.
+        weights: that they read; those that several read are stored once.
+        model: the model with the layers' names and kernels.
+
+    Raises:
+        UserError: the disk is full.
+    """
+    module = tf.Module()
+    module.weights = weights  # not the model: Keras would trace every layer again
+    with tempfile.TemporaryDirectory() as folder, silence():
+        try:
+            tf.saved_model.save(module, folder, signatures=functions)
+        except tf.errors.OpError as error:
+            reason = error.message.rsplit("; ", 1)[-1].split(" [Op:")[0]
+            raise UserError(
+                f"{folder}: cannot write the intermediate model ({reason}): free some space, or "
+                "set TMPDIR to another folder"
+            ) from None
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(functions))
+        content = converter.convert()
+    converted = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    label_products(converted, model, output_operations(converted, functions))
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(converted))

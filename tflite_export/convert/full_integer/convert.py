@@ -1,0 +1,152 @@
+"""From a recogniser to a `.tflite` without a float tensor."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from asr_qat import files
+from asr_qat.audio.decode import read_audio
+from asr_qat.audio.front_end import log_mel, normalize
+from asr_qat.corpora.recordings import recordings
+from asr_qat.corpora.utterance import Utterance
+from asr_qat.errors import require
+from asr_qat.models.ctc import CTC
+from asr_qat.models.model_directory import Recogniser
+from tflite_export.convert.bake import bake
+from tflite_export.convert.convert import (
+    DEFAULT_SECONDS,
+    at_precision,
+    convert_labelled,
+    finish,
+    metadata_of,
+    signature_frames,
+)
+from tflite_export.convert.full_integer.calibrate import activation_ranges
+from tflite_export.convert.full_integer.graph import integer_model
+from tflite_export.convert.full_integer.quantize import quantize_all
+from tflite_export.convert.labels import merged_factors
+
+ACTIVATION_BITS = (8, 16)
+CALIBRATION_UTTERANCES = 128
+
+
+def convert_calibrated(
+    model_dir: str | Path,
+    output: str | Path,
+    activation_bits: int,
+    data: str | Path,
+    limit: int = CALIBRATION_UTTERANCES,
+    precision: str | None = None,
+    seconds: tuple[float, ...] = DEFAULT_SECONDS,
+    quiet: bool = False,
+) -> None:
+    """Write the full-integer `.tflite` of a model directory.
+
+    Args:
+        model_dir: a CTC model, float or quantized in training.
+        output: file to write.
+        activation_bits: 8 or 16.
+        data: a prepared folder, whose training split is used, or a manifest.
+        limit: most utterances of it that the ranges are measured on, drawn at random.
+        precision: of the weights, see `tflite_export.convert.convert.convert`.
+        seconds: lengths of the signatures, see there.
+        quiet: without progress.
+
+    Raises:
+        UserError: as `convert_full_integer` and `convert`; no such data.
+    """
+    utterances = calibration_utterances(data, limit)
+    recogniser = at_precision(Recogniser.load(model_dir), precision, str(model_dir), data)
+    content = convert_full_integer(recogniser, activation_bits, utterances, seconds, quiet)
+    files.write_bytes(output, content)
+
+
+def calibration_utterances(
+    data: str | Path, limit: int = CALIBRATION_UTTERANCES
+) -> list[Utterance]:
+    """At most `limit` random utterances of a folder's training split, or of a manifest.
+
+    Raises:
+        UserError: no such data, or a limit below 1.
+    """
+    require(limit >= 1, f"{limit} utterances to calibrate on: expected 1 or more")
+    items = recordings(data, "train")
+    order = np.random.default_rng(0).permutation(len(items))
+    return [items[i] for i in order[:limit]]
+
+
+def convert_full_integer(
+    recogniser: Recogniser,
+    activation_bits: int,
+    utterances: Sequence[Utterance],
+    seconds: tuple[float, ...] = DEFAULT_SECONDS,
+    quiet: bool = False,
+) -> bytes:
+    """The bytes of a `.tflite` in which every tensor is an integer.
+
+    Weights are the trained integers, those of layers that were not quantized have 8 bits;
+    biases are int32, or int64 with activations of 16 bits. Ranges of activations that were
+    fixed in training are kept, the others are measured. The signatures `encode_FRAMES` take
+    `features` and a `mask` of the valid frames, `[1, FRAMES]`, both quantized, and give
+    quantized `logits`; their scales are in the file.
+
+    Args:
+        recogniser: a CTC model, float or quantized.
+        activation_bits: 8 or 16.
+        utterances: whose activations set the ranges.
+        seconds: lengths of the signatures, see `tflite_export.convert.convert.convert`.
+        quiet: without progress.
+
+    Raises:
+        UserError: a transducer, another width of activations, weights that integer kernels do
+            not multiply, no speech to calibrate on, or a length that cannot be.
+    """
+    require(
+        isinstance(recogniser.config.kind, CTC),
+        "full-integer files are of CTC models: this is a transducer",
+    )
+    require(
+        activation_bits in ACTIVATION_BITS,
+        f"full-integer activations of {activation_bits} bits: expected 8 or 16",
+    )
+    frames = signature_frames(recogniser, seconds)
+    model, layers = bake(recogniser)
+    for name, layer in layers.items():
+        require(
+            layer.precision.block is None,
+            f"{name}: {layer.precision.name}: integer kernels have no scales of blocks: train "
+            "without -b for a full-integer file",
+        )
+    features = _features(recogniser, utterances)
+    functions, weights = {}, []
+    for length in frames:
+        copy = integer_model(model, length, recogniser.config.encoder.attention_context)
+        functions[f"encode_{length}"] = _encode(copy)
+        weights += copy.weights
+    labelled = convert_labelled(functions, weights, copy)
+    ranges = activation_ranges(labelled, features, quiet)
+    packed = quantize_all(labelled, layers, merged_factors(copy), ranges, activation_bits)
+    return finish(packed, metadata_of(recogniser, layers, activation_bits))
+
+
+def _encode(model: keras.Model):
+    """The function of a signature."""
+
+    def encode(features, mask):
+        return {"logits": model([features, mask], training=False)}
+
+    specs = [tf.TensorSpec(i.shape, name=i.name) for i in model.inputs]
+    return tf.function(encode, autograph=False).get_concrete_function(*specs)
+
+
+def _features(recogniser: Recogniser, utterances: Sequence[Utterance]) -> list[np.ndarray]:
+    """Normalised features `[frames, mel_bins]` of each utterance that is not too short."""
+    front_end = recogniser.config.front_end
+    rate = front_end.sample_rate
+    mels = [log_mel(read_audio(item.audio_path, rate), front_end) for item in utterances]
+    found = [normalize(m, recogniser.mean, recogniser.std) for m in mels if len(m)]
+    require(bool(found), "no speech to calibrate on: give recordings")
+    return found

@@ -1,0 +1,147 @@
+"""Names in the flatbuffer: every dense product carries the name of its Keras layer.
+
+The converter invents names for constants, but the result of a product keeps those of the
+TensorFlow operations it was fused from, `MODEL/block_00_ffn1_expand/Tensordot;...`: the layer is
+read from there. Only an output of a signature loses them; its operations are found in the function
+that became the signature. The weights are then compared with the layer's, so that nothing the
+converter merged into them passes unseen.
+
+In the file a product keeps its layer's name alone, and all other names are dropped: a small model
+would spend a tenth of its bytes on them.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
+from tensorflow import keras
+
+from asr_qat.layers.dropout import Dropout
+from asr_qat.quantize.dense import Dense
+
+OPERATIONS_BACK = 16  # from an output to the product behind it
+
+
+def products(model: schema.ModelT) -> Iterator[tuple[schema.SubGraphT, schema.OperatorT]]:
+    """Every FULLY_CONNECTED operator with constant weights: (subgraph, operator)."""
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            code = model.operatorCodes[operator.opcodeIndex].builtinCode
+            if code == schema.BuiltinOperator.FULLY_CONNECTED:
+                yield graph, operator
+
+
+def merged_factors(keras_model: keras.Model) -> dict[str, float]:
+    """Constants that the converter multiplies into the weights and bias of a layer, by its name.
+
+    They are those of a `Rescaling` that reads the layer's output, such as the half step behind a
+    feed-forward module, and of layers that say so in `input_factors`, one for each input.
+    """
+    factors: dict[str, float] = {}
+    for layer in keras_model.layers:
+        scale = layer.scale if isinstance(layer, keras.layers.Rescaling) else None
+        own = (scale,) if scale is not None else getattr(layer, "input_factors", ())
+        for source, factor in zip(_sources(layer), own, strict=False):
+            if isinstance(source, Dense) and factor != 1.0:
+                factors[source.name] = factors.get(source.name, 1.0) * float(factor)
+    return factors
+
+
+def _sources(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """The layers whose outputs another one reads; dropout is passed over, as in inference."""
+    sources = []
+    for source in tf.nest.flatten(layer.inbound_nodes[0].inbound_layers):
+        while isinstance(source, Dropout | keras.layers.Dropout):
+            source = source.inbound_nodes[0].inbound_layers
+        sources.append(getattr(source, "layer", source))  # a quantized layer is in a wrapper
+    return sources
+
+
+def output_operations(
+    model: schema.ModelT, functions: Mapping[str, tf.types.experimental.ConcreteFunction]
+) -> dict[tuple[int, int], str]:
+    """The operations behind each output of a signature, by subgraph and tensor.
+
+    Args:
+        model: the converted model.
+        functions: those that became its signatures, by name.
+    """
+    found = {}
+    for signature in model.signatureDefs or []:
+        results = functions[signature.signatureKey.decode()].graph.structured_outputs
+        for output in signature.outputs:
+            operation = results[output.name.decode()].op
+            names: list[str] = []
+            while operation.inputs and len(names) < OPERATIONS_BACK:
+                names.append(operation.name)
+                if operation.type == "MatMul":
+                    break
+                operation = operation.inputs[0].op
+            found[signature.subgraphIndex, output.tensorIndex] = ";".join(reversed(names))
+    return found
+
+
+def label_products(
+    model: schema.ModelT,
+    keras_model: keras.Model,
+    outputs: Mapping[tuple[int, int], str] | None = None,
+) -> None:
+    """Name weights and output of each dense product `LAYER/kernel` and `LAYER/product`.
+
+    Until `tidy_names`, the number of the graph follows after an @: packing needs unique names.
+
+    Args:
+        model: the converted float model, changed in place.
+        keras_model: the float Keras model that it was converted from.
+        outputs: see `output_operations`.
+
+    Raises:
+        ValueError: a product of no Dense layer, or with other weights than its layer has: the
+            converter has merged something into them.
+    """
+    layers = {layer.name: layer for layer in keras_model.layers if isinstance(layer, Dense)}
+    factors = merged_factors(keras_model)
+    for index, graph in enumerate(model.subgraphs):
+        for product_graph, operator in products(model):
+            if product_graph is not graph:
+                continue
+            tensor = int(operator.outputs[0])
+            weights, output = graph.tensors[operator.inputs[1]], graph.tensors[tensor]
+            operations = (outputs or {}).get((index, tensor)) or output.name.decode()
+            name = _layer_of(operations, layers)
+            content = model.buffers[weights.buffer].data.view(np.float32).reshape(weights.shape)
+            _check_weights(name, content, layers[name], factors.get(name, 1.0))
+            weights.name = f"{name}/kernel@{index}".encode()
+            output.name = f"{name}/product@{index}".encode()
+
+
+def _layer_of(operations: str, layers: Mapping[str, Dense]) -> str:
+    """The one Dense layer among operations `MODEL/LAYER/OPERATION;...`."""
+    parts = {part for path in operations.split(";") for part in path.split("/")}
+    found = sorted(parts & layers.keys())
+    if len(found) != 1:
+        named = "none" if not found else " and ".join(found)
+        raise ValueError(f"{operations}: expected a product of one Dense layer, found {named}")
+    return found[0]
+
+
+def _check_weights(name: str, content: np.ndarray, layer: Dense, factor: float) -> None:
+    kernel = layer.kernel.numpy().T
+    if kernel.shape != content.shape or not np.allclose(content, factor * kernel, rtol=1e-5):
+        raise ValueError(
+            f"{name}: the weights of its product are not the layer's: the converter merged "
+            "something into them"
+        )
+
+
+def tidy_names(model: schema.ModelT) -> None:
+    """Empty the names of all tensors that neither a signature nor a dense product needs."""
+    for graph in model.subgraphs:
+        interface = {*graph.inputs, *graph.outputs}
+        for index, tensor in enumerate(graph.tensors):
+            name, _, copy = tensor.name.partition(b"@")
+            if copy and name.endswith((b"/kernel", b"/product")):
+                tensor.name = name
+            elif index not in interface:
+                tensor.name = None

@@ -1,0 +1,198 @@
+"""From the labelled float flatbuffer to packed integer weights.
+
+The trained integers and scales are written as they are, nothing is derived from the floats. A
+product of static activations gets a QUANTIZE in front and a DEQUANTIZE behind, one of float
+activations a DEQUANTIZE of its weights.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
+
+from tflite_export.convert.bake import BakedLayer
+from tflite_export.convert.labels import products
+
+TYPES = {8: schema.TensorType.INT8, 4: schema.TensorType.INT4, 2: schema.TensorType.INT2}
+NO_TENSOR = -1
+OPERATOR_VERSION = 2  # of QUANTIZE and DEQUANTIZE: the first one with int8
+
+
+def pack(content: bytes, layers: Mapping[str, BakedLayer], factors: Mapping[str, float]) -> bytes:
+    """Put integers in the place of the weights of the dense products.
+
+    Args:
+        content: a `.tflite` whose products are labelled.
+        layers: by name; products of layers that are not named stay float.
+        factors: see `merged_factors`.
+
+    Returns:
+        The packed `.tflite`.
+    """
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    found = []
+    for graph, operator in products(model):
+        name = graph.tensors[operator.outputs[0]].name.decode().partition("/product")[0]
+        if name in layers:
+            factor = factors.get(name, 1.0)
+            found.append(_Product(model, graph, operator, name, layers[name], factor))
+    for product in found:
+        model.buffers[product.kernel.buffer].data = None  # signatures share them
+    buffers = Buffers(model)
+    for product in found:
+        product.write_kernel(buffers)
+        if product.layer.input is not None and product.layer.output is not None:
+            product.make_static(buffers, product.layer.input, product.layer.output)
+        elif product.layer.precision.activation_bits is None:
+            product.dequantize_kernel()
+        else:
+            product.make_dynamic()
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def packed_integers(integers: np.ndarray, bits: int) -> np.ndarray:
+    """Integers of any shape as bytes, the first one in the lowest bits: uint8 `[bytes]`."""
+    flat = integers.reshape(-1).astype(np.int8)
+    each = 8 // bits
+    flat = np.pad(flat, (0, -len(flat) % each)).reshape(-1, each)
+    masked = (flat.astype(np.uint8) & (2**bits - 1)) << (bits * np.arange(each, dtype=np.uint8))
+    return np.bitwise_or.reduce(masked.astype(np.uint8), axis=1)
+
+
+class Buffers:
+    """The new constants of a model, each written once for all its graphs."""
+
+    def __init__(self, model: schema.ModelT):
+        self._model = model
+        self._written: dict[tuple[str, str], int] = {}
+
+    def write(self, layer: str, part: str, data: np.ndarray) -> int:
+        """Index of the buffer with a part of a layer."""
+        if (layer, part) not in self._written:
+            buffer = schema.BufferT()
+            buffer.data = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
+            self._model.buffers.append(buffer)
+            self._written[layer, part] = len(self._model.buffers) - 1
+        return self._written[layer, part]
+
+
+class _Product:
+    """A labelled FULLY_CONNECTED operator and the layer that it is the product of.
+
+    The converter merges constant factors behind a product (the half step of a feed-forward
+    module) into its weights and bias; here they go into the scales of weights and output.
+    """
+
+    def __init__(self, model, graph, operator, name: str, layer: BakedLayer, factor: float):
+        self.model, self.graph, self.operator = model, graph, operator
+        self.name, self.layer = name, layer
+        self.kernel = graph.tensors[operator.inputs[1]]
+        self.factor = np.float32(factor)
+        self.scale = layer.scale * self.factor
+
+    def write_kernel(self, buffers: Buffers) -> None:
+        """Integers and scales in the place of the floats."""
+        precision = self.layer.precision
+        bits = precision.storage_bits
+        self.kernel.type = TYPES[bits]
+        self.kernel.buffer = buffers.write(
+            self.name, "kernel", packed_integers(self.layer.integers, bits)
+        )
+        if precision.block is None:
+            self.kernel.quantization = parameters(self.scale, np.zeros(len(self.scale)))
+            return
+        half = self.scale.astype(np.float16)
+        scales = self._add(half.shape, schema.TensorType.FLOAT16)
+        self.graph.tensors[scales].buffer = buffers.write(self.name, "scales", half)
+        details = schema.BlockwiseQuantizationT()
+        details.scales, details.zeroPoints = scales, NO_TENSOR
+        details.blockSize = precision.block
+        self.kernel.quantization = schema.QuantizationParametersT()
+        self.kernel.quantization.detailsType = schema.QuantizationDetails.BlockwiseQuantization
+        self.kernel.quantization.details = details
+
+    def make_dynamic(self) -> None:
+        """Int8 activations, quantized row by row at run time."""
+        # XNNPACK always does it so. A product that it does not take, for its number of inputs
+        # or for want of XNNPACK, would else be computed with symmetric activations.
+        self.operator.builtinOptions.asymmetricQuantizeInputs = True
+
+    def dequantize_kernel(self) -> None:
+        """Float activations: the weights are converted back to float."""
+        floats = self._add(self.kernel.shape, schema.TensorType.FLOAT32)
+        before = self._operator("DEQUANTIZE", self.operator.inputs[1], floats)
+        self.graph.operators.insert(self._position(), before)
+        self._set_input(1, floats)
+
+    def make_static(self, buffers: Buffers, given: tuple, output: tuple) -> None:
+        """Int8 activations of fixed ranges, given as scale and zero point."""
+        int8 = schema.TensorType.INT8
+        x = self.operator.inputs[0]
+        quantized = self._add(self.graph.tensors[x].shape, int8, parameters(*given))
+        before = self._operator("QUANTIZE", x, quantized)
+        self.graph.operators.insert(self._position(), before)
+        self._set_input(0, quantized)
+        unit = np.float32(given[0]) * self.scale
+        if len(self.operator.inputs) > 2 and self.operator.inputs[2] != NO_TENSOR:
+            old = self.graph.tensors[self.operator.inputs[2]]
+            values = self.model.buffers[old.buffer].data.view(np.float32)
+            integers = np.round(values / unit).astype(np.int32)
+            bias = self._add(
+                old.shape, schema.TensorType.INT32, parameters(unit, np.zeros(len(unit)))
+            )
+            self.graph.tensors[bias].buffer = buffers.write(self.name, "bias", integers)
+            self._set_input(2, bias)
+        y = self.operator.outputs[0]
+        scale, zero_point = output
+        rounded = self._add(
+            self.graph.tensors[y].shape,
+            int8,
+            parameters(scale * self.factor, zero_point),
+        )
+        # The name stays with the operator.
+        self.graph.tensors[rounded].name = self.graph.tensors[y].name
+        self.graph.tensors[y].name = b""
+        self.operator.outputs = [rounded]
+        behind = self._operator("DEQUANTIZE", rounded, y)
+        self.graph.operators.insert(self._position() + 1, behind)
+
+    def _position(self) -> int:
+        return next(i for i, o in enumerate(self.graph.operators) if o is self.operator)
+
+    def _set_input(self, index: int, tensor: int) -> None:
+        inputs = [int(i) for i in self.operator.inputs]
+        inputs[index] = tensor
+        self.operator.inputs = inputs
+
+    def _add(self, shape, kind: int, quantization=None) -> int:
+        """Index of a new tensor."""
+        tensor = schema.TensorT()
+        tensor.name, tensor.buffer = b"", 0
+        tensor.shape, tensor.type = np.asarray(shape, np.int32), kind
+        tensor.quantization = quantization
+        self.graph.tensors.append(tensor)
+        return len(self.graph.tensors) - 1
+
+    def _operator(self, name: str, given: int, result: int) -> schema.OperatorT:
+        """A QUANTIZE or a DEQUANTIZE."""
+        number = getattr(schema.BuiltinOperator, name)
+        codes = self.model.operatorCodes
+        index = next((i for i, c in enumerate(codes) if c.builtinCode == number), len(codes))
+        if index == len(codes):
+            code = schema.OperatorCodeT()
+            code.builtinCode, code.version = number, OPERATOR_VERSION
+            code.deprecatedBuiltinCode = min(number, 127)
+            codes.append(code)
+        operator = schema.OperatorT()
+        operator.opcodeIndex, operator.inputs, operator.outputs = index, [int(given)], [result]
+        return operator
+
+
+def parameters(scale, zero_points) -> schema.QuantizationParametersT:
+    """Scale and zero point of the tensor, or of each channel, the first axis."""
+    parameters = schema.QuantizationParametersT()
+    parameters.scale = np.atleast_1d(np.asarray(scale, np.float32))
+    parameters.zeroPoint = np.atleast_1d(np.asarray(zero_points, np.int64))
+    parameters.quantizedDimension = 0
+    return parameters

@@ -1,0 +1,169 @@
+"""A live session: audio in pieces of any length in, words out, hour after hour."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+
+from asr_qat.arrays import Array
+from asr_qat.audio.front_end import normalize
+from asr_qat.audio.streaming_log_mel import StreamingLogMel
+from asr_qat.decoding.transducer_incremental import Emission, begin_search
+from tflite_export.runtime.live.encoder import split_steps
+from tflite_export.runtime.live.endpoint import EndpointConfig
+from tflite_export.runtime.live.events import Event, Transcript
+from tflite_export.runtime.live.live_model import LiveModel
+from tflite_export.runtime.live.utterance import Utterance
+from tflite_export.runtime.live.watch import Watch
+from tflite_export.runtime.live.words import Word, words_of
+
+
+class Session:
+    """One stream of audio and the utterances in it.
+
+    Audio is taken in whole frames of the encoder, in its longest steps as far as what has arrived
+    allows. Words and times do not depend on how the audio is cut, up to the rounding between
+    steps of different lengths. At an endpoint the utterance is finished and the next one begins
+    with the very next frame. What it keeps is the words of the current utterance, not longer than
+    `EndpointConfig.longest_s`, and less than a frame of audio.
+
+    Not for several threads at once. Several sessions may share a model, one call at a time.
+
+    Args:
+        model: the recogniser.
+        endpoint: when an utterance ends.
+        clock: seconds, to notice late chunks.
+
+    Attributes:
+        utterance: the one at hand, in both passes.
+        ended: the one before it, None if there was none.
+        offset: frames of the stream before the one at hand.
+    """
+
+    def __init__(
+        self,
+        model: LiveModel,
+        endpoint: EndpointConfig | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ):
+        self._model, self._clock = model, clock
+        self._endpoint = endpoint or EndpointConfig()
+        self._front_end = StreamingLogMel(model.front_end, model.encoder.subsampling)
+        self._watch = self._new_watch()
+        self._pieces = model.tokenizer.pieces()
+        self._start = begin_search(model.steps)
+        self.ended: Utterance | None = None
+        self.offset = self._number = 0
+        self._shown: list[Word] = []
+        self._corrected = 0  # labels of the second pass that were shown
+        self._begin()
+
+    def accept(self, audio: Array, arrived: float | None = None) -> list[Event]:
+        """Take the next audio.
+
+        Args:
+            audio: float32 `[samples]` in [-1, 1).
+            arrived: when it did, on the clock, if that was not just now.
+
+        Returns:
+            What is new.
+        """
+        return [event for turn in self.turns(audio, arrived) for event in turn]
+
+    def turns(self, audio: Array, arrived: float | None = None) -> Iterator[Sequence[Event]]:
+        """The same in turns of the audio of the encoder's longest step, for others in between."""
+        started = self._clock() if arrived is None else arrived
+        encoder, rate = self._model.encoder, self._model.front_end.sample_rate
+        size = round(max(encoder.step_frames) * encoder.frame_ms * rate / 1000)
+        for at in range(0, len(audio), size):
+            heard = np.asarray(audio[at : at + size], np.float32)
+            noticed = self._watch.hear(heard)
+            yield noticed + self._recognise(self._normalised(self._front_end.accept(heard)))
+        yield self._watch.processed(self._clock() - started, len(audio) / rate)
+
+    def finish(self, arrived: float | None = None) -> list[Event]:
+        """The stream is over: the last words. The session is then as at its beginning.
+
+        Args:
+            arrived: when its end did, on the clock, if that was not just now.
+        """
+        started = self._clock() if arrived is None else arrived
+        utterance = self.utterance
+        known = utterance.second.frames
+        events = self._finish_utterance(self._normalised(self._front_end.flush()))
+        # As long as the audio that the second pass still had to recognise.
+        held_s = (utterance.frames - known) * self._model.encoder.frame_ms / 1000
+        events += self._watch.processed(self._clock() - started, held_s)
+        events += self._watch.late()
+        self._watch = self._new_watch()
+        self.offset = self._number = 0
+        return events
+
+    @property
+    def heard_s(self) -> float:
+        """Seconds of audio so far."""
+        return self._watch.heard_s
+
+    def _new_watch(self) -> Watch:
+        model = self._model
+        return Watch(model.front_end.sample_rate, model.encoder.frame_ms / 1000)
+
+    def _normalised(self, features: Array) -> Array:
+        return normalize(features, self._model.mean, self._model.std)
+
+    def _recognise(self, features: Array) -> list[Event]:
+        """Whole frames, `[frames * subsampling, mel_bins]`."""
+        encoder = self._model.encoder
+        events: list[Event] = []
+        while len(features):
+            steps = split_steps(len(features) // encoder.subsampling, encoder.step_frames)
+            taken = self.utterance.step(features[: steps[0] * encoder.subsampling])
+            features = features[taken * encoder.subsampling :]
+            if self.utterance.ended:
+                events += self._finish_utterance(features[:0])
+            else:
+                events += self._changes()
+        return events
+
+    def _changes(self) -> list[Event]:
+        words = self._words()
+        corrected = len(self.utterance.second.emissions)
+        if words == self._shown and corrected == self._corrected:
+            return []
+        kind: Literal["partial", "corrected"]
+        kind = "corrected" if corrected > self._corrected else "partial"
+        self._shown, self._corrected = words, corrected
+        return [self._transcript(kind, words, max(0, len(self._second_words()) - 1))]
+
+    def _finish_utterance(self, rest: Array) -> list[Event]:
+        self.utterance.finish(rest)
+        words = self._second_words()
+        events: list[Event] = []
+        if words or self._shown:
+            events.append(self._transcript("final", words, len(words)))
+            self._number += 1
+        self.offset += self.utterance.frames
+        self.ended = self.utterance
+        self._begin()
+        return events
+
+    def _begin(self) -> None:
+        model = self._model
+        self.utterance = Utterance(model.encoder, model.steps, self._start, self._endpoint)
+        self._shown = []
+        self._corrected = 0
+
+    def _words(self) -> list[Word]:
+        return self._group(self.utterance.emissions)
+
+    def _second_words(self) -> list[Word]:
+        return self._group(self.utterance.second.emissions)
+
+    def _group(self, emissions: Sequence[Emission]) -> list[Word]:
+        return words_of(emissions, self._pieces, self._model.encoder.frame_ms, self.offset)
+
+    def _transcript(
+        self, kind: Literal["partial", "corrected", "final"], words: list[Word], stable: int
+    ) -> Transcript:
+        return Transcript(kind, self._number, tuple(words), stable, self.heard_s)

@@ -1,0 +1,133 @@
+"""What travels inside the `.tflite` beside the graph: enough to transcribe with one file."""
+
+import dataclasses
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from asr_qat.arrays import Array
+from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.decoding.live_format import LiveFormat
+from asr_qat.errors import UserError
+from asr_qat.text.tokenizer import Tokenizer
+
+DESCRIPTION = "asr_qat.json"  # names of the metadata buffers
+VOCABULARY = "asr_qat.sentencepiece"
+VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Metadata:
+    """Description of a recogniser.
+
+    Attributes:
+        precision: precision name of the weights and activations.
+        method: `float`, `ptq`, `fake-qat` or `native-qat`.
+        front_end: of the features.
+        mean: float32 `[mel_bins]` that is subtracted from the features.
+        std: float32 `[mel_bins]` that they are divided by.
+        tokenizer: the vocabulary; the blank is the class behind it.
+        layers: precision name of each quantized layer.
+        full_integer: width of all activations if every tensor is an integer, else None.
+        live: how to stream, None for a recogniser of whole utterances.
+    """
+
+    precision: str
+    method: str
+    front_end: FrontEndConfig
+    mean: Array
+    std: Array
+    tokenizer: Tokenizer
+    layers: dict[str, str]
+    full_integer: int | None = None
+    live: LiveFormat | None = None
+
+    @property
+    def widths(self) -> str:
+        """The precision, how many layers have another one, and whether all is integer.
+
+        `w4a8, 15 layers w8a8`, or `w8a8, full-integer, int8`.
+        """
+        others = Counter(name for name in self.layers.values() if name != self.precision)
+        parts = [self.precision, *(f"{n} layers {name}" for name, n in others.items())]
+        if self.full_integer is not None:
+            parts += ["full-integer", f"int{self.full_integer}"]
+        return ", ".join(parts)
+
+    def buffers(self) -> dict[str, bytes]:
+        """The metadata buffers by name."""
+        description = {
+            "version": VERSION,
+            "precision": self.precision,
+            "method": self.method,
+            "front_end": dataclasses.asdict(self.front_end),
+            "mean": [round(float(v), 5) for v in self.mean],
+            "std": [round(float(v), 5) for v in self.std],
+            "layers": self.layers,
+            **({} if self.full_integer is None else {"full_integer": self.full_integer}),
+            **({} if self.live is None else {"live": dataclasses.asdict(self.live)}),
+        }
+        packed = json.dumps(description, separators=(",", ":")).encode()
+        return {DESCRIPTION: packed, VOCABULARY: self.tokenizer.proto}
+
+
+def read_metadata(path: str | Path) -> Metadata:
+    """The metadata of a `.tflite` file.
+
+    Raises:
+        UserError: no such file, damaged, or not made by this package.
+    """
+    content = read_flatbuffer(path)
+    model = schema.Model.GetRootAs(content, 0)
+    found = {}
+    for i in range(model.MetadataLength()):
+        entry = model.Metadata(i)
+        buffer = model.Buffers(entry.Buffer())
+        found[entry.Name()] = b"" if buffer.DataIsNone() else buffer.DataAsNumpy().tobytes()
+    try:
+        description = json.loads(found[DESCRIPTION.encode()])
+        return Metadata(
+            precision=description["precision"],
+            method=description["method"],
+            front_end=FrontEndConfig(**description["front_end"]),
+            mean=np.array(description["mean"], np.float32),
+            std=np.array(description["std"], np.float32),
+            tokenizer=Tokenizer.from_bytes(found[VOCABULARY.encode()]),
+            layers=description["layers"],
+            full_integer=description.get("full_integer"),
+            live=LiveFormat.from_json(description["live"]) if "live" in description else None,
+        )
+    except (KeyError, TypeError, ValueError, UserError):
+        raise UserError(
+            f"{path}: no recogniser metadata inside: export it with `tflite-export convert`"
+        ) from None
+
+
+def read_flatbuffer(path: str | Path) -> bytes:
+    """The bytes of a `.tflite` file whose tables all lie inside the file.
+
+    Raises:
+        UserError: no such file, not a `.tflite` file, or truncated.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise UserError(f"{path}: a folder, expected a .tflite file") from None
+    if len(content) < 8 or content[4:8] != b"TFL3":
+        raise UserError(f"{path}: not a .tflite file, or an empty one")
+    try:
+        model = schema.Model.GetRootAs(content, 0)
+        for i in range(model.BuffersLength()):
+            buffer = model.Buffers(i)
+            if not buffer.DataIsNone() and buffer.DataAsNumpy().size != buffer.DataLength():
+                raise ValueError("short buffer")
+    except Exception:  # the generated reader raises whatever the bytes lead it to
+        raise UserError(
+            f"{path}: damaged or truncated ({len(content):,} bytes): copy or export it again"
+        ) from None
+    return content

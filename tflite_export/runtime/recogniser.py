@@ -1,0 +1,188 @@
+"""Transcribe with a `.tflite` file. Needs LiteRT, numpy and sentencepiece; no TensorFlow."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, SignatureRunner
+
+from asr_qat.arrays import Array
+from asr_qat.audio.front_end import HALVINGS, log_mel, normalize, subsampled_length
+from asr_qat.decoding.hypothesis import Hypothesis
+from asr_qat.decoding.recognition import Recognition, recognise_ctc, recognise_transducer
+from asr_qat.decoding.transducer_beam import beam_transducer
+from asr_qat.errors import UserError, require
+from tflite_export.runtime.integers import dequantized, quantized
+from tflite_export.runtime.litert_steps import LiteRTSteps
+from tflite_export.runtime.metadata import read_metadata
+
+CONTEXT_S = 1.0  # of a window that its neighbours overlap, on either side
+SUBSAMPLING = 2**HALVINGS  # feature frames to one encoded frame
+ENCODE, PREDICT, JOIN = "encode_", "predict", "join"  # signatures
+
+
+class TFLiteRecogniser:
+    """A recogniser in one file: a CTC model or a transducer.
+
+    An utterance is padded to the shortest signature that holds it. One that is longer than
+    all signatures is cut into windows that overlap by `CONTEXT_S`, and the encoded frames of
+    the overlaps are taken from the window in which they lie further inside.
+
+    Args:
+        path: `.tflite` made by `tflite-export convert`.
+        threads: CPU threads.
+
+    Attributes:
+        steps: prediction and joint network of a transducer, None for a CTC model.
+        live: whether it is the file of a live model, read by `tflite_export.runtime.live`.
+
+    Raises:
+        UserError: no such file, damaged, or without metadata.
+    """
+
+    def __init__(self, path: str | Path, threads: int = 1):
+        self.path = Path(path)
+        self.metadata = read_metadata(path)
+        self.threads = threads
+        try:
+            self.interpreter = Interpreter(model_path=os.fspath(path), num_threads=threads)
+        except (ValueError, RuntimeError) as error:
+            raise UserError(f"{path}: LiteRT cannot load it: {error}") from None
+        self._runners: dict[str, SignatureRunner] = {}
+        names = list(self.interpreter.get_signature_list())
+        self._lengths = {
+            int(name.removeprefix(ENCODE)): name for name in names if name.startswith(ENCODE)
+        }
+        self.live = self.metadata.live is not None
+        self.steps = None
+        if JOIN in names:
+            states = self.interpreter.get_signature_runner(PREDICT).get_input_details()
+            self.steps = LiteRTSteps(self.call, self.metadata.tokenizer.blank, _state_units(states))
+
+    @property
+    def lengths(self) -> list[int]:
+        """Feature frames of the encode signatures, ascending."""
+        return sorted(self._lengths)
+
+    def warm_up(self) -> None:
+        """Run every signature once: the first run of each packs its weights."""
+        for length in self.lengths:
+            features = np.zeros((length, self.metadata.front_end.mel_bins), np.float32)
+            encoded = self._encode(features)
+        if self.steps is not None:
+            recognise_transducer(self.steps, encoded[:1])
+
+    def features(self, audio: Array) -> Array:
+        """Audio `[samples]` in [-1, 1) to normalised log-mel features `[frames, mel_bins]`."""
+        mels = log_mel(audio, self.metadata.front_end)
+        return normalize(mels, self.metadata.mean, self.metadata.std)
+
+    def encode(self, features: Array) -> Array:
+        """What the search reads.
+
+        Args:
+            features: `[frames, mel_bins]`, normalised.
+
+        Returns:
+            `[ceil(ceil(frames / 2) / 2), channels]`: a CTC model's logits, or a transducer's
+            encoded frames.
+        """
+        require(not self.live, f"{self.path}: a live model, which takes streams")
+        longest = self.lengths[-1]
+        if len(features) <= longest:
+            return self._encode(features)
+        front_end = self.metadata.front_end
+        context = round(CONTEXT_S * 1000 / front_end.hop_ms)
+        context -= context % SUBSAMPLING
+        context = min(context, longest // 4 // SUBSAMPLING * SUBSAMPLING)
+        step = (longest - 2 * context) // SUBSAMPLING * SUBSAMPLING
+        pieces, start = [], 0
+        while True:
+            window = self._encode(features[start : start + longest])
+            first = context if start else 0
+            last = start + longest >= len(features)
+            end = len(window) if last else (step + context) // SUBSAMPLING
+            pieces.append(window[first // SUBSAMPLING : end])
+            if last:
+                return np.concatenate(pieces)
+            start += step
+
+    def recognise(self, features: Array) -> Recognition:
+        """Greedy search in normalised features `[frames, mel_bins]`."""
+        encoded = self.encode(features)
+        if self.steps is None:
+            return recognise_ctc(encoded)
+        return recognise_transducer(self.steps, encoded)
+
+    def beam_search(self, features: Array, beam: int, nbest: int = 1) -> list[Hypothesis]:
+        """The `nbest` best hypotheses of a transducer, the best one first.
+
+        Args:
+            features: `[frames, mel_bins]`, normalised.
+            beam: hypotheses that the search keeps.
+            nbest: most of them that are returned, at most `beam`.
+
+        Raises:
+            UserError: a CTC model.
+        """
+        steps = self.steps
+        require(steps is not None, f"{self.path}: a CTC model, no transducer: omit beam")
+        assert steps is not None
+        encoded = self.encode(features)
+        lengths = np.array([len(encoded)])
+        (found,) = beam_transducer(steps, encoded[None], lengths, beam, nbest=nbest)
+        return found
+
+    def transcribe(self, audio: Array, beam: int = 0) -> str:
+        """The text spoken in `audio`.
+
+        Args:
+            audio: float32 `[samples]` in [-1, 1) at the front end's rate.
+            beam: hypotheses that the search of a transducer keeps; 0 for greedy search.
+        """
+        features = self.features(audio)
+        if len(features) == 0:
+            return ""
+        if beam:
+            tokens = list(self.beam_search(features, beam)[0].tokens)
+        else:
+            tokens = self.recognise(features).tokens
+        return self.metadata.tokenizer.decode(tokens)
+
+    def call(self, signature: str, **inputs: Array) -> dict[str, Array]:
+        """Run a signature: its outputs by name."""
+        if signature not in self._runners:
+            self._runners[signature] = self.interpreter.get_signature_runner(signature)
+        outputs: dict[str, Array] = self._runners[signature](**inputs)
+        return outputs
+
+    def _encode(self, features: Array) -> Array:
+        frames = len(features)
+        length = next(n for n in self.lengths if n >= frames)
+        padded = np.zeros((1, length, features.shape[1]), np.float32)
+        padded[0, :frames] = features
+        encode = self._encode_integers if self.metadata.full_integer else self._encode_floats
+        return encode(self._lengths[length], padded, frames)[0, : subsampled_length(frames)]
+
+    def _encode_floats(self, signature: str, features: Array, frames: int) -> Array:
+        found = self.call(signature, features=features, lengths=np.array([frames], np.int32))
+        (encoded,) = found.values()
+        return encoded
+
+    def _encode_integers(self, signature: str, features: Array, frames: int) -> Array:
+        """A full-integer file takes a mask of the frames and leaves scaling to its caller."""
+        runner = self.interpreter.get_signature_runner(signature)
+        inputs, outputs = runner.get_input_details(), runner.get_output_details()
+        mask = (np.arange(features.shape[1]) < frames).astype(np.float32)[None]
+        found = self.call(
+            signature,
+            features=quantized(features, inputs["features"]),
+            mask=quantized(mask, inputs["mask"]),
+        )
+        return dequantized(found["logits"], outputs["logits"])
+
+
+def _state_units(inputs: dict[str, Any]) -> dict[str, int]:
+    """Channels of each state among the inputs of the predict signature."""
+    return {name: int(i["shape"][-1]) for name, i in sorted(inputs.items()) if name != "label"}

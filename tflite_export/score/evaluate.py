@@ -1,0 +1,118 @@
+"""Score a `.tflite` on recordings with transcripts, as a device would run it."""
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+from asr_qat import files
+from asr_qat.audio.decode import read_audio
+from asr_qat.corpora.utterance import Utterance
+from asr_qat.progress import progress
+from tflite_export.runtime.recogniser import TFLiteRecogniser
+from tflite_export.score.fresh_process import peak_memory_mb
+from tflite_export.score.rows import Difference, FileFacts, Percentiles, Summary
+from tflite_export.score.silence_runs import recognise_silence
+from tflite_export.score.statistics import character_errors, interval, paired_interval, word_errors
+
+
+@dataclasses.dataclass
+class Run:
+    """A file's work on a set of recordings.
+
+    Attributes:
+        hypotheses: recognised texts.
+        logits: `[steps, classes]` of each utterance, see `Recognition`; none with a beam.
+        seconds: processing time of each utterance: front end, model and search.
+        audio_seconds: its duration.
+    """
+
+    hypotheses: list[str]
+    logits: list[np.ndarray]
+    seconds: np.ndarray
+    audio_seconds: np.ndarray
+
+
+def run(
+    recogniser: TFLiteRecogniser, items: list[Utterance], quiet: bool = False, beam: int = 0
+) -> Run:
+    """Recognise every recording, one after the other, greedily or with a beam of some width."""
+    tokenizer = recogniser.metadata.tokenizer
+    rate = recogniser.metadata.front_end.sample_rate
+    result = Run([], [], np.zeros(len(items)), np.zeros(len(items)))
+    recogniser.warm_up()
+    for i, item in enumerate(progress(items, "evaluate", len(items), quiet=quiet)):
+        audio = read_audio(item.audio_path, rate)
+        started = time.perf_counter()
+        features = recogniser.features(audio)
+        if beam:
+            (best,) = recogniser.beam_search(features, beam)
+            tokens = list(best.tokens)
+        else:
+            found = recogniser.recognise(features)
+            tokens = found.tokens
+            result.logits.append(found.logits)
+        result.hypotheses.append(tokenizer.decode(tokens))
+        result.seconds[i] = time.perf_counter() - started
+        result.audio_seconds[i] = len(audio) / rate
+    return result
+
+
+def describe(recogniser: TFLiteRecogniser) -> FileFacts:
+    """Precision, method and size of the file."""
+    metadata = recogniser.metadata
+    return FileFacts(
+        precision=metadata.precision,
+        widths=metadata.widths,
+        method=metadata.method,
+        bytes=recogniser.path.stat().st_size,
+        full_integer=metadata.full_integer,
+    )
+
+
+def difference(result: Run, baseline: Run, items: list[Utterance]) -> Difference:
+    """WER difference to another run on the same recordings, with its paired interval."""
+    references = [item.text for item in items]
+    errors = word_errors(references, result.hypotheses)
+    other = word_errors(references, baseline.hypotheses)
+    return Difference(wer_diff=errors.rate - other.rate, wer_diff_ci=paired_interval(errors, other))
+
+
+def summarize(result: Run, items: list[Utterance], threads: int) -> Summary:
+    """Error rates, speed and latency of a run."""
+    references = [item.text for item in items]
+    words = word_errors(references, result.hypotheses)
+    return Summary(
+        utterances=len(items),
+        words=int(words.lengths.sum()),
+        wer=words.rate,
+        wer_ci=interval(words),
+        cer=character_errors(references, result.hypotheses).rate,
+        rtf=float(result.seconds.sum() / result.audio_seconds.sum()),
+        latency_ms=Percentiles.of(result.seconds),
+        threads=threads,
+    )
+
+
+def write_hypotheses(path: str | Path, items: list[Utterance], hypotheses: list[str]) -> None:
+    """JSON lines of id, reference and hypothesis."""
+    lines = [
+        json.dumps({"id": item.id, "reference": item.text, "hypothesis": text})
+        for item, text in zip(items, hypotheses, strict=True)
+    ]
+    files.write_text(path, "\n".join(lines) + "\n")
+
+
+def peak_rss_mb(path: str | Path, seconds: float, threads: int = 1) -> float:
+    """Peak memory of a fresh process that loads the file and recognises once, in MB (2^20).
+
+    It includes Python, numpy and LiteRT.
+
+    Args:
+        path: `.tflite` file.
+        seconds: length of the utterance.
+        threads: CPU threads.
+    """
+    return peak_memory_mb(recognise_silence, str(path), seconds, threads)

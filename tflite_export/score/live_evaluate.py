@@ -1,0 +1,138 @@
+"""Score both passes of a live `.tflite` on recordings, streamed as `listen` streams them."""
+
+import dataclasses
+import time
+from pathlib import Path
+
+import numpy as np
+
+from asr_qat.audio.decode import read_audio
+from asr_qat.corpora.utterance import Utterance
+from asr_qat.progress import progress
+from tflite_export.runtime.live.endpoint import WHOLE_RECORDING
+from tflite_export.runtime.live.live_model import LiveModel
+from tflite_export.runtime.live.session import Session
+from tflite_export.score.fresh_process import peak_memory_mb
+from tflite_export.score.live_rows import PassRates, StreamedSummary
+from tflite_export.score.rows import Times
+from tflite_export.score.silence_runs import stream_silence
+from tflite_export.score.statistics import character_errors, interval, paired_interval, word_errors
+
+FIRST, SECOND = "first", "second"
+PASSES = (FIRST, SECOND)
+
+
+@dataclasses.dataclass
+class StreamedRun:
+    """A live file's work on a set of recordings.
+
+    Attributes:
+        hypotheses: recognised texts of each pass, `FIRST` and `SECOND`.
+        chunk_seconds: `[chunks]`, processing time of each chunk of all recordings: front end,
+            both encoders and both searches.
+        finish_seconds: `[utterances]`, that of the last words when a recording is over.
+        audio_seconds: `[utterances]`, durations.
+    """
+
+    hypotheses: dict[str, list[str]]
+    chunk_seconds: np.ndarray
+    finish_seconds: np.ndarray
+    audio_seconds: np.ndarray
+
+
+def run_streamed(
+    model: LiveModel, items: list[Utterance], chunk_ms: int, quiet: bool = False
+) -> StreamedRun:
+    """Stream every recording in chunks of `chunk_ms`, one after the other, without endpoints."""
+    rate = model.front_end.sample_rate
+    size = rate * chunk_ms // 1000
+    found: dict[str, list[str]] = {name: [] for name in PASSES}
+    chunks: list[np.ndarray] = []
+    result = StreamedRun(found, np.zeros(0), np.zeros(len(items)), np.zeros(len(items)))
+    session = Session(model, WHOLE_RECORDING)
+    for i, item in enumerate(progress(items, "evaluate", len(items), quiet=quiet)):
+        audio = read_audio(item.audio_path, rate)
+        result.audio_seconds[i] = len(audio) / rate
+        taken, _ = timed_chunks(session, audio, size)
+        chunks.append(taken)
+        started = time.perf_counter()
+        session.finish()
+        result.finish_seconds[i] = time.perf_counter() - started
+        ended = session.ended
+        assert ended is not None
+        found[FIRST].append(model.tokenizer.decode(ended.first.tokens))
+        found[SECOND].append(model.tokenizer.decode(ended.second.tokens))
+    result.chunk_seconds = np.concatenate(chunks)
+    return result
+
+
+def timed_chunks(session: Session, audio: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give a session audio in chunks of `size` samples.
+
+    Returns:
+        The seconds that each took, and whether an utterance ended in it.
+    """
+    taken, ended = [], []
+    for at in range(0, len(audio), size):
+        offset, started = session.offset, time.perf_counter()
+        session.accept(audio[at : at + size])
+        taken.append(time.perf_counter() - started)
+        ended.append(session.offset != offset)
+    return np.array(taken), np.array(ended)
+
+
+def summarize_streamed(
+    result: StreamedRun,
+    items: list[Utterance],
+    chunk_ms: int,
+    threads: int,
+    baseline: StreamedRun | None = None,
+) -> StreamedSummary:
+    """Error rates of both passes, with differences to a baseline, and the time of the chunks."""
+    references = [item.text for item in items]
+    compute = float(result.chunk_seconds.sum() + result.finish_seconds.sum())
+    words = word_errors(references, result.hypotheses[SECOND])
+    first, second = (
+        pass_rates(
+            references,
+            result.hypotheses[name],
+            baseline.hypotheses[name] if baseline is not None else None,
+        )
+        for name in PASSES
+    )
+    return StreamedSummary(
+        utterances=len(items),
+        words=int(words.lengths.sum()),
+        first=first,
+        second=second,
+        rtf=compute / float(result.audio_seconds.sum()),
+        chunk_ms=chunk_ms,
+        chunks=len(result.chunk_seconds),
+        late_chunks=int((1000 * result.chunk_seconds > chunk_ms).sum()),
+        chunk_compute_ms=Times.of(result.chunk_seconds),
+        finish_ms=Times.of(result.finish_seconds),
+        threads=threads,
+    )
+
+
+def pass_rates(
+    references: list[str], hypotheses: list[str], baseline: list[str] | None = None
+) -> PassRates:
+    """Error rates of recognised texts, and the difference to others or None."""
+    errors = word_errors(references, hypotheses)
+    other = None if baseline is None else word_errors(references, baseline)
+    return PassRates(
+        wer=errors.rate,
+        wer_ci=interval(errors),
+        cer=character_errors(references, hypotheses).rate,
+        wer_diff=None if other is None else errors.rate - other.rate,
+        wer_diff_ci=None if other is None else paired_interval(errors, other),
+    )
+
+
+def live_peak_rss_mb(path: str | Path, seconds: float, chunk_ms: int, threads: int = 1) -> float:
+    """Peak memory of a fresh process that loads the file and streams so long, in MB (2^20).
+
+    It includes Python, numpy and LiteRT.
+    """
+    return peak_memory_mb(stream_silence, str(path), seconds, chunk_ms, threads)

@@ -1,1 +1,0 @@
-"""What a live model is measured by: words, size and speed, latency, an hour, many streams."""
