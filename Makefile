@@ -11,7 +11,8 @@
 # make librispeech-check  the whole way at full size in 20 steps, and the input pipeline's throughput
 # The last two look for LibriSpeech in $ASR_QAT_DATA, else download its train-clean-100 (7 GB).
 # make notebooks  run the notebooks anew, where they are
-# make reproduce  prepare CMU AN4 and train its float models; reproduce-asterisk: the default corpus
+# make reproduce  prepare CMU AN4 and train its float models; reproduce-synthetic: the same of
+#                 the synthetic voices, whose model starts from that of AN4
 # make schemas    write configs/*.schema.json anew, with which editors check configuration files
 # make docs       the site of docs/ in site/; fails on a broken link
 # make venv       .venv with all of it; make lint: the static checks alone; make clean
@@ -26,7 +27,7 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=10
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 
-.PHONY: demo test test-all test-runtime coverage docs notebooks results reproduce reproduce-asterisk \
+.PHONY: demo test test-all test-runtime coverage docs notebooks results reproduce reproduce-synthetic \
 	librispeech-check lint schemas venv clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
@@ -46,9 +47,11 @@ reproduce: $(VENV)/train.stamp
 	$(BIN)/asr-qat train --config configs/an4_live_float.yaml \
 		--set start=work/an4_tiny_transducer_float
 
-reproduce-asterisk: $(VENV)/train.stamp
-	$(BIN)/asr-qat prepare --corpus asterisk --vocab-size 128 --model-type bpe --out work/asterisk
-	$(BIN)/asr-qat train --config configs/asterisk_tiny_float.yaml
+reproduce-synthetic: $(VENV)/train.stamp
+	$(BIN)/asr-qat prepare --corpus synthetic --tokenizer models/an4_tiny_float/tokenizer.model \
+		--out work/synthetic
+	$(BIN)/asr-qat train --config configs/synthetic_tiny_plain.yaml
+	$(BIN)/asr-qat train --config configs/synthetic_tiny_float.yaml
 
 # The whole way at full size, in 20 steps of each kind: shows that it runs, and no more.
 LIBRISPEECH := work/librispeech_check

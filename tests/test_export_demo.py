@@ -1,4 +1,4 @@
-"""The demo on the synthetic corpus and a tiny model: every file and figure is there."""
+"""The demo on a corpus of tones and a tiny model: every file and figure is there."""
 
 import json
 import shutil
@@ -9,6 +9,8 @@ import yaml
 from asr_qat.corpora import fallback
 from asr_qat.errors import UserError
 from experiments.demo import demo
+from experiments.reports import demo_page
+from tflite_export import cli
 
 pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow
@@ -38,13 +40,41 @@ def test_demo(root, synthetic_corpus, monkeypatch):
     assert written["rows"] == json.loads(json.dumps(content["rows"]))  # tuples become lists
     rows = content["rows"]
     assert [row["name"] for row in rows] == [variant.name for variant in demo.VARIANTS]
-    assert [row["method"] for row in rows] == ["float", "ptq", "ptq", "native-qat"]
-    assert rows[0]["ratio"] == 1 < rows[1]["ratio"] < rows[2]["ratio"]
+    assert [row["method"] for row in rows] == ["float", "float", "ptq", "ptq", "native-qat"]
+    assert rows[0]["ratio"] == 1 < rows[2]["ratio"] < rows[3]["ratio"]
     assert rows[0]["wer_diff_ci"] is None
-    assert all(row["wer_diff"] == pytest.approx(row["wer"] - rows[0]["wer"]) for row in rows)
+    baselines = ["float32", "float32", "float32", "float32 trained on"]
+    assert [row["baseline"] for row in rows] == [None, *baselines]
+    wer = {row["name"]: row["wer"] for row in rows}
+    for row in rows[1:]:
+        assert row["wer_diff"] == pytest.approx(row["wer"] - wer[row["baseline"]])
+    trained_on = json.loads((root / "work/manifest_tiny_trained_on/training.json").read_text())
+    quantized = json.loads((root / "work/manifest_tiny_w4a8/training.json").read_text())
+    assert trained_on["quantization"] is None is not quantized["quantization"]
+    changed = {"quantization", "output"}
+    assert {k: v for k, v in trained_on.items() if k not in changed} == {
+        k: v for k, v in quantized.items() if k not in changed
+    }
     equality = json.loads((results / "equality_manifest.json").read_text())
     assert len(equality["products"]) > 10
     assert equality["model"]["utterances"] == content["corpus"]["utterances"] == 3
+
+
+def test_without_being_asked_it_writes_nothing_but_work(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(
+        demo, "demo", lambda *arguments: asked.append(arguments) or {"corpus": {"name": "an4"}}
+    )
+    monkeypatch.setattr(demo_page, "markdown_table", lambda content: "the table")
+    for arguments in (["demo"], ["demo", "--work", "there"], ["demo", "--results", "results"]):
+        monkeypatch.setattr("sys.argv", ["tflite-export", *arguments])
+        with pytest.raises(SystemExit, match="0"):
+            cli.main()
+    results = [arguments[2] for arguments in asked]
+    assert results == ["work/demo/results", "there/results", "results"]
+    said = capsys.readouterr().out
+    assert "the table" in said
+    assert "the page: work/demo/results/demo.html" in said
 
 
 def test_work_on_another_float_model(root, synthetic_corpus):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asr_qat.corpora import asterisk_package, fallback, locate
+from asr_qat.corpora import espeak_package, fallback, locate
 from asr_qat.corpora.download import Unreachable, download
 from asr_qat.corpora.locate import locate as locate_corpus
 from asr_qat.errors import UserError
@@ -18,8 +18,9 @@ CHECKSUM = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves CONTENT; cuts the connection after `cut` bytes; may ignore ranges."""
+    """Serves `content`; cuts the connection after `cut` bytes; may ignore ranges."""
 
+    content = CONTENT
     cut: int | None = None
     ranges = True
 
@@ -35,10 +36,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         asked = self.headers.get("Range")
         self.server.asked.append(asked)
         start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.server.ranges else 0
-        if start >= len(CONTENT):
+        content = self.server.content
+        if start >= len(content):
             self.send_error(416)
             return
-        body = CONTENT[start:]
+        body = content[start:]
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -167,7 +169,7 @@ def test_librispeech(tmp_path):
     assert locate_corpus("librispeech", tmp_path / "data") == tmp_path / "data/LibriSpeech"
 
 
-@pytest.mark.parametrize("name", ["an4", "librispeech", "asterisk", "manifest"])
+@pytest.mark.parametrize("name", ["an4", "librispeech", "synthetic", "manifest"])
 def test_data_that_is_not_there(name, tmp_path):
     with pytest.raises(UserError, match="--data") as caught:
         locate_corpus(name, tmp_path / "nowhere")
@@ -187,40 +189,55 @@ def test_librispeech_is_downloaded_part_by_part(server, tmp_path, monkeypatch):
 
 
 def test_an4_is_downloaded(server, monkeypatch):
-    monkeypatch.setattr(locate, "AN4_URL", server.url)
+    monkeypatch.setattr(locate, "AN4_URLS", (server.url,))
     monkeypatch.setattr(locate, "AN4_CHECKSUM", CHECKSUM)
     assert locate_corpus("an4", quiet=True).read_bytes() == CONTENT
 
 
-def test_an4_out_of_reach_falls_back_on_asterisk(monkeypatch, caplog, tmp_path):
-    monkeypatch.setattr(locate, "AN4_URL", "http://127.0.0.1:9/an4_sphere.tar.gz")
-    monkeypatch.setitem(locate._PLACES, "asterisk", (lambda place: tmp_path, None))
-    monkeypatch.setattr(
-        fallback, "reader", lambda name: {"an4": None, "asterisk": lambda path: (name, path)}[name]
-    )
-    assert fallback.read_corpus("an4", quiet=True) == ("asterisk", tmp_path)
+def test_the_next_place_is_tried_where_one_has_it_not_or_has_another_file(
+    server, tmp_path, monkeypatch
+):
+    other = Server(("127.0.0.1", 0), Handler)
+    other.asked, other.content = [], b"Sign in to this network"
+    thread = threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    login = f"http://127.0.0.1:{other.server_port}/corpus.tar.gz"
+    monkeypatch.setattr(locate, "AN4_CHECKSUM", CHECKSUM)
+    try:
+        monkeypatch.setattr(locate, "AN4_URLS", (server.url + "x", login))
+        with pytest.raises(Unreachable, match="404.*sha256") as caught:
+            locate_corpus("an4", quiet=True)
+        assert "\n" not in str(caught.value)
+        monkeypatch.setattr(locate, "AN4_URLS", (server.url + "x", login, server.url))
+        assert locate_corpus("an4", quiet=True).read_bytes() == CONTENT
+    finally:
+        other.shutdown()
+        thread.join()
+        other.server_close()
+    assert (len(other.asked), len(server.asked)) == (2, 1)
+
+
+def test_an4_out_of_reach_falls_back_on_synthetic_voices(monkeypatch, caplog, tmp_path):
+    monkeypatch.setattr(locate, "AN4_URLS", ("http://127.0.0.1:9/an4_sphere.tar.gz",))
+    monkeypatch.setitem(locate._PLACES, "synthetic", (lambda place: tmp_path, None))
+    readers = {"an4": None, "synthetic": lambda path: ("synthetic", path)}
+    monkeypatch.setattr(fallback, "reader", readers.get)
+    assert fallback.read_corpus("an4", quiet=True) == ("synthetic", tmp_path)
     (said,) = caplog.messages
-    assert said.endswith("using asterisk instead")
+    assert said.endswith("using synthetic voices instead")
     with pytest.raises(Unreachable):
         fallback.read_corpus("an4", quiet=True, fallback=False)
 
 
 def test_nothing_in_reach_is_one_line(monkeypatch):
-    monkeypatch.setattr(locate, "AN4_URL", "http://127.0.0.1:9/an4_sphere.tar.gz")
-    monkeypatch.setattr(asterisk_package.shutil, "which", lambda name: None)
-    with pytest.raises(Unreachable, match="apt-get is missing") as caught:
+    monkeypatch.setattr(locate, "AN4_URLS", ("http://127.0.0.1:9/an4_sphere.tar.gz",))
+    monkeypatch.setattr(espeak_package, "_pip_download", lambda folder, checksum: "no network")
+    with pytest.raises(Unreachable, match="9/an4_sphere.*no network.*--data") as caught:
         fallback.read_corpus("an4", quiet=True)
     assert "\n" not in str(caught.value)
-
-
-def test_apt_without_network_names_the_mend(monkeypatch):
-    monkeypatch.setattr(asterisk_package.shutil, "which", lambda name: name)
-    monkeypatch.setattr(asterisk_package, "_apt", lambda *arguments: "E: no network")
-    with pytest.raises(Unreachable, match="no network.*apt-get update"):
-        asterisk_package.fetch()
-    assert not list(asterisk_package.cache_folder().iterdir())
+    assert not list(espeak_package.cache_folder().iterdir())
 
 
 def test_unknown_corpus():
-    with pytest.raises(UserError, match="'an5': choose .* an4, librispeech, manifest, asterisk"):
+    with pytest.raises(UserError, match="'an5': choose .* an4, librispeech, manifest, synthetic"):
         fallback.read_corpus("an5")

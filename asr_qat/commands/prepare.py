@@ -11,7 +11,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "prepare", help="turn a corpus into a folder that training reads"
     )
     parser.add_argument(
-        "--corpus", default="an4", help="an4, librispeech, manifest or asterisk (%(default)s)"
+        "--corpus", default="an4", help="an4, librispeech, manifest or synthetic (%(default)s)"
     )
     parser.add_argument("--data", help="where the corpus lies (default: look, then download)")
     parser.add_argument("--out", required=True, help="folder to write")
@@ -26,7 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--no-fallback",
         dest="fallback",
         action="store_false",
-        help="fail if AN4 is out of reach, do not prepare asterisk instead",
+        help="fail if AN4 is out of reach, do not prepare synthetic instead",
     )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(run=run)

@@ -6,6 +6,7 @@ import http.client
 import os
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 from asr_qat.errors import UserError
@@ -50,6 +51,21 @@ def download(url: str, path: Path, checksum: str, quiet: bool = False) -> Path:
     finally:
         os.close(folder)
     return path
+
+
+def download_from_any(urls: Sequence[str], path: Path, checksum: str, quiet: bool = False) -> Path:
+    """Fetch the file that lies at all of `urls` from the first that gives it; see `download`.
+
+    Raises:
+        Unreachable: none gives it, or what they give is another file.
+    """
+    reasons = []
+    for url in urls:
+        try:
+            return download(url, path, checksum, quiet)
+        except UserError as error:
+            reasons.append(str(error))
+    raise Unreachable("; ".join(reasons))
 
 
 def _fetch_checked(url: str, path: Path, checksum: str, quiet: bool) -> None:

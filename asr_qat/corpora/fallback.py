@@ -16,7 +16,7 @@ def read_corpus(
 ) -> Corpus:
     """Find and read the corpus `name`.
 
-    AN4 that is nowhere to be had is replaced by `asterisk`, with a warning in the log,
+    AN4 that is nowhere to be had is replaced by `synthetic`, with a warning in the log,
     unless `fallback` is false.
 
     Raises:
@@ -29,8 +29,8 @@ def read_corpus(
         if name != "an4" or not fallback:
             raise
         try:
-            corpus = reader("asterisk")(locate("asterisk", quiet=quiet))
+            corpus = reader("synthetic")(locate("synthetic", quiet=quiet))
         except Unreachable as error:
             raise Unreachable(f"{missing}; nor is there the default corpus: {error}") from None
-        _LOGGER.warning("an4 is out of reach (%s): using asterisk instead", missing)
+        _LOGGER.warning("an4 is out of reach (%s): using synthetic voices instead", missing)
         return corpus

@@ -4,13 +4,18 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from asr_qat.corpora import asterisk_package, librispeech
+from asr_qat.corpora import espeak_package, librispeech
 from asr_qat.corpora.cache import cache_folder
-from asr_qat.corpora.download import download
+from asr_qat.corpora.download import download, download_from_any
 from asr_qat.errors import UserError
 
-AN4_URL = "http://www.speech.cs.cmu.edu/databases/an4/an4_sphere.tar.gz"
-AN4_CHECKSUM = "sha256:4d119949189fd6fa12ff6eda7a2a11bfa2187bc6f5c4683ddfb9d7a7a86c119b"
+# The same file in several places, tried in this order: its publisher, and the copy that the
+# tutorials of NVIDIA NeMo use.
+AN4_URLS = (
+    "http://www.speech.cs.cmu.edu/databases/an4/an4_sphere.tar.gz",
+    "https://dldata-public.s3.us-east-2.amazonaws.com/an4_sphere.tar.gz",
+)
+AN4_CHECKSUM = "sha256:a0525579493735d32b60fb6fa5975dd0eaacde087b0a4eeb7f13b7ef33077b12"
 
 LIBRISPEECH_URL = "https://www.openslr.org/resources/12/"
 # The published md5sum.txt; the three parts that make a small standard set (7 GB). Other
@@ -71,7 +76,7 @@ def _find_an4(place: Path) -> Path | None:
 
 
 def _fetch_an4(quiet: bool) -> Path:
-    return download(AN4_URL, cache_folder() / "an4_sphere.tar.gz", AN4_CHECKSUM, quiet)
+    return download_from_any(AN4_URLS, cache_folder() / "an4_sphere.tar.gz", AN4_CHECKSUM, quiet)
 
 
 def _find_librispeech(place: Path) -> Path | None:
@@ -91,5 +96,5 @@ def _fetch_librispeech(quiet: bool) -> Path:
 _PLACES: dict[str, tuple[Callable[[Path], Path | None], Callable[[bool], Path]]] = {
     "an4": (_find_an4, _fetch_an4),
     "librispeech": (_find_librispeech, _fetch_librispeech),
-    "asterisk": (asterisk_package.find, asterisk_package.fetch),
+    "synthetic": (espeak_package.find, espeak_package.fetch),
 }

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from asr_qat.corpora import an4, asterisk, librispeech, manifest
+from asr_qat.corpora import an4, librispeech, manifest, synthetic
 from asr_qat.corpora.utterance import Corpus
 from asr_qat.errors import UserError
 
@@ -11,7 +11,7 @@ READERS: dict[str, Callable[[Path], Corpus]] = {
     "an4": an4.read,
     "librispeech": librispeech.read,
     "manifest": manifest.read,
-    "asterisk": asterisk.read,
+    "synthetic": synthetic.read,
 }
 
 

@@ -8,13 +8,13 @@ from tflite_export.commands.arguments import threads
 def add_parser(subparsers) -> None:
     """Add the subcommand and its arguments."""
     parser = subparsers.add_parser(
-        "demo", help="float model to proven 4-bit .tflite, a quarter hour"
+        "demo", help="float model to proven 4-bit .tflite, in 8 to 20 minutes"
     )
     parser.add_argument("--data", help="archive or folder of the corpus")
-    parser.add_argument("--corpus", default="an4", choices=("an4", "asterisk"))
+    parser.add_argument("--corpus", default="an4", choices=("an4", "synthetic"))
     parser.add_argument("--model", default="ctc", choices=("ctc", "transducer"))
     parser.add_argument("--work", default="work/demo", help="folder for what is made on the way")
-    parser.add_argument("--results", default="results", help="folder for the results")
+    parser.add_argument("--results", help="folder for the results (default: results in --work)")
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads of the interpreter")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)
@@ -25,9 +25,8 @@ def run(args: argparse.Namespace) -> None:
     from experiments.demo.demo import demo, result_names
     from experiments.reports.demo_page import markdown_table
 
-    content = demo(
-        args.data, args.work, args.results, args.corpus, args.threads, args.quiet, args.model
-    )
+    results = args.results or f"{args.work}/results"
+    content = demo(args.data, args.work, results, args.corpus, args.threads, args.quiet, args.model)
     print(markdown_table(content))
     name, _ = result_names(content["corpus"]["name"], args.model)
-    print(f"\nwritten: {args.results}/{name}.json, .md, .png and .html")
+    print(f"\nthe page: {results}/{name}.html; beside it .json, .md and .png")

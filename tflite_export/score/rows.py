@@ -174,7 +174,14 @@ class Agreement:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ComparedFile(ScoredFile, Agreement):
-    """A file, scored and compared with its Keras model."""
+    """A file, scored and compared with its Keras model.
+
+    Attributes:
+        baseline: name of the row that the difference is to; None for that of the float model
+            that all began with.
+    """
+
+    baseline: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
