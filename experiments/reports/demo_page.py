@@ -129,7 +129,7 @@ def markdown_table(results: dict[str, Any]) -> str:
     if results["beside"]:
         beside = Table.of("", beside_columns(results), results["beside"])
         parts += [f"{BESIDE_TITLE}:", beside.markdown()]
-    parts.append(verdict_note(len(_compared(results)), "its baseline"))
+    parts.append(_verdict_note(results))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -164,6 +164,10 @@ def _baseline(row: Row) -> str:
     return row.get("baseline") or FLOAT_ROW
 
 
+def _verdict_note(results: dict[str, Any]) -> str:
+    return verdict_note(len(_compared(results)), "the row's baseline")
+
+
 def _compared(results: dict[str, Any]) -> list[Row]:
     rows = [*results["rows"], *results["beside"]]
     return [row for row in rows if row["wer_diff_ci"] is not None]
@@ -182,7 +186,7 @@ def html_report(results: dict[str, Any], equality: dict[str, Any], path: str | P
     corpus, model = results["corpus"], equality["model"]
     columns = quality_columns(results)
     beside = Table.of(BESIDE_TITLE, beside_columns(results), results["beside"])
-    note = f"{QUALITY_NOTE} {verdict_note(len(_compared(results)), 'its baseline')}"
+    note = f"{QUALITY_NOTE} {_verdict_note(results)}"
     seconds = {f"Time, {step}": duration(s) for step, s in results["seconds"].items()}
     page = render(
         "demo_page.html",
