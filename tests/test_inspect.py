@@ -66,7 +66,7 @@ def test_precision_and_method_are_those_of_the_metadata(packed, found, tmp_path)
 def test_every_dense_product_has_its_bytes(found):
     layers = {name: size for name, size in found.bytes_by_layer.items() if name != "other"}
     assert len(layers) == DENSE_LAYERS
-    assert layers["block_00_ffn1_expand"] == 16 * 32 // 2  # a bias of zeros is left away
+    assert layers["block_00_ffn1_expand"] == 16 * 32 // 2  # a bias of zeros is omitted
 
 
 def test_all_dense_kernels_have_four_bits(found):
