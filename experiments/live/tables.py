@@ -168,7 +168,7 @@ def _alignment(found: Alignment) -> str:
     if behind is None:
         return f"{said}."
     return (
-        f"{said}, whose last words end {behind.p50:+.0f} ms behind the end of the sound (median; "
+        f"{said}, whose last words end {behind.p50:+.0f} ms after the end of the sound (median; "
         f"5% and 95%: {behind.p5:+.0f} and {behind.p95:+.0f})."
     )
 
