@@ -86,7 +86,7 @@ def test_two_bits_are_a_quarter_of_a_byte(recogniser, found, tmp_path):
     assert "FULLY_CONNECTED" not in taken.rest
 
 
-def test_weights_behind_a_dequantize_belong_to_their_product(recogniser, found, tmp_path):
+def test_weights_before_a_dequantize_belong_to_their_product(recogniser, found, tmp_path):
     path = tmp_path / "weights_only.tflite"
     path.write_bytes(convert_recogniser(recogniser, "w4", (1,)))
     weights_only = inspect(path)
