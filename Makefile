@@ -10,10 +10,10 @@
 #                 the rest again; on a clean commit (what: python -m experiments.results --list)
 # make librispeech-check  the whole way at full size in 20 steps, and the input pipeline's throughput
 # The last two look for LibriSpeech in $ASR_QAT_DATA, else download its train-clean-100 (7 GB).
-# make notebooks  run the notebooks anew, where they are
+# make notebooks  run the notebooks again, where they are
 # make reproduce  prepare CMU AN4 and train its float models; reproduce-synthetic: the same of
 #                 the synthetic voices, whose model starts from that of AN4
-# make schemas    write configs/*.schema.json anew, with which editors check configuration files
+# make schemas    write configs/*.schema.json again, with which editors check configuration files
 # make docs       the site of docs/ in site/; fails on a broken link
 # make venv       .venv with all of it; make lint: the static checks alone; make clean
 
@@ -97,7 +97,7 @@ lint: $(VENV)/dev.stamp docs
 	$(BIN)/lint-imports --no-cache
 
 docs: $(VENV)/docs.stamp
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/mkdocs build --strict --quiet
 
 venv: $(VENV)/dev.stamp $(VENV)/docs.stamp $(VENV)/notebooks.stamp
 

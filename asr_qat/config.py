@@ -44,7 +44,7 @@ def load_yaml(path: str | Path, kind: type[Config], settings: Sequence[str] = ()
     Args:
         path: of the file.
         kind: of the dataclass.
-        settings: `KEY=VALUE` each, in the place of the file's: a key below another one after a
+        settings: `KEY=VALUE` each, instead of the file's: a key below another one after a
             dot, `optimizer.average=0.99`, and a value in YAML.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The error that a user can mend: shown as one line, never as a traceback."""
+"""The error that a user can fix: shown as one line, never as a traceback."""
 
 import os
 import sys
@@ -33,7 +33,7 @@ def require(condition: bool, message: str) -> None:
 
 
 def exit_code(program: str, main: Callable[[], object]) -> int:
-    """Run `main`; an error that a user can mend or an interrupt becomes one line on stderr.
+    """Run `main`; an error that a user can fix or an interrupt becomes one line on stderr.
 
     Such errors are `UserError`, those of the operating system, a full disk say, and a module
     of an extra that was not installed.

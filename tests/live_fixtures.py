@@ -116,7 +116,7 @@ def streamed(streaming_functions, features, sizes, streaming=STREAMING):
     Args:
         streaming_functions: of the model.
         features: `[length, BINS]`.
-        sizes: encoded frames of the chunks in turn, from the first on again behind the last.
+        sizes: encoded frames of the chunks in turn, from the first on again after the last.
         streaming: the model's contexts.
     """
     stream, found, at, index = KerasStream(streaming_functions), [], 0, 0
@@ -126,7 +126,7 @@ def streamed(streaming_functions, features, sizes, streaming=STREAMING):
         chunk = features[SUBSAMPLING * at : SUBSAMPLING * (at + size)]
         missing = SUBSAMPLING * size - len(chunk)
         valid = np.pad(np.ones(len(chunk), np.float32), (0, missing))
-        # What is behind the end is garbage, that nothing may hear.
+        # What comes after the end is garbage, that nothing may hear.
         padded = np.pad(chunk, ((0, missing), (0, 0)), constant_values=100.0)
         found.append(stream.push(padded, valid))
         at, index = at + size, index + 1

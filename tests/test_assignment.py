@@ -158,7 +158,7 @@ def test_a_mixture_in_a_configuration_file(tmp_path, model, sensitivity):
     )
     config = load_yaml(path, QuantizationConfig)
     assert config == QuantizationConfig(overrides={**found.overrides, "^ctc_output$": "float"})
-    assert next(iter(config.overrides)) == "^ctc_output$"  # the first that fits decides
+    assert next(iter(config.overrides)) == "^ctc_output$"  # the first match wins
     assert config.overrides_from is None  # a saved model does not need the file
     precision = config.registry().precision
     assert precision("ctc_output") is None
@@ -188,7 +188,7 @@ def test_a_mixture_of_another_model(tmp_path, sensitivity):
     path = tmp_path / "mixture.yaml"
     write_mixture(path, assign(sensitivity, "w4a8").overrides, "")
     other = build_ctc(EncoderConfig(1, 8, 2, None, 8, 3, 4), 3)
-    with pytest.raises(UserError, match=r"'\^block_01_ffn1_expand\$' fits no layer of the model"):
+    with pytest.raises(UserError, match=r"'\^block_01_ffn1_expand\$' matches no layer"):
         quantize_model(other, QuantizationConfig(overrides_from=str(path)))
 
 

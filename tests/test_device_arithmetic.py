@@ -99,14 +99,14 @@ def test_training_is_what_the_device_computes(precision):
     channels = inputs_of(precision)
     pair = make(precision, channels)
     (layer,) = quantized_layers(pair.keras).values()
-    assert layer.precision == parse(precision)  # blocks that do not fit would give way
+    assert layer.precision == parse(precision)  # blocks that do not fit would be replaced
     assert_equal(pair, channels, within(precision))
 
 
 @pytest.mark.parametrize("activation", [None, "relu", "swish"])
 @pytest.mark.parametrize("precision", STATIC)
 def test_static_products_are_bit_equal(precision, activation):
-    """Every output falls on the same integer; behind a swish it is a float of its own."""
+    """Every output falls on the same integer; after a swish it is a float of its own."""
     pair = make(precision, activation=activation)
     assert_equal(pair, 64, 1e-6 if activation == "swish" else within(precision))
 

@@ -82,7 +82,7 @@ def test_padding_may_hold_anything():
 
 @pytest.mark.parametrize("kind", ["ctc", "transducer"])
 def test_teacher_of_other_feature_statistics(kind):
-    """It hears what it was trained on: the student's features are normalised anew."""
+    """It hears what it was trained on: the student's features are normalised again."""
     vocabulary = 4
     if kind == "ctc":
         model = build_ctc(ENCODER, vocabulary)

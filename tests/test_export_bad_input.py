@@ -53,7 +53,7 @@ def audio(synthetic_corpus) -> Path:
 
 
 def damaged_files(content: bytes, folder: Path) -> list[Path]:
-    """Cut anywhere, random, and random behind the right identifier."""
+    """Cut anywhere, random, and random after the right identifier."""
     rng = np.random.default_rng(0)
     cuts = {0, 1, 4, 7, 8, 12, 100, *range(250, len(content), len(content) // 40)}
     cuts |= {len(content) - n for n in (1, 2, 4, 8, 16, 64, 400)}

@@ -91,7 +91,7 @@ def test_integers_and_scales_are_the_trained_ones(exported, float_recogniser, pr
     model = read(exported(precision))
     for name, kernel in kernels(model)[0].items():
         weights = float_recogniser.model.get_layer(name).kernel
-        # The converter folds the half step behind these into their weights.
+        # The converter folds the half step after these into their weights.
         assert_trained_values(model, kernel, weights, bits, 0.5 if name in HALVED else 1.0)
 
 

@@ -41,7 +41,7 @@ def mask(frames: int, length: int) -> np.ndarray:
 
 @pytest.mark.parametrize("context", [None, 1, 3, 50])
 def test_the_graph_is_the_model(context):
-    """On the valid frames, whatever is padded behind them."""
+    """On the valid frames, whatever is padded after them."""
     config = EncoderConfig(
         2, dim=8, heads=2, attention_context=context, feed_forward=8, kernel=3, subsampling=4
     )
@@ -187,7 +187,7 @@ def test_logits_are_near_those_of_the_model(file_of, w4a8, speech, bits, near):
 
 @pytest.mark.slow
 def test_padding_changes_little(file_of, speech):
-    """An utterance in the short signature and, with an empty second behind it, in the long one.
+    """An utterance in the short signature and, with an empty second after it, in the long one.
 
     In the softmax a masked frame weighs up to 6e-6 of the best one, which moves a rounding.
     """

@@ -167,7 +167,7 @@ def test_bad_values(values, complaint):
         from_dict(QuantizationConfig, values, "quantization")
 
 
-def test_a_last_stage_behind_the_last_step(prepared_folder, tmp_path):
+def test_a_last_stage_after_the_last_step(prepared_folder, tmp_path):
     staged = QuantizationConfig("w2a8", stages=STAGES)
     with pytest.raises(UserError, match=r"quantization.stages: not before the last of 4 steps"):
         configuration(prepared_folder, tmp_path, quantization=staged, steps=4)

@@ -66,7 +66,7 @@ def test_precision_and_method_are_those_of_the_metadata(packed, found, tmp_path)
 def test_every_dense_product_has_its_bytes(found):
     layers = {name: size for name, size in found.bytes_by_layer.items() if name != "other"}
     assert len(layers) == DENSE_LAYERS
-    assert layers["block_00_ffn1_expand"] == 16 * 32 // 2  # a bias of zeros is left away
+    assert layers["block_00_ffn1_expand"] == 16 * 32 // 2  # a bias of zeros is omitted
 
 
 def test_all_dense_kernels_have_four_bits(found):
@@ -86,7 +86,7 @@ def test_two_bits_are_a_quarter_of_a_byte(recogniser, found, tmp_path):
     assert "FULLY_CONNECTED" not in taken.rest
 
 
-def test_weights_behind_a_dequantize_belong_to_their_product(recogniser, found, tmp_path):
+def test_weights_before_a_dequantize_belong_to_their_product(recogniser, found, tmp_path):
     path = tmp_path / "weights_only.tflite"
     path.write_bytes(convert_recogniser(recogniser, "w4", (1,)))
     weights_only = inspect(path)

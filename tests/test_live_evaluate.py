@@ -76,7 +76,7 @@ def test_the_command(tflite_export, live_file, live_model, manifest, tmp_path):
     assert (found["ratio"], found["look_ahead_ms"], found["delay_ms"]) == (1, 40, 120)
     assert 20 < found["peak_rss_mb"] < 1000 and 0 < found["rtf"] < 1
     code, out, _ = tflite_export(*words, "--chunk-ms", 240, "--quiet")
-    assert code == 0 and "chunks of 240 ms" in out and "first pass, 40 ms behind: WER" in out
+    assert code == 0 and "chunks of 240 ms" in out and "first pass, delay 40 ms: WER" in out
 
 
 @pytest.mark.slow
@@ -92,5 +92,5 @@ def test_commands_on_a_live_file(tflite_export, live_file, live_model, manifest,
     assert code and "not the file of a live model" in err
     offline = ("evaluate", exported("float"), "--data", manifest, "--chunk-ms", 60)
     code, _, err = tflite_export(*offline)
-    assert code and err.endswith("--chunk-ms: of live models: add --streaming\n")
+    assert code and err.endswith("--chunk-ms: for live models only: add --streaming\n")
     assert tflite_export("inspect", live_file)[0] == 0

@@ -131,7 +131,7 @@ def test_figures_of_recordings(manifest, monkeypatch):
         return [len(audio) / RATE * (i + 1) / count for i in range(count)]
 
     def there(model, audio, chunk, endpoint):
-        """All words a quarter of a second behind their ends, the second pass half a second."""
+        """All words a quarter of a second after their ends, the second pass half a second."""
         item = items[len(heard)]
         heard.append(audio)
         spoken = item.text.split()
@@ -177,7 +177,7 @@ def test_audio_goes_on_until_its_end(manifest):
 
 
 def test_pieces_cut_in_pauses():
-    """Each begins at a whole frame, half a pause or a frame more behind the recording before."""
+    """Each begins at a whole frame, half a pause or a frame more after the recording before."""
     sizes = list(_middles([10_000, 7_001, 9_000, 400], 600, 640))
     begins = np.cumsum(sizes)
     assert list(begins % 640) == [0, 0, 0]

@@ -90,7 +90,7 @@ def test_files_of_another_kind(tflite_export, live_file, exported, prepared_fold
         assert code == 1 and len(err.splitlines()) == 1
         return err
 
-    assert "a live model in the place of the offline one" in refusal(*[live_file] * 3)
+    assert "a live model instead of the offline one" in refusal(*[live_file] * 3)
     assert "of whole utterances" in refusal(live_file, offline, offline)
     assert "is w4a8: give the float model's file" in refusal(exported("w4a8"), live_file, offline)
 

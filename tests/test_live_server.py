@@ -119,7 +119,7 @@ def late_chunks(model, chunk, count, pause_s):
     return sum(event["value"] for event in found if event.get("kind") == "late")
 
 
-def test_chunks_that_wait_behind_a_late_one_are_late():
+def test_chunks_that_wait_after_a_late_one_are_late():
     model = reference_model(0, 2, 1)
     first = model.encoder.first
 

@@ -137,7 +137,7 @@ def test_causal_kernel(length, expected):
 
 
 def test_an_even_kernel_has_its_middle_before_the_centre():
-    """As TensorFlow pads it: 1 frame before and 2 behind for 4."""
+    """As TensorFlow pads it: 1 frame before and 2 after for 4."""
     np.testing.assert_array_equal(causal_kernel(np.arange(1, 5), 4), [0, 0, 1, 2])
 
 

@@ -1,4 +1,4 @@
-"""The microphone behind `tflite-export listen`, with a `sounddevice` that has no hardware."""
+"""The microphone of `tflite-export listen`, with a `sounddevice` that has no hardware."""
 
 import sys
 import threading

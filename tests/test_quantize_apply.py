@@ -154,7 +154,7 @@ def test_overrides_are_checked(float_model):
         QuantizationConfig(overrides={"block": "w5"})
     with pytest.raises(UserError, match="not a regular expression"):
         QuantizationConfig(overrides={"block_(": "w8"})
-    with pytest.raises(UserError, match="'blok' fits no layer"):
+    with pytest.raises(UserError, match="'blok' matches no layer"):
         quantize_model(float_model, QuantizationConfig(overrides={"blok": "w8"}))
 
 
@@ -213,7 +213,7 @@ def test_overrides_by_pattern(float_model):
         quantizer = layers[name].quantize_config.quantizer
         return quantizer.precision.name
 
-    assert precision("block_00_ffn1_expand") == "w8a8"  # the first that fits decides
+    assert precision("block_00_ffn1_expand") == "w8a8"  # the first match wins
     assert precision("block_00_ffn1_project") == "w4"
     assert precision("block_00_conv_expand") == "w4a8"
 

@@ -27,7 +27,7 @@ def test_a_model_is_not_kept_before_it_is_quantized(prepared_folder, tmp_path, m
     assert {int(counter) for counter in counters} == {6}
 
 
-def test_a_start_step_behind_the_last_step(prepared_folder, tmp_path):
+def test_a_start_step_after_the_last_step(prepared_folder, tmp_path):
     late = dataclasses.replace(W4, start_step=6)
     with pytest.raises(UserError, match=r"quantization.start_step: not before the last of 6 steps"):
         configuration(prepared_folder, tmp_path, quantization=late)

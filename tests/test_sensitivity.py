@@ -188,7 +188,7 @@ def test_an_utterance_in_which_nothing_is_heard(recogniser, folder):
 
 @pytest.mark.slow
 def test_a_transducer(transducer_run, folder):
-    """Its CTC head is of the training alone: not measured, and not among the bytes."""
+    """Its CTC head is used in training only: not measured, and not among the bytes."""
     _, recogniser = transducer_run
     measured = measure_sensitivity(recogniser, folder, ("w8a8", "w2a8"), quiet=True)
     layers = measured.by_layer()

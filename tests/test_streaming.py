@@ -56,7 +56,7 @@ def test_a_stream_of_quantized_activations(sizes):
 
     What differs are sums of floats between the products, in their last bit (up to 1e-6 here). Few
     activations are that near to a rounding edge and go by a whole step, a 255th of their row's
-    range, to the other side: a few frames behind them differ by a fraction of that. All others
+    range, to the other side: a few frames after them differ by a fraction of that. All others
     agree as float ones do; with a chunk's range in place of a row's none would.
     """
     model, parts = functions("w4a8")

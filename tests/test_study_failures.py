@@ -32,7 +32,7 @@ def test_failing_cell_is_named_and_does_not_stop_the_others(prepared_folder, sta
     _, said = process.communicate()
     assert process.returncode == 1
     (line,) = [line for line in said.splitlines() if "error" in line]
-    assert "w8a8+bad_native_s2_seed0: overrides: 'no_such_layer' fits no layer" in line
+    assert "w8a8+bad_native_s2_seed0: overrides: 'no_such_layer' matches no layer" in line
     assert "1 of 3 cells failed" in line
     assert set(written(config)) == {"float_s2_seed0", "w8a8_native_s2_seed0"}
     assert len(read_study(f"{config.output}.json").rows) == 2
@@ -43,7 +43,7 @@ def test_ptq_cells_of_a_baseline_that_fails_fail(prepared_folder, start, tmp_pat
     config = configuration(prepared_folder, start, tmp_path, {"four": GROUPS["four"]})
     blocked = Path(config.work) / "float_s2_seed0"
     blocked.parent.mkdir()
-    blocked.write_text("in the place of the model directory")
+    blocked.write_text("instead of the model directory")
     message = refusal(config)
     assert "w4a8_ptq_s2_seed0: its model, of float_s2_seed0, failed" in message
     assert set(written(config)) == {"w4a8_native_s2_seed0"}

@@ -51,7 +51,7 @@ def test_the_counts_are_those_of_the_integers(float_recogniser, precision):
         counts = dict(zip(after_counts.values, after_counts.counts, strict=True))
         low, high = min(counts), max(counts)
         assert -(2 ** (histogram.bits - 1)) <= low <= high < 2 ** (histogram.bits - 1)
-        added = integers.size - size  # zeros behind the last block
+        added = integers.size - size  # zeros after the last block
         for value, number in counts.items():
             assert number == (integers == value).sum() - (added if value == 0 else 0)
 

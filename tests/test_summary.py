@@ -153,7 +153,7 @@ def test_the_command_prints_a_model_directory(monkeypatch, capsys, mixed_recogni
     words = (str(tmp_path / "model"), "--precision", "w8a8")
     code, _, said = summary(monkeypatch, capsys, *words)
     assert code == 1
-    assert "trained at w4a8: leave --precision out" in said.splitlines()[-1]
+    assert "trained at w4a8: omit --precision" in said.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

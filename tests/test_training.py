@@ -169,7 +169,7 @@ def test_a_start_of_another_shape(float_run, prepared_folder, tmp_path):
         assert "encoder: not that of" in refusal(wrong)
 
 
-def test_the_shape_behind_a_preset_is_remembered(float_run, tmp_path):
+def test_the_shape_of_a_preset_is_remembered(float_run, tmp_path):
     config = TrainConfig(data="d", output=str(tmp_path), steps=3)
     assert _description(config)["encoder"] == dataclasses.asdict(PRESETS["tiny"])
     other, _ = float_run

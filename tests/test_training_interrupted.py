@@ -48,7 +48,7 @@ def test_killed_and_resumed_is_as_in_one_go(prepared_folder, tmp_path, kind):
         whole = dataclasses.replace(whole, optimizer=optimizer)
     expected = train(whole, quiet=True)
 
-    # A checkpoint after every step, so that the kill falls behind one in mid pass.
+    # A checkpoint after every step, so that the kill falls after one in mid pass.
     parts = dataclasses.replace(whole, output=str(tmp_path / "parts"), checkpoint_minutes=1e-9)
     path = as_yaml(parts, tmp_path / "parts.yaml")
     process = command("train", path, "--quiet")

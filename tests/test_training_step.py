@@ -259,7 +259,7 @@ def test_noise_has_its_deviation_from_its_first_step_on(model):
 
 def test_noise_for_no_layer(model):
     config = OptimizerConfig(variational_noise=VariationalNoiseConfig(layers="decoder"))
-    with pytest.raises(UserError, match="variational_noise: layers: 'decoder' fits no layer"):
+    with pytest.raises(UserError, match="variational_noise: layers: 'decoder' matches no layer"):
         TrainedModel(model, [(LOSS, 1.0)], config)
 
 

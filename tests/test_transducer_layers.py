@@ -19,7 +19,7 @@ LABELS = np.array([[0, 6, 3], [5, 5, 1]], np.int32)
 
 
 def quantize(layer, bits=4, activation_bits=8):
-    """Put a quantized kernel in the place of a built layer's: integers and scales."""
+    """Replace a built layer's kernel by a quantized one: integers and scales."""
     weights = tf.constant(layer.kernel.numpy())
     integers, scale = quantize_channels(weights, bits)
     layer.kernel = QuantizedKernel(integers, channel_grid(scale), activation_bits, True, weights)
@@ -35,7 +35,7 @@ def test_embedding_gathers_rows():
 
 
 def test_embedding_of_other_labels_is_zero():
-    """The blank before the first label, and the padding behind the last one."""
+    """The blank before the first label, and the padding after the last one."""
     layer = Embedding(VOCABULARY, 5)
     labels = np.array([[BLANK, 2, -1, 1000]], np.int32)
     (rows,) = layer(labels).numpy()

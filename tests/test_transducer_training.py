@@ -206,7 +206,7 @@ def test_refused_starts(float_run, transducer_run, folder, tmp_path):
         return str(caught.value)
 
     message = refusal(start=transducer, model="ctc")
-    assert message.startswith(f"{transducer}: a transducer: leave `model: ctc` away")
+    assert message.startswith(f"{transducer}: a transducer: omit `model: ctc`")
     wider = dataclasses.replace(WRITER, units=18)
     message = refusal(start=transducer, model="transducer", transducer=wider)
     assert message.startswith(f"transducer: not the shape of {transducer}, apart from dropout,")

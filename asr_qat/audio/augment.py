@@ -21,9 +21,9 @@ class SpecAugmentConfig:
 
     Attributes:
         frequency_masks: number of masks over mel bins.
-        frequency_width: most bins that one of them covers.
+        frequency_width: bins that one of them covers, at most.
         time_masks: number of masks over frames.
-        time_share: most that one of them covers, as a share of the utterance.
+        time_share: what one of them covers, at most, as a share of the utterance.
     """
 
     frequency_masks: int = 2

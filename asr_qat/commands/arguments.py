@@ -48,7 +48,7 @@ def add_configuration(
         metavar="KEY=VALUE",
         nargs="+",
         default=[],
-        help="values in the place of the file's, such as batches.batch_size=16",
+        help="values that replace the file's, such as batches.batch_size=16",
     )
     parser.add_argument(
         "--keys",

@@ -9,7 +9,7 @@ from asr_qat.errors import UserError
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the subcommand and its arguments."""
-    parser = subparsers.add_parser("quantize", help="go on training a float model, now quantized")
+    parser = subparsers.add_parser("quantize", help="continue training a float model, quantized")
     parser.add_argument("--model", help="float model directory, instead of the file's `start`")
     add_configuration(parser, configuration, "YAML file as for `asr-qat train`")
     parser.add_argument("--precision", help="such as w4a8, instead of the file's")
@@ -22,7 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Quantize a float model and train it, or go on where that was interrupted."""
+    """Quantize a float model and train it, or resume where that was interrupted."""
     from pathlib import Path
 
     from asr_qat.config import load_yaml, override

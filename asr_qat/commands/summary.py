@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
         trained = recogniser.config.quantization
         if trained and args.precision:
             raise UserError(
-                f"{args.directory}: trained at {trained.precision}: leave --precision out, "
+                f"{args.directory}: trained at {trained.precision}: omit --precision, "
                 "or give a float model"
             )
         kind, model = recogniser.config.kind, recogniser.model
@@ -83,4 +83,4 @@ def run(args: argparse.Namespace) -> None:
         print(f"{row.name:<28} {row.parameters:13,} {row.bits:5.3g} {row.bytes:13,}")
     print(f"{ratio:.2f} times smaller than float32, without a file's graph and metadata")
     for head in [layer.name for layer in layers if layer.name in kind.training_only]:
-        print(f"{head} is of the training alone: a file does without it")
+        print(f"{head} is used in training only: no file has it")

@@ -23,7 +23,7 @@ def configuration() -> type:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train, or go on where an interrupted training of the same output stopped."""
+    """Train, or resume where an interrupted training of the same output stopped."""
     from asr_qat.config import load_yaml, override
     from asr_qat.training.config import TrainConfig
     from asr_qat.training.run import train

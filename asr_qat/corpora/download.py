@@ -23,7 +23,7 @@ class Unreachable(UserError):
 def download(url: str, path: Path, checksum: str, quiet: bool = False) -> Path:
     """Fetch `url` to `path`, unless it is there.
 
-    What has arrived is kept in `path` + `.part`; the next call goes on from there. `path`
+    What has arrived is kept in `path` + `.part`; the next call resumes there. `path`
     itself appears only when the checksum is right. Into one folder one process fetches at a
     time, and others wait for it.
 

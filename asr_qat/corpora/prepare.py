@@ -42,7 +42,7 @@ def prepare(
     strict: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Write the prepared folder `out`; a run that was cut off is taken up where it ended.
+    """Write the prepared folder `out`; an interrupted run is resumed where it ended.
 
     Args:
         corpus: the recordings and their words, see `read_corpus`.

@@ -48,7 +48,7 @@ def _check_end(tar: tarfile.TarFile) -> None:
     """Raise `tarfile.ReadError` unless everything was read.
 
     `tarfile` takes a damaged header, and the end of a file that was cut off, for the end of
-    the archive. That is a block of zeros; what a compressor has behind it is its checksum.
+    the archive. That is a block of zeros; what a compressor writes after it is its checksum.
     """
     assert tar.fileobj is not None
     tar.fileobj.seek(tar.offset)

@@ -14,9 +14,9 @@ class LiveFormat:
         frame_ms: milliseconds of an encoded frame.
         features: feature frames of an encoded frame.
         chunks: encoded frames of a call, ascending, a signature for each and each encoder.
-        left_context: encoded frames before it that a frame attends to in every block.
-        first_delay: encoded frames that the causal encoder's output is behind its input.
-        second_delay: the same of the cascade's output behind the causal encoder's input.
+        left_context: past encoded frames that a frame attends to in every block.
+        first_delay: encoded frames that the causal encoder's output lags its input.
+        second_delay: the same of the cascade's output and the causal encoder's input.
         states: shape of each state by name, for each encoder.
         positions: shape of each table by name, for each encoder.
     """
@@ -32,7 +32,7 @@ class LiveFormat:
 
     @property
     def delays_ms(self) -> tuple[float, float]:
-        """Milliseconds that the first and the second pass are behind the audio of a frame."""
+        """Milliseconds that the first and the second pass lag the audio of a frame."""
         return self.first_delay * self.frame_ms, self.second_delay * self.frame_ms
 
     @classmethod

@@ -12,8 +12,8 @@ class LayerNormalization(keras.layers.Layer):
     """`(x - mean) / sqrt(variance + epsilon)`, times a gain plus an offset if `affine`.
 
     Args:
-        affine: learn a gain and an offset for each channel. Leave them away where only Dense
-            layers read the output: these can express both, and a converter would merge a gain
+        affine: learn a gain and an offset for each channel. Omit them where only Dense layers
+            read the output: these can express both, and a converter would merge a gain
             into their weights and move these off the trained quantization grid.
         epsilon: added to the variance.
     """

@@ -14,7 +14,7 @@ from asr_qat.layers.dropout import Dropout
 
 MASKED = -1e9  # added to the score of a padded or distant frame
 
-# Frames on either side that a frame attends to; or those before and those behind it; or all.
+# Frames on either side that a frame attends to; or those past and those to come; or all.
 AttentionContext = int | tuple[int, int] | None
 
 
@@ -58,8 +58,8 @@ class RelativeAttention(keras.layers.Layer):
 
     Args:
         heads: number of heads; divides `dim`.
-        context: frames on either side that a frame attends to, or those before and those behind
-            it, or None for all.
+        context: frames on either side that a frame attends to, or those past and those to
+            come, or None for all.
         dropout: rate for the attention weights, in training.
 
     Call arguments:

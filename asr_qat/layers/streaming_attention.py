@@ -1,4 +1,4 @@
-"""Attention of a few frames of a stream to the frames before and behind them."""
+"""Attention of a few frames of a stream to their past and future context."""
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +14,7 @@ class RelativeDistances(keras.layers.Layer):
 
     Args:
         before: frames before it that a frame attends to.
-        behind: the same behind it.
+        behind: the same of the future.
         dim: channels.
 
     Call arguments:

@@ -5,7 +5,7 @@ from tensorflow import keras
 
 from asr_qat.audio.front_end import HALVINGS, subsampled_length
 
-PADDING = -1  # fills the label rows behind the last label
+PADDING = -1  # fills the label rows after the last label
 
 
 def pack_targets(lengths, labels):

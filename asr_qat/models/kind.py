@@ -61,7 +61,7 @@ class ModelKind(abc.ABC):
 
         Args:
             model: from `build`, also after `quantize_model`.
-            pass_name: of a live model; None for the final text.
+            pass_name: of a live model; None for the last.
         """
 
     @abc.abstractmethod

@@ -9,7 +9,7 @@ predict, join                                     as of a transducer of whole ut
 
 All are float32. A stream begins with states of zeros, and each call takes the states that the one
 before it gave. The tables are computed once: their projection would cost a chunk of one frame
-more than all else. What is not valid, in front of the first frame and behind the last, comes out
+more than all else. What is not valid, before the first frame and after the last, comes out
 with 0 in `valid`. A stream ends with chunks of `valid` 0 until all frames have come out.
 """
 

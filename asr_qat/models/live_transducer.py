@@ -1,4 +1,4 @@
-"""A transducer with two passes: a causal encoder for live text, a cascade for the final one.
+"""A transducer with two passes: a causal encoder for the first, a cascade for the second.
 
 Narayanan et al. (2021), "Cascaded encoders for unifying streaming and non-streaming ASR": both
 encoders share the prediction and the joint network.
@@ -54,8 +54,8 @@ def build_live_transducer(
         mel_bins: features per frame.
 
     Returns:
-        A model from the inputs of `build_transducer` to a list: transitions of the causal pass
-        and of the cascade's, or with `streaming.sampling` of one of them; then, with CTC heads,
+        A model from the inputs of `build_transducer` to a list: transitions of the first pass
+        and of the second, or with `streaming.sampling` of one of them; then, with CTC heads,
         the logits of the causal encoder's and of the cascade's.
     """
     features, lengths = encoder_inputs(mel_bins)

@@ -42,7 +42,7 @@ class ModelConfig:
         )
         require(
             self.encoder.attention_context is None,
-            "encoder.attention_context: a live model has its contexts in streaming: leave it away",
+            "encoder.attention_context: a live model has its contexts in streaming: omit it",
         )
 
     @property

@@ -94,7 +94,7 @@ class Recogniser:
         return self.config.kind.model_inputs(inputs, targets)
 
     def decoder(self, pass_name: Pass | None = None) -> Decoder:
-        """The search with this model; of a live one in either pass, None for the final text."""
+        """The search with this model; of a live one in either pass, None for the last."""
         return self.config.kind.decoder(self.model, pass_name)
 
     def save(self, path: str | Path) -> None:

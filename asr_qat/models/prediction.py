@@ -27,8 +27,8 @@ class TransducerConfig:
             ones (Ghodsi et al., 2020, "stateless").
         context: labels that the n-gram sees.
         dropout: rate in the prediction network, in training.
-        ctc_weight: of the CTC loss of an auxiliary head on the encoder, beside the
-            transducer's with weight 1; 0 for no such head. The device does without it.
+        ctc_weight: weight of the CTC loss of an auxiliary head on the encoder, beside the
+            transducer's with weight 1; 0 for no such head. No file has the head.
         frames_at_once: frames whose logits are in memory at once in training, or null for all.
     """
 

@@ -32,8 +32,8 @@ TRANSDUCERS: dict[str, TransducerConfig] = {
 }
 
 STREAMING: dict[str, StreamingConfig] = {
-    # Waits for 40 ms, and for 360 ms behind the cascade.
+    # The first pass waits for 40 ms, the second for 360 ms.
     "live_tiny": StreamingConfig(2, left_context=16, look_ahead=1, right_context=4),
-    # Waits for 40 ms, and for 840 ms behind the cascade.
+    # The first pass waits for 40 ms, the second for 840 ms.
     "live_l": StreamingConfig(10, left_context=64, look_ahead=1, right_context=2),
 }

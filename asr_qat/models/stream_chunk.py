@@ -1,6 +1,6 @@
 """A chunk of a stream on its way through the layers of a trained model, with explicit state.
 
-A block whose attention reaches `behind` frames ahead lets its frames wait for so many: it takes
+A block whose attention reaches `behind` frames ahead delays its frames by so many: it takes
 the frames [t, t + C) and gives [t - behind, t - behind + C). What it remembers of earlier frames
 are tensors of fixed sizes, all zeros before the first chunk. Which frames are valid is one
 history for all blocks; it is zero before the utterance and after its end, and a block at an
@@ -94,7 +94,7 @@ class Chunk:
         memory: of the stream.
         validity: of its frames.
         delay: frames that those that come in have waited already.
-        context: frames before and behind it that a frame attends to.
+        context: past and future frames that a frame attends to.
         positions: symbolic inputs by the names of the attentions: this block's is added.
     """
 

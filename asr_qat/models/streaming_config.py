@@ -16,16 +16,16 @@ class StreamingConfig:
     `look_ahead` frames to come, the others to none. The cascade has `cascade_blocks` more, each
     of which attends to `right_context` frames to come. The convolutions hear no later frame. So
     an encoded frame, which is that of 4 feature frames with 3 more before these, waits for
-    `first_delay` further encoded frames, or `second_delay` behind the cascade.
+    `first_delay` further encoded frames in the first pass, `second_delay` in the second.
 
     Attributes:
         cascade_blocks: Conformer blocks of the cascade.
-        left_context: frames (of 40 ms) before it that a frame attends to, in every block.
-        look_ahead: frames behind it that a frame attends to in the first causal block.
-        right_context: frames behind it that a frame attends to in each block of the cascade.
-        causal_weight: of the causal encoder's loss; that of the cascade's is the rest to 1.
-        sampling: compute one of both transducer losses in each batch, the causal encoder's with
-            the probability `causal_weight`: less work than the sum, and the same in the mean.
+        left_context: past frames (of 40 ms) that a frame attends to, in every block.
+        look_ahead: future frames that a frame attends to in the first causal block.
+        right_context: future frames that a frame attends to in each block of the cascade.
+        causal_weight: weight of the first pass's loss; that of the second pass is the rest to 1.
+        sampling: compute one of both transducer losses in each batch, the first pass's with the
+            probability `causal_weight`: less work than the sum, and the same in the mean.
     """
 
     cascade_blocks: int
@@ -64,7 +64,7 @@ class StreamingConfig:
         return self.first_delay * frame, self.second_delay * frame
 
     def causal_context(self, block: int) -> tuple[int, int]:
-        """Frames before and behind it that a frame attends to in a block of the causal encoder."""
+        """Past and future frames that a frame attends to in a block of the causal encoder."""
         return self.left_context, self.look_ahead if block == 0 else 0
 
     @property

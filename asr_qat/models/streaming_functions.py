@@ -48,7 +48,7 @@ class StreamingFunctions:
 
         Inputs:
             features: `[1, 4 * frames, mel_bins]`.
-            valid: `[1, 4 * frames]`, 1 for a feature frame of the utterance, 0 behind its end.
+            valid: `[1, 4 * frames]`, 1 for a feature frame of the utterance, 0 after its end.
             positions and states.
 
         Outputs:

@@ -57,7 +57,7 @@ def predict_all(labels, config: TransducerConfig, vocab_size: int):
     Args:
         labels: int32 `[batch, labels]`.
         config: its shape.
-        vocab_size: number of labels; the blank behind them stands before the first one.
+        vocab_size: number of labels; the blank after them stands before the first one.
 
     Returns:
         `[batch, 1 + labels, joint]`.

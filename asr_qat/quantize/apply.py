@@ -26,7 +26,7 @@ class QuantizationConfig:
     """How a model is quantized in training.
 
     Attributes:
-        precision: of every Dense layer, e.g. `w4a8` (see `asr_qat.quantize.precision`), or a
+        precision: that of every Dense layer, e.g. `w4a8` (see `asr_qat.quantize.precision`), or a
             mixture by name, e.g. `two_bit` (see `asr_qat.quantize.policies`).
         mode: `native` multiplies integers as the device does, `fake` rounded floats; `ptq` does
             what `native` does, in a model that was quantized after training.
@@ -37,7 +37,7 @@ class QuantizationConfig:
             to narrow, such as `{0: 8, 200: 4, 400: 2}`, down to that of `precision`. No layer is
             ever narrower than its own precision.
         overrides: precision, or `float`, by regular expression on the layer's name; the first
-            that fits decides. Example: `{"^block_00_": w8a8, "ctc_output": float}`.
+            match wins. Example: `{"^block_00_": w8a8, "ctc_output": float}`.
         overrides_from: file of further overrides, such as `asr-qat assign` writes. They come
             after `overrides`; the file is not needed again.
         activation_ranges: static ranges of activations (`a8s`) are `averaged` in training, or
@@ -54,7 +54,7 @@ class QuantizationConfig:
     overrides_from: str | None = None
 
     def __post_init__(self) -> None:
-        """Raise `UserError` for an unknown precision or a pattern that is none."""
+        """Raise `UserError` for an unknown precision or an invalid pattern."""
         require(self.start_step >= 0, f"start_step: {self.start_step} is less than 0")
         policy(self.precision)
         check_overrides(self.overrides)
@@ -118,13 +118,13 @@ def quantize_model(model: keras.Model, config: QuantizationConfig) -> keras.Mode
         config: precisions by layer.
 
     Raises:
-        UserError: a pattern in `config.overrides` fits no layer.
+        UserError: a pattern in `config.overrides` matches no layer.
     """
     registry = config.registry()
     names = [layer.name for layer in model.layers]
     for pattern in config.overrides:
         if not any(re.search(pattern, name) for name in names):
-            raise UserError(f"overrides: '{pattern}' fits no layer of the model")
+            raise UserError(f"overrides: '{pattern}' matches no layer of the model")
 
     supported = [layer.name for layer in model.layers if registry.supports(layer)]
 
@@ -134,7 +134,7 @@ def quantize_model(model: keras.Model, config: QuantizationConfig) -> keras.Mode
             return copy
         start = config.start_step + supported.index(layer.name) * config.layer_interval
         quantize_config = registry.get_quantize_config(layer, start_step=start)
-        copy.build(layer.get_input_shape_at(0))  # the wrapper takes in the weights that are there
+        copy.build(layer.get_input_shape_at(0))  # the wrapper adopts the weights that exist
         copy.set_weights(layer.get_weights())
         return QuantizeWrapperV2(copy, quantize_config, name_prefix="")
 

@@ -43,7 +43,7 @@ def calibrate(model: keras.Model, plain: keras.Model, batches: Iterable[Any]) ->
 
 
 def _extremes(x: tf.Tensor, layer: keras.layers.Dense) -> tf.Tensor:
-    """Least and greatest value of a layer's input, and of what the device rounds behind it."""
+    """Least and greatest value of a layer's input, and of what the device rounds after it."""
     y = tf.tensordot(x, layer.kernel, 1)
     y = y if layer.bias is None else y + layer.bias
     y = tf.nn.relu(y) if layer.activation is keras.activations.relu else y

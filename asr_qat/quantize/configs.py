@@ -34,7 +34,7 @@ class DenseQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
         return [(layer.kernel, self.quantizer)]
 
     def set_quantize_weights(self, layer: keras.layers.Layer, quantize_weights: Any) -> None:
-        """Put the `QuantizedKernel` in the kernel's place."""
+        """Replace the kernel by the `QuantizedKernel`."""
         (layer.kernel,) = quantize_weights
 
     def get_activations_and_quantizers(self, layer: keras.layers.Layer) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The Dense layer behind every quantized product."""
+"""The Dense layer of every quantized product."""
 
 import dataclasses
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def quantized_layer(cls: LayerClass) -> LayerClass:
 
 @quantized_layer
 class Dense(keras.layers.Dense):
-    """The stock Dense layer, until a quantizer puts a `QuantizedKernel` in its kernel's place."""
+    """The stock Dense layer, until a quantizer replaces its kernel by a `QuantizedKernel`."""
 
     offset = None
 

@@ -28,12 +28,12 @@ class Mixture:
     overrides: dict[str, str]
 
     def __post_init__(self) -> None:
-        """Raise `UserError` for an unknown precision or a pattern that is none."""
+        """Raise `UserError` for an unknown precision or an invalid pattern."""
         check_overrides(self.overrides)
 
 
 def check_overrides(overrides: dict[str, str]) -> None:
-    """Raise `UserError` for an unknown precision or a pattern that is none."""
+    """Raise `UserError` for an unknown precision or an invalid pattern."""
     for pattern, name in overrides.items():
         parse(name)
         try:
@@ -45,7 +45,7 @@ def check_overrides(overrides: dict[str, str]) -> None:
 
 
 def with_mixture(overrides: dict[str, str], path: str | Path) -> dict[str, str]:
-    """`overrides`, and behind them those in a file.
+    """`overrides`, then those in a file.
 
     Raises:
         UserError: naming the file that is missing or another.

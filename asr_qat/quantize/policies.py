@@ -25,7 +25,7 @@ class Policy:
     """Precisions by layer.
 
     Attributes:
-        precision: of every layer that no pattern fits.
+        precision: of every layer that no pattern matches.
         overrides: precision by regular expression on the layer's name.
     """
 

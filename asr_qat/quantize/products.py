@@ -21,7 +21,7 @@ Gradient = Callable[[tf.Tensor], tuple[tf.Tensor, ...]]  # of the output: one fo
 
 @dataclasses.dataclass(eq=False)
 class QuantizedKernel:
-    """What a quantizer puts in the place of a Dense layer's kernel.
+    """What a quantizer puts in place of a Dense layer's kernel.
 
     Attributes:
         integers: float32 `[input, output]`, or `[blocks, block, output]`, whole numbers.

@@ -178,7 +178,7 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
         )
 
     def _search(self, kernel: tf.Tensor, variables: Variables) -> None:
-        """Search for the ranges of a clipped grid anew, now and then."""
+        """Search again for the ranges of a clipped grid, now and then."""
 
         def search() -> tf.Tensor:
             weights = blocks_of(kernel, self.precision.block)

@@ -19,7 +19,7 @@ class PrecisionRegistry(QuantizeRegistry):
     Args:
         precision: name of the precision of every Dense layer.
         overrides: precision names by regular expression, searched in the layer's name; the
-            first that fits decides.
+            first match wins.
         more: arguments of `KernelQuantizer` for all layers.
     """
 
@@ -38,7 +38,7 @@ class PrecisionRegistry(QuantizeRegistry):
     def of(self, layer: keras.layers.Layer) -> Precision | None:
         """The precision of a layer that has weights already, None for float.
 
-        Blocks that do not divide its inputs give way to a scale for each channel. A product
+        Blocks that do not divide its inputs are replaced by a scale for each channel. A product
         inside of a recurrence or of a joint network has dynamic activations and no offset, and
         is clipped where a scale would be learned.
         """

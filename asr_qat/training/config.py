@@ -69,11 +69,11 @@ class TrainConfig:
         quantization: train quantized, or null for float.
         batches: how batches are made.
         optimizer: how weights are updated.
-        evaluate_every: steps between evaluations on the development split, and the most
+        evaluate_every: steps between evaluations on the development split, and at most
             between checkpoints; null for no evaluation, which needs `keep: last`.
         keep: save the model with the lowest development WER, or the last one.
         checkpoint_minutes: longest time between checkpoints.
-        seed: of weights, data order, augmentation and dropout.
+        seed: seed of the initial weights, the data order, the augmentation and the dropout.
         model: `ctc` or `transducer`; that of `start` if there is one, else `ctc`. A transducer
             may start from a CTC model: it takes over the encoder.
         transducer: shape of prediction and joint networks, instead of the preset's.

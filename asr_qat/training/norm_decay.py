@@ -6,7 +6,7 @@ Quantized Seq2seq Models", arXiv 2305.15536) report that quantized training suff
 little of a regularisation signal flows back to the quantization scale and the outliers that it
 is made from, and regularise these within the end-to-end loss, by scales that are functions of
 the outliers. That much their abstracts tell, and this module takes the aim from there. The
-explicit penalty below, in the place of a gradient through the scale, is this package's own.
+explicit penalty below, instead of a gradient through the scale, is this package's own.
 
 Added to the loss, over the groups of weights that share a scale (a channel, or one of its blocks):
 

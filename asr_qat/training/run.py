@@ -58,7 +58,7 @@ def seed_everything(seed: int) -> None:
 
 
 def seed_dropout(model: keras.Model, seed: int) -> None:
-    """Start the random sequences of the layers that draw numbers anew."""
+    """Restart the random sequences of the layers that draw numbers."""
     for layer in all_layers(model):
         if isinstance(layer, (Dropout, OnePass)):
             layer.seed(seed)
@@ -82,7 +82,7 @@ def build_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Opt
 
 
 def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
-    """Train, or go on with, the run that `config` describes.
+    """Start or resume the run that `config` describes.
 
     Returns:
         The recogniser that was saved in `config.output`.
@@ -142,7 +142,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
                 lambda inputs, targets: (recogniser.model_inputs(inputs, targets), targets)
             )
             # One Keras epoch from here to the end: at the end of each, Keras would put the
-            # averaged weights in the place of the trained ones.
+            # averaged weights in place of the trained ones.
             try:
                 model.fit(
                     distribution.batches(batches),
@@ -163,7 +163,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
 
 
 def _evaluators(recogniser: Recogniser, pipeline: Pipeline) -> dict[str, Evaluator]:
-    """The WER that an evaluation reports, by name: `wer` is that of the final text."""
+    """The WER that an evaluation reports, by name: `wer` is that of the last pass."""
     found = {"wer": Evaluator(recogniser.decoder(), pipeline, "dev")}
     for earlier in recogniser.config.kind.passes[:-1]:
         decoder = recogniser.decoder(earlier)

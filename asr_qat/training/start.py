@@ -66,7 +66,7 @@ def first_recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
     if before is not None:
         raise UserError(
             f"{config.start}: is quantized already ({before.precision} {before.mode}): start from "
-            "a float model, or leave quantization away to train on as it is"
+            "a float model, or omit quantization to train on as it is"
         )
     return _quantized(started, wanted, folder)
 
@@ -85,8 +85,7 @@ def _encoder(config: TrainConfig, started: ModelConfig) -> EncoderConfig:
         return started.encoder
     if _fixed(encoder) != _fixed(started.encoder):
         raise UserError(
-            f"encoder: not that of {config.start}, dropout aside: leave encoder and preset away, "
-            "or start"
+            f"encoder: not that of {config.start}, dropout aside: omit encoder and preset, or start"
         )
     return encoder
 
@@ -103,7 +102,7 @@ def _transducer(config: TrainConfig, started: ModelConfig) -> TransducerConfig |
             return None
         return config.transducer_config() or _of_encoder(started.encoder, config.start)
     if config.model == "ctc":
-        raise UserError(f"{config.start}: a transducer: leave `model: ctc` away, or start")
+        raise UserError(f"{config.start}: a transducer: omit `model: ctc`, or start")
     given = config.transducer
     if given is None:
         return before

@@ -65,7 +65,7 @@ class VariationalNoise:
         self._seeds = [seed + zlib.crc32(name.encode()) for name in named]
         require(
             bool(self._variables),
-            f"variational_noise: layers: '{config.layers}' fits no layer with weights",
+            f"variational_noise: layers: '{config.layers}' matches no layer with weights",
         )
 
     @contextlib.contextmanager

@@ -13,7 +13,7 @@ def add_parser(subparsers) -> None:
     parser.add_argument("--data", help="archive or folder of the corpus")
     parser.add_argument("--corpus", default="an4", choices=("an4", "synthetic"))
     parser.add_argument("--model", default="ctc", choices=("ctc", "transducer"))
-    parser.add_argument("--work", default="work/demo", help="folder for what is made on the way")
+    parser.add_argument("--work", default="work/demo", help="folder for intermediate files")
     parser.add_argument("--results", help="folder for the results (default: results in --work)")
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads of the interpreter")
     parser.add_argument("--quiet", action="store_true", help="no progress")

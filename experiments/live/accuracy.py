@@ -71,7 +71,7 @@ def accuracy(
     devices = {name: TFLiteRecogniser(path, threads) for name, path in files.items()}
     models = {name: live_model(device) for name, device in devices.items()}
     whole_device = TFLiteRecogniser(offline, threads)
-    require(not whole_device.live, f"{offline}: a live model in the place of the offline one")
+    require(not whole_device.live, f"{offline}: a live model instead of the offline one")
     rows: list[PassRow] = []
     speed: dict[str, StreamSpeed] = {}
     first: dict[str, BySplit] = {}

@@ -67,7 +67,7 @@ def _add_scale(subparsers) -> None:
     parser.add_argument(
         LABELS_GIVEN,
         type=seconds(LABELS_GIVEN),
-        help="of speech; with --tokenizer, in the place of LibriSpeech's",
+        help="of speech; with --tokenizer, instead of LibriSpeech's",
     )
     parser.add_argument("--seconds", type=seconds("--seconds"), default=60.0, help="of each run")
     parser.add_argument("--work", default="work/streaming_scale", help="folder for the files")

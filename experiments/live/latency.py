@@ -27,7 +27,7 @@ from tflite_export.runtime.live.session import Session
 from tflite_export.runtime.live.words import words_of
 from tflite_export.score.rows import combine
 
-TAIL_S = 2.5  # of the room's noise behind a recording: time for the endpoint
+TAIL_S = 2.5  # of the room's noise after a recording: time for the endpoint
 
 Word = tuple[str, float]  # and seconds
 

@@ -54,7 +54,7 @@ class Alignment:
     """How the ends of words were found.
 
     Attributes:
-        last_word_behind_sound_ms: how far the end of the last word is behind that of the sound;
+        last_word_behind_sound_ms: how far the end of the last word is after that of the sound;
             None without words.
         model: directory of the CTC model, None where the ends were given.
         frame_ms: milliseconds of its frames.
@@ -132,7 +132,7 @@ class LongRun(StreamWords):
     Attributes:
         recordings: that fit in.
         recorded_seconds: those without the pauses.
-        pause_s: of the room's noise behind each recording.
+        pause_s: of the room's noise after each recording.
         chunk_ms: milliseconds of a chunk.
         threads: CPU threads.
         rss_mb: resident memory of the process after each minute of audio, and in the end, MB

@@ -165,7 +165,7 @@ class LiveScaleResults(Provenance):
         pause_s: seconds of the pause.
         audio_seconds: of all timed runs of a file together.
         threads: CPU threads.
-        look_ahead_ms: milliseconds that the first pass is behind the audio.
+        look_ahead_ms: milliseconds that the first pass lags the audio.
         delay_ms: the same of the second pass.
         rows: one for each file.
     """

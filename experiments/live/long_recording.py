@@ -79,7 +79,7 @@ def stream_long(
         data: prepared folder.
         splits: whose recordings, from the first one on again when they are through.
         seconds: of audio.
-        pause_s: of the room's noise behind each recording.
+        pause_s: of the room's noise after each recording.
         chunk_ms: milliseconds of a chunk; the pace is that of the processor.
         threads: CPU threads.
     """
@@ -232,7 +232,7 @@ def _edits(a: str, b: str) -> int:
 def _edits_at_joins(pieces: list[list[str]], stream: list[str]) -> int:
     """Edits from the words of all pieces to a stream that are at the ends of a piece.
 
-    They are of its first or its last word, or words more before or behind it.
+    They are of its first or its last word, or words more before or after it.
     """
     words = list(itertools.chain(*pieces))
     if not words or not stream:

@@ -76,7 +76,7 @@ def many_streams(
         split: of it.
         streams: at the same time, not counting clients that do not behave.
         seconds: of audio of each.
-        pause_s: of the room's noise behind each recording.
+        pause_s: of the room's noise after each recording.
         chunk_ms: milliseconds of a message.
         speed: times that of speech.
         rough: with a client of each kind of `ROUGH` beside them.

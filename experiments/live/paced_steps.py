@@ -4,8 +4,8 @@ import numpy as np
 
 from asr_qat.decoding.transducer_steps import State, TransducerSteps
 
-# A sentence and the pause behind it, above the 0.8 s after which an utterance ends: every 7.2 s
-# there is an endpoint, and the second pass catches up all that it is behind.
+# A sentence and the pause after it, above the 0.8 s after which an utterance ends: every 7.2 s
+# there is an endpoint, and the second pass catches up with the first.
 SPEECH_S, PAUSE_S = 6.0, 1.2
 
 
@@ -36,7 +36,7 @@ class PacedSteps:
         return (*self._steps.initial_state(rows), np.zeros((rows, 1), np.float32))
 
     def predict(self, labels: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-        """As in `TransducerSteps`, with the time of the next label behind the output."""
+        """As in `TransducerSteps`, with the time of the next label after the output."""
         predicted, after = self._steps.predict(labels, state[:-1])
         due = np.maximum(state[-1] + self._interval_s, self._now_s).astype(np.float32)
         return np.concatenate([predicted, due], axis=1), (*after, due)

@@ -28,7 +28,7 @@ def room_noise(audio: np.ndarray, seconds: float, rate: int) -> np.ndarray:
 def joined(
     items: Iterable[Utterance], seconds: float, pause_s: float, rate: int
 ) -> Iterator[np.ndarray]:
-    """Recordings, each with its pause behind it, from the first one on again, for so long."""
+    """Recordings, each with a pause after it, from the first one on again, for so long."""
     left = round(seconds * rate)
     for item in itertools.cycle(items):
         audio = read_audio(item.audio_path, rate)

@@ -142,7 +142,7 @@ def latency_table(found: LatencyResults) -> str:
             f"{_alignment(words.alignment)} The second table counts from the sound itself.",
             f"**{long.audio_seconds / 60:.0f} minutes in one session**: {long.recordings} "
             f"recordings, {long.recorded_seconds / 60:.0f} minutes, and {long.pause_s:g} s "
-            f"of its room's noise behind each. Memory: {long.rss_mb[0]:.1f} MB after the first "
+            f"of its room's noise after each. Memory: {long.rss_mb[0]:.1f} MB after the first "
             f"minute, {long.growth_mb:+.1f} MB at the end, {long.most_growth_mb:+.1f} MB at the "
             "most. The same audio cut in the middle of each pause, every piece in a session of "
             f"its own: {long.different_cut_in_pauses} of {long.words} words differ. Cut at "
@@ -168,7 +168,7 @@ def _alignment(found: Alignment) -> str:
     if behind is None:
         return f"{said}."
     return (
-        f"{said}, whose last words end {behind.p50:+.0f} ms behind the end of the sound (median; "
+        f"{said}, whose last words end {behind.p50:+.0f} ms after the end of the sound (median; "
         f"5% and 95%: {behind.p5:+.0f} and {behind.p95:+.0f})."
     )
 

@@ -44,7 +44,7 @@ def _chosen(names: Sequence[str] | None) -> list[Measurement]:
 
 
 def _kept() -> list[Path]:
-    """Results that stay as they are: days of training are behind them."""
+    """Results that stay as they are: they took days of training."""
     measured = {name for each in MEASUREMENTS for name in each.results}
     return [path for path in sorted(RESULTS.glob("*.json")) if path.name not in measured]
 

@@ -33,7 +33,7 @@ def clean_commit() -> str:
 
 
 def require_in_history(path: Path, commit: str) -> None:
-    """Check that the commit which a file of results names is behind the one at hand.
+    """Check that the commit which a file of results names is an ancestor of the one at hand.
 
     Raises:
         UserError: it is not.

@@ -63,7 +63,7 @@ class Assignment:
 
     @property
     def overrides(self) -> dict[str, str]:
-        """For `QuantizationConfig`: a pattern for each layer, which fits no other."""
+        """For `QuantizationConfig`: a pattern for each layer, which matches no other."""
         return {f"^{re.escape(name)}$": precision for name, precision in self.precisions.items()}
 
 

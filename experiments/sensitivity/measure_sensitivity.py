@@ -179,7 +179,7 @@ def difference(before: np.ndarray, after: np.ndarray) -> list[float]:
 
 
 def _own_targets(targets: np.ndarray, found: list[list[int]]):
-    """Recognised tokens in the place of the transcripts; where there are none, these stay."""
+    """Recognised tokens instead of the transcripts; where there are none, these stay."""
     own = [
         row or [token for token in labels if token != PADDING]
         for row, labels in zip(found, targets[:, 1:].tolist(), strict=True)

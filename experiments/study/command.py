@@ -6,8 +6,8 @@ import os
 from asr_qat.commands.arguments import add_configuration, positive_int
 
 HELP = """Train a grid of quantized recognisers with several seeds, export each, and score its
-.tflite. A study that was interrupted goes on where it was: each cell has a result file in
-OUTPUT/cells, and what is there is not run again. All together is in OUTPUT.json; OUTPUT.html is
+.tflite. An interrupted study resumes where it was: each cell has a result file in OUTPUT/cells,
+and what is there is not run again. All together is in OUTPUT.json; OUTPUT.html is
 the report."""
 
 
@@ -31,7 +31,7 @@ def add_parser(subparsers) -> None:
     )
     parser.add_argument("--list", action="store_true", help="print the cells and run none")
     parser.add_argument(
-        "--report", action="store_true", help="write summary and report anew and run no cells"
+        "--report", action="store_true", help="write summary and report again, run no cells"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)

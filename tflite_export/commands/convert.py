@@ -40,7 +40,7 @@ def add_parser(subparsers) -> None:
         type=int,
         default=128,
         metavar="N",
-        help="most of them, drawn at random (default: %(default)s)",
+        help="at most so many, drawn at random (default: %(default)s)",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress, and no line at the end")
     parser.set_defaults(run=run)

@@ -33,12 +33,15 @@ def add_parser(subparsers) -> None:
         "--compare", metavar="MODEL_DIR", help="also compare with a Keras model, in greedy search"
     )
     parser.add_argument(
-        "--beam", type=beam, default=0, help="of a transducer's search (default: greedy search)"
+        "--beam",
+        type=beam,
+        default=0,
+        help="hypotheses that a transducer's search keeps (default: greedy search)",
     )
     parser.add_argument(
         "--streaming",
         action="store_true",
-        help="of a live model, and needed for one: both passes, the recordings in chunks",
+        help="for a live model, and required for one: both passes, the recordings in chunks",
     )
     add_chunk_ms(parser)
     parser.set_defaults(chunk_ms=None)
@@ -66,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
         args.chunk_ms = args.chunk_ms or DEFAULT_CHUNK_MS
         evaluate_live.run(args)
         return
-    require(args.chunk_ms is None, "--chunk-ms: of live models: add --streaming")
+    require(args.chunk_ms is None, "--chunk-ms: for live models only: add --streaming")
     items = recordings(args.data, args.split)
     with silence():  # LiteRT prints what its exceptions say
         device = TFLiteRecogniser(args.file, args.threads)

@@ -11,7 +11,7 @@ from asr_qat.errors import require
 if TYPE_CHECKING:
     from tflite_export.score.live_rows import PassRates, StreamedComparison, StreamedEvaluation
 
-SHOWN = 5  # utterances with another hypothesis than the Keras model's
+SHOWN = 5  # utterances whose hypothesis differs from the Keras model's
 
 
 def run(args: argparse.Namespace) -> None:

@@ -25,19 +25,19 @@ def add_parser(subparsers) -> None:
         "--port",
         type=whole_number("--port", 0, 65535),
         default=8765,
-        help="0 for any that is free (default: 8765)",
+        help="0 for any free port (default: 8765)",
     )
     parser.add_argument(
         "--max-streams",
         type=whole_number("--max-streams", 1, 1000),
         default=8,
-        help="at the same time (default: 8)",
+        help="streams at the same time (default: 8)",
     )
     parser.add_argument(
         "--max-message-bytes",
         type=whole_number("--max-message-bytes", 64, 1 << 24),
         default=64 * 1024,
-        help="of one message; 2 bytes are a sample (default: 65536)",
+        help="largest message; 2 bytes are a sample (default: 65536)",
     )
     parser.add_argument(
         "--idle-seconds",

@@ -12,7 +12,10 @@ def add_parser(subparsers) -> None:
     parser.add_argument("file", help=".tflite file; of a live model: the second pass's text")
     parser.add_argument("audio", nargs="+", help="WAV, FLAC, SPHERE or OGG files")
     parser.add_argument(
-        "--beam", type=beam, default=0, help="of a transducer's search (default: greedy search)"
+        "--beam",
+        type=beam,
+        default=0,
+        help="hypotheses that a transducer's search keeps (default: greedy search)",
     )
     parser.add_argument(
         "--nbest",

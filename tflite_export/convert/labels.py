@@ -20,7 +20,7 @@ from tensorflow import keras
 from asr_qat.layers.dropout import Dropout
 from asr_qat.quantize.dense import Dense
 
-OPERATIONS_BACK = 16  # from an output to the product behind it
+OPERATIONS_BACK = 16  # from an output back to its product
 
 
 def products(model: schema.ModelT) -> Iterator[tuple[schema.SubGraphT, schema.OperatorT]]:
@@ -35,7 +35,7 @@ def products(model: schema.ModelT) -> Iterator[tuple[schema.SubGraphT, schema.Op
 def merged_factors(keras_model: keras.Model) -> dict[str, float]:
     """Constants that the converter multiplies into the weights and bias of a layer, by its name.
 
-    They are those of a `Rescaling` that reads the layer's output, such as the half step behind a
+    They are those of a `Rescaling` that reads the layer's output, such as the half step after a
     feed-forward module, and of layers that say so in `input_factors`, one for each input.
     """
     factors: dict[str, float] = {}
@@ -61,7 +61,7 @@ def _sources(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
 def output_operations(
     model: schema.ModelT, functions: Mapping[str, tf.types.experimental.ConcreteFunction]
 ) -> dict[tuple[int, int], str]:
-    """The operations behind each output of a signature, by subgraph and tensor.
+    """The operations that lead to each output of a signature, by subgraph and tensor.
 
     Args:
         model: the converted model.

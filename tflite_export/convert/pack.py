@@ -1,7 +1,7 @@
 """From the labelled float flatbuffer to packed integer weights.
 
 The trained integers and scales are written as they are, nothing is derived from the floats. A
-product of static activations gets a QUANTIZE in front and a DEQUANTIZE behind, one of float
+product of static activations gets a QUANTIZE before and a DEQUANTIZE after it, one of float
 activations a DEQUANTIZE of its weights.
 """
 
@@ -20,7 +20,7 @@ OPERATOR_VERSION = 2  # of QUANTIZE and DEQUANTIZE: the first one with int8
 
 
 def pack(content: bytes, layers: Mapping[str, BakedLayer], factors: Mapping[str, float]) -> bytes:
-    """Put integers in the place of the weights of the dense products.
+    """Replace the weights of the dense products by integers.
 
     Args:
         content: a `.tflite` whose products are labelled.
@@ -80,7 +80,7 @@ class Buffers:
 class _Product:
     """A labelled FULLY_CONNECTED operator and the layer that it is the product of.
 
-    The converter merges constant factors behind a product (the half step of a feed-forward
+    The converter merges constant factors after a product (the half step of a feed-forward
     module) into its weights and bias; here they go into the scales of weights and output.
     """
 
@@ -92,7 +92,7 @@ class _Product:
         self.scale = layer.scale * self.factor
 
     def write_kernel(self, buffers: Buffers) -> None:
-        """Integers and scales in the place of the floats."""
+        """Integers and scales instead of the floats."""
         precision = self.layer.precision
         bits = precision.storage_bits
         self.kernel.type = TYPES[bits]

@@ -1,6 +1,6 @@
 """A flatbuffer object to bytes: its metadata attached, every vector stored once.
 
-The generated code writes each tensor's scales, zero points and shape anew. In a small model
+The generated code writes each tensor's scales, zero points and shape separately. In a small model
 that is an eighth of the file: all zero points of a width are the same zeros, and signatures
 repeat the scales of the weights that they share.
 """

@@ -29,7 +29,7 @@ class Metadata:
         front_end: of the features.
         mean: float32 `[mel_bins]` that is subtracted from the features.
         std: float32 `[mel_bins]` that they are divided by.
-        tokenizer: the vocabulary; the blank is the class behind it.
+        tokenizer: the vocabulary; the blank is the class after it.
         layers: precision name of each quantized layer.
         full_integer: width of all activations if every tensor is an integer, else None.
         live: how to stream, None for a recogniser of whole utterances.

@@ -121,7 +121,7 @@ class TFLiteRecogniser:
         Args:
             features: `[frames, mel_bins]`, normalised.
             beam: hypotheses that the search keeps.
-            nbest: most of them that are returned, at most `beam`.
+            nbest: how many are returned, at most `beam`.
 
         Raises:
             UserError: a CTC model.

@@ -84,8 +84,8 @@ class LiveFacts:
     Attributes:
         chunk_ms: milliseconds of audio that one call may take.
         left_context_ms: that a frame attends to before it, in each block.
-        look_ahead_ms: of the causal encoder and of the cascade behind it.
-        latency_ms: that the `first` and the `second` pass are behind the audio.
+        look_ahead_ms: of the causal encoder and of the cascade on top of it.
+        latency_ms: that the `first` and the `second` pass lag the audio.
     """
 
     chunk_ms: tuple[float, ...]

@@ -93,7 +93,7 @@ class StreamedEvaluation(FileFacts, StreamedSummary, Provenance):
     Attributes:
         name: of the file.
         ratio: how many times smaller than the baseline, None without one.
-        look_ahead_ms: milliseconds that the first pass is behind the audio.
+        look_ahead_ms: milliseconds that the first pass lags the audio.
         delay_ms: the same of the second pass.
         peak_rss_mb: peak memory of a process that loads it and streams the longest recording.
         against_keras: with `--compare`, else None.

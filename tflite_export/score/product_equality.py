@@ -34,7 +34,7 @@ def product_errors(
 ) -> list[ProductError]:
     """Largest difference of each quantized product, as a share of its output's range.
 
-    The converter merges constant factors behind a product (the half step of a feed-forward
+    The converter merges constant factors after a product (the half step of a feed-forward
     module) into its weights; the factor is reported.
 
     Args:
@@ -86,7 +86,7 @@ def _expose(model: schema.ModelT, graph, operator, name: str) -> None:
 
 
 def _beyond(model: schema.ModelT, graph, tensor: int, conversion: str) -> int:
-    """The float tensor in front of the QUANTIZE, or behind the DEQUANTIZE, of an int8 one."""
+    """The float tensor before the QUANTIZE, or after the DEQUANTIZE, of an int8 one."""
     if graph.tensors[tensor].type != schema.TensorType.INT8:
         return tensor
     wanted = getattr(schema.BuiltinOperator, conversion)
@@ -122,7 +122,7 @@ class _Product:
         integers, grid = layer.integers()
         self.kernel = QuantizedKernel(
             integers,
-            Grid(grid.scale),  # the device adds what an offset gives behind the product
+            Grid(grid.scale),  # the device adds what an offset gives after the product
             layer.precision.activation_bits,
             native=True,
             weights=tf.convert_to_tensor(layer.kernel),

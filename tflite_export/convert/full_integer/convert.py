@@ -50,7 +50,7 @@ def convert_calibrated(
         output: file to write.
         activation_bits: 8 or 16.
         data: a prepared folder, whose training split is used, or a manifest.
-        limit: most utterances of it that the ranges are measured on, drawn at random.
+        limit: utterances of it that the ranges are measured on, at most, drawn at random.
         precision: of the weights, see `tflite_export.convert.convert.convert`.
         seconds: lengths of the signatures, see there.
         quiet: without progress.
@@ -106,7 +106,7 @@ def convert_full_integer(
     """
     require(
         isinstance(recogniser.config.kind, CTC),
-        "full-integer files are of CTC models: this is a transducer",
+        "full-integer files exist for CTC models only: this is a transducer",
     )
     require(
         activation_bits in ACTIVATION_BITS,

@@ -1,4 +1,4 @@
-"""Layers that take the place of others where every tensor is to be an integer.
+"""Layers that replace others where every tensor is to be an integer.
 
 They compute what the layers do that they replace, for one utterance of a fixed length, from a
 mask instead of a length: comparing and converting integers is no work for an accelerator.

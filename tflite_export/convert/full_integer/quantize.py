@@ -1,7 +1,7 @@
 """From a float graph and its ranges to a graph of integers.
 
 litert-quantizer converts the graph, with 8-bit weights; then the trained integers and scales
-take the place of those that it found for the dense products.
+replace those that it found for the dense products.
 """
 
 import dataclasses
@@ -126,7 +126,7 @@ class _Product:
         return cls(layer, factor, None if bias == NO_TENSOR else floats(bias))
 
     def write(self, name: str, model, graph, operator, buffers: Buffers, bits: int) -> None:
-        """Put the trained integers in the place of the kernel, and a bias that fits them."""
+        """Replace the kernel by the trained integers, and the bias by one that fits them."""
         scale = np.float32(self.factor) * self.layer.scale
         width = self.layer.precision.storage_bits
         kernel = graph.tensors[operator.inputs[1]]

@@ -10,7 +10,7 @@ from tflite_export.runtime.live.words import Word
 class Transcript:
     """The words of one utterance as known now; it replaces all earlier ones of that utterance.
 
-    While it lasts its words are those of the second pass and, behind them, those of the first that
+    While it lasts its words are those of the second pass and, after them, those of the first that
     the second may still find: a word of the first goes if the second is 200 ms beyond it without.
 
     Attributes:

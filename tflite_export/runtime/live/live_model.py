@@ -23,7 +23,7 @@ class LiveModel:
         front_end: of the features.
         mean: float32 `[mel_bins]` that is subtracted from the features.
         std: float32 `[mel_bins]` that they are divided by.
-        tokenizer: the vocabulary; the blank is the class behind it.
+        tokenizer: the vocabulary; the blank is the class after it.
         encoder: in two passes.
         steps: prediction and joint network, one for both passes.
     """
@@ -53,7 +53,10 @@ def live_model(recogniser: TFLiteRecogniser) -> LiveModel:
     """The same of a file that is loaded already; see `load_model`."""
     encoder = LiteRTEncoder(recogniser)
     steps, metadata = recogniser.steps, recogniser.metadata
-    require(steps is not None, f"{recogniser.path}: a live model without a search: export it again")
+    require(
+        steps is not None,
+        f"{recogniser.path}: a live model without predict and join: export it again",
+    )
     assert steps is not None
     encoder.warm_up()
     predicted, _ = steps.predict(np.array([steps.blank], np.int32), steps.initial_state(1))

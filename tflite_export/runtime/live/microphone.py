@@ -148,7 +148,7 @@ def device_list() -> str:
 def _sounddevice() -> Any:
     try:
         import sounddevice
-    except OSError:  # the library behind the module
+    except OSError:  # the library that the module calls
         raise UserError(
             "PortAudio not found: install it (apt install libportaudio2), or listen to a --file"
         ) from None

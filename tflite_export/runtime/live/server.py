@@ -122,7 +122,7 @@ class LiveServer:
         return server
 
     async def _serve(self, host: str, port: int) -> Server:
-        # No pings: behind audio that waits their answers would be late.
+        # No pings: after audio that waits, their answers would be late.
         server: Server = await serve(
             self._stream,
             host,

@@ -94,7 +94,7 @@ class Utterance:
             self._second_step(np.tile(self._no_hidden, (size, 1)), 0)
 
     def _due(self, search: SearchState, lag: int) -> list[int]:
-        """Steps that bring the rows that a pass still holds back, behind `lag` about nothing."""
+        """Steps that bring the rows that a pass still holds back, after `lag` empty ones."""
         rows = self.frames - search.frames
         return split_steps(rows + lag if rows else 0, self._encoder.step_frames)
 
