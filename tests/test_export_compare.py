@@ -80,7 +80,7 @@ def test_another_model_is_noticed(exported, model_directory, manifest):
     for row, item, logits in zip(found.different, items, result.logits, strict=True):
         assert (row.id, row.reference) == (item.id, item.text)
         for index, both in row.logits.items():
-            assert both["tflite"] == logits[row.frame, int(index)]
+            assert both.tflite == logits[row.frame, int(index)]
         assert str(logits[row.frame].argmax()) in row.logits
 
 

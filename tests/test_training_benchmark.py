@@ -27,7 +27,7 @@ def test_a_benchmark_has_a_cost_of_each_round(monkeypatch):
     assert [row.name for row in content.rows] == ["float", "fake QAT", "native QAT"]
     assert all(len(row.costs) == content.rounds == 2 for row in content.rows)
     profile = content.profile
-    assert "MatMul" in {row.kernel for row in profile}
+    assert len({row.kernel for row in profile}) == len(profile) > 1
     assert [row.ms for row in profile] == sorted((row.ms for row in profile), reverse=True)
     whole = profile[0].ms / profile[0].share  # milliseconds of all kernels
     assert whole >= sum(row.ms for row in profile)
