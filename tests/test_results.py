@@ -1,5 +1,6 @@
 """Every committed file of `results/` fits the typed code that reads it, and what it gives."""
 
+import functools
 import itertools
 import subprocess
 
@@ -19,18 +20,29 @@ PATHS = sorted(RESULTS.glob("*.json"))
 OTHERS = {"streaming_mixture.yaml"}
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+rendered = functools.cache(render)
+
+
+def is_study(path) -> bool:
+    return path.name.startswith("study_")  # a minute of plots
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[pytest.mark.slow] * is_study(path)) for path in PATHS],
+    ids=lambda path: path.stem,
+)
 def test_what_is_rendered_is_what_was_committed(path):
-    for made, content in texts(render(path)).items():
+    for made, content in texts(rendered(path)).items():
         assert made.read_bytes() == content, made
 
 
 def test_nothing_else_lies_there():
     """No table whose numbers are gone, and nothing that no code reads."""
-    made = [set(render(path)) for path in PATHS if not path.name.startswith("study_")]
-    rest = {path for path in RESULTS.iterdir() if path.is_file()}
+    made = [set(rendered(path)) for path in PATHS if not is_study(path)]
+    rest = {path for path in RESULTS.iterdir() if path.is_file() and not is_study(path)}
     rest -= {*PATHS, *itertools.chain(*made)}
-    assert {path.name for path in rest if not path.name.startswith("study_")} <= OTHERS
+    assert {path.name for path in rest} <= OTHERS
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
