@@ -1,12 +1,19 @@
 # make demo       train the shipped float model on with 4-bit weights, export, score, compare
-# make test       everything that has to pass: lint, types, fast tests, slow tests, in two
-#                 processes at a time (WORKERS=4: four)
+# make test       what has to pass before a commit: lint, types and all tests but the longest, in
+#                 two processes (WORKERS=4: four)
+# make test-all   the longest tests too: training in several processes, studies, notebooks; and
+#                 more random examples
+# make test-runtime  those that need no TensorFlow, in an environment without it, on Python 3.11
+#                 and on the newest Python that there is
+# make coverage   the lines and branches that `make test` runs
 # make results    measure anew, in about an hour, what does not take days of training, and render
 #                 the rest again; on a clean commit (what: python -m experiments.results --list)
 # make librispeech-check  the whole way at full size in 20 steps, and the input pipeline's throughput
 # The last two look for LibriSpeech in $ASR_QAT_DATA, else download its train-clean-100 (7 GB).
 # make notebooks  run the notebooks anew, where they are
 # make reproduce  prepare CMU AN4 and train its float models; reproduce-asterisk: the default corpus
+# make schemas    write configs/*.schema.json anew, with which editors check configuration files
+# make docs       the site of docs/ in site/; fails on a broken link
 # make venv       .venv with all of it; make lint: the static checks alone; make clean
 
 VENV := .venv
@@ -14,10 +21,13 @@ BIN := $(VENV)/bin
 PYTHON := $(shell for p in python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
 WORKERS := 2# processes that run tests, of a few GB each
+# Tests of one file stay in one process: they share what is slow to make.
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=10
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 
-.PHONY: demo test notebooks results reproduce reproduce-asterisk librispeech-check lint venv clean
+.PHONY: demo test test-all test-runtime coverage docs notebooks results reproduce reproduce-asterisk \
+	librispeech-check lint schemas venv clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
 
@@ -55,23 +65,38 @@ librispeech-check: $(VENV)/train.stamp
 		--baseline $(LIBRISPEECH)/s_float.tflite --json > $(LIBRISPEECH)/score.json
 	$(BIN)/asr-qat benchmark-input --data $(LIBRISPEECH)
 
+schemas: $(VENV)/train.stamp
+	$(BIN)/asr-qat train --schema configs/train.schema.json
+	$(BIN)/asr-qat study --schema configs/study.schema.json
+
 notebooks: $(VENV)/notebooks.stamp
 	$(BIN)/python -m nbconvert --to notebook --execute --inplace notebooks/*.ipynb \
 		--ExecutePreprocessor.timeout=-1 --ExecutePreprocessor.record_timing=False
 
-# A few files at a time, each time in a new process: TensorFlow does not give back its memory.
 test: lint $(VENV)/notebooks.stamp
-	ls tests/test_*.py | xargs -n 5 -P $(WORKERS) sh -c ' \
-		said=$$($(BIN)/python -m pytest -m "slow or not slow" --durations=5 "$$@" 2>&1); \
-		code=$$?; echo "$$said"; exit $$code' pytest
+	$(PYTEST) -m "not long"
 
-lint: $(VENV)/dev.stamp
+test-all: lint $(VENV)/notebooks.stamp
+	$(PYTEST) -m "long or not long" --hypothesis-profile=thorough
+
+coverage: $(VENV)/dev.stamp $(VENV)/notebooks.stamp
+	$(PYTEST) -m "not long" --cov --cov-report=term --cov-report=html
+
+test-runtime:
+	tests/runtime_environment.sh $(PYTHON)
+	tests/runtime_environment.sh
+
+lint: $(VENV)/dev.stamp docs
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.10 -p asr_qat -p tflite_export
 	$(BIN)/lint-imports --no-cache
 
-venv: $(VENV)/dev.stamp $(VENV)/notebooks.stamp
+docs: $(VENV)/docs.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+venv: $(VENV)/dev.stamp $(VENV)/docs.stamp $(VENV)/notebooks.stamp
 
 # One stamp for each extra of setup.cfg.
 $(VENV)/%.stamp: $(VENV)/pyvenv.cfg setup.cfg constraints.txt
@@ -83,5 +108,5 @@ $(VENV)/pyvenv.cfg:
 	$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist htmlcov site .coverage* *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find asr_qat tflite_export tests -name __pycache__ -type d -prune -exec rm -rf {} +

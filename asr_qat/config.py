@@ -1,30 +1,41 @@
-"""Configuration: frozen dataclasses read from YAML, every key checked."""
+"""Configuration: frozen dataclasses read from YAML, every key checked.
+
+pydantic checks names and types, strictly, and the dataclasses' own `__post_init__` the values.
+`asr_qat.config_keys` lists the keys. pydantic is imported late: `--help` and the device side do
+without it.
+"""
 
 import dataclasses
 import difflib
+import functools
 import json
 import re
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
 from asr_qat.errors import UserError
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
+
 Config = TypeVar("Config")
-_EXPONENT = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
-# Types in words.
-_KINDS = {
-    str: "text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    tuple: "a list",
-    dict: "keys and values",
+# What pydantic's types of errors expected, in words.
+_EXPECTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "keys and values",
+    "dataclass_type": "keys and values",
 }
+# An error for each of several types ends its place with the type: these, and their errors.
+_MEMBERS = {"str": "string_type", "int": "int_type", "float": "float_type", "bool": "bool_type"}
 
 
 def load_yaml(path: str | Path, kind: type[Config], settings: Sequence[str] = ()) -> Config:
@@ -40,7 +51,7 @@ def load_yaml(path: str | Path, kind: type[Config], settings: Sequence[str] = ()
         UserError: naming the file and the key that is missing, unknown or of a wrong type.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = _parse(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such configuration file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -55,7 +66,7 @@ def _set(content: dict[str, Any], setting: str) -> None:
     """Put the value of `KEY=VALUE` into nested dictionaries."""
     path, equals, text = setting.partition("=")
     try:
-        value = yaml.safe_load(text)
+        value = _parse(text)
     except yaml.YAMLError:
         equals = ""
     if not equals or not path:
@@ -66,6 +77,23 @@ def _set(content: dict[str, Any], setting: str) -> None:
             raise UserError(f"--set {setting}: '{key}' holds no further keys")
         content = content.setdefault(key, {})
     content[last] = value
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 in what surprises in 1.1: `1e-3` is a number, `2026-01-31` is text."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, form) for tag, form in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_EXPONENT = re.compile(r"[-+]?\d+e[-+]?\d+$", re.IGNORECASE)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
+
+
+def _parse(text: str) -> Any:
+    return yaml.load(text, _Loader)  # noqa: S506  # a safe one
 
 
 def override(config: Config, **given: Any) -> Config:
@@ -79,77 +107,98 @@ def override(config: Config, **given: Any) -> Config:
 
 
 def from_dict(kind: type[Config], values: Any, where: str) -> Config:
-    """Build the dataclass `kind` from nested dictionaries; `where` begins the error messages."""
-    if not isinstance(values, dict):
-        raise UserError(f"{where}: expected {_KINDS[dict]}, found {_written(values)}")
-    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    hints = typing.get_type_hints(kind)
-    for key in values:
-        if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(fields)}"
-            raise UserError(f"{where}: unknown key '{key}': {hint}")
-    for name, field in fields.items():
-        required = (
-            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        )
-        if required and name not in values:
-            raise UserError(f"{where}: key '{name}' is missing")
-    converted = {
-        key: _convert(hints[key], value, f"{where}: {key}") for key, value in values.items()
-    }
+    """Build the dataclass `kind` from nested dictionaries; `where` begins the error messages.
+
+    Raises:
+        UserError: naming the key that is missing, unknown, of a wrong type or out of range.
+    """
+    from pydantic import ValidationError
+
     try:
-        return kind(**converted)
-    except UserError as error:
+        # As JSON: strict types there take a list for a tuple, and keys that are numbers in text.
+        text = json.dumps({"": values}, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:  # a date as a key, say, or a circle of references
+        raise UserError(f"{where}: not plain keys and values: {error}") from None
+    try:
+        return adapter(kind).validate_json(text)[""]  # type: ignore[arg-type]  # a class is hashable
+    except (ValidationError, UserError) as error:
+        # pydantic tells no place of what a `__post_init__` raises: look at the parts first.
+        hints = typing.get_type_hints(kind)
+        for key, value in values.items() if isinstance(values, dict) else ():
+            for place, part, below in _parts(hints.get(key), value, f"{where}: {key}"):
+                from_dict(part, below, place)
+        if isinstance(error, ValidationError):
+            raise UserError(_message(kind, error, where)) from None
         raise UserError(f"{where}: {error}") from None
 
 
-def _convert(hint: Any, value: Any, where: str) -> Any:
-    """Check `value` against the annotation `hint`; lists become tuples, dicts dataclasses."""
-    origin = typing.get_origin(hint)
-    if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in typing.get_args(hint):
-            return None
-        kinds = [a for a in typing.get_args(hint) if a is not type(None)]
-        if len(kinds) == 1:
-            return _convert(kinds[0], value, where)
-        if type(value) in kinds:
-            return value
-        expected = " or ".join(_KINDS[kind] for kind in kinds)
-        raise UserError(f"{where}: expected {expected}, found {_written(value)}")
+@functools.cache
+def adapter(kind: Any) -> "TypeAdapter[Any]":
+    """What reads `{"": values}` of the dataclass `kind`.
+
+    The dictionary around it passes pydantic's settings on to dataclasses, which have none.
+    """
+    from pydantic import ConfigDict, TypeAdapter
+
+    return TypeAdapter(dict[str, kind], config=ConfigDict(strict=True, extra="forbid"))
+
+
+def _parts(hint: Any, value: Any, where: str) -> Iterator[tuple[str, type, Any]]:
+    """Place, dataclass and values of each dataclass in a value of the type `hint`."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if dataclasses.is_dataclass(hint):
-        return from_dict(typing.cast(type, hint), value, where)
-    if origin is typing.Literal:
-        if value not in typing.get_args(hint):
-            known = ", ".join(map(str, typing.get_args(hint)))
-            raise UserError(f"{where}: {_written(value)} is not one of {known}")
-        return value
-    if origin is tuple and isinstance(value, list | tuple):
-        item = typing.get_args(hint)[0]
-        return tuple(_convert(item, v, f"{where}[{i}]") for i, v in enumerate(value))
-    if origin is dict and isinstance(value, dict):
-        key, item = typing.get_args(hint)
-        return {_key(key, k, where): _convert(item, v, f"{where}: {k}") for k, v in value.items()}
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if hint is float and isinstance(value, str) and _EXPONENT.fullmatch(value):
-        return float(value)  # YAML 1.1 takes 1e-3 for a string, as it has no point
-    boolean_for_integer = hint is int and isinstance(value, bool)
-    if isinstance(hint, type) and isinstance(value, hint) and not boolean_for_integer:
-        return value
-    raise UserError(f"{where}: expected {_KINDS[origin or hint]}, found {_written(value)}")
+        yield where, typing.cast(type, hint), value
+    elif origin in (typing.Union, types.UnionType) and value is not None:
+        for argument in arguments:
+            yield from _parts(argument, value, where)
+    elif origin is tuple and isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _parts(arguments[0], item, f"{where}[{index}]")
+    elif origin is dict and isinstance(value, dict):
+        for key, item in value.items():
+            yield from _parts(arguments[1], item, f"{where}: {key}")
 
 
-def _key(kind: type, key: Any, where: str) -> Any:
-    """A key of a dictionary in its own type: JSON knows strings only."""
-    try:
-        return kind(str(key))
-    except ValueError:
-        raise UserError(f"{where}: key '{key}': expected {_KINDS[kind]}") from None
+def _message(kind: Any, refusal: "ValidationError", where: str) -> str:
+    """One line on the first mistake; on an unknown key rather than one that is missing."""
+    errors = refusal.errors(include_url=False)
+    unknown = [error for error in errors if error["type"] == "unexpected_keyword_argument"]
+    error = (unknown or errors)[0]
+    location, found = error["loc"], _written(error["input"])
+    place, above = _place(where, location), _place(where, location[:-1])
+    if unknown:
+        fields = [field.name for field in dataclasses.fields(kind)]
+        near = difflib.get_close_matches(str(location[-1]), fields, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(fields)}"
+        return f"{above}: unknown key '{location[-1]}': {hint}"
+    if error["type"] == "missing":
+        return f"{above}: key '{location[-1]}' is missing"
+    if error["type"] == "literal_error":
+        known = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
+        return f"{place}: {found} is not one of {known}"
+    if error["type"] == "int_parsing":  # of a key: other values are never text to be read
+        return f"{_place(where, location[:-2])}: key {found}: expected {_EXPECTED['int_type']}"
+    if error["type"] not in _EXPECTED:
+        return f"{place}: {error['msg']}"
+    members = [
+        other["type"]
+        for other in errors
+        if other["loc"][:-1] == location[:-1]
+        and other["type"] == _MEMBERS.get(str(other["loc"][-1]))
+    ]
+    if len(members) > 1:
+        return f"{above}: expected {' or '.join(_EXPECTED[m] for m in members)}, found {found}"
+    return f"{place}: expected {_EXPECTED[error['type']]}, found {found}"
+
+
+def _place(where: str, location: Sequence[str | int]) -> str:
+    """`train.yaml: batches: speeds[1]`; the location begins with the key of `adapter`."""
+    words = [f"[{part}]" if isinstance(part, int) else f": {part}" for part in location[1:]]
+    return "".join([where, *words])
 
 
 def _written(value: Any) -> str:
     """A value as the file has it: `null`, not `None`."""
     if isinstance(value, str):
         return f"'{value}'"
-    return json.dumps(value, default=str, skipkeys=True, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False)

@@ -11,6 +11,7 @@ EXTRAS = {
     "jinja2": "experiments",
     "matplotlib": "experiments",
     "pandas": "experiments",
+    "pydantic": "train",
     "sounddevice": "live",
     "soxr": "live",
     "tensorflow": "train",
@@ -18,6 +19,7 @@ EXTRAS = {
     "tf_keras": "train",
     "websockets": "live",
 }
+NEWEST_TRAINING_PYTHON = (3, 12)  # that TensorFlow 2.17 is there for
 
 
 class UserError(Exception):
@@ -53,11 +55,20 @@ def exit_code(program: str, main: Callable[[], object]) -> int:
         name = (error.name or "").partition(".")[0]
         if name not in EXTRAS:
             raise
-        return _say(program, f"needs {name}: pip install 'asr-qat[{EXTRAS[name]}]'")
+        return _say(program, _missing(name))
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _missing(name: str) -> str:
+    """What to do about a module of an extra."""
+    extra = EXTRAS[name]
+    if extra == "train" and sys.version_info[:2] > NEWEST_TRAINING_PYTHON:
+        found = ".".join(map(str, sys.version_info[:2]))
+        return f"needs {name}, which is not there for Python {found}: train and convert on 3.11"
+    return f"needs {name}: pip install 'asr-qat[{extra}]'"
 
 
 def _say(program: str, error: object) -> int:

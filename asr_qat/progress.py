@@ -16,7 +16,7 @@ class _Lines(tqdm):
     """Progress as whole lines, one every `LOG_INTERVAL_S` and one at the end."""
 
     def __init__(self, *args, **options):
-        # The delay leaves away the line at the start, which says nothing.
+        # The delay omits the line at the start, which says nothing.
         options |= {"bar_format": _LINE, "miniters": 1, "delay": 1e-9}
         super().__init__(*args, **options)
 

@@ -2,14 +2,17 @@
 
 import dataclasses
 import importlib.metadata
-import os
+import platform
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 PACKAGE = Path(__file__).resolve().parent
+CPUINFO = Path("/proc/cpuinfo")  # of Linux
 RESULTS = "results"  # at the top of the repository: written by the code, not a part of it
 PACKAGES = (
     "asr-qat",
@@ -32,13 +35,13 @@ class Hardware:
 
     Attributes:
         cpu: model name of the processor.
-        vnni: whether it has dot products of 8-bit integers (x86).
+        vnni: whether an x86 processor has dot products of 8-bit integers; None for others.
         cores: that the process could use.
         memory_gb: of the machine, GB (2^30).
     """
 
     cpu: str
-    vnni: bool
+    vnni: bool | None
     cores: int
     memory_gb: float
 
@@ -90,20 +93,31 @@ def _program(path: Path) -> str:
 
 def hardware() -> Hardware:
     """Processor, cores that this process may use, and memory."""
-    model = "unknown"
-    flags = ""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.split(":", 1)[1].strip()
-        if line.startswith("flags"):
-            flags = line
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    about = _cpuinfo()
+    flags = about.get("flags")
     return Hardware(
-        cpu=model,
-        vnni="vnni" in flags,
-        cores=len(os.sched_getaffinity(0)),
-        memory_gb=round(memory / 2**30, 1),
+        cpu=about.get("model name") or platform.processor() or platform.machine() or "unknown",
+        vnni=None if flags is None else "vnni" in flags,
+        cores=_cores(),
+        memory_gb=round(psutil.virtual_memory().total / 2**30, 1),
     )
+
+
+def _cpuinfo() -> dict[str, str]:
+    """What Linux says of the last processor, by name; empty on other systems."""
+    try:
+        lines = CPUINFO.read_text().splitlines()
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in lines)
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _cores() -> int:
+    process = psutil.Process()
+    if hasattr(process, "cpu_affinity"):  # not on macOS
+        return len(process.cpu_affinity())
+    return psutil.cpu_count() or 1
 
 
 def _versions() -> dict[str, str]:

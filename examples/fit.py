@@ -7,16 +7,20 @@ import sys
 
 from tensorflow import keras
 
-from asr_qat.corpora.dataset import DataConfig, Pipeline
-from asr_qat.corpora.prepared import PreparedFolder
-from asr_qat.losses.ctc import CTCLoss
-from asr_qat.models.ctc import build_ctc
-from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.keras_decoder import CTCDecoder
-from asr_qat.models.model_config import ModelConfig
-from asr_qat.models.model_directory import Recogniser
-from asr_qat.quantize.apply import QuantizationConfig, quantize_model
-from asr_qat.training.word_error_rate import Evaluator
+from asr_qat import (
+    CTCDecoder,
+    CTCLoss,
+    DataConfig,
+    EncoderConfig,
+    Evaluator,
+    ModelConfig,
+    Pipeline,
+    PreparedFolder,
+    QuantizationConfig,
+    Recogniser,
+    build_ctc,
+    quantize_model,
+)
 
 prepared, output, steps = sys.argv[1], sys.argv[2], int(sys.argv[3])
 folder = PreparedFolder(prepared)

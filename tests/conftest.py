@@ -1,5 +1,11 @@
 """Shared fixtures: a synthetic corpus, the folder prepared from it, and the real AN4."""
 
+import fcntl
+import gc
+import importlib.util
+import logging
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
@@ -8,17 +14,62 @@ import pytest
 import soundfile
 
 import asr_qat  # noqa: F401  # chooses Keras 2 before a test imports TensorFlow
-from asr_qat.training.graph_options import keep_graphs_as_they_are
+from asr_qat.log import PACKAGES
 
 SAMPLE_RATE = 16000  # samples per second
 WORD_SECONDS = 0.35  # length of one spoken word
 WORD_HZ = {"ONE": 300, "TWO": 500, "THREE": 800, "FOUR": 1300, "FIVE": 2100}
 SPLIT_SIZES = {"train": 12, "dev": 3, "test": 3}  # utterances
 
-keep_graphs_as_they_are()  # a fifth of the tests' time
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as the commands set it
+if importlib.util.find_spec("tensorflow"):  # tests marked `runtime` do without
+    from asr_qat.training.graph_options import keep_graphs_as_they_are
 
-hypothesis.settings.register_profile("asr_qat", deadline=None, max_examples=40)
-hypothesis.settings.load_profile("asr_qat")
+    keep_graphs_as_they_are()  # a fifth of the tests' time
+
+hypothesis.settings.register_profile("fast", deadline=None, max_examples=15)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=60)
+hypothesis.settings.load_profile("fast")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def garbage_goes_between_modules():
+    """Graphs are many objects, and TensorFlow keeps some: a collection takes ever longer."""
+    gc.disable()
+    yield
+    gc.enable()
+    gc.collect()
+    gc.freeze()  # what is left stays: no later collection looks at it
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory) -> Path:
+    """A folder that all processes of pytest-xdist have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def made_once(path: Path, make: Callable[[Path], object]) -> Path:
+    """A file or folder in `shared_folder`, which the first process that needs it makes."""
+    done = path.with_name(f"{path.name}.done")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            make(path)
+            done.touch()
+    return path
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was():
+    """A command run by one test does not show what the next one logs."""
+    loggers = [logging.getLogger(name) for name in PACKAGES]
+    before = [(logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+    yield
+    for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
+        logger.handlers[:], logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 def utterance(words: list[str], seed: int) -> np.ndarray:
@@ -32,13 +83,16 @@ def utterance(words: list[str], seed: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def synthetic_corpus(tmp_path_factory) -> Path:
+def synthetic_corpus(shared_folder) -> Path:
     """A folder of `{train,dev,test}/*.wav`, a `.txt` beside each: 2 to 4 words of tones."""
-    root = tmp_path_factory.mktemp("corpus")
+    return made_once(shared_folder / "corpus", write_corpus)
+
+
+def write_corpus(root: Path) -> None:
     rng = np.random.default_rng(0)
     vocabulary = list(WORD_HZ)
     for split, count in SPLIT_SIZES.items():
-        (root / split).mkdir()
+        (root / split).mkdir(parents=True)
         for index in range(count):
             size = 2 + int(rng.integers(3))
             words = [vocabulary[i] for i in rng.integers(len(vocabulary), size=size)]
@@ -47,18 +101,18 @@ def synthetic_corpus(tmp_path_factory) -> Path:
             path = root / split / f"{index:02d}.wav"
             soundfile.write(path, utterance(words, index), SAMPLE_RATE)
             path.with_suffix(".txt").write_text(" ".join(words) + "\n")
-    return root
 
 
 @pytest.fixture(scope="session")
-def prepared_folder(synthetic_corpus, tmp_path_factory) -> Path:
+def prepared_folder(synthetic_corpus, shared_folder) -> Path:
     """`synthetic_corpus` as `asr-qat prepare` writes it, with letters as labels."""
     from asr_qat.corpora.manifest import read
     from asr_qat.corpora.prepare import prepare
 
-    out = tmp_path_factory.mktemp("prepared") / "synthetic"
-    prepare(read(synthetic_corpus), out, vocab_size=40, model_type="char", quiet=True)
-    return out
+    def make(out):
+        prepare(read(synthetic_corpus), out, vocab_size=40, model_type="char", quiet=True)
+
+    return made_once(shared_folder / "prepared" / "synthetic", make)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from asr_qat.models.model_config import ModelConfig
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.text.tokenizer import Tokenizer
-from tests.conftest import WORD_HZ
+from tests.conftest import WORD_HZ, made_once
 
 ENCODER = EncoderConfig(1, dim=16, heads=2, feed_forward=32, kernel=5, subsampling=8)
 MEL_BINS = 80
@@ -60,24 +60,20 @@ def float_recogniser() -> Recogniser:
 
 
 @pytest.fixture(scope="session")
-def model_directory(float_recogniser, tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("export") / "model"
-    float_recogniser.save(path)
-    return path
+def model_directory(float_recogniser, shared_folder) -> Path:
+    return made_once(shared_folder / "model_directory", float_recogniser.save)
 
 
 @pytest.fixture(scope="session")
-def exported(float_recogniser, tmp_path_factory):
+def exported(float_recogniser, shared_folder):
     """The path of the file at a precision, converted when first asked for."""
     from tflite_export.convert.convert import convert_recogniser
 
-    folder = tmp_path_factory.mktemp("exported")
-
     def export(precision: str, seconds: tuple[float, ...] = SECONDS) -> Path:
-        path = folder / f"{precision}_{len(seconds)}.tflite"
-        if not path.exists():
-            path.write_bytes(convert_recogniser(float_recogniser, precision, seconds))
-        return path
+        return made_once(
+            shared_folder / "exported" / f"{precision}_{len(seconds)}.tflite",
+            lambda path: path.write_bytes(convert_recogniser(float_recogniser, precision, seconds)),
+        )
 
     return export
 
@@ -89,12 +85,13 @@ def mixed_recogniser(float_recogniser) -> Recogniser:
 
 
 @pytest.fixture(scope="session")
-def mixed_file(mixed_recogniser, tmp_path_factory) -> Path:
+def mixed_file(mixed_recogniser, shared_folder) -> Path:
     from tflite_export.convert.convert import convert_recogniser
 
-    path = tmp_path_factory.mktemp("mixed") / "mixed.tflite"
-    path.write_bytes(convert_recogniser(mixed_recogniser, seconds=SECONDS[:1]))
-    return path
+    return made_once(
+        shared_folder / "mixed.tflite",
+        lambda path: path.write_bytes(convert_recogniser(mixed_recogniser, seconds=SECONDS[:1])),
+    )
 
 
 @pytest.fixture(scope="session")

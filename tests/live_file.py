@@ -1,10 +1,13 @@
 """A `.tflite` with the signatures of a live model, of random weights, and its formulas in numpy."""
 
+import tempfile
+
 import numpy as np
 import pytest
 
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.decoding.live_format import LiveFormat
+from tests.conftest import made_once
 from tests.live_reference import TOKENIZER
 
 MEL_BINS, DIM, JOINT, UNITS = 80, 8, 6, 5
@@ -134,21 +137,23 @@ def _signatures():
 
 
 @pytest.fixture(scope="session")
-def live_file(tmp_path_factory):
+def live_file(shared_folder):
     """The path of the file."""
+    return made_once(shared_folder / "live.tflite", lambda path: path.write_bytes(_content()))
+
+
+def _content() -> bytes:
     import tensorflow as tf
     from ai_edge_litert import schema_py_generated as schema
 
     from tflite_export.convert.serialize import attach_metadata, serialize
     from tflite_export.runtime.metadata import Metadata
-    from tflite_export.runtime.silence import silence
+    from tflite_export.silence import silence
 
-    functions, folder = _signatures(), tmp_path_factory.mktemp("live")
-    with silence():
-        tf.saved_model.save(tf.Module(), str(folder / "saved"), signatures=functions)
-        converter = tf.lite.TFLiteConverter.from_saved_model(
-            str(folder / "saved"), signature_keys=list(functions)
-        )
+    functions = _signatures()
+    with silence(), tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(tf.Module(), folder, signatures=functions)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(functions))
         content = converter.convert()
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     mean, std = np.full(MEL_BINS, -8.0), np.full(MEL_BINS, 3.0)
@@ -156,9 +161,7 @@ def live_file(tmp_path_factory):
         "float", "float", FrontEndConfig(), mean, std, TOKENIZER, {}, live=LIVE_FORMAT
     )
     attach_metadata(model, metadata)
-    path = folder / "live.tflite"
-    path.write_bytes(serialize(model))
-    return path
+    return serialize(model)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from asr_qat.models.encoder_config import EncoderConfig
+from asr_qat.models.keras_decoder import TransducerDecoder
+from asr_qat.models.layer_names import PASSES
 from asr_qat.models.live_transducer import build_live_transducer
 from asr_qat.models.prediction import TransducerConfig
 from asr_qat.models.streaming_config import SUBSAMPLING, StreamingConfig
@@ -55,6 +57,17 @@ def functions(precision: str, streaming=STREAMING):
     if precision != "float":
         model = quantize_model(model, QuantizationConfig(precision))
     return model, CompiledFunctions(model, streaming)
+
+
+@functools.cache
+def _decoders(model):
+    return [TransducerDecoder(model, each) for each in PASSES]
+
+
+def whole(model, features):
+    """Frames of both passes of the trained graph, `[frames, joint]` each."""
+    length = np.array([len(features)], np.int32)
+    return [decoder.encode(features[None], length)[0] for decoder in _decoders(model)]
 
 
 def normal(length, seed=0):

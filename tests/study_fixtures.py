@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from experiments.study import summary
+from experiments.study.cell_rows import cell_result
 from experiments.study.paired_differences import Spoken
-from experiments.study.study_rows import cell_result
 from tflite_export.score.statistics import interval, word_errors
 
 WORDS = "ENTER ERASE GO HELP NO REPEAT RUBOUT START STOP YES <B> A&B".split()

@@ -6,8 +6,8 @@ import pytest
 
 from asr_qat.config import from_dict
 from asr_qat.errors import UserError
+from experiments.study.config import StudyConfig
 from experiments.study.run_study import study
-from experiments.study.study_config import StudyConfig
 
 GROUPS = {
     "four": {"precisions": ["w4a8"], "methods": ["ptq", "native"]},

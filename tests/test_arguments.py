@@ -9,6 +9,8 @@ from asr_qat.cli import build_parser
 from asr_qat.errors import UserError
 from tflite_export import cli as export_cli
 
+pytestmark = pytest.mark.runtime
+
 
 @pytest.mark.parametrize("option", ["--batch", "--seconds", "--rounds"])
 @pytest.mark.parametrize("word", ["0", "-1", "nan", "inf", "many"])

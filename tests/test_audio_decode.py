@@ -6,11 +6,13 @@ import sys
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_qat.audio.decode import read_audio
 from asr_qat.errors import UserError
+
+pytestmark = pytest.mark.runtime
 
 
 def noise(samples: int, channels: int = 1) -> np.ndarray:
@@ -109,7 +111,6 @@ def test_unknown_length_in_the_header_is_no_defect(write):
     assert len(read_audio(path)) == 1000
 
 
-@settings(max_examples=30, deadline=None)
 @given(content=st.binary(min_size=1, max_size=200), start=st.sampled_from([b"", b"RIFF", b"fLaC"]))
 def test_garbage_is_a_user_error(tmp_path_factory, content, start):
     path = tmp_path_factory.mktemp("garbage") / "a.wav"

@@ -11,7 +11,7 @@ from asr_qat.config import from_dict, load_yaml, override
 from asr_qat.errors import UserError
 from asr_qat.training.config import TrainConfig
 from asr_qat.training.schedule import ScheduleConfig
-from experiments.study.study_config import StudyConfig
+from experiments.study.config import StudyConfig
 
 CONFIGS = [
     path
@@ -98,10 +98,15 @@ def test_a_configuration_is_read_back_from_its_dictionary(write):
         ("keep: first\n", "keep: 'first' is not one of best, last"),
         ("quantization: {precision: w9}\n", "quantization: precision 'w9': expected one of float"),
         ("quantization: {overrides: [a]}\n", 'overrides: expected keys and values, found ["a"]'),
+        ("quantization: {overrides: {str: 3, int: 3}}\n", "overrides: str: expected text, found 3"),
+        ("quantization: {overrides: &a {ctc: *a}}\n", "not plain keys and values: Circular"),
+        ("!!binary aGVsbG8=: 3\n", "not plain keys and values: keys must be str"),
+        ('preset: "\\ud800"\n', "not plain keys and values: 'utf-8' codec"),
+        ("stepz: 3\nquantization: {precision: w9}\n", "quantization: precision 'w9': expected"),
         ("quantization: {precision: null}\n", "quantization: precision: expected text, found null"),
         ("batches: {cache: null}\n", "batches: cache: expected true or false, found null"),
         ("batches: {speeds: [null, {}]}\n", "batches: speeds[0]: expected a number, found null"),
-        ("batches: {gain: {2020-01-01: 3}}\n", "batches: gain: expected a number, found {}"),
+        ("batches: {gain: {2020-01-01: 3}}\n", 'expected a number, found {"2020-01-01": 3}'),
         ("batches: null\n", "batches: expected keys and values, found null"),
         ("keep: null\n", "keep: null is not one of best, last"),
         ("evaluate_every: 0\n", "evaluate_every: 0 is less than 1"),
@@ -166,6 +171,11 @@ def test_no_steps(write):
 def test_numbers_with_an_exponent(write, number):
     text = NEEDED + f"optimizer: {{schedule: {{peak: {number}}}}}\n"
     assert load_yaml(write(text), TrainConfig).optimizer.schedule.peak == 0.001
+
+
+def test_a_date_is_text(write):
+    text = NEEDED.replace("data: d", "data: 2026-01-31")
+    assert load_yaml(write(text), TrainConfig).data == "2026-01-31"
 
 
 @pytest.mark.parametrize("missing", ["data", "output", "steps"])

@@ -116,7 +116,7 @@ def test_a_missing_configuration_is_one_line(monkeypatch, capfd, tmp_path):
     assert "librispeech_s_float.yaml: no such configuration file" in capfd.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_steps_are_timed(monkeypatch):
     monkeypatch.setitem(cost_estimate.PRESETS, "S", ENCODER)
     monkeypatch.setitem(cost_estimate.TRANSDUCERS, "S", TRANSDUCER)

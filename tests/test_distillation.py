@@ -160,6 +160,7 @@ def test_teachers_that_do_not_fit(float_run, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_wer")
 def test_training_with_a_teacher(float_run, prepared_folder, tmp_path):
     """Resumed or in one go, the same model; and the teacher is in neither of its files."""
     config, teacher = float_run
@@ -193,6 +194,7 @@ def test_training_with_a_teacher(float_run, prepared_folder, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_wer")
 def test_transducer_from_scratch_with_a_ctc_teacher(float_run, prepared_folder, tmp_path):
     config, _ = float_run
     shape = dataclasses.replace(LSTM, ctc_weight=0.3)

@@ -160,7 +160,7 @@ def assert_same_losses(first, second):
         assert one["loss"] == pytest.approx(other["loss"], rel=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "changes",
     [
@@ -177,7 +177,7 @@ def test_two_workers_have_the_losses_of_one(prepared_folder, tmp_path, changes):
     assert_same_losses(two, one)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_replicas_have_the_losses_of_one(prepared_folder, tmp_path):
     """Of a transducer, in float and then quantized."""
     one = whole_batch(
@@ -195,7 +195,7 @@ def test_two_replicas_have_the_losses_of_one(prepared_folder, tmp_path):
     assert_same_losses(two, one)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_workers_that_are_stopped_go_on(prepared_folder, tmp_path):
     """One is killed: the other says so. Together they go on from the chief's checkpoint."""
     one = whole_batch(prepared_folder, tmp_path / "one", steps=14, evaluate_every=7)

@@ -4,6 +4,8 @@ import pytest
 
 from asr_qat.errors import UserError, exit_code, require
 
+pytestmark = pytest.mark.runtime
+
 
 def raising(error):
     def main():
@@ -27,9 +29,19 @@ def raising(error):
         ),
     ],
 )
-def test_one_line(capsys, error, line):
+def test_one_line(capsys, monkeypatch, error, line):
+    monkeypatch.setattr("asr_qat.errors.NEWEST_TRAINING_PYTHON", (3, 99))
     assert exit_code("asr-qat", raising(error)) == 1
     assert capsys.readouterr().err == f"asr-qat: error: {line}\n"
+
+
+def test_training_on_a_python_without_its_tensorflow(capsys, monkeypatch):
+    error = ModuleNotFoundError("No module named 'tf_keras'", name="tf_keras")
+    monkeypatch.setattr("asr_qat.errors.NEWEST_TRAINING_PYTHON", (3, 9))
+    assert exit_code("asr-qat", raising(error)) == 1
+    line = capsys.readouterr().err
+    assert line.startswith("asr-qat: error: needs tf_keras, which is not there for Python 3.")
+    assert line.endswith(": train and convert on 3.11\n")
 
 
 def test_other_errors_keep_their_traceback():

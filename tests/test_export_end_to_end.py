@@ -2,11 +2,17 @@
 
 import json
 
+import jiwer
+import numpy as np
 import pytest
 import yaml
 
 from asr_qat import cli
+from asr_qat.audio.decode import read_audio
+from asr_qat.corpora.recordings import recordings as recordings_of
+from asr_qat.models.model_directory import Recogniser
 from tests.export_fixtures import ENCODER
+from tflite_export.runtime.recogniser import TFLiteRecogniser
 
 pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow
@@ -77,13 +83,29 @@ def test_from_recordings_to_a_scored_file(recordings, asr_qat, tflite_export, tm
     file = tmp_path / "model.tflite"
     assert tflite_export("convert", quantized, "-o", file, "--seconds", 3)[0] == 0
     code, out, err = tflite_export(
-        *("evaluate", file, "--data", prepared, "--compare", quantized, "--json", "--quiet")
+        *("evaluate", file, "--data", prepared, "--compare", quantized, "--json", "--quiet"),
+        *("--hypotheses", tmp_path / "hypotheses.jsonl"),
     )
     assert code == 0, err
     found = json.loads(out)
     assert (found["precision"], found["method"]) == ("w4a8", "native-qat")
-    assert 0 <= found["wer_ci"][0] <= found["wer"] <= found["wer_ci"][1]
-    assert found["utterances"] == len(list((prepared / "test.jsonl").open()))
+    rows = [json.loads(line) for line in (tmp_path / "hypotheses.jsonl").open()]
+    texts = [row["hypothesis"] for row in rows]
+    assert found["wer"] == pytest.approx(jiwer.wer([row["reference"] for row in rows], texts))
+    assert found["utterances"] == len(rows) == len(list((prepared / "test.jsonl").open()))
+    device, decoder = TFLiteRecogniser(file), Recogniser.load(quantized).decoder()
+    same = []
+    for item, text in zip(recordings_of(prepared), texts, strict=True):
+        features = device.features(read_audio(item.audio_path))
+        ours, keras = (
+            device.metadata.tokenizer.decode(found.tokens)
+            for found in (
+                device.recognise(features),
+                decoder.recognise(decoder.encode(features[None], [len(features)])[0]),
+            )
+        )
+        assert ours == text
+        same.append(keras == text)
+    assert found["identical_hypotheses"] == pytest.approx(np.mean(same))
     # The windows of an utterance longer than the signature are not what Keras sees.
-    assert found["identical_hypotheses"] >= 0.5
     assert found["median_logit_diff"] < 0.1

@@ -119,7 +119,7 @@ def tokenizer():
     return Tokenizer.train(["ONE TWO THREE FOUR FIVE"], 40, "char")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("model", ["transducer", "ctc"])
 def test_the_whole_way(monkeypatch, tmp_path, tokenizer, model):
     monkeypatch.setitem(module.PRESETS, "S", ENCODER)
@@ -156,7 +156,7 @@ def test_the_whole_way(monkeypatch, tmp_path, tokenizer, model):
     assert "| S 2-bit |" in scale_table(found)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_files_go_unless_they_are_kept(monkeypatch, tmp_path, tokenizer):
     monkeypatch.setitem(module.PRESETS, "S", ENCODER)
     monkeypatch.setitem(module.VARIANTS, "ctc", {"float32": "float"})

@@ -18,6 +18,8 @@ from tflite_export.score.statistics import (
     word_errors,
 )
 
+pytestmark = pytest.mark.runtime
+
 words = st.lists(st.sampled_from(["one", "two", "three", "four"]), max_size=6).map(" ".join)
 references = words.filter(bool)
 pairs = st.lists(st.tuples(references, words), min_size=1, max_size=6)

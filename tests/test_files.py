@@ -8,6 +8,8 @@ import pytest
 from asr_qat import files
 from asr_qat.errors import UserError
 
+pytestmark = pytest.mark.runtime
+
 
 def test_a_file_is_replaced_only_by_a_whole_one(tmp_path):
     path = tmp_path / "new/x.txt"

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -151,17 +150,29 @@ def test_in_place():
     assert (last, err.getvalue()) == ("ONE\n", "(quiet)\n")
 
 
+class Clock:
+    """A clock whose time passes while somebody waits to be told to stop, and when it is set."""
+
+    def __init__(self):
+        self.now, self.stopped = 7.0, False
+
+    def wait(self, seconds):
+        self.now += seconds
+        return self.stopped
+
+
 def test_real_time(recording):
-    stop, began = threading.Event(), time.monotonic()
-    chunks = recorded_chunks(recording, 16000, 100, stop, real_time=True)
+    clock = Clock()
+    chunks = recorded_chunks(recording, 16000, 100, clock, real_time=True, clock=lambda: clock.now)
     first = next(chunks)
     assert len(first.samples) == 1600
-    time.sleep(0.5)  # the next one waits meanwhile
-    second = next(chunks)
-    assert len(second.samples) == 1600
-    assert 0.5 <= time.monotonic() - began < 2.0
-    assert second.arrived - first.arrived == pytest.approx(0.1)
-    stop.set()
+    assert clock.now == first.arrived == pytest.approx(7.1)
+    clock.now += 0.25  # until then the next two are there
+    for expected in (7.35, 7.35, 7.4):
+        chunk = next(chunks)
+        assert clock.now == pytest.approx(expected)
+    assert chunk.arrived == pytest.approx(7.4)
+    clock.stopped = True
     assert list(chunks) == []
     whole = recorded_chunks(recording, 16000, 130, threading.Event(), real_time=False)
     np.testing.assert_array_equal(

@@ -215,7 +215,7 @@ def test_edits_at_joins():
     assert found("") == 8 and _edits_at_joins([[]], ["A"]) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_long_run(live_file, manifest, tmp_path):
     from experiments.live.long_recording import long_run
 

@@ -24,6 +24,8 @@ from tflite_export.runtime.live.events import Notice, Transcript
 from tflite_export.runtime.live.session import Session
 from tflite_export.runtime.live.words import words_of
 
+pytestmark = pytest.mark.runtime
+
 CHUNK = 1920  # samples
 NO_END = EndpointConfig(pause_s=1000.0, longest_s=1000.0)
 

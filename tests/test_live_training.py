@@ -73,6 +73,7 @@ def test_training_from_nothing(prepared_folder, tmp_path, sampling):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_wer")
 def test_quantized_from_a_whole_model_with_its_lessons(prepared_folder, whole, tmp_path):
     mixed = QuantizationConfig("w4a8", overrides={"^block_00_": "w8a8"})
     config = configuration(

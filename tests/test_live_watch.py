@@ -13,6 +13,8 @@ from tflite_export.runtime.live.events import Notice
 from tflite_export.runtime.live.session import Session
 from tflite_export.runtime.live.watch import Watch
 
+pytestmark = pytest.mark.runtime
+
 
 @pytest.mark.parametrize("chunk", [160, 1920, 80000])
 def test_silence_is_noticed_once(chunk):

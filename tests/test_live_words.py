@@ -1,5 +1,6 @@
 """Labels become words, and words messages."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +10,8 @@ from tests.live_reference import (
 )
 from tflite_export.runtime.live.events import Notice, Transcript, event_message
 from tflite_export.runtime.live.words import Word, words_of
+
+pytestmark = pytest.mark.runtime
 
 
 def test_words():

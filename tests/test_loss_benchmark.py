@@ -13,7 +13,7 @@ def test_checks_find_small_errors():
     assert 0 < loss_benchmark.finite_difference_max_error() < 1e-4
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_rows(monkeypatch):
     monkeypatch.setattr(loss_benchmark, "peak_mb", lambda name, shape: 1.0)
     content = loss_benchmark.benchmark_loss((SHAPE,), (SHAPE,), rounds=2, quiet=True)
@@ -26,7 +26,7 @@ def test_rows(monkeypatch):
     assert content.rows[names.index("naive")].speed == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_peak_memory_is_that_of_logits_and_gradient_and_bounded_when_fused():
     shape = Shape(2, 200, 40, 1024)
     logits_mb = shape.batch * shape.time * (1 + shape.labels) * shape.classes * 4 / 2**20

@@ -150,6 +150,7 @@ def test_an_overflow_halves_the_scale_and_gives_no_gradient():
 
 @pytest.mark.slow
 @LOW
+@pytest.mark.usefixtures("without_wer")
 def test_the_saved_model_knows_nothing_of_it(prepared_folder, tmp_path, compute, monkeypatch):
     # So small that no step overflows: such a step would leave the weights as they are.
     monkeypatch.setattr(mixed_precision, "FIRST_SCALE", 1.0)
@@ -170,6 +171,7 @@ def test_the_saved_model_knows_nothing_of_it(prepared_folder, tmp_path, compute,
     [(WITH_CTC, None), (IN_SLICES, W4), (NGRAM, None), (NGRAM, W4)],
     ids=["lstm", "lstm-w4a8", "ngram", "ngram-w4a8"],
 )
+@pytest.mark.usefixtures("without_wer")
 def test_a_transducer_in_bfloat16(prepared_folder, tmp_path, shape, quantization):
     """Its losses are near those of float32, and what is saved computes in float32."""
     plain = configuration(

@@ -59,8 +59,8 @@ def test_blocks_are_groups_of_their_own(p):
     [
         ({}, "key 'weight' is missing"),
         ({"weight": 0}, "weight: 0.0 is not a number above 0"),
-        ({"weight": 1, "p": 0.5}, "p: 0.5 is not a number from 1 up; leave it away"),
-        ({"weight": 1, "p": float("inf")}, "p: inf is not a number from 1 up; leave it away"),
+        ({"weight": 1, "p": 0.5}, "p: 0.5 is not a number from 1 up; omit it"),
+        ({"weight": 1, "p": float("inf")}, "p: inf is not a number from 1 up; omit it"),
     ],
 )
 def test_bad_values(values, complaint):

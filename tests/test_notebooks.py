@@ -78,7 +78,7 @@ def test_outputs_are_kept(name):
     assert not re.search(r"/(home|tmp|root|work/main)/", text)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_runs(name, request, tmp_path, monkeypatch):
     """In a fresh kernel, started in notebooks/, with few steps and utterances."""

@@ -148,7 +148,7 @@ def flawed(corpus):
     return corpus
 
 
-def test_unusable_utterances_are_counted_and_named(flawed, tmp_path, capsys):
+def test_unusable_utterances_are_counted_and_named(flawed, tmp_path, caplog):
     prepared = run(flawed, tmp_path / "out", quiet=False)
     assert prepared.corpus["splits"]["train"]["skipped"] == {
         "unreadable audio": 4,
@@ -161,9 +161,7 @@ def test_unusable_utterances_are_counted_and_named(flawed, tmp_path, capsys):
         "empty", "corrupt", "absent", "stereo", "tiny", "quick", "untranscribed"
     }  # fmt: skip
     assert "ffmpeg" in skipped["stereo"]
-    said = capsys.readouterr().err
-    for name, detail in skipped.items():
-        assert f"skipped {name}: {detail}" in said
+    assert {f"skipped {name}: {detail}" for name, detail in skipped.items()} == {*caplog.messages}
     assert len(prepared.utterances("train")) == 10
 
 
@@ -172,10 +170,10 @@ def test_a_hard_utterance_stays_in_the_test_set(flawed, tmp_path):
     assert "quick-test" in [line["id"] for line in prepared.utterances("test")]
 
 
-def test_strict_lists_then_fails_then_can_be_waived(flawed, tmp_path, capsys):
+def test_strict_lists_then_fails_then_can_be_waived(flawed, tmp_path, caplog):
     with pytest.raises(UserError, match="7 of 22 utterances cannot be used"):
         run(flawed, tmp_path / "out", strict=True)
-    assert capsys.readouterr().err.count("skipped ") == 7
+    assert [line.startswith("skipped ") for line in caplog.messages] == 7 * [True]
     with pytest.raises(UserError, match="preparation is incomplete: run `asr-qat prepare"):
         PreparedFolder(tmp_path / "out")
     assert len(run(flawed, tmp_path / "out").utterances("train")) == 10
@@ -204,7 +202,7 @@ def test_test_utterances_outside_the_vocabulary_are_scored(corpus, tmp_path, cap
     assert given.decode(examples(prepared, "test")[2]["tokens"]) == "SEVEN EIHT"
 
 
-def test_test_utterances_alone(corpus, tmp_path, capsys):
+def test_test_utterances_alone(corpus, tmp_path, caplog):
     """Enough to score a model on, with its own vocabulary."""
     for split in ("train", "dev"):
         (corpus / f"{split}.jsonl").unlink()
@@ -213,8 +211,7 @@ def test_test_utterances_alone(corpus, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
     Tokenizer.train(WORDS, 40, "char").save(tmp_path / "given.model")
     prepared = run(corpus, tmp_path / "out", tokenizer=tmp_path / "given.model", quiet=False)
-    said = capsys.readouterr().err.splitlines()
-    assert "manifest: no utterances of train or dev: left out" in said
+    assert "manifest: no utterances of train or dev: left out" in caplog.messages
     assert prepared.corpus["splits"].keys() == {"test"}
     assert len(prepared.utterances("test")) == len(examples(prepared, "test")) == 2
     assert not list(prepared.path.glob("train*"))

@@ -1,17 +1,23 @@
-"""The commit that a result names."""
+"""The commit and the hardware that a result names."""
 
 import json
+import shutil
 import subprocess
 
+import psutil
 import pytest
 
-from asr_qat.config import from_dict
-from asr_qat.provenance import Provenance, _commit, provenance
+from asr_qat import provenance
+from asr_qat.provenance import Provenance, _commit
+
+pytestmark = pytest.mark.runtime
 
 
 @pytest.fixture
 def repository(tmp_path):
     """A repository of somebody else with one commit."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
     (tmp_path / "package").mkdir()
     (tmp_path / "package/__init__.py").touch()
     for folder in ("results", "package/results"):
@@ -70,8 +76,35 @@ def test_no_repository(tmp_path):
     assert _commit(tmp_path / "package") == "unknown"
 
 
+@pytest.mark.parametrize(
+    "cpuinfo", [None, "", "processor\t: 0\nBogoMIPS\t: 50.00\nFeatures\t: fp asimd\n"]
+)
+def test_hardware_of_other_systems(monkeypatch, tmp_path, cpuinfo):
+    """Without /proc or with that of Arm: something is said of everything."""
+    path = tmp_path / "cpuinfo"
+    if cpuinfo is not None:
+        path.write_text(cpuinfo)
+    monkeypatch.setattr(provenance, "CPUINFO", path)
+    monkeypatch.delattr(psutil.Process, "cpu_affinity")
+    found = provenance.hardware()
+    assert found.cpu and found.vnni is None
+    assert found.cores >= 1 and found.memory_gb > 0
+
+
+def test_hardware_of_linux(monkeypatch, tmp_path):
+    path = tmp_path / "cpuinfo"
+    path.write_text(
+        "processor\t: 0\nmodel name\t: Some CPU @ 2.80GHz\nflags\t\t: fpu avx512_vnni\n"
+    )
+    monkeypatch.setattr(provenance, "CPUINFO", path)
+    found = provenance.hardware()
+    assert (found.cpu, found.vnni) == ("Some CPU @ 2.80GHz", True)
+
+
 def test_it_is_read_again_as_it_was_written():
-    given = provenance(3)
+    given = provenance.provenance(3)
+    from asr_qat.config import from_dict  # the training side has pydantic
+
     found = from_dict(Provenance, json.loads(json.dumps(given)), "results.json")
     assert found == Provenance.of_this_run(3)
     assert found.seed == 3 and found.hardware.cores >= 1 and "python" in found.versions

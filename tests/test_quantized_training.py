@@ -34,6 +34,7 @@ def test_a_start_step_behind_the_last_step(prepared_folder, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_wer")
 def test_quantized_training_starts_from_the_float_weights(float_run, prepared_folder, tmp_path):
     config, recogniser = float_run
     changes = {"start": config.output, "encoder": None, "quantization": W4, "steps": 2}
@@ -60,6 +61,7 @@ def test_quantized_training_starts_from_the_float_weights(float_run, prepared_fo
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["native", "fake"])
+@pytest.mark.usefixtures("without_wer")
 def test_quantized_training_from_scratch(prepared_folder, tmp_path, mode):
     wanted = QuantizationConfig("w4a8", mode)
     config = configuration(

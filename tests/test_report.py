@@ -85,10 +85,16 @@ def with_interval(low, high):
 @pytest.mark.parametrize(
     "interval, said",
     [
-        ((-0.004, 0.006), "lossless within ±1.0 point of WER, difference +0.1 [-0.5, +0.7] points"),
-        ((0.0, 0.02), "not shown to be lossless within ±1.0 point of WER, difference +1.0 [-0.3,"),
-        ((0.004, 0.016), "worse, difference +1.0 [+0.2, +1.8] points"),
-        ((-0.02, -0.01), "better, difference -1.5 [-2.1, -0.9] points"),
+        (
+            (-0.004, 0.006),
+            "lossless within ±1.0 point of WER, difference to float32 +0.1 [-0.5, +0.7] points",
+        ),
+        (
+            (0.0, 0.02),
+            "not shown to be lossless within ±1.0 point of WER, difference to float32 +1.0 [-0.3,",
+        ),
+        ((0.004, 0.016), "worse, difference to float32 +1.0 [+0.2, +1.8] points"),
+        ((-0.02, -0.01), "better, difference to float32 -1.5 [-2.1, -0.9] points"),
     ],
 )
 def test_the_answer_is_what_the_widened_interval_shows(interval, said):
@@ -104,6 +110,15 @@ def test_the_answer_is_not_chosen_by_error_rate():
     assert answer(results) == answer(RESULTS)
     results["rows"] = results["rows"][:3]
     assert answer(results).startswith("int4 after training: ")
+
+
+def test_a_row_may_be_compared_with_another_than_the_first():
+    results = copy.deepcopy(RESULTS)
+    results["rows"][-1]["baseline"] = "float32 trained on"
+    assert "difference to float32 trained on +0.1 [-0.7, +0.9] points" in answer(results)
+    lines = markdown_table(results).splitlines()
+    assert "| +0.1 [-0.7, +0.9] to float32 trained on | lossless |" in lines[-3]
+    assert "| +0.1 [-0.4, +0.6] | lossless |" in lines[-6]
 
 
 def test_more_comparisons_widen_the_interval():

@@ -122,6 +122,7 @@ def test_after_training_it_needs_data(float_recogniser):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_wer")
 def test_training_begins_with_calibrated_ranges(prepared_folder, float_run, tmp_path):
     config, plain = float_run
     changes = {"start": config.output, "quantization": QuantizationConfig("w4a8s"), "steps": 3}

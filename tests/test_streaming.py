@@ -10,25 +10,26 @@ import pytest
 from asr_qat.audio.front_end import FrontEndConfig, subsampled_length
 from asr_qat.errors import UserError
 from asr_qat.layers.both_passes import OnePass
-from asr_qat.models.layer_names import PASSES
 from asr_qat.models.model_config import ModelConfig
 from asr_qat.models.presets import PRESETS, STREAMING, TRANSDUCERS
 from asr_qat.models.streaming_config import SUBSAMPLING, StreamingConfig
 from asr_qat.models.streaming_functions import zero_state
-from asr_qat.models.transducer_functions import TransducerFunctions
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model, quantized_layers
-from tests.live_fixtures import BINS, ENCODER, TRANSDUCER, functions, live_model, normal, streamed
+from tests.live_fixtures import (
+    BINS,
+    ENCODER,
+    TRANSDUCER,
+    functions,
+    live_model,
+    normal,
+    streamed,
+    whole,
+)
 from tests.live_fixtures import STREAMING as SHAPE
 
 NO_LOOK_AHEAD = StreamingConfig(1, left_context=2, look_ahead=0, right_context=0)
 LENGTHS = np.array([41, 13], np.int32)
 LABELS = np.array([[1, 8, 0, 3], [4, -1, -1, -1]], np.int32)
-
-
-def whole(model, features):
-    """Frames of both passes of the trained graph, `[frames, joint]` each."""
-    inputs = [features[None], np.array([len(features)], np.int32)]
-    return [TransducerFunctions(model, each).encode(inputs).numpy()[0] for each in PASSES]
 
 
 @pytest.mark.parametrize("streaming", [SHAPE, NO_LOOK_AHEAD], ids=["look-ahead", "none"])

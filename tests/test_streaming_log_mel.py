@@ -9,6 +9,8 @@ from asr_qat.audio.front_end import FrontEndConfig, log_mel
 from asr_qat.audio.streaming_log_mel import StreamingLogMel
 from asr_qat.errors import UserError
 
+pytestmark = pytest.mark.runtime
+
 CONFIGS = [FrontEndConfig(), FrontEndConfig(8000, 20.0, 10.0, 40, 60.0, 3800.0)]
 # Windows that overlap little, or not at all.
 CONFIGS += [FrontEndConfig(frame_ms=10.0), FrontEndConfig(frame_ms=5.0, mel_bins=8)]

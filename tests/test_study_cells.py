@@ -9,11 +9,11 @@ import pytest
 from asr_qat.config import from_dict, load_yaml
 from asr_qat.errors import UserError
 from asr_qat.quantize.precision import parse
+from experiments.study.cell_rows import Scheme
+from experiments.study.config import ACTIVATIONS, StudyConfig
 from experiments.study.fingerprint import not_default
 from experiments.study.planned_cells import expand
 from experiments.study.scheme import describe
-from experiments.study.study_config import ACTIVATIONS, StudyConfig
-from experiments.study.study_rows import Scheme
 from tests.training_fixtures import REPOSITORY
 
 GRID = {

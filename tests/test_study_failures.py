@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from experiments.study.cell_rows import Fingerprint
 from experiments.study.planned_cells import expand
 from experiments.study.run_study import study
 from experiments.study.saved_study import read_study
-from experiments.study.study_rows import Fingerprint
 from experiments.study.worker_pool import Job, WorkerPool
 from tests.study_run_fixtures import GROUPS, cell_file, configuration, refusal, written
 from tests.training_fixtures import as_yaml, command

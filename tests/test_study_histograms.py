@@ -8,9 +8,9 @@ import pytest
 
 from asr_qat import files
 from asr_qat.quantize.apply import QuantizationConfig, quantized_layers
+from experiments.study.config import Group, StudyConfig
 from experiments.study.planned_cells import expand
 from experiments.study.saved_study import read_histograms
-from experiments.study.study_config import Group, StudyConfig
 from experiments.study.weight_histogram_plot import histogram_figure
 from experiments.study.weight_histograms import MOST_LAYERS, weight_histograms, write_histograms
 from tests.export_fixtures import quantized

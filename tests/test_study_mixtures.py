@@ -13,10 +13,10 @@ from asr_qat.models.model_config import ModelConfig
 from asr_qat.models.model_directory import Recogniser
 from experiments.sensitivity.assignment import assign
 from experiments.sensitivity.layer_sensitivity import LayerSensitivity, Sensitivity
+from experiments.study.config import StudyConfig
 from experiments.study.mixtures import measure_for, sensitivity_file, unmeasured
 from experiments.study.planned_cells import expand
 from experiments.study.scheme import describe
-from experiments.study.study_config import StudyConfig
 from tests.training_fixtures import ENCODER
 
 MIXTURE = {"budgets": ["w4a8", "6x"], "precisions": ["w8a8", "w4a8", "w2a8"]}

@@ -8,9 +8,9 @@ import pytest
 from asr_qat import files
 from asr_qat.config import from_dict
 from experiments.study import file_speed
+from experiments.study.config import StudyConfig
 from experiments.study.planned_cells import expand
 from experiments.study.saved_study import read_study
-from experiments.study.study_config import StudyConfig
 from tests.study_fixtures import FLOAT, VARIANTS, provenance, write, write_study
 
 FLOAT_NAME, NATIVE = "float_s5", "w4a8_native_s5"

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from experiments.study.cell_rows import cell_result
 from experiments.study.paired_differences import Spoken
-from experiments.study.study_rows import Changed, cell_result
+from experiments.study.study_rows import Changed
 from experiments.study.summary import cell_rows, variant_rows
 from tests.study_fixtures import provenance
 from tflite_export.score.statistics import RESAMPLES, speaker_interval

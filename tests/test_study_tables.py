@@ -6,12 +6,12 @@ import io
 
 import pytest
 
+from experiments.study.cell_rows import Hardware
 from experiments.study.saved_study import Saved, read_study
 from experiments.study.study_page import answer, figures_csv
 from experiments.study.study_rows import (
     Changed,
     Corpus,
-    Hardware,
     Progress,
     Rival,
     SplitSize,

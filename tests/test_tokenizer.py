@@ -1,12 +1,14 @@
 """Text normalisation and word pieces."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_qat.errors import UserError
 from asr_qat.text.normalize import normalize
 from asr_qat.text.tokenizer import MODEL_TYPES, Tokenizer
+
+pytestmark = pytest.mark.runtime
 
 TEXTS = [
     "THE QUICK BROWN FOX JUMPS OVER THE LAZY DOG",
@@ -44,7 +46,6 @@ def test_normalize_is_idempotent(text):
     assert "  " not in once
 
 
-@settings(max_examples=50)
 @given(words=st.lists(st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=1, max_size=8), min_size=1))
 def test_round_trip(tokenizer, words):
     text = " ".join(words)

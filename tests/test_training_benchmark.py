@@ -20,10 +20,15 @@ def test_costs_are_ratios_within_a_round():
     assert native.audio_seconds_per_second == pytest.approx(24 / 0.13)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_benchmark_has_a_cost_of_each_round(monkeypatch):
     monkeypatch.setitem(PRESETS, "tiny", ENCODER)
     content = training_step.benchmark("tiny", batch=2, seconds=1.0, rounds=2, quiet=True)
     assert [row.name for row in content.rows] == ["float", "fake QAT", "native QAT"]
     assert all(len(row.costs) == content.rounds == 2 for row in content.rows)
-    assert sum(kernel.share for kernel in content.profile) <= 1
+    profile = content.profile
+    assert "MatMul" in {row.kernel for row in profile}
+    assert [row.ms for row in profile] == sorted((row.ms for row in profile), reverse=True)
+    whole = profile[0].ms / profile[0].share  # milliseconds of all kernels
+    assert whole >= sum(row.ms for row in profile)
+    assert [row.share * whole for row in profile] == pytest.approx([row.ms for row in profile])

@@ -27,7 +27,9 @@ pytest_plugins = ["tests.training_fixtures"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["float", "w4a8", "noise"])
+@pytest.mark.parametrize(
+    "kind", ["float", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("w4a8", "noise"))]
+)
 def test_killed_and_resumed_is_as_in_one_go(prepared_folder, tmp_path, kind):
     quantization = QuantizationConfig("w4a8", start_step=5) if kind == "w4a8" else None
     steps = 40

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_qat.decoding.transducer_beam import beam_transducer
@@ -21,7 +21,6 @@ from tests.search_fixtures import (
 )
 
 
-@settings(deadline=None, max_examples=40)
 @given(
     st.lists(st.integers(0, 3), min_size=1, max_size=2),
     st.integers(2, 3),
@@ -46,7 +45,6 @@ def test_wide_beam_gives_the_sums_over_all_alignments(
         assert ranks == sorted(ranks, reverse=True)
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     lengths_of_batch, st.integers(2, 5), st.integers(1, 4), st.integers(1, 3), st.integers(0, 99)
 )
@@ -63,7 +61,6 @@ def test_beam_of_a_batch_is_that_of_each_utterance(lengths, classes, beam, max_s
         assert beam_transducer(model, *alone, beam, max_symbols) == [expected[:1]]
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(1, 3), st.integers(1, 6), st.integers(0, 99))
 def test_narrow_beam_never_counts_an_alignment_twice(time, beam, seed):
     model = RandomModel(3, seed)

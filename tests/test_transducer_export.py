@@ -94,7 +94,7 @@ def test_another_model_is_noticed(exported_transducer, transducer, manifest):
         found = compare(transducer, device, items, result, quiet=True)
     finally:
         kernel.assign(before)
-    assert found.identical_hypotheses < 1
+    assert found.identical_hypotheses == 1 - len(found.different) / len(items) < 1
     assert found.max_logit_diff > 0.1
     for row in found.different:
         assert row.keras != row.tflite
@@ -206,7 +206,10 @@ def test_commands(
     found = json.loads(out)
     references = [item.text for item in recordings(manifest)]
     assert found["wer"] == pytest.approx(jiwer.wer(references, texts))
-    assert 0 <= found.identical_hypotheses <= 1
+    other = {row["id"]: row["tflite"] for row in found["different"]}
+    assert found["identical_hypotheses"] == pytest.approx(1 - len(other) / len(texts))
+    items = recordings(manifest)
+    assert all(other.get(item.id, text) == text for item, text in zip(items, texts, strict=True))
 
     code, out, _ = tflite_export("inspect", path, "--json")
     assert code == 0
@@ -270,8 +273,8 @@ def test_refused_beams(tflite_export, exported, exported_transducer, manifest, s
     assert message == "--nbest: the hypotheses of a beam search: add --beam 8"
     words = ("--data", manifest, "--quiet", "--beam", "4")
     message = refusal("evaluate", path, *words, "--compare", "model")
-    assert message == "--compare: follows the greedy search: leave --beam away"
-    no_transducer = f"{ctc}: a CTC model, no transducer: leave beam away"
+    assert message == "--compare: follows the greedy search: omit --beam"
+    no_transducer = f"{ctc}: a CTC model, no transducer: omit beam"
     assert refusal("evaluate", ctc, *words) == no_transducer
     for more in ((), ("--nbest",)):
         assert refusal("transcribe", ctc, audio, "--beam", "4", *more) == no_transducer
@@ -321,9 +324,10 @@ def test_from_audio_to_the_word_error_rate_of_four_bits(
     )
     assert code == 0, err
     found = json.loads(out)
-    assert (found.precision, found.method) == ("w4a8", "native-qat")
+    assert (found["precision"], found["method"]) == ("w4a8", "native-qat")
     assert found["wer"] <= 0.2
-    assert found.identical_hypotheses >= 2 / 3
+    assert len(found["different"]) <= 1  # of three: activations may be on a rounding edge
+    assert found["identical_hypotheses"] == pytest.approx(1 - len(found["different"]) / 3)
     assert inspect(path).weight_widths["dense"]["4"] == 1
     device, items = TFLiteRecogniser(path), recordings(prepared_folder)
     searched = evaluate.run(device, items, quiet=True, beam=3)

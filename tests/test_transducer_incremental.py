@@ -10,6 +10,8 @@ from asr_qat.decoding.transducer_incremental import advance_search, begin_search
 from asr_qat.errors import UserError
 from tests.test_transducer_search import RandomModel, utterances
 
+pytestmark = pytest.mark.runtime
+
 
 @given(
     st.integers(0, 12),

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_qat.losses.transducer import transducer_loss
@@ -25,7 +25,6 @@ def example(batch, time, count, classes, seed=0, scale=2.0):
     return logits.astype(np.float32), *(a.astype(np.int32) for a in (labels, frames, counts))
 
 
-@settings(deadline=None, max_examples=40)
 @given(
     st.integers(1, 3), st.integers(1, 5), st.integers(0, 4), st.integers(2, 4), st.integers(0, 99)
 )

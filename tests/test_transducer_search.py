@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_qat.decoding.hypothesis import Hypothesis, format_nbest
@@ -21,8 +21,9 @@ from tests.search_fixtures import (
     utterances,
 )
 
+pytestmark = pytest.mark.runtime
 
-@settings(deadline=None, max_examples=60)
+
 @given(
     lengths_of_batch, st.integers(2, 5), st.integers(1, 3), st.integers(-2, 3), st.integers(0, 99)
 )

@@ -113,6 +113,7 @@ def test_interrupted_and_resumed_is_as_in_one_go(prepared_folder, tmp_path, monk
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_wer")
 def test_quantization_that_begins_late(prepared_folder, tmp_path):
     """In the recurrence and in the loop over frames, too."""
     late = QuantizationConfig("w4a8", start_step=2)
@@ -134,6 +135,7 @@ def test_quantization_that_begins_late(prepared_folder, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_wer")
 def test_an_ngram_learns(prepared_folder, tmp_path):
     config = configuration(
         prepared_folder,

@@ -14,9 +14,12 @@ import yaml
 
 from asr_qat.errors import UserError
 from asr_qat.models.encoder_config import EncoderConfig
+from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.config import TrainConfig
 from asr_qat.training.run import train
+from asr_qat.training.word_error_rate import Evaluator
+from tests.conftest import made_once
 
 REPOSITORY = Path(__file__).parent.parent
 ENCODER = EncoderConfig(1, dim=16, heads=2, feed_forward=16, kernel=5, subsampling=8)
@@ -78,9 +81,16 @@ def assert_same_weights(first, second):
 
 
 @pytest.fixture(scope="session")
-def float_run(prepared_folder, tmp_path_factory):
-    config = configuration(prepared_folder, tmp_path_factory.mktemp("float") / "model")
-    return config, train(config, quiet=True)
+def float_run(prepared_folder, shared_folder):
+    config = configuration(prepared_folder, shared_folder / "float_run")
+    made_once(Path(config.output), lambda _: train(config, quiet=True))
+    return config, Recogniser.load(config.output)
+
+
+@pytest.fixture
+def without_wer(monkeypatch):
+    """Trainings are not asked what they recognise: no decoder is traced, which takes seconds."""
+    monkeypatch.setattr(Evaluator, "wer", lambda self: 1.0)
 
 
 def refusal(config) -> str:

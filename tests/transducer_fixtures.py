@@ -14,6 +14,7 @@ from asr_qat.models.prediction import TransducerConfig
 from asr_qat.training.config import OptimizerConfig
 from asr_qat.training.run import train
 from asr_qat.training.schedule import ScheduleConfig
+from tests.conftest import made_once
 from tests.export_fixtures import ENCODER, SECONDS
 from tests.training_fixtures import configuration
 
@@ -31,11 +32,11 @@ def optimizer(peak: float) -> OptimizerConfig:
 
 
 @pytest.fixture(scope="session")
-def transducer_run(prepared_folder, tmp_path_factory):
+def transducer_run(prepared_folder, shared_folder):
     """The training of a transducer until it knows the tones: configuration and recogniser."""
     config = configuration(
         prepared_folder,
-        tmp_path_factory.mktemp("transducer") / "model",
+        shared_folder / "transducer_run",
         steps=STEPS,
         encoder=LISTENER,
         model="transducer",
@@ -45,7 +46,8 @@ def transducer_run(prepared_folder, tmp_path_factory):
         evaluate_every=STEPS // 4,
         keep="last",
     )
-    return config, train(config, quiet=True)
+    made_once(Path(config.output), lambda _: train(config, quiet=True))
+    return config, Recogniser.load(config.output)
 
 
 def random_transducer(float_recogniser: Recogniser, shape: TransducerConfig) -> Recogniser:
@@ -80,16 +82,14 @@ def ngram_transducer(float_recogniser) -> Recogniser:
 
 
 @pytest.fixture(scope="session")
-def exported_transducer(transducer, tmp_path_factory):
+def exported_transducer(transducer, shared_folder):
     """The path of the file at a precision, converted when first asked for."""
     from tflite_export.convert.convert import convert_recogniser
 
-    folder = tmp_path_factory.mktemp("transducers")
-
     def export(precision: str) -> Path:
-        path = folder / f"{precision}.tflite"
-        if not path.exists():
-            path.write_bytes(convert_recogniser(transducer, precision, SECONDS))
-        return path
+        return made_once(
+            shared_folder / "exported_transducer" / f"{precision}.tflite",
+            lambda path: path.write_bytes(convert_recogniser(transducer, precision, SECONDS)),
+        )
 
     return export

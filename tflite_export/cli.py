@@ -1,9 +1,11 @@
 """The `tflite-export` command."""
 
+import os
 import sys
 
 from asr_qat.commands.registry import command_modules
 from asr_qat.errors import exit_code
+from asr_qat.log import show_log
 from asr_qat.parser import Parser
 
 COMMANDS = (
@@ -29,6 +31,8 @@ def build_parser() -> Parser:
 
 def main() -> None:
     """Entry point of the console command."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # of TensorFlow: nothing but errors
+    show_log()
     sys.exit(exit_code("tflite-export", _run))
 
 

@@ -2,6 +2,10 @@
 
 import argparse
 import math
+from collections.abc import Callable
+from typing import Any
+
+from asr_qat import files
 
 
 def positive_int(word: str) -> int:
@@ -26,8 +30,18 @@ def positive_float(word: str) -> float:
     return value
 
 
-def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Add `--set`, see `asr_qat.config.load_yaml`."""
+def add_configuration(
+    parser: argparse.ArgumentParser, kind: Callable[[], type], description: str
+) -> None:
+    """Add `--config`, the values that go before the file's, and what shows its keys.
+
+    Args:
+        parser: of the subcommand.
+        kind: imports and returns the dataclass that the file is read as, see
+            `asr_qat.config.load_yaml`; called where it is needed, since the import takes seconds.
+        description: of the file.
+    """
+    parser.add_argument("--config", required=True, help=description)
     parser.add_argument(
         "--set",
         dest="settings",
@@ -36,3 +50,47 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="values in the place of the file's, such as batches.batch_size=16",
     )
+    parser.add_argument(
+        "--keys",
+        action=_Instead,
+        nargs=0,
+        do=lambda _: _print_keys(kind()),
+        help="print all keys of the file with type, default and meaning, and exit",
+    )
+    parser.add_argument(
+        "--schema",
+        metavar="FILE",
+        action=_Instead,
+        do=lambda path: _write_schema(kind(), path),
+        help="write a JSON schema of the file, with which editors check it, and exit",
+    )
+
+
+class _Instead(argparse.Action):
+    """Does something and ends the program, as `--help` does: required options may be missing."""
+
+    def __init__(self, do: Callable[[Any], None], **given: Any):
+        super().__init__(default=argparse.SUPPRESS, **given)
+        self._do = do
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        self._do(values)
+        parser.exit()
+
+
+def _print_keys(kind: type) -> None:
+    from asr_qat.config_keys import keys_text
+
+    print(keys_text(kind))
+
+
+def _write_schema(kind: type, path: str) -> None:
+    from asr_qat.config_schema import json_schema
+
+    files.write_json(path, json_schema(kind))

@@ -2,7 +2,7 @@
 
 import argparse
 
-from asr_qat.text.tokenizer import MODEL_TYPES
+MODEL_TYPES = ("char", "unigram", "bpe")  # of `Tokenizer`, whose import loads SentencePiece
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:

@@ -2,8 +2,8 @@
 
 import argparse
 
-from asr_qat.commands.arguments import add_settings
-from asr_qat.config import load_yaml, override
+from asr_qat.commands.arguments import add_configuration
+from asr_qat.commands.train import configuration
 from asr_qat.errors import UserError
 
 
@@ -11,13 +11,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the subcommand and its arguments."""
     parser = subparsers.add_parser("quantize", help="go on training a float model, now quantized")
     parser.add_argument("--model", help="float model directory, instead of the file's `start`")
-    parser.add_argument("--config", required=True, help="YAML file as for `asr-qat train`")
+    add_configuration(parser, configuration, "YAML file as for `asr-qat train`")
     parser.add_argument("--precision", help="such as w4a8, instead of the file's")
     parser.add_argument("--mode", choices=("native", "fake"), help="instead of the file's")
     parser.add_argument("--steps", type=int, help="updates in all, instead of the file's")
     parser.add_argument("--data", help="prepared folder, instead of the file's")
     parser.add_argument("--output", help="model directory to write, instead of the file's")
-    add_settings(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)
 
@@ -26,6 +25,7 @@ def run(args: argparse.Namespace) -> None:
     """Quantize a float model and train it, or go on where that was interrupted."""
     from pathlib import Path
 
+    from asr_qat.config import load_yaml, override
     from asr_qat.quantize.apply import QuantizationConfig
     from asr_qat.training.config import TrainConfig
     from asr_qat.training.run import train

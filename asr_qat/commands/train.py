@@ -2,23 +2,29 @@
 
 import argparse
 
-from asr_qat.commands.arguments import add_settings
-from asr_qat.config import load_yaml, override
+from asr_qat.commands.arguments import add_configuration
 
 
 def add_parser(subparsers) -> None:
     """Add the subcommand and its arguments."""
     parser = subparsers.add_parser("train", help="train a model from a configuration file")
-    parser.add_argument("--config", required=True, help="YAML file, see configs/")
+    add_configuration(parser, configuration, "YAML file, see configs/")
     parser.add_argument("--data", help="prepared folder, instead of the configuration's")
     parser.add_argument("--output", help="model directory, instead of the configuration's")
-    add_settings(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)
 
 
+def configuration() -> type:
+    """What the configuration file is read as."""
+    from asr_qat.training.config import TrainConfig
+
+    return TrainConfig
+
+
 def run(args: argparse.Namespace) -> None:
     """Train, or go on where an interrupted training of the same output stopped."""
+    from asr_qat.config import load_yaml, override
     from asr_qat.training.config import TrainConfig
     from asr_qat.training.run import train
 

@@ -30,12 +30,12 @@ class DataConfig:
     """How training batches are made.
 
     Attributes:
-        batch_size: most utterances in a batch.
-        batch_seconds: most audio in a batch, padding included.
+        batch_size: largest number of utterances in a batch.
+        batch_seconds: longest audio of a batch, padding included.
         bucket_seconds: upper limits of the length buckets; longer utterances share one.
         speeds: each training utterance is played at one of these, chosen anew every pass.
-        spec_augment: the masks, or null for none.
-        join: share of the training utterances that another one is appended to. On a small
+        spec_augment: masks over time and frequency, or null for none.
+        join: share of the training utterances to which another one is appended. On a small
             corpus it keeps the model from learning whole transcripts by heart.
         gain: standard deviation, in natural-logarithm units, of a random gain and of a random
             spectral tilt of each training utterance.

@@ -57,7 +57,10 @@ def _fetch_checked(url: str, path: Path, checksum: str, quiet: bool) -> None:
     _fetch(url, part, quiet)
     algorithm, wanted = checksum.split(":")
     with part.open("rb") as file:
-        actual = hashlib.file_digest(file, algorithm).hexdigest()
+        digest = hashlib.new(algorithm)
+        while block := file.read(1 << 20):
+            digest.update(block)
+    actual = digest.hexdigest()
     if actual != wanted:
         part.unlink()
         raise UserError(

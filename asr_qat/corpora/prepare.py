@@ -5,8 +5,8 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import logging
 import random
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from asr_qat.errors import UserError
 from asr_qat.progress import progress_bar
 from asr_qat.text.normalize import normalize
 from asr_qat.text.tokenizer import Tokenizer
+
+_LOGGER = logging.getLogger(__name__)
 
 SHARD_UTTERANCES = 512  # utterances in a shard unless the number of shards is given
 SHUFFLE_SEED = 0
@@ -67,7 +69,7 @@ def prepare(
         )
     absent = [split for split in SPLITS if split not in splits]
     if absent and not quiet:
-        print(f"{corpus.name}: no utterances of {' or '.join(absent)}: left out", file=sys.stderr)
+        _LOGGER.warning("%s: no utterances of %s: left out", corpus.name, " or ".join(absent))
     front_end = FrontEndConfig()
     given = Tokenizer.load(tokenizer) if tokenizer is not None else None
     settings: dict[str, Any] = {
@@ -104,7 +106,7 @@ def prepare(
     }
     if strict or not quiet:
         for line in itertools.chain.from_iterable(skipped.values()):
-            print(f"skipped {line['id']}: {line['detail']}", file=sys.stderr)
+            _LOGGER.warning("skipped %s: %s", line["id"], line["detail"])
     number = sum(map(len, skipped.values()))
     if strict and number:
         raise UserError(

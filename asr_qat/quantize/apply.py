@@ -33,13 +33,13 @@ class QuantizationConfig:
         start_step: training steps in float before the quantization begins.
         layer_interval: training steps from the beginning of one layer's quantization to that of
             the next one, in the order of the graph.
-        stages: width of the weights by the training step that it begins at, from wide to narrow,
-            such as `{0: 8, 200: 4, 400: 2}`; the last one is that of `precision`. No layer is
+        stages: width of the weights in bits, by the training step at which it begins: from wide
+            to narrow, such as `{0: 8, 200: 4, 400: 2}`, down to that of `precision`. No layer is
             ever narrower than its own precision.
         overrides: precision, or `float`, by regular expression on the layer's name; the first
             that fits decides. Example: `{"^block_00_": w8a8, "ctc_output": float}`.
-        overrides_from: file of further overrides, such as `asr-qat assign` writes. They are
-            taken in behind `overrides`, and the file is not needed again.
+        overrides_from: file of further overrides, such as `asr-qat assign` writes. They come
+            after `overrides`; the file is not needed again.
         activation_ranges: static ranges of activations (`a8s`) are `averaged` in training, or
             `learned` with the weights.
     """
@@ -128,7 +128,7 @@ def quantize_model(model: keras.Model, config: QuantizationConfig) -> keras.Mode
 
     supported = [layer.name for layer in model.layers if registry.supports(layer)]
 
-    def copied(layer):
+    def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
         copy = layer.__class__.from_config(layer.get_config())
         if layer.name not in supported:
             return copy

@@ -1,6 +1,7 @@
 """Static ranges of activations from data, where a quantized model begins."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import tensorflow as tf
 from tensorflow import keras
@@ -13,7 +14,7 @@ def needs_calibration(model: keras.Model) -> bool:
     return any(layer.precision.static for layer in quantized_layers(model).values())
 
 
-def calibrate(model: keras.Model, plain: keras.Model, batches: Iterable) -> None:
+def calibrate(model: keras.Model, plain: keras.Model, batches: Iterable[Any]) -> None:
     """Set the static ranges of a quantized model to those in the float model.
 
     The ends of a range are the means over the batches of the least and the greatest value.
@@ -28,7 +29,7 @@ def calibrate(model: keras.Model, plain: keras.Model, batches: Iterable) -> None
     totals = {name: tf.zeros(4) for name in layers}
 
     @tf.function(reduce_retracing=True)  # batches have many lengths
-    def extremes(batch):
+    def extremes(batch: Any) -> dict[str, tf.Tensor]:
         found = inputs(batch, training=False)
         return {name: _extremes(found[name], plain.get_layer(name)) for name in layers}
 
@@ -41,7 +42,7 @@ def calibrate(model: keras.Model, plain: keras.Model, batches: Iterable) -> None
         _assign(layer, totals[name] / count)
 
 
-def _extremes(x, layer: keras.layers.Dense):
+def _extremes(x: tf.Tensor, layer: keras.layers.Dense) -> tf.Tensor:
     """Least and greatest value of a layer's input, and of what the device rounds behind it."""
     y = tf.tensordot(x, layer.kernel, 1)
     y = y if layer.bias is None else y + layer.bias
@@ -49,7 +50,7 @@ def _extremes(x, layer: keras.layers.Dense):
     return tf.stack([tf.reduce_min(x), tf.reduce_max(x), tf.reduce_min(y), tf.reduce_max(y)])
 
 
-def _assign(layer: QuantizedLayer, ends) -> None:
+def _assign(layer: QuantizedLayer, ends: tf.Tensor) -> None:
     names = ("input_low", "input_high", "output_low", "output_high")
     for name, end in zip(names, tf.unstack(ends), strict=True):
         layer.variables[name].assign(end)

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import tensorflow as tf
 import tensorflow_model_optimization as tfmot
+from tensorflow import keras
 
 from asr_qat.quantize.precision import Precision
 from asr_qat.quantize.quantizers import KernelQuantizer
@@ -25,26 +27,30 @@ class DenseQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
             precision = Precision(**precision)
         self.quantizer = KernelQuantizer(precision, **more)
 
-    def get_weights_and_quantizers(self, layer):
+    def get_weights_and_quantizers(
+        self, layer: keras.layers.Layer
+    ) -> list[tuple[tf.Variable, KernelQuantizer]]:
         """The kernel."""
         return [(layer.kernel, self.quantizer)]
 
-    def set_quantize_weights(self, layer, quantize_weights):
+    def set_quantize_weights(self, layer: keras.layers.Layer, quantize_weights: Any) -> None:
         """Put the `QuantizedKernel` in the kernel's place."""
         (layer.kernel,) = quantize_weights
 
-    def get_activations_and_quantizers(self, layer):
+    def get_activations_and_quantizers(self, layer: keras.layers.Layer) -> list[Any]:
         """None."""
         return []
 
-    def set_quantize_activations(self, layer, quantize_activations):
+    def set_quantize_activations(
+        self, layer: keras.layers.Layer, quantize_activations: Any
+    ) -> None:
         """Nothing to set."""
         del layer, quantize_activations  # AutoGraph cannot read a body that is a docstring alone
 
-    def get_output_quantizers(self, layer):
+    def get_output_quantizers(self, layer: keras.layers.Layer) -> list[Any]:
         """None."""
         return []
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return self.quantizer.get_config()

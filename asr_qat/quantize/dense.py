@@ -2,16 +2,18 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat.quantize.products import QuantizedKernel
 
+LayerClass = TypeVar("LayerClass", bound=type[keras.layers.Layer])
 QUANTIZED_LAYERS: dict[str, type[keras.layers.Layer]] = {}  # by name, see `quantized_layer`
 
 
-def quantized_layer(cls):
+def quantized_layer(cls: LayerClass) -> LayerClass:
     """Class decorator: `quantize_scope` finds the layer by its name when a model is cloned."""
     QUANTIZED_LAYERS[cls.__name__] = cls
     return cls
@@ -23,7 +25,7 @@ class Dense(keras.layers.Dense):
 
     offset = None
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """`activation(inputs @ kernel + bias)`: `[..., input]` to `[..., units]`."""
         if isinstance(self.kernel, QuantizedKernel):
             return self.kernel.dense(inputs, self.bias if self.use_bias else None, self.activation)
@@ -44,14 +46,14 @@ class Dense(keras.layers.Dense):
         self.offset = self.add_weight("offset", [self.units], initializer="zeros")
 
 
-def product(x, kernel):
+def product(x: tf.Tensor, kernel: Any) -> tf.Tensor:
     """`x` `[..., input]` times a kernel `[input, output]`, quantized or not: `[..., output]`."""
     if isinstance(kernel, QuantizedKernel):
         return kernel.product(x)
     return tf.tensordot(x, kernel, 1)
 
 
-def with_kernel(function: Callable, kernel):
+def with_kernel(function: Callable[[Any], Any], kernel: Any) -> Any:
     """`function(kernel)`, whether the kernel is quantized yet decided once and for all.
 
     For a function with a loop in it: TensorFlow cannot differentiate the choice inside of one.

@@ -43,7 +43,7 @@ class Grid:
     offset: tf.Tensor | None = None
 
 
-def blocks_of(weights, block: int | None):
+def blocks_of(weights: tf.Tensor, block: int | None) -> tf.Tensor:
     """`[input, output]` as it is, or as `[blocks, block, output]`."""
     if block is None:
         return weights
@@ -55,7 +55,7 @@ def largest_integer(bits: int) -> float:
     return 2.0 ** (bits - 1) - 1
 
 
-def grid_of(weights, precision: Precision, share=1.0) -> Grid:
+def grid_of(weights: tf.Tensor, precision: Precision, share: tf.Tensor | float = 1.0) -> Grid:
     """The grid that the range of the weights gives; a constant for the gradient.
 
     Args:
@@ -77,7 +77,7 @@ def grid_of(weights, precision: Precision, share=1.0) -> Grid:
     return Grid(device_scale(_positive(reach / bound), precision))
 
 
-def device_scale(scale, precision: Precision):
+def device_scale(scale: tf.Tensor, precision: Precision) -> tf.Tensor:
     """The scale as the device has it; rounding passes the gradient straight through."""
     if precision.block is None:
         return scale
@@ -86,7 +86,7 @@ def device_scale(scale, precision: Precision):
     return scale + tf.stop_gradient(rounded - scale)
 
 
-def on_grid(weights, grid: Grid, precision: Precision):
+def on_grid(weights: tf.Tensor, grid: Grid, precision: Precision) -> tf.Tensor:
     """The integers of `weights` `[..., input, output]` on a grid.
 
     The gradient passes straight through the rounding, and is zero for weights beyond the grid.
@@ -100,13 +100,13 @@ def on_grid(weights, grid: Grid, precision: Precision):
     return tf.clip_by_value(integers, smallest, largest)
 
 
-def values(integers, grid: Grid):
+def values(integers: tf.Tensor, grid: Grid) -> tf.Tensor:
     """What the integers `[..., input, output]` stand for."""
     scaled = integers * grid.scale
     return scaled if grid.offset is None else scaled + grid.offset
 
 
-def best_share(weights, precision: Precision):
+def best_share(weights: tf.Tensor, precision: Precision) -> tf.Tensor:
     """The share of each range whose grid has the least sum of absolute errors.
 
     Args:
@@ -117,7 +117,7 @@ def best_share(weights, precision: Precision):
         float32 `[..., 1, output]`, each one of `SHARES`.
     """
 
-    def error(share):
+    def error(share: float) -> tf.Tensor:
         grid = grid_of(weights, precision, share)
         rounded = values(on_grid(weights, grid, precision), grid)
         return tf.reduce_sum(tf.abs(rounded - weights), axis=-2, keepdims=True)
@@ -126,5 +126,5 @@ def best_share(weights, precision: Precision):
     return tf.gather(tf.constant(SHARES), tf.argmin(errors))
 
 
-def _positive(scale):
+def _positive(scale: tf.Tensor) -> tf.Tensor:
     return tf.where(scale > 0, scale, tf.ones_like(scale))

@@ -1,10 +1,14 @@
 """The recurrence of an LSTM (Hochreiter and Schmidhuber, 1997)."""
 
+from typing import Any
+
 import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat.quantize.dense import Dense, product, quantized_layer, with_kernel
 
+State = tuple[tf.Tensor, tf.Tensor]  # output and cell
+WithState = tuple[tf.Tensor, tf.Tensor, tf.Tensor]  # gates or outputs first
 FORGET_BIAS = 1.0  # added to the forget gate, so that an initial cell remembers
 
 
@@ -26,7 +30,7 @@ class LSTM(Dense):
         `[batch, steps, units]`, and the state `[batch, units]` twice after the last step.
     """
 
-    def __init__(self, units: int, **kwargs):
+    def __init__(self, units: int, **kwargs: Any):
         super().__init__(4 * units, use_bias=False, kernel_initializer="orthogonal", **kwargs)
         self.state_units = units
         self.input_spec = None  # not one tensor of floats
@@ -35,16 +39,19 @@ class LSTM(Dense):
         """Name and channels of each state."""
         return [("output", self.state_units), ("cell", self.state_units)]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         super().build(input_shape[1])
         self.input_spec = None
 
-    def call(self, inputs):
+    def call(self, inputs: WithState) -> WithState:
         gates, output, cell = inputs
-        return with_kernel(lambda kernel: self._run(gates, output, cell, kernel), self.kernel)
+        found: WithState = with_kernel(
+            lambda kernel: self._run(gates, output, cell, kernel), self.kernel
+        )
+        return found
 
-    def _run(self, gates, output, cell, kernel):
-        def step(state, gates):
+    def _run(self, gates: tf.Tensor, output: tf.Tensor, cell: tf.Tensor, kernel: Any) -> WithState:
+        def step(state: State, gates: tf.Tensor) -> State:
             output, cell = state
             gates += product(output, kernel)
             entered, kept, new, shown = tf.split(gates, 4, axis=-1)
@@ -57,5 +64,5 @@ class LSTM(Dense):
         outputs, cells = tf.scan(step, tf.transpose(gates, [1, 0, 2]), (output, cell))
         return tf.transpose(outputs, [1, 0, 2]), outputs[-1], cells[-1]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**keras.layers.Layer.get_config(self), "units": self.state_units}

@@ -8,12 +8,12 @@ import tensorflow as tf
 
 
 @tf.custom_gradient
-def round_straight_through(x):
+def round_straight_through(x: tf.Tensor) -> tf.Tensor:
     """`round(x)`, half to even; its gradient is that of `x`."""
     return tf.round(x), lambda upstream: upstream
 
 
-def row_parameters(x, bits: int = 8):
+def row_parameters(x: tf.Tensor, bits: int = 8) -> tuple[tf.Tensor, tf.Tensor]:
     """Scale and zero point of each row, as LiteRT's dynamic kernels (XNNPACK) compute them.
 
     The range of a row is widened to hold zero and mapped to the 255 steps of int8. LiteRT knows
@@ -36,7 +36,7 @@ def row_parameters(x, bits: int = 8):
     return inverse, tf.round(tf.clip_by_value(zero_point, smallest, largest))
 
 
-def quantize_rows(x, bits: int = 8):
+def quantize_rows(x: tf.Tensor, bits: int = 8) -> tuple[tf.Tensor, tf.Tensor]:
     """Integers of each row, its zero point subtracted.
 
     Args:

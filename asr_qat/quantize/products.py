@@ -6,6 +6,7 @@ straight-through gradient of the float product of the rounded values.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import tensorflow as tf
 from tensorflow import keras
@@ -13,6 +14,9 @@ from tensorflow import keras
 from asr_qat.quantize.grids import Grid, values
 from asr_qat.quantize.numerics import quantize_rows
 from asr_qat.quantize.static_ranges import StaticRanges
+
+Function = Callable[[tf.Tensor], tf.Tensor]
+Gradient = Callable[[tf.Tensor], tuple[tf.Tensor, ...]]  # of the output: one for each argument
 
 
 @dataclasses.dataclass(eq=False)
@@ -40,11 +44,11 @@ class QuantizedKernel:
     ranges: StaticRanges | None = None
     trained: tf.Tensor | None = None
 
-    def product(self, x):
+    def product(self, x: tf.Tensor) -> tf.Tensor:
         """`x` `[..., input]` times the weights: `[..., output]`."""
         return self._on_rows(x, self._quantized, lambda rows: tf.matmul(rows, self.weights))
 
-    def dense(self, x, bias, activation):
+    def dense(self, x: tf.Tensor, bias: tf.Tensor | None, activation: Function) -> tf.Tensor:
         """`activation(x @ weights + bias)`.
 
         With static ranges the output is on their grid: that of the activation if the device
@@ -56,7 +60,7 @@ class QuantizedKernel:
             activation: a function of Keras.
         """
 
-        def finish(y):
+        def finish(y: tf.Tensor) -> tf.Tensor:
             return activation(y if bias is None else tf.nn.bias_add(y, bias))
 
         if self.ranges is None:
@@ -64,13 +68,13 @@ class QuantizedKernel:
         ranges, scale = self.ranges, self.grid.scale[0]
         fused = activation is keras.activations.relu
 
-        def quantized(rows):
+        def quantized(rows: tf.Tensor) -> tf.Tensor:
             y = ranges.dense(rows, self.integers, scale, bias, fused, self.native)
             return y if fused else activation(y)
 
         return self._on_rows(x, quantized, lambda rows: finish(tf.matmul(rows, self.weights)))
 
-    def _on_rows(self, x, quantized, plain):
+    def _on_rows(self, x: tf.Tensor, quantized: Function, plain: Function) -> tf.Tensor:
         """Apply one of two functions of rows `[rows, input]` to `x` `[..., input]`."""
         rows = tf.reshape(x, [-1, x.shape[-1]])
         if self.active is None:
@@ -79,14 +83,20 @@ class QuantizedKernel:
             y = tf.cond(self.active, lambda: quantized(rows), lambda: plain(rows))
         return tf.reshape(y, tf.concat([tf.shape(x)[:-1], [self.weights.shape[1]]], axis=0))
 
-    def _quantized(self, rows):
+    def _quantized(self, rows: tf.Tensor) -> tf.Tensor:
         given = (rows, self.integers, self.grid, self.activation_bits)
         if self.integers.shape.rank == 3:
             return native_block_product(*given) if self.native else fake_block_product(*given)
         return native_product(*given, self.trained) if self.native else fake_product(*given)
 
 
-def native_product(x, integers, grid: Grid, activation_bits: int | None, weights=None):
+def native_product(
+    x: tf.Tensor,
+    integers: tf.Tensor,
+    grid: Grid,
+    activation_bits: int | None,
+    weights: tf.Tensor | None = None,
+) -> tf.Tensor:
     """Integer product, then rescaling.
 
     `y = (q(x) @ integers) * s(x) * scale` with `q`, `s` from `quantize_rows`; with float
@@ -108,16 +118,16 @@ def native_product(x, integers, grid: Grid, activation_bits: int | None, weights
         rounding passed straight through; an activation is never outside its row's range.
     """
 
-    def forward(x, integers):
+    def forward(x: tf.Tensor, integers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None, tf.Tensor]:
         rows, row_scale = quantize_rows(x, activation_bits) if activation_bits else (x, None)
         sums = tf.matmul(rows, integers)
         return rows, row_scale, sums if row_scale is None else sums * row_scale
 
     @tf.custom_gradient
-    def product(x, integers, scale):
+    def product(x: tf.Tensor, integers: tf.Tensor, scale: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
         rows, row_scale, sums = forward(x, integers)
 
-        def gradient(upstream):
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, ...]:
             seen = rows if row_scale is None else rows * row_scale
             scaled = upstream * scale
             d_x = tf.matmul(scaled, integers, transpose_b=True)
@@ -127,10 +137,10 @@ def native_product(x, integers, grid: Grid, activation_bits: int | None, weights
         return sums * scale, gradient
 
     @tf.custom_gradient
-    def product_of_weights(x, weights):
+    def product_of_weights(x: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
         rows, row_scale, sums = forward(x, integers)
 
-        def gradient(upstream):
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, ...]:
             seen = rows if row_scale is None else rows * row_scale
             d_x = tf.matmul(upstream * grid.scale, integers, transpose_b=True)
             return d_x, tf.matmul(seen, upstream, transpose_a=True)
@@ -145,7 +155,9 @@ def native_product(x, integers, grid: Grid, activation_bits: int | None, weights
     return y + tf.reduce_sum(x, axis=-1, keepdims=True) * grid.offset
 
 
-def native_block_product(x, integers, grid: Grid, activation_bits: int | None):
+def native_block_product(
+    x: tf.Tensor, integers: tf.Tensor, grid: Grid, activation_bits: int | None
+) -> tf.Tensor:
     """As `native_product`, the integer sum of each block of inputs rescaled by its own scale.
 
     Args:
@@ -168,25 +180,29 @@ def native_block_product(x, integers, grid: Grid, activation_bits: int | None):
     return y + tf.matmul(totals, grid.offset[:, 0], transpose_a=True)
 
 
-def fake_product(x, integers, grid: Grid, activation_bits: int | None):
+def fake_product(
+    x: tf.Tensor, integers: tf.Tensor, grid: Grid, activation_bits: int | None
+) -> tf.Tensor:
     """As `native_product`, but rounded values are multiplied in float."""
     return tf.matmul(_fake_rows(x, activation_bits), values(integers, grid))
 
 
-def fake_block_product(x, integers, grid: Grid, activation_bits: int | None):
+def fake_block_product(
+    x: tf.Tensor, integers: tf.Tensor, grid: Grid, activation_bits: int | None
+) -> tf.Tensor:
     """As `native_block_product`, but rounded values are multiplied in float."""
     weights = tf.reshape(values(integers, grid), [x.shape[-1], integers.shape[-1]])
     return tf.matmul(_fake_rows(x, activation_bits), weights)
 
 
-def _fake_rows(x, activation_bits: int | None):
+def _fake_rows(x: tf.Tensor, activation_bits: int | None) -> tf.Tensor:
     if not activation_bits:
         return x
     rows, row_scale = quantize_rows(tf.stop_gradient(x), activation_bits)
     return x + tf.stop_gradient(rows * row_scale - x)
 
 
-def _blocked(rows, integers):
+def _blocked(rows: tf.Tensor, integers: tf.Tensor) -> tf.Tensor:
     """Rows `[rows, input]` in the blocks of the weights: `[blocks, rows, block]`."""
     blocks, block, _ = integers.shape
     return tf.transpose(tf.reshape(rows, [-1, blocks, block]), [1, 0, 2])

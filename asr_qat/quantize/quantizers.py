@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
+from tensorflow import keras
 
 from asr_qat.quantize.grids import (
     Grid,
@@ -21,6 +22,7 @@ from asr_qat.quantize.products import QuantizedKernel
 from asr_qat.quantize.static_ranges import StaticRange, StaticRanges
 
 SEARCH_EVERY = 100  # steps between two searches for the range of a clipped grid
+Variables = dict[str, tf.Variable]  # what a quantizer remembers, by name
 ActivationRanges = Literal["averaged", "learned"]
 
 
@@ -56,7 +58,7 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
         reached = [step for step, bits in self.stages if bits == self.precision.weight_bits]
         return max([self.start_step, *reached[:1]])
 
-    def build(self, tensor_shape, name, layer):
+    def build(self, tensor_shape: Any, name: str, layer: keras.layers.Layer) -> Variables:
         """Adds what this precision has to remember; `initialize` gives it sensible values."""
         precision, found = self.precision, {}
         if self.start_step or self.stages or precision.range == "clip":
@@ -86,13 +88,15 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
                 found[end] = self._add(layer, f"{name}_{end}", [], trainable=learned)
         return found
 
-    def _add(self, layer, name: str, shape, trainable: bool):
+    def _add(
+        self, layer: keras.layers.Layer, name: str, shape: list[int], trainable: bool
+    ) -> tf.Variable:
         options: dict[str, Any] = {}
         if not trainable:  # one value on all replicas of a distributed training
             options["aggregation"] = tf.VariableAggregation.MEAN
         return layer.add_weight(name, shape, trainable=trainable, initializer="ones", **options)
 
-    def initialize(self, kernel, variables) -> None:
+    def initialize(self, kernel: tf.Tensor, variables: Variables) -> None:
         """Set a searched or learned range from the kernel `[input, output]`."""
         if self.precision.range not in ("clip", "learned"):
             return
@@ -106,7 +110,9 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
         if grid.offset is not None:
             variables["offset"].assign(grid.offset)
 
-    def __call__(self, inputs, training, weights, **kwargs):
+    def __call__(
+        self, inputs: tf.Tensor, training: Any, weights: Variables, **kwargs: Any
+    ) -> QuantizedKernel:
         """The `QuantizedKernel` of the float weights `inputs` `[input, output]`."""
         kernel = tf.convert_to_tensor(inputs)
         active = None
@@ -134,7 +140,7 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
         ranged = precision.range in ("max", "aqt") and precision.weight_bits != FLOAT_BITS
         return ranged and not (precision.static or precision.block or precision.asymmetric)
 
-    def quantize(self, kernel, variables) -> tuple[tf.Tensor, Grid]:
+    def quantize(self, kernel: tf.Tensor, variables: Variables) -> tuple[tf.Tensor, Grid]:
         """Integers `[input, output]`, or `[blocks, block, output]`, and their grid."""
         weights = blocks_of(kernel, self.precision.block)
         if self.precision.weight_bits == FLOAT_BITS:
@@ -147,7 +153,7 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
             grid = grid_of(weights, precision, variables.get("share", 1.0))
         return on_grid(weights, grid, precision), grid
 
-    def _precision_now(self, variables) -> Precision:
+    def _precision_now(self, variables: Variables) -> Precision:
         """The precision with the width of the stage; that is a scalar tensor, as the step is."""
         if not self.stages:
             return self.precision
@@ -156,12 +162,12 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
             bits = tf.where(variables["step"] >= step, float(width), bits)
         return dataclasses.replace(self.precision, weight_bits=bits)
 
-    def rounded(self, kernel, variables):
+    def rounded(self, kernel: tf.Tensor, variables: Variables) -> tf.Tensor:
         """The values `[input, output]` that the quantized kernel stands for."""
         integers, grid = self.quantize(tf.convert_to_tensor(kernel), variables)
         return tf.reshape(values(integers, grid), kernel.shape)
 
-    def ranges(self, variables, training: bool = False) -> StaticRanges | None:
+    def ranges(self, variables: Variables, training: bool = False) -> StaticRanges | None:
         """The static ranges of input and output, if the precision has them."""
         if not self.precision.static:
             return None
@@ -171,10 +177,10 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
             StaticRange(variables["output_low"], variables["output_high"], average),
         )
 
-    def _search(self, kernel, variables) -> None:
+    def _search(self, kernel: tf.Tensor, variables: Variables) -> None:
         """Search for the ranges of a clipped grid anew, now and then."""
 
-        def search():
+        def search() -> tf.Tensor:
             weights = blocks_of(kernel, self.precision.block)
             return tf.stop_gradient(best_share(weights, self._precision_now(variables)))
 
@@ -184,7 +190,7 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
             due |= variables["step"] == step
         share.assign(tf.cond(due, search, lambda: tf.convert_to_tensor(share)))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {
             "precision": dataclasses.asdict(self.precision),

@@ -50,11 +50,11 @@ class PrecisionRegistry(QuantizeRegistry):
         searched: Range = "clip" if found.range == "learned" else found.range
         return dataclasses.replace(found, static=False, asymmetric=False, range=searched)
 
-    def supports(self, layer):
+    def supports(self, layer: keras.layers.Layer) -> bool:
         """Whether `layer` is to be quantized."""
         return self.of(layer) is not None
 
-    def get_quantize_config(self, layer, **more):
+    def get_quantize_config(self, layer: keras.layers.Layer, **more: Any) -> DenseQuantizeConfig:
         """The config of a supported layer, `more` arguments of its `KernelQuantizer` in it."""
         precision = self.of(layer)
         assert precision is not None
@@ -69,7 +69,7 @@ class PrecisionRegistry(QuantizeRegistry):
 class KeepLayout:
     """A layout transform that changes nothing: the device runs the graph as it is."""
 
-    def apply(self, model, layer_quantize_map):
+    def apply(self, model: Any, layer_quantize_map: Any) -> tuple[Any, Any]:
         """Return both as they came."""
         return model, layer_quantize_map
 
@@ -80,16 +80,16 @@ class PrecisionScheme(QuantizeScheme):
     def __init__(self, registry: PrecisionRegistry):
         self._registry = registry
 
-    def get_layout_transformer(self):
+    def get_layout_transformer(self) -> KeepLayout:
         """No transformation."""
         return KeepLayout()
 
-    def get_quantize_registry(self):
+    def get_quantize_registry(self) -> PrecisionRegistry:
         """The registry by name."""
         return self._registry
 
 
-def quantize_scope():
+def quantize_scope() -> Any:
     """The scope in which quantized models are cloned and loaded."""
     return tfmot.quantization.keras.quantize_scope(
         {**QUANTIZED_LAYERS, "DenseQuantizeConfig": DenseQuantizeConfig}

@@ -32,19 +32,19 @@ class StaticRange:
     high: tf.Variable
     average: bool
 
-    def observe(self, x) -> None:
+    def observe(self, x: tf.Tensor) -> None:
         """Move an averaged range towards that of `x`."""
         if not self.average:
             return
         for variable, now in ((self.low, tf.reduce_min(x)), (self.high, tf.reduce_max(x))):
             variable.assign_sub((1.0 - MOMENTUM) * (variable - tf.stop_gradient(now)))
 
-    def parameters(self):
+    def parameters(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Scale and zero point, float32 scalars; the range is widened to hold zero."""
         return range_parameters(self.low, self.high)
 
 
-def range_parameters(low, high):
+def range_parameters(low: tf.Variable, high: tf.Variable) -> tuple[tf.Tensor, tf.Tensor]:
     """Scale and zero point of the range from `low` to `high`, widened to hold zero."""
     smallest, largest = integer_range(BITS)
     low, high = tf.minimum(low, 0.0), tf.maximum(high, 0.0)
@@ -53,7 +53,9 @@ def range_parameters(low, high):
     return scale, tf.stop_gradient(zero_point)
 
 
-def quantize_static(x, scale, zero_point, rounded=None):
+def quantize_static(
+    x: tf.Tensor, scale: tf.Tensor, zero_point: tf.Tensor, rounded: tf.Tensor | None = None
+) -> tf.Tensor:
     """Int8 of `x`, the zero point subtracted; the gradient passes straight through the rounding.
 
     Values beyond the range become its ends, and get no gradient.
@@ -81,7 +83,15 @@ class StaticRanges:
     input: StaticRange
     output: StaticRange
 
-    def dense(self, x, integers, scale, bias, rectify: bool, native: bool):
+    def dense(
+        self,
+        x: tf.Tensor,
+        integers: tf.Tensor,
+        scale: tf.Tensor,
+        bias: tf.Tensor | None,
+        rectify: bool,
+        native: bool,
+    ) -> tf.Tensor:
         """The layer as the device computes it.
 
         `acc = q(x) @ integers + round(bias / (s_in scale))`,

@@ -1,6 +1,7 @@
 """Keras callbacks: progress, NaN, checkpoints, evaluation."""
 
 import json
+import logging
 import math
 import sys
 import time
@@ -20,6 +21,8 @@ from asr_qat.quantize.apply import steps_to_complete
 from asr_qat.training.averaging import averaged_weights
 from asr_qat.training.config import TrainConfig
 from asr_qat.training.word_error_rate import Evaluator
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class State:
@@ -77,7 +80,7 @@ class Progress(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         if not self._quiet:
             text = "train: TensorFlow traces the first step, which takes up to a minute or so"
-            print(text, file=sys.stderr, flush=True)
+            tqdm.write(text, file=sys.stderr)
 
     def on_train_batch_end(self, batch, logs=None):
         if self._bar is None:
@@ -251,7 +254,7 @@ class EvaluateAndKeep(keras.callbacks.Callback):
         if not self._quiet:
             shown = " / ".join(f"{100 * wer:.2f}%" for wer in wers.values())
             score = f", dev WER {shown}" if wers else ""
-            print(f"step {step}: loss {loss:.3f}{score}", flush=True)
+            _LOGGER.info("step %d: loss %.3f%s", step, loss, score)
 
     def _copy_weights(self) -> None:
         """To the recogniser, where a copy of its model is trained."""

@@ -23,12 +23,12 @@ class OptimizerConfig:
 
     Attributes:
         schedule: learning rate by step.
-        clip_norm: largest norm of all gradients together.
-        weight_decay: decoupled, on matrices only.
+        clip_norm: gradients are scaled down to this norm, taken over all of them together.
+        weight_decay: decoupled weight decay (AdamW), on matrices only.
         average: decay of the moving average of the weights that is evaluated and saved.
         l2: factor of `|w|^2 / 2` in the loss, over all trained weights.
-        accumulate: slices of the rows of each batch that are processed one after the other,
-            for less memory and the same update.
+        accumulate: number of slices of each batch whose gradients are accumulated, for less
+            memory and the same update.
         variational_noise: noise on weights while their gradient is computed, or null.
         norm_decay: penalty on the range of the quantized weights, or null.
     """
@@ -59,10 +59,10 @@ class TrainConfig:
     Attributes:
         data: prepared folder.
         output: model directory to write.
-        steps: updates in all.
-        preset: shape by name, `tiny` if nothing gives one. Those named `live_...` are of live
-            models, with `model: transducer`.
-        encoder: encoder shape, in the place of `preset`.
+        steps: number of updates of the weights.
+        preset: shape by name, see `asr_qat.models.presets`: `S`, `M`, `L`, or `tiny`, if nothing
+            gives one; `live_tiny` or `live_l` of a live model, with `model: transducer`.
+        encoder: shape of the encoder, instead of that of `preset`.
         start: model directory whose weights to start from, or null. It gives the shape;
             `preset` or `encoder` may change its dropout. A live model may start from one of whole
             utterances, see `asr_qat.training.start_live`.
@@ -70,19 +70,19 @@ class TrainConfig:
         batches: how batches are made.
         optimizer: how weights are updated.
         evaluate_every: steps between evaluations on the development split, and the most
-            between checkpoints; null for no evaluation at all, with `keep: last`.
+            between checkpoints; null for no evaluation, which needs `keep: last`.
         keep: save the model with the lowest development WER, or the last one.
-        checkpoint_minutes: most time between checkpoints.
+        checkpoint_minutes: longest time between checkpoints.
         seed: of weights, data order, augmentation and dropout.
         model: `ctc` or `transducer`; that of `start` if there is one, else `ctc`. A transducer
             may start from a CTC model: it takes over the encoder.
-        transducer: shape of prediction and joint networks, in the place of the preset's.
-        compute: of activations in training, see `asr_qat.training.mixed_precision`. The model
-            that is evaluated and saved computes in float32.
+        transducer: shape of prediction and joint networks, instead of the preset's.
+        compute: type of the activations in training, see `asr_qat.training.mixed_precision`.
+            The model that is evaluated and saved computes in float32.
         frames_at_once: frames whose logits of the joint network are in memory at once, instead of
             the transducer's own `frames_at_once`.
-        distillation: learn the CTC logits of a teacher too, or null.
-        streaming: contexts and cascade of a live model, in the place of the preset's.
+        distillation: also learn the CTC logits of a teacher, or null.
+        streaming: contexts and cascade of a live model, instead of the preset's.
     """
 
     data: str

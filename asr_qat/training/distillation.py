@@ -19,8 +19,8 @@ class DistillationConfig:
     """How a model learns from a teacher.
 
     Attributes:
-        weight: of the distillation loss beside the others.
-        temperature: what the logits of both are divided by.
+        weight: of the distillation loss, which is added to the others.
+        temperature: the logits of student and teacher are divided by it.
         teacher: model directory, or null for the float model that the training starts from.
     """
 

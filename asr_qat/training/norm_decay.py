@@ -34,7 +34,7 @@ class NormDecayConfig:
 
     Attributes:
         weight: factor of the penalty.
-        p: of the norm, from 1 up, or null for the maximum norm.
+        p: order of the norm, from 1 up, or null for the maximum norm.
     """
 
     weight: float
@@ -45,7 +45,7 @@ class NormDecayConfig:
         require(0 < self.weight < math.inf, f"weight: {self.weight} is not a number above 0")
         require(
             self.p is None or 1 <= self.p < math.inf,
-            f"p: {self.p} is not a number from 1 up; leave it away for the maximum norm",
+            f"p: {self.p} is not a number from 1 up; omit it for the maximum norm",
         )
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ from asr_qat.training.schedule import WarmupSchedule
 from asr_qat.training.start import first_recogniser
 from asr_qat.training.training_step import TrainedModel
 from asr_qat.training.word_error_rate import Evaluator, damaged_shards
+
+_LOGGER = logging.getLogger(__name__)
 
 # Parts of the names of what a quantizer trains: no decay pulls them to zero.
 QUANTIZER_VARIABLES = ["_scale", "_offset", "_low", "_high"]
@@ -120,7 +123,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     quiet = quiet or not distribution.chief
     if done < config.steps:
         if done and not quiet:
-            print(f"{output}: going on from step {done}", flush=True)
+            _LOGGER.info("%s: going on from step %d", output, done)
         callbacks = [StopOnNaN(pipeline), LossOfBatch(state)]
         if distribution.chief:
             output.mkdir(parents=True, exist_ok=True)
@@ -155,7 +158,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
                 checkpoints.save()
             distribution.same(config.steps)  # the others wait for what the chief writes
     elif not quiet:
-        print(f"{output}: all {done} steps are done already")
+        _LOGGER.info("%s: all %d steps are done already", output, done)
     return Recogniser.load(output)
 
 

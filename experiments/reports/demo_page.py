@@ -23,6 +23,7 @@ from tflite_export.score.equivalence import Judgement, judge
 
 NATIVE = "native-qat"
 FLOAT = "float"
+FLOAT_ROW = "float32"  # what rows are compared with that name no other `baseline`
 SAID = {
     "lossless": f"lossless within {MARGIN_POINTS}",
     "worse": "worse",
@@ -54,7 +55,10 @@ def quality_columns(results: dict[str, Any]) -> tuple[Column, ...]:
 
     def widened(row: Row) -> str:
         judgement = judged(row, results)
-        return NONE if judgement is None else points(row["wer_diff"], judgement.interval)
+        if judgement is None:
+            return NONE
+        said = points(row["wer_diff"], judgement.interval)
+        return said if _baseline(row) == FLOAT_ROW else f"{said} to {_baseline(row)}"
 
     return (
         ("Model", lambda row: row["name"]),
@@ -125,7 +129,7 @@ def markdown_table(results: dict[str, Any]) -> str:
     if results["beside"]:
         beside = Table.of("", beside_columns(results), results["beside"])
         parts += [f"{BESIDE_TITLE}:", beside.markdown()]
-    parts.append(verdict_note(len(_compared(results))))
+    parts.append(verdict_note(len(_compared(results)), "its baseline"))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -143,16 +147,21 @@ def answer(results: dict[str, Any]) -> str:
     assert judgement is not None
     return (
         f"{row['name']}: {row['ratio']:.1f}x smaller than float32 and {SAID[judgement.verdict]}, "
-        f"difference {100 * row['wer_diff']:+.1f} {interval(judgement.interval, '+')} points on "
+        f"difference to {_baseline(row)} {points(row['wer_diff'], judgement.interval)} points on "
         f"{results['corpus']['utterances']:,} utterances."
     )
 
 
 def judged(row: Row, results: dict[str, Any]) -> Judgement | None:
-    """Whether a row is as good as float32, among all that are compared; None for float32."""
+    """Whether a row is as good as its baseline, among all that are compared; None for float32."""
     if row["wer_diff_ci"] is None:
         return None
     return judge(row["wer_diff"], row["wer_diff_ci"], len(_compared(results)))
+
+
+def _baseline(row: Row) -> str:
+    """Name of the row that a row is compared with."""
+    return row.get("baseline") or FLOAT_ROW
 
 
 def _compared(results: dict[str, Any]) -> list[Row]:
@@ -164,7 +173,8 @@ def html_report(results: dict[str, Any], equality: dict[str, Any], path: str | P
     """Write one page without external parts, for light and dark screens, wide and narrow.
 
     Args:
-        results: `rows`, `beside`, `corpus`, `command`, `seconds` and the provenance.
+        results: `rows` (each may name another row as its `baseline`), `beside`, `corpus`,
+            `command`, `seconds` and the provenance.
         equality: `bar`; `products` with `layer`, `rows` and `max_error`, a share of the
             output's range; `model` with the comparison of logits and hypotheses.
         path: file to write.
@@ -172,7 +182,7 @@ def html_report(results: dict[str, Any], equality: dict[str, Any], path: str | P
     corpus, model = results["corpus"], equality["model"]
     columns = quality_columns(results)
     beside = Table.of(BESIDE_TITLE, beside_columns(results), results["beside"])
-    note = f"{QUALITY_NOTE} {verdict_note(len(_compared(results)))}"
+    note = f"{QUALITY_NOTE} {verdict_note(len(_compared(results)), 'its baseline')}"
     seconds = {f"Time, {step}": duration(s) for step, s in results["seconds"].items()}
     page = render(
         "demo_page.html",

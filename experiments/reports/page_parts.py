@@ -142,7 +142,8 @@ def verdict_note(comparisons: int, baseline: str = "float32") -> str:
     return (
         f"Verdict on the difference to {baseline}: “lossless” if its whole 95% interval lies "
         f"within {MARGIN_POINTS}, “worse” or “better” if it lies on one side of 0 and not within "
-        f"that margin, else “not shown”. {together}An interval that merely holds 0 shows nothing."
+        f"that margin, else “not shown”. {together}That an interval contains 0 does not show that "
+        "two models are equal."
     )
 
 

@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from asr_qat.commands.arguments import add_settings, positive_int
+from asr_qat.commands.arguments import add_configuration, positive_int
 
 HELP = """Train a grid of quantized recognisers with several seeds, export each, and score its
 .tflite. A study that was interrupted goes on where it was: each cell has a result file in
@@ -19,7 +19,7 @@ def add_parser(subparsers) -> None:
         help="compare precisions: a grid of trainings, exported and scored",
         description=HELP,
     )
-    parser.add_argument("--config", required=True, help="YAML file, see configs/study_an4.yaml")
+    add_configuration(parser, _configuration, "YAML file, see configs/study_an4.yaml")
     parser.add_argument(
         "--only", metavar="GROUP", help="name of a group, or pattern of cells' names: 'w4a8_*'"
     )
@@ -33,17 +33,22 @@ def add_parser(subparsers) -> None:
     parser.add_argument(
         "--report", action="store_true", help="write summary and report anew and run no cells"
     )
-    add_settings(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)
+
+
+def _configuration() -> type:
+    from experiments.study.config import StudyConfig
+
+    return StudyConfig
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the study, or list its cells."""
     from asr_qat.config import load_yaml
+    from experiments.study.config import StudyConfig
     from experiments.study.mixtures import unmeasured
     from experiments.study.run_study import plan, report, study
-    from experiments.study.study_config import StudyConfig
 
     config = load_yaml(args.config, StudyConfig, args.settings)
     if args.list:

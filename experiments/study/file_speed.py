@@ -13,9 +13,9 @@ from asr_qat.config import from_dict
 from asr_qat.corpora.recordings import recordings
 from asr_qat.progress import progress
 from asr_qat.provenance import provenance
+from experiments.study.config import StudyConfig
 from experiments.study.planned_cells import expand
 from experiments.study.saved_study import SPEED, Speeds, TimedRun, read_speeds
-from experiments.study.study_config import StudyConfig
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score import evaluate
 

@@ -8,8 +8,8 @@ from typing import Any
 from asr_qat.config import from_dict
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.models.model_directory import weights_checksum
+from experiments.study.cell_rows import Fingerprint
 from experiments.study.planned_cells import PlannedCell
-from experiments.study.study_rows import Fingerprint
 
 # Where files lie and how often an interrupted training is saved decides nothing.
 PLACES = ("data", "output", "start", "quantization", "checkpoint_minutes")

@@ -3,8 +3,9 @@
 import dataclasses
 from collections.abc import Iterable, Sequence
 
+from experiments.study.cell_rows import CellResult, Fingerprint
 from experiments.study.paired_differences import Spoken, paired_difference
-from experiments.study.study_rows import CellResult, Fingerprint, Rival
+from experiments.study.study_rows import Rival
 
 NEAR = 0.02  # as a share of the mixture's bytes
 

@@ -13,7 +13,7 @@ from asr_qat.models.model_directory import Recogniser, weights_checksum
 from experiments.sensitivity.assignment import assign
 from experiments.sensitivity.layer_sensitivity import Sensitivity, Source, read_source
 from experiments.sensitivity.measure_sensitivity import measure_sensitivity
-from experiments.study.study_config import Group, StudyConfig
+from experiments.study.config import Group, StudyConfig
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import jiwer
 
 from experiments.reports.page_parts import NONE, Table
+from experiments.study.cell_rows import FLOAT, CellResult
 from experiments.study.saved_study import Saved
-from experiments.study.study_rows import FLOAT, CellResult, VariantRow
+from experiments.study.study_rows import VariantRow
 
 KINDS = ("substitute", "delete", "insert")
 TOP_WORDS = 5  # in the table

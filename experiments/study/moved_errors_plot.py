@@ -8,9 +8,10 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from experiments.reports.figures import COLOURS, INK, ink
+from experiments.study.cell_rows import FLOAT
 from experiments.study.moved_errors import KINDS, Moved
 from experiments.study.saved_study import Saved, in_grid
-from experiments.study.study_rows import FLOAT, VariantRow
+from experiments.study.study_rows import VariantRow
 
 TITLE = "Where the errors moved"
 WORDS = 10

@@ -10,9 +10,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from experiments.reports.figures import COLOURS, INK, ink
 from experiments.reports.page_parts import BYTES_PER_MB
 from experiments.reports.wer_size_plot import apart
+from experiments.study.cell_rows import FLOAT, METHODS
 from experiments.study.saved_study import Saved
 from experiments.study.size_plot import MARKERS, POINT_TICKS
-from experiments.study.study_rows import FLOAT, METHODS, VariantRow
+from experiments.study.study_rows import VariantRow
 from tflite_export.score.equivalence import MARGIN
 
 TITLE = "Word errors against size"

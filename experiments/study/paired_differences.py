@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from experiments.study.study_rows import CellResult, PairedDifference
+from experiments.study.cell_rows import CellResult
+from experiments.study.study_rows import PairedDifference
 from tflite_export.score.statistics import (
     ErrorCounts,
     paired_interval,

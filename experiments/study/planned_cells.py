@@ -11,9 +11,9 @@ from asr_qat.errors import UserError
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.training.config import TrainConfig
+from experiments.study.config import Group, StudyConfig, merged
 from experiments.study.mixtures import Mixture, mixtures
 from experiments.study.scheme import precisions
-from experiments.study.study_config import Group, StudyConfig, merged
 
 Method = Literal["float", "ptq", "fake", "native"]
 

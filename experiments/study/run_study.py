@@ -11,14 +11,15 @@ from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError, require
 from asr_qat.models.model_directory import WEIGHTS
 from asr_qat.progress import progress_bar
+from experiments.study.cell_rows import Fingerprint
+from experiments.study.config import StudyConfig
 from experiments.study.file_speed import measure_speed
 from experiments.study.fingerprint import corpus_checksum, fingerprint
 from experiments.study.mixtures import measure_for, sensitivity_file, unmeasured
 from experiments.study.planned_cells import PlannedCell, expand
 from experiments.study.saved_study import cell_path, read_cell
-from experiments.study.study_config import StudyConfig
 from experiments.study.study_page import write_report
-from experiments.study.study_rows import Fingerprint, StudySummary
+from experiments.study.study_rows import StudySummary
 from experiments.study.summary import write_summary
 from experiments.study.weight_histograms import write_histograms
 from experiments.study.worker_pool import Job, Outcome, WorkerPool

@@ -15,18 +15,9 @@ from pathlib import Path
 from asr_qat import files
 from asr_qat.config import from_dict
 from experiments.sensitivity.layer_sensitivity import Sensitivity
-from experiments.study.study_config import ACTIVATIONS
-from experiments.study.study_rows import (
-    FLOAT,
-    CellResult,
-    CellRow,
-    Provenance,
-    Scheme,
-    StudySummary,
-    VariantRow,
-    cell_result,
-    study_summary,
-)
+from experiments.study.cell_rows import FLOAT, CellResult, CellRow, Provenance, Scheme, cell_result
+from experiments.study.config import ACTIVATIONS
+from experiments.study.study_rows import StudySummary, VariantRow, study_summary
 from tflite_export.score.equivalence import Judgement, judge
 
 REFERENCES, SENSITIVITY, HISTOGRAMS, SPEED = (

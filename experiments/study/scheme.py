@@ -3,7 +3,7 @@
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.policies import policy
 from asr_qat.quantize.precision import FLOAT, FLOAT_BITS, Precision, parse
-from experiments.study.study_rows import Scheme
+from experiments.study.cell_rows import Scheme
 
 RANGES = {"aqt": "AQT's bound", "clip": "range by search", "learned": "learned scale"}
 

@@ -21,9 +21,9 @@ from asr_qat.provenance import provenance
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.training.quantized import post_training
 from asr_qat.training.run import train
+from experiments.study.cell_rows import CellResult, Fingerprint, Provenance, SplitTexts
 from experiments.study.planned_cells import PlannedCell
 from experiments.study.scheme import describe
-from experiments.study.study_rows import CellResult, Fingerprint, Provenance, SplitTexts
 from tflite_export.convert.convert import convert_recogniser, trained_method
 from tflite_export.convert.full_integer.convert import calibration_utterances, convert_full_integer
 from tflite_export.runtime.recogniser import TFLiteRecogniser

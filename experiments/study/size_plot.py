@@ -15,8 +15,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from experiments.reports.figures import COLOURS, INK, ink
 from experiments.reports.page_parts import BYTES_PER_MB
 from experiments.reports.wer_size_plot import apart
+from experiments.study.cell_rows import FLOAT, METHODS
 from experiments.study.saved_study import Saved, in_grid
-from experiments.study.study_rows import FLOAT, METHODS, VariantRow
+from experiments.study.study_rows import VariantRow
 from experiments.study.study_tables import activation_kinds
 
 TITLE = "Word error rate against file size"

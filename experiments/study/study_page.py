@@ -11,10 +11,11 @@ import pandas as pd
 from asr_qat import files
 from experiments.reports.page_parts import MARGIN_POINTS, Table, interval, render
 from experiments.study import study_plots
+from experiments.study.cell_rows import CellRow
 from experiments.study.moved_errors import errors_moved, moved_table
 from experiments.study.saved_study import Saved, folder_of, read_study
 from experiments.study.study_plots import Plot
-from experiments.study.study_rows import CellRow, VariantRow
+from experiments.study.study_rows import VariantRow
 from experiments.study.study_tables import (
     cells_table,
     difference_table,
@@ -36,6 +37,7 @@ COLUMNS = (
     "differs from that of the Keras model it was made from. In round brackets after an error rate: "
     "from the least to the greatest of the seeds."
 )
+ORDER = ("better", "worse", "not shown")  # of verdicts, in the answer
 SAME_SIZE = 0.001  # files of one size, as a share of it
 
 Part = Table | Plot
@@ -142,7 +144,7 @@ def answer(study: Saved) -> str:
     smaller = collections.Counter(_verdict(study, row) for row in compared if _size(row) < least)
     rest = ""
     if smaller:
-        counts = [f"{smaller[word]} {word}" for word in ("worse", "not shown") if smaller[word]]
+        counts = [f"{smaller[word]} {word}" for word in ORDER if smaller[word]]
         rest = f"; of {smaller.total()} smaller: {', '.join(counts)}"
     return (
         f"The smallest {what} lossless within {MARGIN_POINTS} {'is' if len(best) == 1 else 'are'} "

@@ -12,10 +12,11 @@ from experiments.reports.page_parts import (
     verdict,
     verdict_note,
 )
+from experiments.study.cell_rows import FLOAT, METHODS, CellRow
+from experiments.study.config import ACTIVATIONS
 from experiments.study.mixture_rivals import NEAR
 from experiments.study.saved_study import Saved
-from experiments.study.study_config import ACTIVATIONS
-from experiments.study.study_rows import FLOAT, METHODS, CellRow, Rival, Spread, VariantRow
+from experiments.study.study_rows import Rival, Spread, VariantRow
 
 TRAINING_ONLY = "training only"
 FLOAT_BITS = 32

@@ -10,21 +10,23 @@ import numpy as np
 from asr_qat import files
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.provenance import provenance
-from experiments.study.mixture_rivals import layer_precisions, rival
-from experiments.study.paired_differences import Cells, Spoken, paired_difference
-from experiments.study.planned_cells import expand
-from experiments.study.saved_study import REFERENCES, cell_path, read_cell
-from experiments.study.study_config import StudyConfig
-from experiments.study.study_rows import (
+from experiments.study.cell_rows import (
     Cell,
     CellResult,
     CellRow,
-    Changed,
-    PairedDifference,
     Scheme,
     SplitRow,
     SplitScore,
     SplitTexts,
+)
+from experiments.study.config import StudyConfig
+from experiments.study.mixture_rivals import layer_precisions, rival
+from experiments.study.paired_differences import Cells, Spoken, paired_difference
+from experiments.study.planned_cells import expand
+from experiments.study.saved_study import REFERENCES, cell_path, read_cell
+from experiments.study.study_rows import (
+    Changed,
+    PairedDifference,
     Spread,
     StudySummary,
     VariantRow,

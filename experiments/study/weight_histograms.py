@@ -10,6 +10,7 @@ from asr_qat import files
 from asr_qat.models.model_directory import WEIGHTS, Recogniser
 from asr_qat.quantize.apply import QuantizedLayer, quantize_model, quantized_layers
 from asr_qat.quantize.grids import blocks_of
+from experiments.study.config import StudyConfig
 from experiments.study.planned_cells import PlannedCell, expand
 from experiments.study.saved_study import (
     HISTOGRAMS,
@@ -20,7 +21,6 @@ from experiments.study.saved_study import (
     read_histograms,
 )
 from experiments.study.scheme import describe
-from experiments.study.study_config import StudyConfig
 
 MOST_LAYERS = 6
 MOST_BITS = 4

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING
 from asr_qat.errors import UserError
 
 if TYPE_CHECKING:
+    from experiments.study.cell_rows import Fingerprint
     from experiments.study.planned_cells import PlannedCell
-    from experiments.study.study_rows import Fingerprint
 
 PATIENCE_S = 60.0  # for a worker to write its checkpoint when it is to stop
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")

@@ -58,17 +58,19 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.runtime.recogniser import TFLiteRecogniser
     from tflite_export.score import evaluate
     from tflite_export.score.rows import Difference, Evaluation, combine
+    from tflite_export.silence import silence
 
     if args.beam and args.compare:
-        raise UserError("--compare: follows the greedy search: leave --beam away")
+        raise UserError("--compare: follows the greedy search: omit --beam")
     if args.streaming:
         args.chunk_ms = args.chunk_ms or DEFAULT_CHUNK_MS
         evaluate_live.run(args)
         return
     require(args.chunk_ms is None, "--chunk-ms: of live models: add --streaming")
     items = recordings(args.data, args.split)
-    device = TFLiteRecogniser(args.file, args.threads)
-    baseline = TFLiteRecogniser(args.baseline, args.threads) if args.baseline else None
+    with silence():  # LiteRT prints what its exceptions say
+        device = TFLiteRecogniser(args.file, args.threads)
+        baseline = TFLiteRecogniser(args.baseline, args.threads) if args.baseline else None
     require(not device.live, f"{device.path}: a live model: add --streaming")
     require(
         not (baseline and baseline.live), f"--baseline {args.baseline}: a live model, unlike FILE"
@@ -78,6 +80,8 @@ def run(args: argparse.Namespace) -> None:
         from tflite_export.score.compare import compare, matching_model  # needs TensorFlow
 
         keras = matching_model(args.compare, device.metadata)
+    with silence():  # and announces its delegate in the first call
+        device.warm_up()
     result = evaluate.run(device, items, args.quiet, args.beam)
     facts = evaluate.describe(device)
     difference, ratio = Difference(), None

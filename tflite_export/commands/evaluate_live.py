@@ -25,11 +25,14 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.score.live_evaluate import live_peak_rss_mb, run_streamed, summarize_streamed
     from tflite_export.score.live_rows import StreamedEvaluation
     from tflite_export.score.rows import combine
+    from tflite_export.silence import silence
 
-    require(not args.beam, "--beam: a stream is searched greedily: leave it away")
+    require(not args.beam, "--beam: a stream is searched greedily: omit it")
     items = recordings(args.data, args.split)
-    device = TFLiteRecogniser(args.file, args.threads)
-    model, other, ratio = live_model(device), None, None
+    with silence():  # LiteRT announces its delegate in the first call
+        device = TFLiteRecogniser(args.file, args.threads)
+        model = live_model(device)
+    other, ratio = None, None
     keras = None
     if args.compare:
         from tflite_export.score.compare import matching_model  # needs TensorFlow

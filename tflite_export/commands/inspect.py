@@ -22,8 +22,10 @@ def run(args: argparse.Namespace) -> None:
     """Print sizes, operators, widths and what XNNPACK runs."""
     from asr_qat.provenance import provenance
     from tflite_export.score.inspect import inspect
+    from tflite_export.silence import silence
 
-    found = inspect(args.file)
+    with silence():  # LiteRT announces its delegate, and prints what its exceptions say
+        found = inspect(args.file)
     if args.json:
         print(json.dumps({**dataclasses.asdict(found), **provenance()}, indent=2))
     else:

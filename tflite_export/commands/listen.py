@@ -49,8 +49,10 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.runtime.live.screen import Screen
     from tflite_export.runtime.live.session import Session
     from tflite_export.runtime.live.sources import recorded_chunks
+    from tflite_export.silence import silence
 
-    model = load_model(args.model, args.threads)
+    with silence():  # LiteRT announces its delegate in the first call
+        model = load_model(args.model, args.threads)
     clock = (lambda: 0.0) if args.fast else time.perf_counter  # nothing is late then
     session = Session(model, endpoint_of(args), clock)
     screen = Screen(args.jsonl)

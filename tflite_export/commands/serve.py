@@ -60,9 +60,11 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.runtime.live.encoder import delays_ms
     from tflite_export.runtime.live.live_model import load_model
     from tflite_export.runtime.live.server import Limits, LiveServer
+    from tflite_export.silence import silence
 
     limits = Limits(args.max_streams, args.max_message_bytes, args.idle_seconds)
-    model = load_model(args.model, args.threads)
+    with silence():  # LiteRT announces its delegate in the first call
+        model = load_model(args.model, args.threads)
     first_ms, second_ms = delays_ms(model.encoder)
     ahead = f"words wait for {first_ms:g} ms of sound, their correction for {second_ms:g} ms"
     about = args.about or f"{Path(args.model).name}: {ahead}"

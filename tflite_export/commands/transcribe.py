@@ -26,33 +26,24 @@ def add_parser(subparsers) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print one line for each file, with its name if there are several."""
     from asr_qat.audio.decode import read_audio
-    from tflite_export.runtime.recogniser import TFLiteRecogniser
+    from tflite_export.runtime.transcriber import load
+    from tflite_export.silence import silence
 
     if args.nbest and not args.beam:
         raise UserError("--nbest: the hypotheses of a beam search: add --beam 8")
-    recogniser = TFLiteRecogniser(args.file, args.threads)
-    transcribe = _transcriber(recogniser, args.beam)
-    rate = recogniser.metadata.front_end.sample_rate
+    with silence():  # LiteRT prints what its exceptions say
+        model = load(args.file, args.threads)
+    if model.recogniser.live:
+        require(not args.beam, f"{args.file}: a live model searches greedily: omit --beam")
     for path in args.audio:
-        audio = read_audio(path, rate)
-        if args.nbest:
-            lines = _nbest(recogniser, audio, args.beam)
-        else:
-            lines = [transcribe(audio)]
+        audio = read_audio(path, model.sample_rate)
+        with silence():  # and announces its delegate in the first call
+            if args.nbest:
+                lines = _nbest(model.recogniser, audio, args.beam)
+            else:
+                lines = [model.transcribe(audio, beam=args.beam)]
         for line in lines:
             print(f"{path}\t{line}" if len(args.audio) > 1 else line, flush=True)
-
-
-def _transcriber(recogniser, beam: int):
-    """A function from audio to its text."""
-    if not recogniser.live:
-        return lambda audio: recogniser.transcribe(audio, beam)
-    from tflite_export.runtime.live.live_model import live_model
-    from tflite_export.runtime.live.whole_recording import transcribe
-
-    require(not beam, f"{recogniser.path}: a live model searches greedily: leave --beam away")
-    model = live_model(recogniser)
-    return lambda audio: transcribe(model, audio)
 
 
 def _nbest(recogniser, audio, beam: int) -> list[str]:

@@ -23,7 +23,7 @@ from tflite_export.convert.labels import (
 from tflite_export.convert.pack import pack
 from tflite_export.convert.serialize import attach_metadata, serialize
 from tflite_export.runtime.metadata import Metadata
-from tflite_export.runtime.silence import silence
+from tflite_export.silence import silence
 
 DEFAULT_SECONDS = (4.0, 16.0)  # utterance lengths of the signatures
 CHUNKS = (1, 3)  # encoded frames of a live model's steps: 40 and 120 ms

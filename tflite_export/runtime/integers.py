@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from asr_qat.arrays import Array
 
-def quantized(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+
+def quantized(values: Array, detail: dict[str, Any]) -> Array:
     """The integers of a tensor for float values, as LiteRT's QUANTIZE computes them.
 
     Args:
@@ -15,10 +17,12 @@ def quantized(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
     scale, zero_point = detail["quantization"]
     limits = np.iinfo(detail["dtype"])
     integers = np.rint(values * (np.float32(1) / np.float32(scale))) + zero_point
-    return np.clip(integers, limits.min, limits.max).astype(detail["dtype"])
+    rounded: Array = np.clip(integers, limits.min, limits.max).astype(detail["dtype"])
+    return rounded
 
 
-def dequantized(integers: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+def dequantized(integers: Array, detail: dict[str, Any]) -> Array:
     """The float32 values of a tensor's integers."""
     scale, zero_point = detail["quantization"]
-    return (integers.astype(np.float32) - zero_point) * np.float32(scale)
+    values: Array = (integers.astype(np.float32) - zero_point) * np.float32(scale)
+    return values

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from asr_qat.arrays import Array
 from asr_qat.decoding.transducer_steps import State
 
-Call = Callable[..., Mapping[str, np.ndarray]]
+Call = Callable[..., Mapping[str, Array]]
 
 
 class LiteRTSteps:
@@ -27,7 +28,7 @@ class LiteRTSteps:
         """As in `TransducerSteps`."""
         return tuple(np.zeros((rows, units), np.float32) for units in self._units.values())
 
-    def predict(self, labels: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+    def predict(self, labels: Array, state: State) -> tuple[Array, State]:
         """As in `TransducerSteps`."""
         found = [
             self._call(
@@ -41,7 +42,7 @@ class LiteRTSteps:
         after = tuple(np.concatenate([outputs[name] for outputs in found]) for name in self._units)
         return predicted, after
 
-    def join(self, encoded: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    def join(self, encoded: Array, predicted: Array) -> Array:
         """As in `TransducerSteps`."""
         rows = [
             self._call(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from asr_qat.arrays import Array
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.decoding.live_format import LiveFormat
 from asr_qat.errors import UserError
@@ -37,8 +38,8 @@ class Metadata:
     precision: str
     method: str
     front_end: FrontEndConfig
-    mean: np.ndarray
-    std: np.ndarray
+    mean: Array
+    std: Array
     tokenizer: Tokenizer
     layers: dict[str, str]
     full_integer: int | None = None

@@ -2,10 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, SignatureRunner
 
+from asr_qat.arrays import Array
 from asr_qat.audio.front_end import HALVINGS, log_mel, normalize, subsampled_length
 from asr_qat.decoding.hypothesis import Hypothesis
 from asr_qat.decoding.recognition import Recognition, recognise_ctc, recognise_transducer
@@ -14,7 +16,6 @@ from asr_qat.errors import UserError, require
 from tflite_export.runtime.integers import dequantized, quantized
 from tflite_export.runtime.litert_steps import LiteRTSteps
 from tflite_export.runtime.metadata import read_metadata
-from tflite_export.runtime.silence import silence
 
 CONTEXT_S = 1.0  # of a window that its neighbours overlap, on either side
 SUBSAMPLING = 2**HALVINGS  # feature frames to one encoded frame
@@ -45,11 +46,10 @@ class TFLiteRecogniser:
         self.metadata = read_metadata(path)
         self.threads = threads
         try:
-            with silence():
-                self.interpreter = Interpreter(model_path=os.fspath(path), num_threads=threads)
+            self.interpreter = Interpreter(model_path=os.fspath(path), num_threads=threads)
         except (ValueError, RuntimeError) as error:
             raise UserError(f"{path}: LiteRT cannot load it: {error}") from None
-        self._runners: dict = {}
+        self._runners: dict[str, SignatureRunner] = {}
         names = list(self.interpreter.get_signature_list())
         self._lengths = {
             int(name.removeprefix(ENCODE)): name for name in names if name.startswith(ENCODE)
@@ -57,8 +57,7 @@ class TFLiteRecogniser:
         self.live = self.metadata.live is not None
         self.steps = None
         if JOIN in names:
-            with silence():
-                states = self.interpreter.get_signature_runner(PREDICT).get_input_details()
+            states = self.interpreter.get_signature_runner(PREDICT).get_input_details()
             self.steps = LiteRTSteps(self.call, self.metadata.tokenizer.blank, _state_units(states))
 
     @property
@@ -74,12 +73,12 @@ class TFLiteRecogniser:
         if self.steps is not None:
             recognise_transducer(self.steps, encoded[:1])
 
-    def features(self, audio: np.ndarray) -> np.ndarray:
+    def features(self, audio: Array) -> Array:
         """Audio `[samples]` in [-1, 1) to normalised log-mel features `[frames, mel_bins]`."""
         mels = log_mel(audio, self.metadata.front_end)
         return normalize(mels, self.metadata.mean, self.metadata.std)
 
-    def encode(self, features: np.ndarray) -> np.ndarray:
+    def encode(self, features: Array) -> Array:
         """What the search reads.
 
         Args:
@@ -109,14 +108,14 @@ class TFLiteRecogniser:
                 return np.concatenate(pieces)
             start += step
 
-    def recognise(self, features: np.ndarray) -> Recognition:
+    def recognise(self, features: Array) -> Recognition:
         """Greedy search in normalised features `[frames, mel_bins]`."""
         encoded = self.encode(features)
         if self.steps is None:
             return recognise_ctc(encoded)
         return recognise_transducer(self.steps, encoded)
 
-    def beam_search(self, features: np.ndarray, beam: int, nbest: int = 1) -> list[Hypothesis]:
+    def beam_search(self, features: Array, beam: int, nbest: int = 1) -> list[Hypothesis]:
         """The `nbest` best hypotheses of a transducer, the best one first.
 
         Args:
@@ -128,14 +127,14 @@ class TFLiteRecogniser:
             UserError: a CTC model.
         """
         steps = self.steps
-        require(steps is not None, f"{self.path}: a CTC model, no transducer: leave beam away")
+        require(steps is not None, f"{self.path}: a CTC model, no transducer: omit beam")
         assert steps is not None
         encoded = self.encode(features)
         lengths = np.array([len(encoded)])
         (found,) = beam_transducer(steps, encoded[None], lengths, beam, nbest=nbest)
         return found
 
-    def transcribe(self, audio: np.ndarray, beam: int = 0) -> str:
+    def transcribe(self, audio: Array, beam: int = 0) -> str:
         """The text spoken in `audio`.
 
         Args:
@@ -151,15 +150,14 @@ class TFLiteRecogniser:
             tokens = self.recognise(features).tokens
         return self.metadata.tokenizer.decode(tokens)
 
-    def call(self, signature: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+    def call(self, signature: str, **inputs: Array) -> dict[str, Array]:
         """Run a signature: its outputs by name."""
-        if signature in self._runners:
-            return self._runners[signature](**inputs)
-        with silence():  # LiteRT announces its delegate at the first call
+        if signature not in self._runners:
             self._runners[signature] = self.interpreter.get_signature_runner(signature)
-            return self._runners[signature](**inputs)
+        outputs: dict[str, Array] = self._runners[signature](**inputs)
+        return outputs
 
-    def _encode(self, features: np.ndarray) -> np.ndarray:
+    def _encode(self, features: Array) -> Array:
         frames = len(features)
         length = next(n for n in self.lengths if n >= frames)
         padded = np.zeros((1, length, features.shape[1]), np.float32)
@@ -167,15 +165,14 @@ class TFLiteRecogniser:
         encode = self._encode_integers if self.metadata.full_integer else self._encode_floats
         return encode(self._lengths[length], padded, frames)[0, : subsampled_length(frames)]
 
-    def _encode_floats(self, signature: str, features: np.ndarray, frames: int) -> np.ndarray:
+    def _encode_floats(self, signature: str, features: Array, frames: int) -> Array:
         found = self.call(signature, features=features, lengths=np.array([frames], np.int32))
         (encoded,) = found.values()
         return encoded
 
-    def _encode_integers(self, signature: str, features: np.ndarray, frames: int) -> np.ndarray:
+    def _encode_integers(self, signature: str, features: Array, frames: int) -> Array:
         """A full-integer file takes a mask of the frames and leaves scaling to its caller."""
-        with silence():
-            runner = self.interpreter.get_signature_runner(signature)
+        runner = self.interpreter.get_signature_runner(signature)
         inputs, outputs = runner.get_input_details(), runner.get_output_details()
         mask = (np.arange(features.shape[1]) < frames).astype(np.float32)[None]
         found = self.call(
@@ -186,6 +183,6 @@ class TFLiteRecogniser:
         return dequantized(found["logits"], outputs["logits"])
 
 
-def _state_units(inputs: dict) -> dict[str, int]:
+def _state_units(inputs: dict[str, Any]) -> dict[str, int]:
     """Channels of each state among the inputs of the predict signature."""
     return {name: int(i["shape"][-1]) for name, i in sorted(inputs.items()) if name != "label"}

@@ -14,8 +14,6 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tools import flatbuffer_utils
 
-from tflite_export.runtime.silence import silence
-
 
 @dataclasses.dataclass(frozen=True)
 class Delegation:
@@ -45,9 +43,8 @@ def delegation(model: schema.ModelT, graph: schema.SubGraphT) -> Delegation:
     alone.subgraphs, alone.signatureDefs, alone.metadata = [graph], [], []
     content = bytes(flatbuffer_utils.convert_object_to_bytearray(alone))
     try:
-        with silence():
-            interpreter = Interpreter(model_content=content, num_threads=1)
-            interpreter.allocate_tensors()
+        interpreter = Interpreter(model_content=content, num_threads=1)
+        interpreter.allocate_tensors()
     except ValueError as error:
         raise RuntimeError(str(error)) from None
     nodes = interpreter._get_ops_details()

@@ -1,6 +1,6 @@
 """Is a model as good as its baseline? A verdict by an equivalence margin.
 
-That an interval of a difference holds zero says little: with few utterances it always does. A
+That the interval of a difference contains zero says little: with few utterances it always does. A
 model is called lossless only where the whole interval lies within a margin on both sides of zero
 (two one-sided tests: Schuirmann, 1987).
 

@@ -11,7 +11,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 from asr_qat.errors import UserError
 from asr_qat.progress import progress
 from tflite_export.convert.full_integer.layers import PENALTY
-from tflite_export.runtime.silence import silence
+from tflite_export.silence import silence
 
 SOFTMAX_REACH = 12.0  # a score that far below the best one of its row weighs 6e-6 of it
 
@@ -43,7 +43,8 @@ def activation_ranges(
         UserError: attention scores span more than the penalty of masked frames.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    with silence(), warnings.catch_warnings(action="ignore"):
+    with silence(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         interpreter = Interpreter(
             model_content=content,
             experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,

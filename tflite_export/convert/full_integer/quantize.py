@@ -18,7 +18,7 @@ from tflite_export.convert.bake import BakedLayer
 from tflite_export.convert.full_integer.calibrate import Range
 from tflite_export.convert.labels import products
 from tflite_export.convert.pack import NO_TENSOR, TYPES, Buffers, packed_integers, parameters
-from tflite_export.runtime.silence import silence
+from tflite_export.silence import silence
 
 INT8_LIMITS = (-128, 127)
 SAME_VALUES = (schema.BuiltinOperator.RESHAPE, schema.BuiltinOperator.TRANSPOSE)
@@ -90,7 +90,8 @@ def _quantized(content: bytes, ranges: Mapping[str, Range], activation_bits: int
     }
     quantizer = litert_quantizer.Quantizer(bytearray(content))
     quantizer.update_quantization_recipe(".*", qtyping.TFLOperationName.ALL_SUPPORTED, config)
-    with silence(), warnings.catch_warnings(action="ignore"):
+    with silence(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         # Its report is printed by Python, which in a notebook goes past the file descriptors.
         return quantizer.quantize(
             known, enable_progress_bar=False, enable_progress_report=False

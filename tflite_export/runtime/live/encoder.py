@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-import numpy as np
+from asr_qat.arrays import Array
 
 # All that a pass remembers of the frames before: arrays by name. Nobody but the encoder looks
 # inside, and nobody changes one.
-State = Mapping[str, np.ndarray]
+State = Mapping[str, Array]
 
 
 class StreamingEncoder(Protocol):
@@ -50,9 +50,7 @@ class StreamingEncoder(Protocol):
     def second_state(self) -> State:
         """The second pass before any frame."""
 
-    def first(
-        self, features: np.ndarray, valid: int, state: State
-    ) -> tuple[np.ndarray, np.ndarray, State]:
+    def first(self, features: Array, valid: int, state: State) -> tuple[Array, Array, State]:
         """The first pass over C frames more.
 
         Args:
@@ -65,7 +63,7 @@ class StreamingEncoder(Protocol):
             `[C, channels]`; the state after it.
         """
 
-    def second(self, hidden: np.ndarray, valid: int, state: State) -> tuple[np.ndarray, State]:
+    def second(self, hidden: Array, valid: int, state: State) -> tuple[Array, State]:
         """The second pass over C frames more.
 
         Args:

@@ -3,9 +3,12 @@
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from asr_qat.decoding.transducer_incremental import Emission
 from asr_qat.errors import require
+
+if TYPE_CHECKING:  # numpy is more than the options of a command need
+    from asr_qat.decoding.transducer_incremental import Emission
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +34,7 @@ class EndpointConfig:
             fits = 0 < value < math.inf
             require(fits, f"{name}: {value} is not a number of seconds above 0")
 
-    def reached(self, frames: int, labels: Sequence[Emission], frame_ms: float) -> bool:
+    def reached(self, frames: int, labels: "Sequence[Emission]", frame_ms: float) -> bool:
         """Whether an utterance ends here.
 
         Args:

@@ -4,6 +4,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
+from types import FrameType
 
 
 @contextlib.contextmanager
@@ -11,7 +12,7 @@ def interruptible() -> Iterator[threading.Event]:
     """An event that the first Ctrl-C sets; a second one raises `KeyboardInterrupt` as usual."""
     stop = threading.Event()
 
-    def request(number, frame) -> None:
+    def request(number: int, frame: FrameType | None) -> None:
         stop.set()
         signal.signal(signal.SIGINT, before)
 

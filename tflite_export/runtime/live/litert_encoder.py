@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from asr_qat.arrays import Array
 from asr_qat.decoding.live_format import CASCADE, CAUSAL, POSITIONS
 from asr_qat.errors import UserError
 from tflite_export.runtime.live.encoder import State
@@ -51,16 +52,14 @@ class LiteRTEncoder:
         """As in `StreamingEncoder`."""
         return self._zeros(CASCADE)
 
-    def first(
-        self, features: np.ndarray, valid: int, state: State
-    ) -> tuple[np.ndarray, np.ndarray, State]:
+    def first(self, features: Array, valid: int, state: State) -> tuple[Array, Array, State]:
         """As in `StreamingEncoder`."""
         frames = len(features) // self.subsampling
         mask = _mask(len(features), valid)
         found, after = self._run(CAUSAL, frames, state, features=features[None], valid=mask)
         return found["encoded"][0], found["frames"][0], after
 
-    def second(self, hidden: np.ndarray, valid: int, state: State) -> tuple[np.ndarray, State]:
+    def second(self, hidden: Array, valid: int, state: State) -> tuple[Array, State]:
         """As in `StreamingEncoder`."""
         mask = _mask(len(hidden), valid)
         found, after = self._run(CASCADE, len(hidden), state, frames=hidden[None], valid=mask)
@@ -77,12 +76,12 @@ class LiteRTEncoder:
         return {name: np.zeros(shape, np.float32) for name, shape in self._states[encoder].items()}
 
     def _run(
-        self, encoder: str, size: int, state: State, **inputs: np.ndarray
-    ) -> tuple[Mapping[str, np.ndarray], State]:
+        self, encoder: str, size: int, state: State, **inputs: Array
+    ) -> tuple[Mapping[str, Array], State]:
         found = self._call(f"{encoder}_{size}", **inputs, **self._constants[encoder], **state)
         return found, {name: found[name] for name in state}
 
 
-def _mask(length: int, valid: int) -> np.ndarray:
+def _mask(length: int, valid: int) -> Array:
     """1 for the first `valid` ones, then 0: float32 `[1, length]`."""
     return (np.arange(length) < valid).astype(np.float32)[None]

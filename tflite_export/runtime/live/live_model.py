@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asr_qat.arrays import Array
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.decoding.transducer_steps import TransducerSteps
 from asr_qat.errors import require
@@ -28,8 +29,8 @@ class LiveModel:
     """
 
     front_end: FrontEndConfig
-    mean: np.ndarray
-    std: np.ndarray
+    mean: Array
+    std: Array
     tokenizer: Tokenizer
     encoder: StreamingEncoder
     steps: TransducerSteps

@@ -27,6 +27,8 @@ from typing import Any
 
 import numpy as np
 
+from asr_qat.arrays import Array
+
 DONE = 1000  # after `end`
 GOING_AWAY = 1001  # the server stops
 NOT_UNDERSTOOD = 1003  # a text that is not `end`, no samples, an odd number of bytes
@@ -44,7 +46,7 @@ class NotUnderstoodError(Exception):
     """A message that means nothing; says what is wrong."""
 
 
-def samples_of(message: bytes) -> np.ndarray:
+def samples_of(message: bytes) -> Array:
     """Audio of a binary message, float32 `[samples]` in [-1, 1)."""
     if not message:
         raise NotUnderstoodError("a message without samples")
@@ -53,9 +55,10 @@ def samples_of(message: bytes) -> np.ndarray:
     return np.frombuffer(message, "<i2").astype(np.float32) / 32768
 
 
-def message_of(samples: np.ndarray) -> bytes:
+def message_of(samples: Array) -> bytes:
     """The binary message of audio, float32 `[samples]`, rounded to 16 bits."""
-    return np.clip(np.round(samples * 32768), -32768, 32767).astype("<i2").tobytes()
+    rounded: Array = np.clip(np.round(samples * 32768), -32768, 32767).astype("<i2")
+    return rounded.tobytes()
 
 
 def check_end(message: str) -> None:

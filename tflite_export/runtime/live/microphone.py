@@ -4,9 +4,11 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
+from asr_qat.arrays import Array
 from asr_qat.errors import UserError
 from tflite_export.runtime.live.sources import Chunk
 
@@ -43,7 +45,7 @@ def microphone_chunks(
     waiting: queue.Queue[Heard] = queue.Queue(maxsize=int(WAITING_S * 1000 / chunk_ms) + 1)
     lost = threading.Event()
 
-    def heard(audio, frames, time, status) -> None:
+    def heard(audio: Array, frames: int, time: Any, status: Any) -> None:
         try:
             chunk = Chunk(audio[:, 0].copy(), perf_counter())
             waiting.put_nowait((chunk, status.input_overflow))
@@ -78,25 +80,29 @@ def microphone_chunks(
         raise UserError(f"{called}: {error}: see `tflite-export listen --list-devices`") from None
 
 
-def _device_rate(sounddevice, name: int | str | None, wanted: int) -> int:
+def _device_rate(sounddevice: Any, name: int | str | None, wanted: int) -> int:
     """`wanted` if the device records at it, else its own rate."""
     try:
         sounddevice.check_input_settings(name, channels=1, dtype="float32", samplerate=wanted)
     except sounddevice.PortAudioError as error:
         if error.args[1:2] != (WRONG_RATE,):
             raise
-        return round(sounddevice.query_devices(name, "input")["default_samplerate"])
+        return int(round(sounddevice.query_devices(name, "input")["default_samplerate"]))
     return wanted
 
 
-def _resampler(rate: int, wanted: int):
+def _resampler(rate: int, wanted: int) -> Any:
     import soxr
 
     return soxr.ResampleStream(rate, wanted, 1)
 
 
 def _taken(
-    stream, waiting: queue.Queue[Heard], stop: threading.Event, lost: threading.Event, called: str
+    stream: Any,
+    waiting: queue.Queue[Heard],
+    stop: threading.Event,
+    lost: threading.Event,
+    called: str,
 ) -> Iterator[Heard]:
     missed = 0.0
     with stream:
@@ -139,7 +145,7 @@ def device_list() -> str:
     return "\n".join(lines)
 
 
-def _sounddevice():
+def _sounddevice() -> Any:
     try:
         import sounddevice
     except OSError:  # the library behind the module

@@ -14,8 +14,9 @@ import http
 import json
 import logging
 import socket
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -30,6 +31,11 @@ from tflite_export.runtime.live.events import Event, event_message
 from tflite_export.runtime.live.live_model import LiveModel
 from tflite_export.runtime.live.pages import page
 from tflite_export.runtime.live.session import Session
+
+if sys.version_info >= (3, 11):
+    from asyncio import timeout
+else:
+    from async_timeout import timeout
 
 STREAM = "/stream"
 QUEUE = 4  # messages of a stream that wait, at most
@@ -82,7 +88,7 @@ class LiveServer:
         return len(self._clients)
 
     @contextlib.asynccontextmanager
-    async def listening(self, host: str, port: int):
+    async def listening(self, host: str, port: int) -> AsyncIterator[int]:
         """Serve within the block; gives the port, which the system chooses if `port` is 0.
 
         Raises:
@@ -98,9 +104,9 @@ class LiveServer:
         finally:
             server.close(code=messages.GOING_AWAY, reason="the server stops")
             try:
-                async with asyncio.timeout(CLOSE_S):
+                async with timeout(CLOSE_S):
                     await server.wait_closed()
-            except TimeoutError:
+            except asyncio.TimeoutError:
                 for client in self._clients:
                     client.transport.abort()
                 await server.wait_closed()
@@ -117,7 +123,7 @@ class LiveServer:
 
     async def _serve(self, host: str, port: int) -> Server:
         # No pings: behind audio that waits their answers would be late.
-        server = await serve(
+        server: Server = await serve(
             self._stream,
             host,
             port,
@@ -166,7 +172,7 @@ class LiveServer:
             while True:
                 try:
                     message, arrived = await self._receive(client, arrived)
-                except TimeoutError:
+                except asyncio.TimeoutError:
                     await self._send_events(client, await self._work(session.finish))
                     return messages.IDLE, f"no message for {idle_s:g} s"
                 if isinstance(message, str):
@@ -179,7 +185,7 @@ class LiveServer:
                     await self._send_events(client, events)
         except messages.NotUnderstoodError as error:
             return messages.NOT_UNDERSTOOD, str(error)
-        except TimeoutError:
+        except asyncio.TimeoutError:
             return messages.NOT_READING, f"no message taken for {idle_s:g} s"
 
     async def _receive(self, client: ServerConnection, before: float) -> tuple[str | bytes, float]:
@@ -190,7 +196,7 @@ class LiveServer:
         """
         waited = asyncio.Event()
         asyncio.get_running_loop().call_soon(waited.set)  # not before this task has to wait
-        async with asyncio.timeout(self._limits.idle_s):
+        async with timeout(self._limits.idle_s):
             message = await client.recv()
         now = time.perf_counter()
         if isinstance(message, str) or waited.is_set():
@@ -214,16 +220,16 @@ class LiveServer:
         await self._send(client, map(event_message, events))
 
     async def _send(self, client: ServerConnection, contents: Iterable[dict[str, Any]]) -> None:
-        """Raise `TimeoutError` if the client does not take them."""
+        """Raise `asyncio.TimeoutError` if the client does not take them."""
         for content in contents:
-            async with asyncio.timeout(self._limits.idle_s):
+            async with timeout(self._limits.idle_s):
                 await client.send(json.dumps(content, ensure_ascii=False))
 
 
 async def _close(client: ServerConnection, code: int, reason: str) -> None:
     """Close in good order, or not if the client does not read: the library would wait for it."""
     try:
-        async with asyncio.timeout(CLOSE_S):
+        async with timeout(CLOSE_S):
             await client.close(code, reason)
-    except TimeoutError:
+    except asyncio.TimeoutError:
         client.transport.abort()

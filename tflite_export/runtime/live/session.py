@@ -6,9 +6,10 @@ from typing import Literal
 
 import numpy as np
 
+from asr_qat.arrays import Array
 from asr_qat.audio.front_end import normalize
 from asr_qat.audio.streaming_log_mel import StreamingLogMel
-from asr_qat.decoding.transducer_incremental import begin_search
+from asr_qat.decoding.transducer_incremental import Emission, begin_search
 from tflite_export.runtime.live.encoder import split_steps
 from tflite_export.runtime.live.endpoint import EndpointConfig
 from tflite_export.runtime.live.events import Event, Transcript
@@ -58,7 +59,7 @@ class Session:
         self._corrected = 0  # labels of the second pass that were shown
         self._begin()
 
-    def accept(self, audio: np.ndarray, arrived: float | None = None) -> list[Event]:
+    def accept(self, audio: Array, arrived: float | None = None) -> list[Event]:
         """Take the next audio.
 
         Args:
@@ -70,7 +71,7 @@ class Session:
         """
         return [event for turn in self.turns(audio, arrived) for event in turn]
 
-    def turns(self, audio: np.ndarray, arrived: float | None = None) -> Iterator[Sequence[Event]]:
+    def turns(self, audio: Array, arrived: float | None = None) -> Iterator[Sequence[Event]]:
         """The same in turns of the audio of the encoder's longest step, for others in between."""
         started = self._clock() if arrived is None else arrived
         encoder, rate = self._model.encoder, self._model.front_end.sample_rate
@@ -108,10 +109,10 @@ class Session:
         model = self._model
         return Watch(model.front_end.sample_rate, model.encoder.frame_ms / 1000)
 
-    def _normalised(self, features: np.ndarray) -> np.ndarray:
+    def _normalised(self, features: Array) -> Array:
         return normalize(features, self._model.mean, self._model.std)
 
-    def _recognise(self, features: np.ndarray) -> list[Event]:
+    def _recognise(self, features: Array) -> list[Event]:
         """Whole frames, `[frames * subsampling, mel_bins]`."""
         encoder = self._model.encoder
         events: list[Event] = []
@@ -135,7 +136,7 @@ class Session:
         self._shown, self._corrected = words, corrected
         return [self._transcript(kind, words, max(0, len(self._second_words()) - 1))]
 
-    def _finish_utterance(self, rest: np.ndarray) -> list[Event]:
+    def _finish_utterance(self, rest: Array) -> list[Event]:
         self.utterance.finish(rest)
         words = self._second_words()
         events: list[Event] = []
@@ -159,7 +160,7 @@ class Session:
     def _second_words(self) -> list[Word]:
         return self._group(self.utterance.second.emissions)
 
-    def _group(self, emissions) -> list[Word]:
+    def _group(self, emissions: Sequence[Emission]) -> list[Word]:
         return words_of(emissions, self._pieces, self._model.encoder.frame_ms, self.offset)
 
     def _transcript(

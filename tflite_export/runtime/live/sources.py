@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
+from asr_qat.arrays import Array
 from asr_qat.audio.decode import read_audio
 
 
@@ -19,7 +18,7 @@ class Chunk(NamedTuple):
         arrived: seconds of `time.perf_counter`, however long it waited to be taken.
     """
 
-    samples: np.ndarray
+    samples: Array
     arrived: float
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from asr_qat.arrays import Array
 from asr_qat.decoding.transducer_incremental import Emission, SearchState, advance_search
 from asr_qat.decoding.transducer_steps import TransducerSteps
 from tflite_export.runtime.live.encoder import StreamingEncoder, split_steps
@@ -56,7 +57,7 @@ class Utterance:
             awaited = awaited[awaited[0].frame - found[-1].frame <= SAME_FRAMES :]
         return found + awaited
 
-    def step(self, features: np.ndarray) -> int:
+    def step(self, features: Array) -> int:
         """Both passes over C frames, `[C * subsampling, mel_bins]`; C is one of `step_frames`.
 
         Returns:
@@ -81,7 +82,7 @@ class Utterance:
         self._run_second(hidden[: max(0, taken - held_back)])
         return taken
 
-    def finish(self, rest: np.ndarray) -> None:
+    def finish(self, rest: Array) -> None:
         """The end: `rest` are the last feature frames `[< subsampling, mel_bins]`, maybe none."""
         silence = np.zeros((self._encoder.subsampling, rest.shape[1]), np.float32)
         if len(rest):
@@ -106,12 +107,12 @@ class Utterance:
         behind = self._encoder.delay + max(self._encoder.step_frames)
         return [e for e in self.second.emissions if e.frame < self.first.frames - behind]
 
-    def _feed(self, features: np.ndarray, valid: int) -> None:
+    def _feed(self, features: Array, valid: int) -> None:
         rows, hidden = self._run_first(features, valid)
         self.first = advance_search(self._steps, self.first, rows)
         self._run_second(hidden)
 
-    def _run_first(self, features: np.ndarray, valid: int) -> tuple[np.ndarray, np.ndarray]:
+    def _run_first(self, features: Array, valid: int) -> tuple[Array, Array]:
         """Rows for the search and for the second pass, without those about nothing."""
         rows, hidden, self._first_state = self._encoder.first(features, valid, self._first_state)
         drop = min(self._first_lag, len(rows))
@@ -119,13 +120,13 @@ class Utterance:
         self._no_hidden = np.zeros_like(hidden[:1])
         return rows[drop:], hidden[drop:]
 
-    def _run_second(self, hidden: np.ndarray) -> None:
+    def _run_second(self, hidden: Array) -> None:
         at = 0
         for size in split_steps(len(hidden), self._encoder.step_frames):
             self._second_step(hidden[at : at + size], size)
             at += size
 
-    def _second_step(self, hidden: np.ndarray, valid: int) -> None:
+    def _second_step(self, hidden: Array, valid: int) -> None:
         rows, self._second_state = self._encoder.second(hidden, valid, self._second_state)
         drop = min(self._second_lag, len(rows))
         self._second_lag -= drop

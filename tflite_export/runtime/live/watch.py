@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from asr_qat.arrays import Array
 from tflite_export.runtime.live.events import Notice
 
 QUIET = 0.001  # of full scale, -60 dB: what a muted or missing microphone stays below
@@ -36,13 +37,13 @@ class Watch:
         """Seconds of audio so far."""
         return round(self._samples / self._rate, 3)
 
-    def hear(self, audio: np.ndarray) -> list[Notice]:
+    def hear(self, audio: Array) -> list[Notice]:
         """Look at a chunk, float32 `[samples]`."""
         self._samples += len(audio)
         level = np.abs(audio)
         return self._silence(level) + self._clipped(level)
 
-    def _silence(self, level: np.ndarray) -> list[Notice]:
+    def _silence(self, level: Array) -> list[Notice]:
         loud = np.flatnonzero(level >= QUIET)
         if len(loud):
             self._quiet, self._silent = len(level) - 1 - int(loud[-1]), False
@@ -55,7 +56,7 @@ class Watch:
         text = f"nothing but silence for {seconds} s: is the source muted?"
         return [Notice("silence", self.heard_s, seconds, text)]
 
-    def _clipped(self, level: np.ndarray) -> list[Notice]:
+    def _clipped(self, level: Array) -> list[Notice]:
         self._second += [len(level), np.count_nonzero(level >= FULL_SCALE)]
         samples, full = self._second
         if samples < self._rate:

@@ -1,7 +1,6 @@
 """A recording that is there as a whole, recognised by a live model."""
 
-import numpy as np
-
+from asr_qat.arrays import Array
 from asr_qat.audio.front_end import log_mel, normalize
 from asr_qat.decoding.transducer_incremental import begin_search
 from tflite_export.runtime.live.encoder import split_steps
@@ -10,14 +9,14 @@ from tflite_export.runtime.live.live_model import LiveModel
 from tflite_export.runtime.live.utterance import Utterance
 
 
-def recognise(model: LiveModel, audio: np.ndarray) -> Utterance:
+def recognise(model: LiveModel, audio: Array) -> Utterance:
     """Both passes over one utterance, float32 `[samples]` in [-1, 1)."""
     return recognise_features(
         model, normalize(log_mel(audio, model.front_end), model.mean, model.std)
     )
 
 
-def recognise_features(model: LiveModel, features: np.ndarray) -> Utterance:
+def recognise_features(model: LiveModel, features: Array) -> Utterance:
     """Both passes over the normalised features of one utterance, `[frames, mel_bins]`."""
     utterance = Utterance(model.encoder, model.steps, begin_search(model.steps), WHOLE_RECORDING)
     size = model.encoder.subsampling
@@ -28,6 +27,6 @@ def recognise_features(model: LiveModel, features: np.ndarray) -> Utterance:
     return utterance
 
 
-def transcribe(model: LiveModel, audio: np.ndarray) -> str:
+def transcribe(model: LiveModel, audio: Array) -> str:
     """The text of the second pass."""
     return model.tokenizer.decode(recognise(model, audio).second.tokens)

@@ -23,20 +23,20 @@ class Group:
 
     Attributes:
         weights: bits, 32 for float.
-        activations: kinds, see `ACTIVATIONS`.
+        activations: `float`, `int8 dynamic`, `int8 static` or `int4 dynamic`.
         precisions: names, see `asr_qat.quantize.precision` and `asr_qat.quantize.policies`.
         methods: `ptq` quantizes the float baseline after its training, `fake` and `native`
             train quantized.
-        training: keys of `TrainConfig` in the place of the study's, for these cells and for the
-            float baseline that they are compared with.
+        training: keys of a training, instead of the study's, for these cells and for the float
+            baseline that they are compared with.
         recipe: the same for the quantized trainings alone.
-        quantization: keys of `QuantizationConfig`, such as `overrides`.
+        quantization: keys of a training's `quantization`, such as `overrides`.
         budgets: of bytes, see `experiments.sensitivity.assignment`: a cell for each, whose layers
             have one of `precisions` each, at the least expected loss.
         label: part of the cells' names. Where a `recipe`, a `quantization` or more of a `training`
             than its steps needs one, it is by default the group's name.
-        seeds: in the place of the study's, of the baseline too.
-        seconds: lengths of the signatures, in the place of the study's, of the baseline too.
+        seeds: instead of the study's, also of the baseline.
+        seconds: lengths of the signatures, instead of the study's, also of the baseline.
         full_integer: types of activations: each cell gets a further one for each, whose file has
             no float tensor, see `tflite_export.convert.full_integer`. Not with precisions that
             LiteRT does not execute, nor with blocks.
@@ -68,7 +68,7 @@ class Group:
         )
         require("steps" not in self.recipe, "recipe: steps: those of the baseline: see `training`")
         for key in ("seeds", "seconds"):
-            require(getattr(self, key) != (), f"{key}: is empty: leave it out for the study's")
+            require(getattr(self, key) != (), f"{key}: is empty: omit it for the study's")
         for key in ("precision", "mode"):
             require(key not in self.quantization, f"quantization: {key}: see precisions, methods")
         overrides = self.quantization.get("overrides", {})
@@ -96,8 +96,8 @@ class StudyConfig:
         seeds: each cell is trained once with each.
         splits: those that are scored; the first is that of the main figures.
         seconds: lengths of the signatures.
-        training: keys of `TrainConfig` for all cells. `evaluate_every` is by default never,
-            `keep` the last.
+        training: keys of a training, for all cells; see `asr-qat train --keys`. By default
+            without evaluation, and the last model is kept.
     """
 
     data: str

@@ -1,4 +1,8 @@
-"""Silence for libraries that print on their own account."""
+"""Silence for C++ libraries that print on their own account.
+
+For commands and for the TensorFlow converter. Nothing in `tflite_export.runtime` uses it: standard
+output and error belong to the whole process, and so to whoever embeds the recogniser.
+"""
 
 import contextlib
 import os

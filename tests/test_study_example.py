@@ -1,30 +1,27 @@
-"""The study of one's own model in the README: its cells, and what its report shows."""
+"""The study of one's own model in docs/how-to/study.md: its cells, and what its report shows."""
 
 import dataclasses
-import re
 
 import pytest
 
 from asr_qat.config import load_yaml
+from experiments.study.cell_rows import Scheme
+from experiments.study.config import StudyConfig
 from experiments.study.planned_cells import expand
 from experiments.study.saved_study import in_grid, read_study
 from experiments.study.scheme import describe
-from experiments.study.study_config import StudyConfig
-from experiments.study.study_rows import Scheme
 from experiments.study.study_tables import grid_table, group_tables
 from experiments.study.weight_histograms import shown_cells
+from tests.docs_pages import titled
 from tests.study_fixtures import Variant, write_study
-from tests.training_fixtures import REPOSITORY
 
 METHODS = {"float": "float", "ptq": "ptq", "native": "native-qat"}
 
 
 @pytest.fixture
 def config(tmp_path) -> StudyConfig:
-    text = (REPOSITORY / "README.md").read_text()
-    (block,) = [part for part in re.findall(r"```yaml\n(.*?)```", text, re.S) if "groups:" in part]
     path = tmp_path / "study.yaml"
-    path.write_text(block)
+    path.write_text(titled("docs/how-to/study.md")["my_study.yaml"])
     return load_yaml(path, StudyConfig, ["training.steps=240"])  # as many as made-up studies have
 
 

@@ -1,0 +1,49 @@
+"""What `python -m experiments.house` writes, without the environments that it makes."""
+
+import json
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from experiments.house import __main__ as command
+from experiments.house import device_rows
+from experiments.house.environment import Environment, find_python, newest_version
+from experiments.house.row import Row, at_most, equal, without_target
+
+
+def test_a_row_is_met_or_not():
+    assert at_most("seconds", 0.2, 0.2).met and not at_most("seconds", 0.3, 0.2).met
+    assert equal("loaded", False, False).met and not equal("loaded", True, False).met
+    assert without_target("seconds", 3.0) == Row("seconds", 3.0, None, None)
+
+
+def test_the_file(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(device_rows, "ROWS", [lambda: at_most("MB", 3.0, 2.0)])
+    monkeypatch.setattr("sys.argv", ["house", "--out", str(tmp_path / "house.json")])
+    with pytest.raises(SystemExit) as stopped:
+        command.main()
+    assert not stopped.value.code
+    assert capsys.readouterr().out.split() == ["MB", "3.00", "target", "2.0", "MISSED"]
+    content = json.loads((tmp_path / "house.json").read_text())
+    assert content["rows"] == [{"name": "MB", "value": 3.0, "target": 2.0, "met": False}]
+    assert content["hardware"]["cores"] >= 1
+
+
+@pytest.mark.slow
+def test_rows_on_commands(monkeypatch):
+    """On the environment of the tests, in place of a fresh one."""
+    scripts = Path(sysconfig.get_path("scripts"))
+    monkeypatch.setattr(
+        device_rows, "environment", lambda version: Environment(scripts, version, 1.0, 2.0)
+    )
+    monkeypatch.setattr(device_rows, "RUNS", 1)
+    found = {row.name: row for row in (measure() for measure in device_rows.ROWS)}
+    assert len(found) == len(device_rows.ROWS)
+    assert found["TensorFlow is loaded by a transcription"].value is False
+    assert 0 < found["processor seconds of asr-qat --help"].value < 20
+
+
+def test_the_pythons_that_there_are():
+    assert find_python("3.0") is None
+    assert find_python(newest_version())

@@ -1,0 +1,146 @@
+"""The runtime as it is installed on a device: files, recordings and text, and no TensorFlow."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+import soundfile
+
+import tflite_export
+from asr_qat.errors import UserError
+from tests.conftest import SAMPLE_RATE, WORD_HZ, utterance
+from tests.tones_fixtures import KINDS, TEXT, tones_file
+from tflite_export.runtime.live.events import Transcript
+
+pytest_plugins = ["tests.tones_fixtures"]
+pytestmark = pytest.mark.runtime
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def model(request):
+    return tflite_export.load(tones_file(request.param))
+
+
+def command(*words) -> subprocess.CompletedProcess:
+    program = "from tflite_export.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, words)], capture_output=True, text=True
+    )
+
+
+def test_samples_and_a_file_give_the_same_text(model, tones, tones_recording):
+    assert model.sample_rate == SAMPLE_RATE
+    assert model.transcribe(tones) == TEXT
+    assert model.transcribe(tones.astype(np.float64), SAMPLE_RATE) == TEXT
+    assert model.transcribe(tones_recording) == model.transcribe(str(tones_recording)) == TEXT
+
+
+def test_a_recording_longer_than_the_signature(model):
+    words = [*WORD_HZ] * 2
+    assert model.transcribe(utterance(words, 1)) == " ".join(words)
+
+
+@pytest.mark.parametrize("samples", [0, 1, 399, 400])
+def test_next_to_nothing(model, samples):
+    assert isinstance(model.transcribe(np.zeros(samples, np.float32)), str)
+
+
+def test_audio_that_the_model_does_not_take(model, tones, tmp_path):
+    with pytest.raises(UserError, match=r"audio of 8000 Hz: .*\.tflite takes 16000 Hz: resample"):
+        model.transcribe(tones, 8000)
+    with pytest.raises(UserError, match=r"shape \[2, 100\] and type float32: expected one dim"):
+        model.transcribe(np.zeros((2, 100), np.float32))
+    with pytest.raises(UserError, match="type int16: expected one dimension of floats"):
+        model.transcribe(np.zeros(100, np.int16))
+    soundfile.write(tmp_path / "slow.wav", tones, 8000)
+    with pytest.raises(UserError, match="slow.wav: 8000 Hz mono, expected 16000 Hz mono"):
+        model.transcribe(tmp_path / "slow.wav")
+    with pytest.raises(UserError, match="no such audio file"):
+        model.transcribe(tmp_path / "none.wav")
+
+
+def test_a_beam(tones):
+    assert tflite_export.load(tones_file("transducer")).transcribe(tones, beam=4) == TEXT
+    for kind in ("ctc", "live"):
+        with pytest.raises(UserError, match="omit beam"):
+            tflite_export.load(tones_file(kind)).transcribe(tones, beam=4)
+
+
+def test_files_that_are_none(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        tflite_export.load(tmp_path / "none.tflite")
+    cut = tmp_path / "cut.tflite"
+    cut.write_bytes(tones_file("ctc").read_bytes()[:5000])
+    with pytest.raises(UserError, match="cut.tflite: "):
+        tflite_export.load(cut)
+
+
+def test_a_stream(tones):
+    session = tflite_export.Session(tflite_export.load_live_model(tones_file("live")))
+    events = [
+        event for at in range(0, len(tones), 999) for event in session.accept(tones[at:][:999])
+    ]
+    events += session.finish()
+    final = [e for e in events if isinstance(e, Transcript) and e.kind == "final"]
+    assert [event.text for event in final] == [TEXT]
+
+
+def test_what_a_file_says_of_itself():
+    for kind in KINDS:
+        metadata = tflite_export.read_metadata(tones_file(kind))
+        assert (metadata.precision, metadata.method) == ("w4a8", "ptq")
+        assert tflite_export.inspect_file(tones_file(kind))["weight_widths"]["dense"]["4"] == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_commands(kind, tones_recording):
+    """The text alone: LiteRT's line on its delegate is kept from standard error."""
+    done = command("transcribe", tones_file(kind), tones_recording)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{TEXT}\n", "")
+    done = command("inspect", tones_file(kind))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_listen_to_a_file(tones_recording):
+    done = command("listen", tones_file("live"), "--file", tones_recording, "--fast")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{TEXT}\n", "")
+
+
+def test_evaluate(tones_recording, tmp_path):
+    manifest = tmp_path / "test.jsonl"
+    manifest.write_text(f'{{"audio_filepath": "{tones_recording}", "text": "{TEXT}"}}\n')
+    words = ("--data", manifest, "--quiet", "--hypotheses", tmp_path / "said.jsonl")
+    done = command("evaluate", tones_file("ctc"), *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "WER 0.00%" in done.stdout
+
+
+def test_the_output_of_the_process_is_left_alone(tones):
+    """What other threads write while a file is loaded and used arrives."""
+    read, write = os.pipe()
+    before = os.dup(1)
+    os.dup2(write, 1)
+    stop = threading.Event()
+    written = 0
+
+    def other_thread():
+        nonlocal written
+        while not stop.wait(0.001):
+            written += os.write(1, b".")
+
+    thread = threading.Thread(target=other_thread)
+    thread.start()
+    try:
+        for kind in KINDS:
+            tflite_export.load(tones_file(kind)).transcribe(tones)
+    finally:
+        stop.set()
+        thread.join()
+        os.dup2(before, 1)
+        os.close(before)
+        os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        assert pipe.read() == b"." * written
