@@ -48,10 +48,10 @@ MEASUREMENTS = (
         ("transducer_scale.json",), ("tflite-export scale --model transducer --preset S M L",), 15
     ),
     Measurement(("streaming_scale.json",), ("tflite-export streaming scale",), 8),
-    Measurement(("demo.json", "equality.json"), ("tflite-export demo",), 12),
+    Measurement(("demo.json", "equality.json"), ("tflite-export demo --results results",), 12),
     Measurement(
         ("transducer_an4.json", "equality_transducer_an4.json"),
-        ("tflite-export demo --model transducer",),
+        ("tflite-export demo --model transducer --results results",),
         12,
     ),
 )
