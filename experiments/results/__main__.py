@@ -22,12 +22,17 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m experiments.results", description=__doc__)
     parser.add_argument("--list", action="store_true", help="say what would be done, do nothing")
     parser.add_argument(
-        "--only", nargs="*", metavar="NAME", help="of the measurements; none: only render"
+        "--render", action="store_true", help="measure nothing, render all files from their JSON"
     )
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="of the measurements")
     args = parser.parse_args(words)
     chosen = _chosen(args.only)
     if args.list:
         _list(chosen)
+        return
+    if args.render:
+        for path in sorted(RESULTS.glob("*.json")):
+            _render(path)
         return
     commit = clean_commit()
     failed = [each.name for each in chosen if not _measure(each, commit)]
