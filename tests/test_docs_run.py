@@ -15,7 +15,7 @@ from tests.training_fixtures import REPOSITORY
 FEW_STEPS = "--set steps=20 evaluate_every=10 optimizer.schedule.warmup=2"
 LONG = 900  # seconds that no single command may take
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def run_page(page: str, folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from experiments.house import __main__ as command
-from experiments.house import device_rows
+from experiments.house import device_rows, repository_rows
 from experiments.house.environment import Environment, find_python, newest_version
 from experiments.house.row import Row, at_most, equal, without_target
 
@@ -19,6 +19,8 @@ def test_a_row_is_met_or_not():
 
 
 def test_the_file(monkeypatch, tmp_path, capsys):
+    for module in command.MODULES:
+        monkeypatch.setattr(module, "ROWS", [])
     monkeypatch.setattr(device_rows, "ROWS", [lambda: at_most("MB", 3.0, 2.0)])
     monkeypatch.setattr("sys.argv", ["house", "--out", str(tmp_path / "house.json")])
     with pytest.raises(SystemExit) as stopped:
@@ -26,7 +28,7 @@ def test_the_file(monkeypatch, tmp_path, capsys):
     assert not stopped.value.code
     assert capsys.readouterr().out.split() == ["MB", "3.00", "target", "2.0", "MISSED"]
     content = json.loads((tmp_path / "house.json").read_text())
-    assert content["rows"] == [{"name": "MB", "value": 3.0, "target": 2.0, "met": False}]
+    assert content["targets"] == [{"name": "MB", "value": 3.0, "target": 2.0, "met": False}]
     assert content["hardware"]["cores"] >= 1
 
 
@@ -47,3 +49,16 @@ def test_rows_on_commands(monkeypatch):
 def test_the_pythons_that_there_are():
     assert find_python("3.0") is None
     assert find_python(newest_version())
+
+
+def test_seconds_of_tests_are_read():
+    said = "61.53s call     tests/test_a.py::test_x[1]\n0.61s setup    tests/test_b.py::test_y\n"
+    assert repository_rows._DURATION.findall(said) == [
+        ("61.53", "tests/test_a.py::test_x[1]"),
+        ("0.61", "tests/test_b.py::test_y"),
+    ]
+
+
+def test_every_row_has_a_target_that_can_be_missed():
+    assert [row.__name__ for row in repository_rows.ROWS][-1] == "test_minutes"  # the longest
+    assert repository_rows.demo_leaves_the_tree_clean().met

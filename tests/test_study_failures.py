@@ -21,7 +21,7 @@ from tests.training_fixtures import as_yaml, command
 pytest_plugins = ["tests.training_fixtures", "tests.study_run_fixtures"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_failing_cell_is_named_and_does_not_stop_the_others(prepared_folder, start, tmp_path):
     bad = {"precisions": ["w8a8"], "quantization": {"overrides": {"no_such_layer": "float"}}}
     config = configuration(
@@ -38,7 +38,7 @@ def test_failing_cell_is_named_and_does_not_stop_the_others(prepared_folder, sta
     assert len(read_study(f"{config.output}.json").rows) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ptq_cells_of_a_baseline_that_fails_fail(prepared_folder, start, tmp_path):
     config = configuration(prepared_folder, start, tmp_path, {"four": GROUPS["four"]})
     blocked = Path(config.work) / "float_s2_seed0"
@@ -49,7 +49,7 @@ def test_ptq_cells_of_a_baseline_that_fails_fail(prepared_folder, start, tmp_pat
     assert set(written(config)) == {"w4a8_native_s2_seed0"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_killed_study_goes_on_where_it_was(how, prepared_folder, start, tmp_path):
     config = configuration(prepared_folder, start, tmp_path, {"w8": {"precisions": ["w8a8"]}})
@@ -76,7 +76,7 @@ def test_killed_study_goes_on_where_it_was(how, prepared_folder, start, tmp_path
     assert line["step"] == 60
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_worker_that_is_killed_is_named_and_the_others_go_on(prepared_folder, start, tmp_path):
     groups = {"some": {"precisions": ["w8a8", "w4a8"], "methods": ["native"]}}
     config = configuration(prepared_folder, start, tmp_path, groups)

@@ -41,7 +41,7 @@ def copied(finished, tmp_path):
     return dataclasses.replace(config, output=str(tmp_path / "results/study"), work=work)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_cell_is_trained_exported_and_scored(finished):
     from asr_qat.corpora.recordings import recordings
     from tflite_export.runtime.recogniser import TFLiteRecogniser
@@ -74,7 +74,7 @@ def test_every_cell_is_trained_exported_and_scored(finished):
         assert row.first == row.splits["test"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_file_is_timed(finished):
     config, _ = finished[:2]
     speed = files.read_json(Path(config.output) / "speed.json")
@@ -85,7 +85,7 @@ def test_every_file_is_timed(finished):
     assert run["threads"] == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ptq_quantizes_the_baseline(finished):
     import numpy as np
 
@@ -105,7 +105,7 @@ def test_ptq_quantizes_the_baseline(finished):
     np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_only_what_is_missing_is_run_again(copied, finished):
     cell_file(copied, "w4a8_native_s2_seed0").unlink()
     before = written(copied)
@@ -116,7 +116,7 @@ def test_only_what_is_missing_is_run_again(copied, finished):
     assert wer == {row.name: row.first.wer for row in finished[1].rows}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_finished_cells_need_no_models(copied):
     shutil.rmtree(copied.work)
     before = written(copied)
@@ -124,7 +124,7 @@ def test_finished_cells_need_no_models(copied):
     assert written(copied) == before and len(content.rows) == len(NAMES)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_baseline_is_trained_again_for_a_ptq_cell_that_needs_its_model(copied):
     shutil.rmtree(copied.work)
     cell_file(copied, "w4a8_ptq_s2_seed0").unlink()
@@ -135,7 +135,7 @@ def test_baseline_is_trained_again_for_a_ptq_cell_that_needs_its_model(copied):
     assert changed == {"w4a8_ptq_s2_seed0", "float_s2_seed0"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_another_configuration_is_refused(copied):
     training = {**copied.training, "optimizer": {"clip_norm": 1.0}}
     message = refusal(dataclasses.replace(copied, training=training))
@@ -146,7 +146,7 @@ def test_another_configuration_is_refused(copied):
     assert str(path) in refusal(copied)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_cells_of_another_version_of_the_corpus_are_not_reported(copied):
     path = cell_file(copied, "w4a8_ptq_s2_seed0")
     content = files.read_json(path)
@@ -196,7 +196,7 @@ def test_no_model_to_start_from(prepared_folder, tmp_path, capsys, monkeypatch):
         assert (code, error.splitlines()[-1]) == (1, expected)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_only_chooses_cells_and_their_baselines(finished):
     config, _ = finished
     assert [job.cell.name for job in plan(config, "four")] == NAMES[:3]
@@ -207,7 +207,7 @@ def test_only_chooses_cells_and_their_baselines(finished):
     assert all(job.done for job in plan(config))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_second_study_of_the_same_folder_is_refused(copied):
     import fcntl
 

@@ -10,10 +10,10 @@ from asr_qat import files
 from asr_qat.errors import exit_code
 from asr_qat.parser import Parser
 from asr_qat.provenance import provenance
-from experiments.house import device_rows
+from experiments.house import device_rows, file_rows, repository_rows
 from experiments.house.row import Row
 
-MODULES = (device_rows,)  # each with `ROWS`: functions that measure one row
+MODULES = (repository_rows, device_rows, file_rows)  # `ROWS`: functions that measure one row
 
 
 def measure(measurements: list[Callable[[], Row]]) -> list[Row]:
@@ -39,7 +39,11 @@ def _run() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/house.json"))
     args: argparse.Namespace = parser.parse_args()
     rows = measure([row for module in MODULES for row in module.ROWS])
-    content = {"rows": [dataclasses.asdict(row) for row in rows], **provenance()}
+    content = {
+        "targets": [dataclasses.asdict(row) for row in rows],
+        "slowest_tests": repository_rows.slowest_tests(),
+        **provenance(),
+    }
     files.write_json(args.out, content)
 
 

@@ -4,6 +4,8 @@ import dataclasses
 from typing import Any
 
 from asr_qat.config import from_dict
+from asr_qat.provenance import Provenance
+from tflite_export.score.rows import Accuracy, Interval, Percentiles
 
 FLOAT = "float"
 METHODS = {
@@ -12,7 +14,6 @@ METHODS = {
     "fake-qat": "fake QAT",
     "native-qat": "native QAT",
 }
-Interval = tuple[float, float]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,28 +41,18 @@ class Scheme:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SplitScore:
+class SplitScore(Accuracy):
     """How a recogniser did on one split.
 
     Attributes:
-        utterances: number of them.
-        words: of the references.
-        wer: word error rate, as a share.
-        wer_ci: its 95% interval over the utterances.
-        cer: character error rate.
         rtf: processing time over the duration of the audio; None without a file.
-        latency_ms: by percentile, `p50` and so on; None without a file.
+        latency_ms: of an utterance; None without a file.
         threads: CPU threads; None without a file.
         keras_wer: of the Keras model.
     """
 
-    utterances: int
-    words: int
-    wer: float
-    wer_ci: Interval
-    cer: float
     rtf: float | None
-    latency_ms: dict[str, float] | None
+    latency_ms: Percentiles | None
     threads: int | None
     keras_wer: float
 
@@ -89,27 +80,6 @@ class SplitRow(SplitScore):
     """
 
     identical_hypotheses: float | None
-
-
-@dataclasses.dataclass(frozen=True)
-class Hardware:
-    """A machine, see `asr_qat.provenance`."""
-
-    cpu: str
-    cores: int
-    memory_gb: float
-    vnni: bool | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Provenance:
-    """Where a result comes from, see `asr_qat.provenance`."""
-
-    command: str
-    commit: str
-    versions: dict[str, str]
-    hardware: Hardware
-    seed: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,10 +9,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from asr_qat import files
-from asr_qat.config import from_dict
 from asr_qat.corpora.recordings import recordings
 from asr_qat.progress import progress
-from asr_qat.provenance import provenance
+from asr_qat.provenance import Provenance
 from experiments.study.config import StudyConfig
 from experiments.study.planned_cells import expand
 from experiments.study.saved_study import SPEED, Speeds, TimedRun, read_speeds
@@ -53,15 +52,15 @@ def measure_speed(config: StudyConfig, quiet: bool = False) -> None:
     for name in progress(turns, "speed of the files", len(turns), quiet=quiet):
         result = evaluate.run(TFLiteRecogniser(paths[name], THREADS), items, quiet=True)
         rounds[name].append(float(result.seconds.sum() / result.audio_seconds.sum()))
-    content = {
-        "rounds": rounds,
-        "sha256": checksums,
-        "utterances": len(items),
-        "threads": THREADS,
-        **provenance(),
-    }
+    now = TimedRun(
+        rounds={name: tuple(values) for name, values in rounds.items()},
+        sha256=checksums,
+        utterances=len(items),
+        threads=THREADS,
+        **vars(Provenance.of_this_run()),
+    )
     earlier = [_without(run, rounds) for run in before]
-    runs = [run for run in earlier if run.rounds] + [from_dict(TimedRun, content, SPEED)]
+    runs = [run for run in earlier if run.rounds] + [now]
     files.write_json(output, dataclasses.asdict(Speeds.of(tuple(runs))))
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from asr_qat import files
 from asr_qat.config import from_dict
+from asr_qat.provenance import Provenance
 from experiments.sensitivity.layer_sensitivity import Sensitivity
-from experiments.study.cell_rows import FLOAT, CellResult, CellRow, Provenance, Scheme, cell_result
+from experiments.study.cell_rows import FLOAT, CellResult, CellRow, Scheme, cell_result
 from experiments.study.config import ACTIVATIONS
 from experiments.study.study_rows import StudySummary, VariantRow, study_summary
 from tflite_export.score.equivalence import Judgement, judge

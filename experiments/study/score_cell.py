@@ -12,16 +12,15 @@ import numpy as np
 from asr_qat import files
 from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import log_mel, normalize
-from asr_qat.config import from_dict
 from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.summary import summarize, total
-from asr_qat.provenance import provenance
+from asr_qat.provenance import Provenance
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.training.quantized import post_training
 from asr_qat.training.run import train
-from experiments.study.cell_rows import CellResult, Fingerprint, Provenance, SplitTexts
+from experiments.study.cell_rows import CellResult, Fingerprint, SplitTexts
 from experiments.study.planned_cells import PlannedCell
 from experiments.study.scheme import describe
 from tflite_export.convert.convert import convert_recogniser, trained_method
@@ -91,7 +90,7 @@ def run_cell(cell: PlannedCell, fingerprint: Fingerprint, output: Path) -> CellR
         median_logit_diff=score.median_logit_diff,
         splits=score.splits,
         seconds=seconds,
-        provenance=from_dict(Provenance, provenance(cell.training.seed), "provenance"),
+        provenance=Provenance.of_this_run(cell.training.seed),
         fingerprint=fingerprint,
     )
     files.write_json(output, dataclasses.asdict(result))
@@ -209,7 +208,7 @@ def _split_texts(
     references = [item.text for item in items]
     keras = [other.get(item.id, text) for item, text in zip(items, result.hypotheses, strict=True)]
     return SplitTexts(
-        **dataclasses.asdict(evaluate.summarize(result, items, threads)),
+        **vars(evaluate.summarize(result, items, threads)),
         keras_wer=word_errors(references, keras).rate,
         keras_hypotheses={item.id: other[item.id] for item in items if item.id in other},
         hypotheses=tuple(result.hypotheses),

@@ -4,7 +4,9 @@ import dataclasses
 from typing import Any
 
 from asr_qat.config import from_dict
-from experiments.study.cell_rows import CellRow, Interval, Provenance, Scheme, without_repeated
+from asr_qat.provenance import Provenance
+from experiments.study.cell_rows import CellRow, Scheme, without_repeated
+from tflite_export.score.rows import Interval
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -121,13 +121,16 @@ def verdict_table(study: Saved) -> Table:
     """Each variant that is compared with float32, the smallest files first."""
     columns: tuple[Column, ...] = (
         ("Variant", lambda row: row.name),
+        ("Verdict", lambda row: verdict(study.judge(row))),
+        ("Smaller", smaller),
+        widened(study),
         ("Method", method),
         ("MB", megabytes),
-        ("Smaller", smaller),
         (f"WER {study.splits[0]} %", lambda row: spread(row.wer[study.splits[0]])),
-        widened(study),
-        ("Verdict", lambda row: verdict(study.judge(row))),
-        ("With speakers and seeds drawn", lambda row: verdict(study.judge_by_speakers(row))),
+        (
+            "Verdict with speakers and seeds drawn",
+            lambda row: verdict(study.judge_by_speakers(row)),
+        ),
     )
     rows = sorted(study.compared, key=lambda row: row.bytes or math.inf)
     return Table.of(

@@ -9,7 +9,7 @@ import numpy as np
 
 from asr_qat import files
 from asr_qat.corpora.prepared import PreparedFolder
-from asr_qat.provenance import provenance
+from asr_qat.provenance import Provenance
 from experiments.study.cell_rows import (
     Cell,
     CellResult,
@@ -26,11 +26,13 @@ from experiments.study.planned_cells import expand
 from experiments.study.saved_study import REFERENCES, cell_path, read_cell
 from experiments.study.study_rows import (
     Changed,
+    Corpus,
     PairedDifference,
+    Progress,
+    SplitSize,
     Spread,
     StudySummary,
     VariantRow,
-    study_summary,
 )
 from tflite_export.score.statistics import paired_interval
 
@@ -50,28 +52,24 @@ def write_summary(config: StudyConfig) -> StudySummary:
         {split: [line["text"] for line in each] for split, each in lines.items()},
         {split: [line.get("speaker") or "" for line in each] for split, each in lines.items()},
     )
-    corpus = folder.corpus
-    content = {
-        "rows": [dataclasses.asdict(row) for row in cell_rows(cells, spoken)],
-        "pooled": [dataclasses.asdict(row) for row in variant_rows(cells, spoken)],
-        "cells": {"planned": len(planned), "finished": len(cells)},
-        "corpus": {
-            **{key: corpus.get(key) for key in ("name", "description", "licence")},
-            "splits": {
-                split: {
-                    "utterances": len(texts),
-                    "words": sum(len(t.split()) for t in texts),
-                    "speakers": spoken.speakers[split],
-                }
-                for split, texts in spoken.references.items()
-            },
-        },
-        **provenance(),
+    sizes = {
+        split: SplitSize(
+            utterances=len(texts),
+            words=sum(len(text.split()) for text in texts),
+            speakers=tuple(spoken.speakers[split]),
+        )
+        for split, texts in spoken.references.items()
     }
-    main = output.with_name(f"{output.name}.json")
-    summary = study_summary(content, str(main))
+    corpus = folder.corpus
+    summary = StudySummary(
+        rows=tuple(cell_rows(cells, spoken)),
+        pooled=tuple(variant_rows(cells, spoken)),
+        cells=Progress(len(planned), len(cells)),
+        corpus=Corpus(corpus["name"], corpus.get("description"), corpus.get("licence"), sizes),
+        **vars(Provenance.of_this_run()),
+    )
     files.write_json(output / REFERENCES, spoken.references)
-    files.write_json(main, dataclasses.asdict(summary))
+    files.write_json(output.with_name(f"{output.name}.json"), dataclasses.asdict(summary))
     return summary
 
 

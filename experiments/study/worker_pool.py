@@ -187,11 +187,13 @@ def _end_with_parent() -> None:
 def run_job(job: Job) -> Outcome:
     """In the worker: run the cell of a job. An interrupt ends the process, after a checkpoint."""
     try:
+        from asr_qat.log import show_log
         from asr_qat.training.graph_options import keep_graphs_as_they_are
         from experiments.study.score_cell import run_cell
 
         # TensorFlow's threads may keep Python from its end for minutes.
         atexit.register(os._exit, 0)
+        show_log()
         keep_graphs_as_they_are()
         print(f"== {job.cell.name}", flush=True)
         result = run_cell(job.cell, job.fingerprint, job.output)
