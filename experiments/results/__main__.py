@@ -65,7 +65,7 @@ def _list(chosen: list[Measurement]) -> None:
 
 
 def _measure(measurement: Measurement, commit: str) -> bool:
-    """Run the commands and read what they wrote; False if one failed, which has said why.
+    """Run the commands and read what they wrote; False if one failed.
 
     Raises:
         UserError: the code changed meanwhile, so that results would be of several versions.
@@ -76,7 +76,8 @@ def _measure(measurement: Measurement, commit: str) -> bool:
         started = time.monotonic()
         program, *words = shlex.split(command)
         done = subprocess.run([sys.executable, "-m", PROGRAMS[program], *words], cwd=ROOT)
-        print(f"== {(time.monotonic() - started) / 60:.1f} min", flush=True)
+        minutes = (time.monotonic() - started) / 60
+        print(f"== {minutes:.1f} min, exit code {done.returncode}", flush=True)
         if done.returncode:
             return False
     for name in measurement.results:
