@@ -92,7 +92,7 @@ def test_what_a_file_says_of_itself():
     for kind in KINDS:
         metadata = tflite_export.read_metadata(tones_file(kind))
         assert (metadata.precision, metadata.method) == ("w4a8", "ptq")
-        assert tflite_export.inspect_file(tones_file(kind))["weight_widths"]["dense"]["4"] == 1
+        assert tflite_export.inspect_file(tones_file(kind)).weight_widths["dense"]["4"] == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
