@@ -11,7 +11,7 @@ from asr_qat.errors import UserError
 from experiments.results import __main__ as command
 from experiments.results import repository
 from experiments.results.kinds import kind_of, render, texts
-from experiments.results.measurements import MEASUREMENTS
+from experiments.results.measurements import MEASUREMENTS, Measurement
 from tests.training_fixtures import REPOSITORY
 
 RESULTS = REPOSITORY / "results"
@@ -126,3 +126,17 @@ def test_a_commit_that_no_branch_has(monkeypatch, tmp_path):
     repository.require_in_history(tmp_path / "a.json", first)
     with pytest.raises(UserError, match="a.json: measured at the commit .*, which is not in"):
         repository.require_in_history(tmp_path / "a.json", lost)
+
+
+def test_a_measurement_that_fails_is_named(monkeypatch, capfd):
+    failing = Measurement(("scale.json",), ("asr-qat nothing",), minutes=1)
+    monkeypatch.setattr(command, "MEASUREMENTS", (failing,))
+    monkeypatch.setattr(command, "clean_commit", lambda: "0123abc")
+    monkeypatch.setattr(command, "_kept", list)
+    with pytest.raises(UserError, match="^not measured: scale$"):
+        command.main([])
+    assert "exit code 1" in capfd.readouterr().out
+    commits = iter(["0123abc", "4567def"])
+    monkeypatch.setattr(command, "clean_commit", lambda: next(commits))
+    with pytest.raises(UserError, match="is no longer at 0123abc: start again"):
+        command.main([])

@@ -22,12 +22,17 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m experiments.results", description=__doc__)
     parser.add_argument("--list", action="store_true", help="say what would be done, do nothing")
     parser.add_argument(
-        "--only", nargs="*", metavar="NAME", help="of the measurements; none: only render"
+        "--render", action="store_true", help="measure nothing, render all files from their JSON"
     )
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="of the measurements")
     args = parser.parse_args(words)
     chosen = _chosen(args.only)
     if args.list:
         _list(chosen)
+        return
+    if args.render:
+        for path in sorted(RESULTS.glob("*.json")):
+            _render(path)
         return
     commit = clean_commit()
     failed = [each.name for each in chosen if not _measure(each, commit)]
@@ -60,7 +65,7 @@ def _list(chosen: list[Measurement]) -> None:
 
 
 def _measure(measurement: Measurement, commit: str) -> bool:
-    """Run the commands and read what they wrote; False if one failed, which has said why.
+    """Run the commands and read what they wrote; False if one failed.
 
     Raises:
         UserError: the code changed meanwhile, so that results would be of several versions.
@@ -71,7 +76,8 @@ def _measure(measurement: Measurement, commit: str) -> bool:
         started = time.monotonic()
         program, *words = shlex.split(command)
         done = subprocess.run([sys.executable, "-m", PROGRAMS[program], *words], cwd=ROOT)
-        print(f"== {(time.monotonic() - started) / 60:.1f} min", flush=True)
+        minutes = (time.monotonic() - started) / 60
+        print(f"== {minutes:.1f} min, exit code {done.returncode}", flush=True)
         if done.returncode:
             return False
     for name in measurement.results:
