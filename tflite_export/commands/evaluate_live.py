@@ -84,8 +84,8 @@ def _print(found: "StreamedEvaluation") -> None:
     print(f"{found.name}: live, {found.method} {found.widths}")
     if found.ratio:
         print(f"{found.ratio:.2f} times smaller than the baseline")
-    print(f"first pass, {found.look_ahead_ms:.0f} ms behind: {_rates(found.first)}")
-    print(f"second pass, {found.delay_ms:.0f} ms behind: {_rates(found.second)}")
+    print(f"first pass, delay {found.look_ahead_ms:.0f} ms: {_rates(found.first)}")
+    print(f"second pass, delay {found.delay_ms:.0f} ms: {_rates(found.second)}")
     chunk = ", ".join(f"{name} {ms:.1f}" for name, ms in vars(found.chunk_compute_ms).items())
     print(f"{found.utterances} utterances, {found.words} words")
     print(
