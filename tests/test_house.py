@@ -28,7 +28,9 @@ def test_the_file(monkeypatch, tmp_path, capsys):
     assert not stopped.value.code
     assert capsys.readouterr().out.split() == ["MB", "3.00", "target", "2.0", "MISSED"]
     content = json.loads((tmp_path / "house.json").read_text())
-    assert content["targets"] == [{"name": "MB", "value": 3.0, "target": 2.0, "met": False}]
+    (row,) = content["targets"]
+    assert row.pop("commit") == content["commit"]
+    assert row == {"name": "MB", "value": 3.0, "target": 2.0, "met": False}
     assert content["hardware"]["cores"] >= 1
 
 
@@ -62,3 +64,27 @@ def test_seconds_of_tests_are_read():
 def test_every_row_has_a_target_that_can_be_missed():
     assert [row.__name__ for row in repository_rows.ROWS][-1] == "test_minutes"  # the longest
     assert repository_rows.demo_leaves_the_tree_clean().met
+
+
+def test_rows_that_are_not_measured_again_stay(monkeypatch, tmp_path, capsys):
+    def megabytes():
+        return at_most("MB", 1.0, 2.0)
+
+    for module in command.MODULES:
+        monkeypatch.setattr(module, "ROWS", [])
+    monkeypatch.setattr(device_rows, "ROWS", [megabytes])
+    path = tmp_path / "house.json"
+    old = {"name": "seconds", "value": 3.0, "target": 2.0, "met": False, "commit": "abc"}
+    path.write_text(json.dumps({"targets": [old, {**old, "name": "MB"}]}))
+    monkeypatch.setattr("sys.argv", ["house", "--out", str(path), "--only", "megabytes"])
+    with pytest.raises(SystemExit) as stopped:
+        command.main()
+    assert not stopped.value.code
+    found = json.loads(path.read_text())["targets"]
+    assert found[0] == old
+    assert (found[1]["name"], found[1]["met"]) == ("MB", True) and len(found) == 2
+    monkeypatch.setattr("sys.argv", ["house", "--out", str(path), "--only", "kilobytes"])
+    with pytest.raises(SystemExit) as stopped:
+        command.main()
+    assert stopped.value.code == 1
+    assert "--only kilobytes: expected megabytes" in capsys.readouterr().err

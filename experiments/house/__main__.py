@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from asr_qat import files
-from asr_qat.errors import exit_code
+from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
 from asr_qat.provenance import provenance
 from experiments.house import device_rows, file_rows, repository_rows
@@ -37,12 +37,28 @@ def main() -> None:
 def _run() -> None:
     parser = Parser(prog="experiments.house", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/house.json"))
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="ROW",
+        help="functions that measure; other rows stay as they are",
+    )
     args: argparse.Namespace = parser.parse_args()
-    rows = measure([row for module in MODULES for row in module.ROWS])
+    known = {row.__name__: row for module in MODULES for row in module.ROWS}
+    for name in args.only or ():
+        require(name in known, f"--only {name}: expected {', '.join(known)}")
+    about = provenance()
+    rows = [
+        {**dataclasses.asdict(row), "commit": about["commit"]}
+        for row in measure([known[name] for name in args.only or known])
+    ]
+    before = files.read_json(args.out) if args.only and args.out.exists() else {}
+    measured = {row["name"] for row in rows}
+    kept = [row for row in before.get("targets", []) if row["name"] not in measured]
     content = {
-        "targets": [dataclasses.asdict(row) for row in rows],
-        "slowest_tests": repository_rows.slowest_tests(),
-        **provenance(),
+        "targets": [*kept, *rows],
+        "slowest_tests": repository_rows.slowest_tests() or before.get("slowest_tests", []),
+        **about,
     }
     files.write_json(args.out, content)
 

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any
 
+from asr_qat.provenance import Provenance
+
 
 @dataclasses.dataclass(frozen=True)
 class Row:
@@ -34,3 +36,23 @@ def equal(name: str, value: Any, target: Any) -> Row:
 def without_target(name: str, value: Any) -> Row:
     """A figure for comparison."""
     return Row(name, value, None, None)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MeasuredRow(Row):
+    """A row of the file: `commit` is that of the code it was measured with."""
+
+    commit: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HouseResults(Provenance):
+    """What `results/house.json` holds; the provenance is that of the rows measured last.
+
+    Attributes:
+        targets: the rows.
+        slowest_tests: name and seconds of the slowest tests of `make test`.
+    """
+
+    targets: tuple[MeasuredRow, ...]
+    slowest_tests: tuple[tuple[Any, ...], ...]

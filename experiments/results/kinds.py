@@ -14,6 +14,7 @@ from experiments.benchmarks.rows import InputResults, LossResults, StepResults
 from experiments.cost.cost_page import cost_page
 from experiments.cost.cost_rows import CostResults
 from experiments.demo.demo_rows import DemoResults, EqualityResults
+from experiments.house.row import HouseResults
 from experiments.live.latency_rows import LatencyResults
 from experiments.live.live_results import AccuracyResults, LiveScaleResults, ServerResults
 from experiments.live.tables import table_of
@@ -132,6 +133,7 @@ KINDS: dict[str, Render] = {
     "demo*.json": _demo,
     "transducer_an4.json": _demo,
     "equality*.json": _alone(EqualityResults),
+    "house.json": _alone(HouseResults),
     "scale.json": _table(ScaleResults, scale_table),
     "transducer_scale.json": _table(ScaleResults, scale_table),
     "training_cost_librispeech.json": _table(CostResults, cost_page),
