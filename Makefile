@@ -22,8 +22,10 @@ BIN := $(VENV)/bin
 PYTHON := $(shell for p in python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
 WORKERS := 2# processes that run tests, of a few GB each
-# Tests of one file stay in one process: they share what is slow to make.
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=10
+# Tests of one file stay in one process: they share what is slow to make. New processes for every
+# 20 files, since TensorFlow does not give back its memory: two for all of them grow to 12 GB each.
+PYTEST = ls tests/test_*.py | xargs -n 20 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
+	--durations=10
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 
@@ -83,7 +85,7 @@ test-all: lint $(VENV)/notebooks.stamp
 	$(PYTEST) -m "long or not long" --hypothesis-profile=thorough
 
 coverage: $(VENV)/dev.stamp $(VENV)/notebooks.stamp
-	$(PYTEST) -m "not long" --cov --cov-report=term --cov-report=html
+	$(PYTEST) -m "not long" --cov --cov-append --cov-report=term --cov-report=html
 
 test-runtime:
 	tests/runtime_environment.sh $(PYTHON)
