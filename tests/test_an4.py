@@ -70,7 +70,7 @@ def test_an4_damage(small_an4, tmp_path):
 
 def test_real_an4(monkeypatch):
     monkeypatch.delenv("ASR_QAT_CACHE")  # unpacked once, not for every run
-    monkeypatch.setattr("asr_qat.corpora.locate.AN4_URL", "http://127.0.0.1:9/")
+    monkeypatch.setattr("asr_qat.corpora.locate.AN4_URLS", ("http://127.0.0.1:9/",))
     try:
         path = locate("an4", quiet=True)
     except UserError as error:

@@ -13,6 +13,7 @@ import yaml
 from asr_qat import cli as asr_qat_cli
 from asr_qat.config import load_yaml
 from asr_qat.training.config import TrainConfig
+from experiments.results.__main__ import build_parser as results_parser
 from experiments.study.config import StudyConfig
 from tests.docs_pages import PAGES, PROGRAMS, blocks, commands, exists, spans, titled
 from tests.training_fixtures import REPOSITORY
@@ -70,7 +71,7 @@ def makefile() -> str:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_in_sentences_exist(page):
-    every = set().union(*(options(build()) for build in PARSERS.values()))
+    every = set().union(*(options(build()) for build in [*PARSERS.values(), results_parser]))
     for span in spans(page):
         program, *words = span.split()
         if program == "make" and words:

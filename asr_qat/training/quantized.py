@@ -16,25 +16,28 @@ CALIBRATION_BATCHES = 16  # of 8 utterances each
 
 
 def quantized(
-    recogniser: Recogniser, quantization: QuantizationConfig, folder: PreparedFolder | None
+    recogniser: Recogniser,
+    quantization: QuantizationConfig,
+    data: PreparedFolder | str | Path | None,
 ) -> Recogniser:
     """A copy with quantized products; static ranges of activations are those of the float model.
 
     Args:
         recogniser: float; it is left as it is.
         quantization: precisions by layer.
-        folder: the corpus to find static ranges in.
+        data: the prepared folder to find static ranges in; opened only if there are any.
 
     Raises:
         UserError: static ranges and no corpus, or a pattern that matches no layer.
     """
     model = quantize_model(recogniser.model, quantization)
     if needs_calibration(model):
-        if folder is None:
+        if data is None:
             raise UserError(
                 f"{quantization.precision}: its activations have static ranges: give the prepared "
                 "folder to find them in, or train them"
             )
+        folder = data if isinstance(data, PreparedFolder) else PreparedFolder(data)
         batches = calibration_batches(folder, recogniser.stats_for(folder))
         calibrate(model, recogniser.model, batches.map(recogniser.model_inputs))
     config = dataclasses.replace(recogniser.config, quantization=quantization)
@@ -62,8 +65,7 @@ def post_training(
     quantization = dataclasses.replace(
         precision, mode="ptq", start_step=0, layer_interval=0, stages={}
     )
-    folder = None if calibration is None else PreparedFolder(calibration)
-    return quantized(recogniser, quantization, folder)
+    return quantized(recogniser, quantization, calibration)
 
 
 def calibration_batches(

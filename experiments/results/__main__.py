@@ -17,15 +17,20 @@ PROGRAMS = {"asr-qat": "asr_qat.cli", "tflite-export": "tflite_export.cli"}
 RESULTS = ROOT / "results"
 
 
-def main(words: Sequence[str] | None = None) -> None:
-    """Parse the arguments and do what they say."""
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.results", description=__doc__)
     parser.add_argument("--list", action="store_true", help="say what would be done, do nothing")
     parser.add_argument(
         "--render", action="store_true", help="measure nothing, render all files from their JSON"
     )
     parser.add_argument("--only", nargs="+", metavar="NAME", help="of the measurements")
-    args = parser.parse_args(words)
+    return parser
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Parse the arguments and do what they say."""
+    args = build_parser().parse_args(words)
     chosen = _chosen(args.only)
     if args.list:
         _list(chosen)
