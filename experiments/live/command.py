@@ -209,8 +209,10 @@ def _latency(args: argparse.Namespace) -> None:
     from experiments.live.long_recording import long_run
     from tflite_export.runtime.live.live_model import load_model
     from tflite_export.score.rows import combine
+    from tflite_export.silence import silence
 
-    model = load_model(args.file, args.threads)
+    with silence():  # LiteRT announces its delegate in the first call
+        model = load_model(args.file, args.threads)
     items = recordings(args.data, args.split)
     ends = WordEnds(Recogniser.load(args.align))
     words = latency(model, items, ends, args.chunk_ms, quiet=args.quiet)

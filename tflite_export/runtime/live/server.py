@@ -46,8 +46,10 @@ CLOSE_S = 3.0  # for a client to answer a close
 
 Result = TypeVar("Result")
 
-# What a stranger says who speaks no HTTP is no news; an error in a stream is.
-_LOGGER = logging.getLogger(__name__)
+# Of websockets, whose greetings and farewells are no news, nor is what a stranger says who speaks
+# no HTTP; an error in a stream is.
+_LOGGER = logging.getLogger(f"{__name__}.websockets")
+_LOGGER.setLevel(logging.WARNING)
 _LOGGER.addFilter(lambda record: "opening handshake failed" not in record.getMessage())
 
 
