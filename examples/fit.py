@@ -22,8 +22,7 @@ from asr_qat import (
     quantize_model,
 )
 
-prepared, output, steps = sys.argv[1], sys.argv[2], int(sys.argv[3])
-folder = PreparedFolder(prepared)
+folder, output, steps = PreparedFolder(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 stats = folder.stats
 
 encoder = EncoderConfig(blocks=2, dim=64, heads=4, feed_forward=128, kernel=9, subsampling=32)

@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import tensorflow as tf
+from tensorflow import keras
 
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.keras_decoder import TransducerDecoder
@@ -22,6 +23,7 @@ BINS, VOCABULARY = 20, 9
 
 def live_model(streaming=STREAMING, config=TRANSDUCER, bins=BINS):
     """A float model away from its initial zeros and ones."""
+    keras.utils.set_random_seed(0)  # else the weights depend on the tests before
     model = build_live_transducer(ENCODER, streaming, config, VOCABULARY, bins)
     rng = np.random.default_rng(0)
     for weights in model.trainable_weights:
