@@ -69,8 +69,7 @@ def unpack(wheel: Path) -> tuple[Path, Path]:
     checksum = _checksum()
     folder = cache_folder() / "unpacked" / f"{PACKAGE}-{checksum[:12]}"
     if not folder.is_dir():
-        with wheel.open("rb") as file:
-            actual = hashlib.file_digest(file, "sha256").hexdigest()
+        actual = hashlib.sha256(wheel.read_bytes()).hexdigest()
         if actual != checksum:
             raise UserError(
                 f"{wheel}: has sha256 {actual}, expected {checksum}: remove it and try again"
