@@ -18,7 +18,6 @@ from asr_qat.losses.transducer import TransducerLoss
 from asr_qat.models.conformer import encode_live, encoder_inputs
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.keras_decoder import TransducerDecoder
-from asr_qat.models.kind import ModelKind
 from asr_qat.models.layer_names import (
     CTC_HEAD,
     JOINT_ENCODER,
@@ -32,7 +31,7 @@ from asr_qat.models.prediction import TransducerConfig
 from asr_qat.models.signatures import search_signatures
 from asr_qat.models.streaming_config import StreamingConfig
 from asr_qat.models.streaming_functions import StreamingFunctions
-from asr_qat.models.transducer import predict_all
+from asr_qat.models.transducer import TransducerKind, predict_all
 from asr_qat.models.transducer_functions import TransducerFunctions
 from asr_qat.quantize.dense import Dense
 
@@ -82,7 +81,7 @@ def build_live_transducer(
 
 
 @dataclasses.dataclass(frozen=True)
-class LiveTransducer(ModelKind):
+class LiveTransducer(TransducerKind):
     """A transducer with two passes, for audio in chunks."""
 
     title = "live model"
@@ -108,16 +107,6 @@ class LiveTransducer(ModelKind):
         transducer = [1.0] if self.streaming.sampling else shares
         ctc = [(CTCLoss(), weight * share) for share in shares] if weight else []
         return [(TransducerLoss(), share) for share in transducer] + ctc
-
-    @property
-    def training_only(self) -> frozenset[str]:
-        """As in `ModelKind`: the CTC heads."""
-        return frozenset(CTC_HEAD.values())
-
-    @property
-    def has_ctc_logits(self) -> bool:
-        """As in `ModelKind`."""
-        return self.networks.ctc_weight > 0
 
     def decoder(self, model: keras.Model, pass_name: Pass | None = None) -> TransducerDecoder:
         """As in `ModelKind`."""

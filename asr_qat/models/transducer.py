@@ -69,8 +69,24 @@ def predict_all(labels, config: TransducerConfig, vocab_size: int):
     return predicted
 
 
+class TransducerKind(ModelKind):
+    """What transducers of whole utterances and live ones have in common."""
+
+    networks: TransducerConfig
+
+    @property
+    def training_only(self) -> frozenset[str]:
+        """As in `ModelKind`: the CTC heads."""
+        return frozenset(CTC_HEAD.values())
+
+    @property
+    def has_ctc_logits(self) -> bool:
+        """As in `ModelKind`."""
+        return self.networks.ctc_weight > 0
+
+
 @dataclasses.dataclass(frozen=True)
-class Transducer(ModelKind):
+class Transducer(TransducerKind):
     """A transducer of whole utterances."""
 
     title = "transducer"
@@ -87,16 +103,6 @@ class Transducer(ModelKind):
         """As in `ModelKind`."""
         weight = self.networks.ctc_weight
         return [(TransducerLoss(), 1.0), *([(CTCLoss(), weight)] if weight else [])]
-
-    @property
-    def training_only(self) -> frozenset[str]:
-        """As in `ModelKind`: the CTC head."""
-        return frozenset(CTC_HEAD.values())
-
-    @property
-    def has_ctc_logits(self) -> bool:
-        """As in `ModelKind`."""
-        return self.networks.ctc_weight > 0
 
     def decoder(self, model: keras.Model, pass_name: Pass | None = None) -> TransducerDecoder:
         """As in `ModelKind`."""

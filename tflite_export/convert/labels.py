@@ -102,18 +102,16 @@ def label_products(
     """
     layers = {layer.name: layer for layer in keras_model.layers if isinstance(layer, Dense)}
     factors = merged_factors(keras_model)
-    for index, graph in enumerate(model.subgraphs):
-        for product_graph, operator in products(model):
-            if product_graph is not graph:
-                continue
-            tensor = int(operator.outputs[0])
-            weights, output = graph.tensors[operator.inputs[1]], graph.tensors[tensor]
-            operations = (outputs or {}).get((index, tensor)) or output.name.decode()
-            name = _layer_of(operations, layers)
-            content = model.buffers[weights.buffer].data.view(np.float32).reshape(weights.shape)
-            _check_weights(name, content, layers[name], factors.get(name, 1.0))
-            weights.name = f"{name}/kernel@{index}".encode()
-            output.name = f"{name}/product@{index}".encode()
+    numbers = {id(graph): index for index, graph in enumerate(model.subgraphs)}
+    for graph, operator in products(model):
+        index, tensor = numbers[id(graph)], int(operator.outputs[0])
+        weights, output = graph.tensors[operator.inputs[1]], graph.tensors[tensor]
+        operations = (outputs or {}).get((index, tensor)) or output.name.decode()
+        name = _layer_of(operations, layers)
+        content = model.buffers[weights.buffer].data.view(np.float32).reshape(weights.shape)
+        _check_weights(name, content, layers[name], factors.get(name, 1.0))
+        weights.name = f"{name}/kernel@{index}".encode()
+        output.name = f"{name}/product@{index}".encode()
 
 
 def _layer_of(operations: str, layers: Mapping[str, Dense]) -> str:
