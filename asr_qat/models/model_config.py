@@ -40,6 +40,11 @@ class ModelConfig:
             self.transducer is not None,
             "streaming: needs a transducer: add its shape under transducer",
         )
+        assert self.transducer is not None
+        require(
+            not self.transducer.durations,
+            "transducer.durations: a live model is a plain transducer: omit it",
+        )
         require(
             self.encoder.attention_context is None,
             "encoder.attention_context: a live model has its contexts in streaming: omit it",

@@ -33,6 +33,7 @@ class Metadata:
         layers: precision name of each quantized layer.
         full_integer: width of all activations if every tensor is an integer, else None.
         live: how to stream, None for a recogniser of whole utterances.
+        durations: of a token-and-duration transducer, frames of each class behind the blank.
     """
 
     precision: str
@@ -44,6 +45,7 @@ class Metadata:
     layers: dict[str, str]
     full_integer: int | None = None
     live: LiveFormat | None = None
+    durations: tuple[int, ...] = ()
 
     @property
     def widths(self) -> str:
@@ -69,6 +71,7 @@ class Metadata:
             "layers": self.layers,
             **({} if self.full_integer is None else {"full_integer": self.full_integer}),
             **({} if self.live is None else {"live": dataclasses.asdict(self.live)}),
+            **({"durations": self.durations} if self.durations else {}),
         }
         packed = json.dumps(description, separators=(",", ":")).encode()
         return {DESCRIPTION: packed, VOCABULARY: self.tokenizer.proto}
@@ -99,6 +102,7 @@ def read_metadata(path: str | Path) -> Metadata:
             layers=description["layers"],
             full_integer=description.get("full_integer"),
             live=LiveFormat.from_json(description["live"]) if "live" in description else None,
+            durations=tuple(description.get("durations", ())),
         )
     except (KeyError, TypeError, ValueError, UserError):
         raise UserError(
