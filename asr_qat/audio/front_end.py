@@ -13,7 +13,7 @@ import numpy as np
 from asr_qat.errors import require
 
 LOG_FLOOR = 1e-6  # added to the mel energies of audio in [-1, 1) before the logarithm
-HALVINGS = 2  # of the time axis by the encoder, from feature frames to frames of logits
+HALVINGS = 2  # of the time axis by an encoder that subsamples by 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,8 +119,8 @@ def normalize(features: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.nda
 def subsampled_length(length, halvings: int = HALVINGS):
     """Frames left of `length` feature frames when the time axis was halved so many times.
 
-    Each halving is a convolution of kernel 3, stride 2 and padding 1; the encoder has
-    `HALVINGS` of them. Takes an integer, an array or a tensor.
+    Each halving is a convolution of kernel 3, stride 2 and padding 1, see
+    `EncoderConfig.halvings`. Takes an integer, an array or a tensor.
     """
     for _ in range(halvings):
         length = (length + 1) // 2

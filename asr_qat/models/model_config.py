@@ -9,7 +9,7 @@ from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.kind import ModelKind
 from asr_qat.models.live_transducer import LiveTransducer
 from asr_qat.models.prediction import TransducerConfig
-from asr_qat.models.streaming_config import StreamingConfig
+from asr_qat.models.streaming_config import SUBSAMPLING, StreamingConfig
 from asr_qat.models.transducer import Transducer
 from asr_qat.quantize.apply import QuantizationConfig
 
@@ -43,6 +43,11 @@ class ModelConfig:
         require(
             self.encoder.attention_context is None,
             "encoder.attention_context: a live model has its contexts in streaming: omit it",
+        )
+        factor = self.encoder.subsampling_factor
+        require(
+            factor == SUBSAMPLING,
+            f"encoder.subsampling_factor: {factor}: a live model subsamples by {SUBSAMPLING}",
         )
 
     @property
