@@ -78,7 +78,7 @@ def prepare(
         "model_type": None if given else model_type,
         "tokenizer": hashlib.sha256(given.proto).hexdigest() if given else None,
         "shards": shards,
-        "front_end": dataclasses.asdict(front_end),
+        "front_end": front_end.to_json(),
         "utterances": _digest(splits),
     }
     _check_settings(out, settings)
@@ -263,5 +263,5 @@ def _stats(reports: list[dict], front_end: FrontEndConfig) -> dict:
         "mean": mean.tolist(),
         "std": std.tolist(),
         "frames": frames,
-        "front_end": dataclasses.asdict(front_end),
+        "front_end": front_end.to_json(),
     }

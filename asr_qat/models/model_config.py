@@ -40,6 +40,7 @@ class ModelConfig:
             self.transducer is not None,
             "streaming: needs a transducer: add its shape under transducer",
         )
+        self.front_end.require_streaming()
         require(
             self.encoder.attention_context is None,
             "encoder.attention_context: a live model has its contexts in streaming: omit it",

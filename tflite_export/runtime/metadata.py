@@ -72,7 +72,7 @@ class Metadata:
             "version": VERSION,
             "precision": self.precision,
             "method": self.method,
-            "front_end": dataclasses.asdict(self.front_end),
+            "front_end": self.front_end.to_json(),
             "mean": [round(float(v), 5) for v in self.mean],
             "std": [round(float(v), 5) for v in self.std],
             "layers": self.layers,

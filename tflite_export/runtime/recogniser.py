@@ -74,8 +74,9 @@ class TFLiteRecogniser:
 
     def features(self, audio: Array) -> Array:
         """Audio `[samples]` in [-1, 1) to normalised log-mel features `[frames, mel_bins]`."""
-        mels = log_mel(audio, self.metadata.front_end)
-        return normalize(mels, self.metadata.mean, self.metadata.std)
+        front_end = self.metadata.front_end
+        mels = log_mel(audio, front_end)
+        return normalize(mels, front_end, self.metadata.mean, self.metadata.std)
 
     def encode(self, features: Array) -> Array:
         """What the search reads.

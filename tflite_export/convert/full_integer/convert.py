@@ -153,6 +153,6 @@ def _features(recogniser: Recogniser, utterances: Sequence[Utterance]) -> list[n
     front_end = recogniser.config.front_end
     rate = front_end.sample_rate
     mels = [log_mel(read_audio(item.audio_path, rate), front_end) for item in utterances]
-    found = [normalize(m, recogniser.mean, recogniser.std) for m in mels if len(m)]
+    found = [normalize(m, front_end, recogniser.mean, recogniser.std) for m in mels if len(m)]
     require(bool(found), "no speech to calibrate on: give recordings")
     return found
