@@ -144,9 +144,7 @@ def mel_matrix(config: FrontEndConfig) -> np.ndarray:
     bins = np.linspace(0, config.sample_rate / 2, config.fft_length // 2 + 1)[:, None]
     if config.mel_scale == "htk":
         bins = _htk_mel(bins)
-        edges = np.linspace(
-            _htk_mel(config.low_hz), _htk_mel(config.high_hz), config.mel_bins + 2
-        )
+        edges = np.linspace(_htk_mel(config.low_hz), _htk_mel(config.high_hz), config.mel_bins + 2)
         height: np.ndarray | float = 1.0
     else:
         low, high = _slaney_mel(config.low_hz), _slaney_mel(config.high_hz)
