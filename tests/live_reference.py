@@ -116,7 +116,7 @@ def offline_searches(model: LiveModel, features):
 
 
 def features_of(audio) -> np.ndarray:
-    return normalize(log_mel(audio, FRONT_END), MEAN, STD)
+    return normalize(log_mel(audio, FRONT_END), FRONT_END, MEAN, STD)
 
 
 def speech(seconds: float, seed: int = 0) -> np.ndarray:

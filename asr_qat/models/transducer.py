@@ -35,8 +35,8 @@ def build_transducer(
     Returns:
         A model from `[features [batch, time, mel_bins], lengths int32 [batch], labels int32
         [batch, labels]]` to the log-probabilities of blank, next label and durations `[batch,
-        ceil(ceil(time / 2) / 2), 1 + labels, 2 + durations]`; with a CTC head, a list of these
-        and the head's logits `[batch, ceil(ceil(time / 2) / 2), vocab_size + 1]`.
+        frames, 1 + labels, 2 + durations]`, see `encode`; with a CTC head, a list of these and
+        the head's logits `[batch, frames, vocab_size + 1]`.
     """
     features, lengths = encoder_inputs(mel_bins)
     labels = keras.Input((None,), dtype="int32", name="labels")
@@ -111,13 +111,14 @@ class Transducer(TransducerKind):
 
     def losses(self):
         """As in `ModelKind`."""
-        networks, weight = self.networks, self.networks.ctc_weight
+        networks, halvings = self.networks, self.encoder.halvings
         loss = (
-            TDTLoss(networks.durations, networks.sigma, networks.omega)
+            TDTLoss(networks.durations, networks.sigma, networks.omega, halvings)
             if networks.durations
-            else TransducerLoss()
+            else TransducerLoss(halvings)
         )
-        return [(loss, 1.0), *([(CTCLoss(), weight)] if weight else [])]
+        weight = networks.ctc_weight
+        return [(loss, 1.0), *([(CTCLoss(halvings), weight)] if weight else [])]
 
     def decoder(self, model: keras.Model, pass_name: Pass | None = None) -> TransducerDecoder:
         """As in `ModelKind`."""
