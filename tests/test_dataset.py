@@ -160,7 +160,9 @@ def test_evaluation_is_in_the_order_of_the_manifest(folder):
             text = folder.tokenizer.decode([int(t) for t in labels[1:] if t != PADDING])
             assert text == utterance["text"]
             audio = read_audio(utterance["audio_filepath"])
-            expected = normalize(log_mel(audio, stats.front_end), stats.mean, stats.std)
+            expected = normalize(
+                log_mel(audio, stats.front_end), stats.front_end, stats.mean, stats.std
+            )
             np.testing.assert_allclose(features, expected, atol=1e-3)
 
 

@@ -17,6 +17,7 @@ from asr_qat.text.tokenizer import Tokenizer
 DESCRIPTION = "asr_qat.json"  # names of the metadata buffers
 VOCABULARY = "asr_qat.sentencepiece"
 VERSION = 1
+SUBSAMPLING = 4  # of a file that says nothing of it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Metadata:
         layers: precision name of each quantized layer.
         full_integer: width of all activations if every tensor is an integer, else None.
         live: how to stream, None for a recogniser of whole utterances.
+        durations: of a token-and-duration transducer, frames of each class behind the blank.
+        subsampling_factor: feature frames to one encoded frame; only written unless it is 4.
     """
 
     precision: str
@@ -44,6 +47,13 @@ class Metadata:
     layers: dict[str, str]
     full_integer: int | None = None
     live: LiveFormat | None = None
+    durations: tuple[int, ...] = ()
+    subsampling_factor: int = SUBSAMPLING
+
+    @property
+    def halvings(self) -> int:
+        """How often the encoder halves the time axis of the features."""
+        return self.subsampling_factor.bit_length() - 1
 
     @property
     def widths(self) -> str:
@@ -59,16 +69,19 @@ class Metadata:
 
     def buffers(self) -> dict[str, bytes]:
         """The metadata buffers by name."""
+        factor = self.subsampling_factor
         description = {
             "version": VERSION,
             "precision": self.precision,
             "method": self.method,
-            "front_end": dataclasses.asdict(self.front_end),
+            "front_end": self.front_end.to_json(),
             "mean": [round(float(v), 5) for v in self.mean],
             "std": [round(float(v), 5) for v in self.std],
             "layers": self.layers,
             **({} if self.full_integer is None else {"full_integer": self.full_integer}),
             **({} if self.live is None else {"live": dataclasses.asdict(self.live)}),
+            **({"durations": self.durations} if self.durations else {}),
+            **({} if factor == SUBSAMPLING else {"subsampling_factor": factor}),
         }
         packed = json.dumps(description, separators=(",", ":")).encode()
         return {DESCRIPTION: packed, VOCABULARY: self.tokenizer.proto}
@@ -99,6 +112,8 @@ def read_metadata(path: str | Path) -> Metadata:
             layers=description["layers"],
             full_integer=description.get("full_integer"),
             live=LiveFormat.from_json(description["live"]) if "live" in description else None,
+            durations=tuple(description.get("durations", ())),
+            subsampling_factor=description.get("subsampling_factor", SUBSAMPLING),
         )
     except (KeyError, TypeError, ValueError, UserError):
         raise UserError(
