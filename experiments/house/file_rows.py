@@ -15,7 +15,7 @@ from pathlib import Path
 
 from asr_qat import files
 from experiments.house.environment import ROOT
-from experiments.house.row import Row, equal
+from experiments.targets import Row, equal
 
 BEFORE = Path(__file__).with_name("files_before.json")
 CALIBRATION = ROOT / "work/an4"
