@@ -18,6 +18,7 @@ from asr_qat.pretrained.encoder_weights import EncoderWeights, set_dense
 from asr_qat.pretrained.nemo import FILTERS, WINDOW, open_nemo
 from asr_qat.pretrained.network import Head, Network
 from asr_qat.pretrained.tensors import TensorTaker
+from asr_qat.pretrained.transducer_weights import load_transducer
 from asr_qat.progress import progress_bar
 
 CHUNK_BYTES = 1 << 22
@@ -84,13 +85,17 @@ def load(network: Network, quiet: bool = False) -> Recogniser:
         )
         config = network.config.encoder
         norm = EncoderWeights(recogniser.model, config, network.layout, tensors).load()
+        transducer, classes = network.config.transducer, network.tokenizer.vocab_size + 1
+        durations = len(transducer.durations) if transducer is not None else 0
+        order = np.array(network.classes or range(classes + durations))
         if network.ctc_head is not None:
-            classes = network.tokenizer.vocab_size + 1
             name = f"{network.ctc_head}.decoder_layers.0"
             kernel = tensors.take(f"{name}.weight", classes, config.dim, 1)[:, :, 0]
             bias = tensors.take(f"{name}.bias", classes)
-            order = slice(None) if network.classes is None else list(network.classes)
-            set_dense(recogniser.model, CTC_HEAD[FIRST], kernel[order], bias[order], norm)
+            own = order[:classes]
+            set_dense(recogniser.model, CTC_HEAD[FIRST], kernel[own], bias[own], norm)
+        if transducer is not None:
+            load_transducer(recogniser.model, transducer, config.dim, order, tensors, norm)
         tensors.finish()
     return recogniser
 
