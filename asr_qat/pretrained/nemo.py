@@ -66,9 +66,10 @@ def _network(
         raise UserError(f"{archive.path}: {name}: {error}") from None
     if head != "ctc":
         raise keys.refusal("target", target, "transducers cannot be imported yet")
+    unused: tuple[str, ...] = ()
     if len(heads) == 1:
         classes = ctc_head_classes(keys.section("decoder"), encoder.dim)
-        prefix, unused = "decoder", ()
+        prefix = "decoder"
     else:
         aux = keys.section("aux_ctc")
         classes = ctc_head_classes(aux.section("decoder"), encoder.dim)
