@@ -6,17 +6,17 @@ network's classes, the order of the merges as scores, the normaliser's tables.
 
 import base64
 import binascii
+import dataclasses
 from typing import Any
-
-from sentencepiece import sentencepiece_model_pb2 as proto
 
 from asr_qat.errors import UserError, require
 from asr_qat.pretrained.keys import ConfigKeys
+from asr_qat.text.sentencepiece_model import Normalization, Piece, PieceType, bpe_model
 from asr_qat.text.tokenizer import Tokenizer
 
 SPACE = "▁"
-BYTES = tuple(f"<0x{value:02X}>" for value in range(256))
-_Piece = proto.ModelProto.SentencePiece
+BYTES = frozenset(f"<0x{value:02X}>" for value in range(256))
+AddedTokens = dict[int, tuple[str, bool]]  # text, and whether it is special, by id
 
 
 def sentencepiece_tokenizer(content: Any, where: str, classes: int, blank: int) -> Tokenizer:
@@ -41,23 +41,20 @@ def sentencepiece_tokenizer(content: Any, where: str, classes: int, blank: int) 
         part.only("special_tokens", {})  # it adds nothing to a text
         part.without_effect(["single", "pair"])
         part.finish()
-    model = proto.ModelProto()
-    model.normalizer_spec.name = "imported"
-    model.normalizer_spec.escape_whitespaces = True
-    model.normalizer_spec.remove_extra_whitespaces = False
+    normalization = Normalization()
     for part in _parts(keys, "normalizer", "normalizers"):
-        _normalizer(part, model.normalizer_spec)
+        normalization = _normalized(normalization, part)
     prefixes = {
         _metaspace(part)
         for name, several in (("pre_tokenizer", "pretokenizers"), ("decoder", "decoders"))
         for part in _parts(keys, name, several)
     }
     require(len(prefixes) == 1, f"{where}: pre_tokenizer and decoder are not one Metaspace")
-    model.normalizer_spec.add_dummy_prefix = prefixes.pop()
+    normalization = dataclasses.replace(normalization, dummy_prefix=prefixes.pop())
     added = _added_tokens(keys.take("added_tokens", []), where)
-    _fill(model, keys.section("model"), added, classes, blank)
+    pieces = _pieces(keys.section("model"), added, [i for i in range(classes) if i != blank])
     keys.finish()
-    return Tokenizer.from_bytes(model.SerializeToString())
+    return Tokenizer.from_bytes(bpe_model(pieces, normalization))
 
 
 def _parts(keys: ConfigKeys, name: str, several: str) -> list[ConfigKeys]:
@@ -71,26 +68,27 @@ def _parts(keys: ConfigKeys, name: str, several: str) -> list[ConfigKeys]:
     return [ConfigKeys(part, where)]
 
 
-def _normalizer(part: ConfigKeys, spec: Any) -> None:
-    """One step of the normaliser, those that transformers makes of SentencePiece's."""
+def _normalized(before: Normalization, part: ConfigKeys) -> Normalization:
+    """With one more step, of those that transformers makes of SentencePiece's."""
     kind = part.take("type")
     if kind == "Precompiled":
         try:
             table = base64.b64decode(part.take("precompiled_charsmap"), validate=True)
         except (binascii.Error, TypeError, ValueError):
             raise UserError(f"{part.where}: precompiled_charsmap: not base64") from None
-        spec.precompiled_charsmap = table
+        after = dataclasses.replace(before, character_map=table)
     elif kind == "Strip":
         part.only("strip_left", False, True)
         part.only("strip_right", True)
-        spec.remove_extra_whitespaces = True
+        after = dataclasses.replace(before, trim=True)
     elif kind == "Replace":
         part.only("pattern", {"Regex": " {2,}"})
         part.only("content", SPACE, " ")
-        spec.remove_extra_whitespaces = True
+        after = dataclasses.replace(before, trim=True)
     else:
         raise part.refusal("type", kind, "SentencePiece has no such normaliser")
     part.finish()
+    return after
 
 
 def _metaspace(part: ConfigKeys) -> bool:
@@ -104,7 +102,7 @@ def _metaspace(part: ConfigKeys) -> bool:
     return scheme != "never"
 
 
-def _added_tokens(tokens: Any, where: str) -> dict[int, tuple[str, bool]]:
+def _added_tokens(tokens: Any, where: str) -> AddedTokens:
     """Text, and whether it is special, of the tokens beside the model's, by id."""
     try:
         return {token["id"]: (token["content"], bool(token["special"])) for token in tokens}
@@ -114,10 +112,8 @@ def _added_tokens(tokens: Any, where: str) -> dict[int, tuple[str, bool]]:
         ) from None
 
 
-def _fill(
-    model: Any, keys: ConfigKeys, added: dict[int, tuple[str, bool]], classes: int, blank: int
-) -> None:
-    """Pieces and scores of a BPE model."""
+def _pieces(keys: ConfigKeys, added: AddedTokens, ids: list[int]) -> list[Piece]:
+    """The pieces of a BPE model that have these ids."""
     keys.only("type", "BPE")
     keys.only("dropout", None)
     keys.only("continuing_subword_prefix", None, "")
@@ -131,32 +127,26 @@ def _fill(
     keys.finish()
     names = {index: piece for piece, index in vocabulary.items()}
     names |= {index: text for index, (text, _) in added.items()}
-    fallback = fallback and any(name in vocabulary for name in BYTES)
-    for index in range(classes):
-        if index == blank:
-            continue
+
+    def piece(index: int) -> Piece:
         require(index in names, f"{keys.where}: vocab: no piece for class {index}")
-        name = names[index]
-        kind = _Piece.NORMAL
+        name, kind = names[index], PieceType.NORMAL
         if name == unknown:
-            kind = _Piece.UNKNOWN
+            kind = PieceType.UNKNOWN
         elif index in added:
-            kind = _Piece.CONTROL if added[index][1] else _Piece.USER_DEFINED
+            kind = PieceType.CONTROL if added[index][1] else PieceType.USER_DEFINED
         elif fallback and name in BYTES:
-            kind = _Piece.BYTE
-        model.pieces.append(_Piece(piece=name, score=scores.get(name, 0.0), type=kind))
-    spec = model.trainer_spec
-    spec.model_type = proto.TrainerSpec.BPE
-    spec.vocab_size = len(model.pieces)
-    spec.byte_fallback = fallback
-    ids = [index for index, piece in enumerate(model.pieces) if piece.type == _Piece.UNKNOWN]
-    require(len(ids) == 1, f"{keys.where}: unk_token: {unknown!r} is no class of the network")
-    spec.unk_id, spec.unk_piece = ids[0], unknown
-    spec.bos_id = spec.eos_id = spec.pad_id = -1
+            kind = PieceType.BYTE
+        return Piece(name, scores.get(name, 0.0), kind)
+
+    pieces = [piece(index) for index in ids]
+    count = sum(piece.type is PieceType.UNKNOWN for piece in pieces)
+    require(count == 1, f"{keys.where}: unk_token: {unknown!r} is no class of the network")
+    return pieces
 
 
 def _scores(
-    vocabulary: dict[str, int], merges: list, added: dict[int, tuple[str, bool]], where: str
+    vocabulary: dict[str, int], merges: list, added: AddedTokens, where: str
 ) -> dict[str, float]:
     """The score of each piece: the earlier it is merged, the higher.
 
@@ -177,7 +167,7 @@ def _scores(
             scores[piece] = -float(len(scores))
         last = piece
         pairs.add(pair)
-    apart = {text for text, _ in added.values()} | set(BYTES)
+    apart = {text for text, _ in added.values()} | BYTES
     pieces = [piece for piece in vocabulary if piece not in apart]
     whole = set(pieces)
     for piece in pieces:

@@ -31,9 +31,8 @@ def tokenizer_of(archive: Path, kind: str):
 
     with tarfile.open(archive) as tar, tempfile.TemporaryDirectory() as folder:
         member = next(m for m in tar if m.name.endswith("tokenizer.model"))
-        path = Path(folder) / "tokenizer.model"
-        path.write_bytes(tar.extractfile(member).read())
-        converted = ParakeetConverter(str(path)).converted()
+        tar.extract(member, folder)
+        converted = ParakeetConverter(str(Path(folder) / member.name)).converted()
     tokenizer = ParakeetTokenizer(tokenizer_object=converted, clean_up_tokenization_spaces=False)
     blank = "<pad>" if kind == "ctc" else "<blank>"
     token = AddedToken(blank, normalized=False, special=True)

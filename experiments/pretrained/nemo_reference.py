@@ -99,7 +99,7 @@ def configuration(kind: str, size: str, tokenizer: Path) -> dict:
             "global_tokens_spacing": 1,
             "global_attn_separate": False,
         }
-    config = {
+    config: dict[str, object] = {
         "sample_rate": RATE,
         "log_prediction": False,
         "ctc_reduction": "mean_batch",
@@ -130,7 +130,7 @@ def configuration(kind: str, size: str, tokenizer: Path) -> dict:
         "encoder": encoder,
         "optim": {"name": "adamw", "lr": 1e-3},
     }
-    ctc_head = {
+    ctc_head: dict[str, object] = {
         "_target_": "nemo.collections.asr.modules.ConvASRDecoder",
         "feat_in": None,
         "num_classes": -1,
@@ -173,7 +173,12 @@ def configuration(kind: str, size: str, tokenizer: Path) -> dict:
         "loss": {"loss_name": "default", "warprnnt_numba_kwargs": {"fastemit_lambda": 0.0}},
     }
     if durations:
-        config["decoding"] |= {"model_type": "tdt", "durations": durations}
+        config["decoding"] = {
+            "strategy": "greedy_batch",
+            "model_type": "tdt",
+            "durations": durations,
+            "greedy": {"max_symbols": 10},
+        }
         config["loss"] = {
             "loss_name": "tdt",
             "tdt_kwargs": {"durations": durations, "sigma": 0.02, "omega": 0.1},
