@@ -74,7 +74,7 @@ class ReferenceSteps:
 
     def __init__(self, blank: int, seed: int = 0, blank_bias: float = 1.0):
         rng = np.random.default_rng(seed)
-        self.blank = blank
+        self.blank, self.durations = blank, ()
         self.embedding = rng.standard_normal((blank + 1, UNITS))
         self.recurrent = 0.5 * rng.standard_normal((UNITS, UNITS))
         self.out = rng.standard_normal((UNITS, JOINT))

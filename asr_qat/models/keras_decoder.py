@@ -66,7 +66,7 @@ class TransducerDecoder:
 
     def __init__(self, model: keras.Model, pass_name: Pass = FIRST):
         functions = TransducerFunctions(model, pass_name)
-        self.blank = functions.blank
+        self.blank, self.durations = functions.blank, functions.durations
         self._units = [units for _, units in functions.states]
         self._encode = _encoder(functions.encode)
         self._halvings = halvings_of(model)

@@ -43,6 +43,11 @@ class ModelConfig:
             self.transducer is not None,
             "streaming: needs a transducer: add its shape under transducer",
         )
+        assert self.transducer is not None
+        require(
+            not self.transducer.durations,
+            "transducer.durations: a live model is a plain transducer: omit it",
+        )
         self.front_end.require_streaming()
         require(
             self.encoder.attention_context is None,

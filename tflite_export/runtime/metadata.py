@@ -34,6 +34,7 @@ class Metadata:
         layers: precision name of each quantized layer.
         full_integer: width of all activations if every tensor is an integer, else None.
         live: how to stream, None for a recogniser of whole utterances.
+        durations: of a token-and-duration transducer, frames of each class behind the blank.
         subsampling_factor: feature frames to one encoded frame; only written unless it is 4.
     """
 
@@ -46,6 +47,7 @@ class Metadata:
     layers: dict[str, str]
     full_integer: int | None = None
     live: LiveFormat | None = None
+    durations: tuple[int, ...] = ()
     subsampling_factor: int = SUBSAMPLING
 
     @property
@@ -78,6 +80,7 @@ class Metadata:
             "layers": self.layers,
             **({} if self.full_integer is None else {"full_integer": self.full_integer}),
             **({} if self.live is None else {"live": dataclasses.asdict(self.live)}),
+            **({"durations": self.durations} if self.durations else {}),
             **({} if factor == SUBSAMPLING else {"subsampling_factor": factor}),
         }
         packed = json.dumps(description, separators=(",", ":")).encode()
@@ -109,6 +112,7 @@ def read_metadata(path: str | Path) -> Metadata:
             layers=description["layers"],
             full_integer=description.get("full_integer"),
             live=LiveFormat.from_json(description["live"]) if "live" in description else None,
+            durations=tuple(description.get("durations", ())),
             subsampling_factor=description.get("subsampling_factor", SUBSAMPLING),
         )
     except (KeyError, TypeError, ValueError, UserError):

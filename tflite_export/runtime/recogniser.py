@@ -57,7 +57,8 @@ class TFLiteRecogniser:
         self.steps = None
         if JOIN in names:
             states = self.interpreter.get_signature_runner(PREDICT).get_input_details()
-            self.steps = LiteRTSteps(self.call, self.metadata.tokenizer.blank, _state_units(states))
+            blank, durations = self.metadata.tokenizer.blank, self.metadata.durations
+            self.steps = LiteRTSteps(self.call, blank, _state_units(states), durations)
 
     @property
     def lengths(self) -> list[int]:
