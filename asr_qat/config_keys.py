@@ -153,7 +153,7 @@ def _options(schema: dict[str, Any], several: bool) -> Iterator[str]:
         for option in schema["anyOf"]:
             yield from _options(option, several)
     elif "enum" in schema:
-        yield from schema["enum"]
+        yield from map(str, schema["enum"])
     elif schema.get("type") == "array":
         of = schema.get("items") or schema["prefixItems"][0]  # of as many: all of one type
         number = f"{schema['maxItems']} " if "prefixItems" in schema else ""

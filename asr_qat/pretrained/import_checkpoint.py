@@ -15,9 +15,11 @@ from asr_qat.models.layer_names import CTC_HEAD, FIRST
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.source import Source
 from asr_qat.pretrained.encoder_weights import EncoderWeights, set_dense
+from asr_qat.pretrained.huggingface import licence_of, read_folder
 from asr_qat.pretrained.nemo import FILTERS, WINDOW, open_nemo
 from asr_qat.pretrained.network import Head, Network
 from asr_qat.pretrained.tensors import TensorTaker
+from asr_qat.pretrained.transducer_weights import load_transducer
 from asr_qat.progress import progress_bar
 
 CHUNK_BYTES = 1 << 22
@@ -37,10 +39,10 @@ def import_checkpoint(
     """Write the model directory of a checkpoint, whole or not at all.
 
     Args:
-        path: a `.nemo` archive.
+        path: a `.nemo` archive, or a folder of transformers.
         out: folder to make.
         head: which one of a network with two; None for the only one, or for the transducer.
-        licence: of the weights.
+        licence: of the weights, instead of the one that the folder's README names.
         attribution: who is to be named with them.
         quiet: without progress.
 
@@ -51,16 +53,22 @@ def import_checkpoint(
     path, out = Path(path), Path(out)
     require(path.exists(), f"{path}: no such checkpoint")
     require(not out.exists(), f"{out}: is there already: choose another --out")
-    with open_nemo(path, head) as (network, version):
-        source = Source(
-            name=path.stem,
-            sha256=_checksum([path], quiet),
-            library="nemo",
-            version=version,
-            licence=licence,
-            attribution=attribution,
-        )
+    if path.is_dir():
+        network, paths, version = read_folder(path, head)
         recogniser = load(network, quiet)
+        library, licence = "transformers", licence or licence_of(path)
+    else:
+        with open_nemo(path, head) as (network, version):
+            recogniser = load(network, quiet)
+        library, paths = "nemo", [path]
+    source = Source(
+        name=path.name.removesuffix(".nemo"),
+        sha256=_checksum(paths, quiet),
+        library=library,
+        version=version,
+        licence=licence,
+        attribution=attribution,
+    )
     config = dataclasses.replace(recogniser.config, source=source)
     with _new_folder(out) as temporary:
         dataclasses.replace(recogniser, config=config).save(temporary)
@@ -84,13 +92,17 @@ def load(network: Network, quiet: bool = False) -> Recogniser:
         )
         config = network.config.encoder
         norm = EncoderWeights(recogniser.model, config, network.layout, tensors).load()
+        transducer, classes = network.config.transducer, network.tokenizer.vocab_size + 1
+        durations = len(transducer.durations) if transducer is not None else 0
+        order = np.array(network.classes or range(classes + durations))
         if network.ctc_head is not None:
-            classes = network.tokenizer.vocab_size + 1
             name = f"{network.ctc_head}.decoder_layers.0"
             kernel = tensors.take(f"{name}.weight", classes, config.dim, 1)[:, :, 0]
             bias = tensors.take(f"{name}.bias", classes)
-            order = slice(None) if network.classes is None else list(network.classes)
-            set_dense(recogniser.model, CTC_HEAD[FIRST], kernel[order], bias[order], norm)
+            own = order[:classes]
+            set_dense(recogniser.model, CTC_HEAD[FIRST], kernel[own], bias[own], norm)
+        if transducer is not None:
+            load_transducer(recogniser.model, transducer, config.dim, order, tensors, norm)
         tensors.finish()
     return recogniser
 

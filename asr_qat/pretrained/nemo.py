@@ -20,11 +20,13 @@ from asr_qat.pretrained.nemo_config import (
     front_end_config,
     tokenizer_file,
 )
+from asr_qat.pretrained.nemo_transducer import transducer_config
 from asr_qat.pretrained.network import Head, Network
 from asr_qat.pretrained.tensors import Checkpoint
 from asr_qat.text.tokenizer import Tokenizer
 
 WINDOW, FILTERS = "preprocessor.featurizer.window", "preprocessor.featurizer.fb"
+CTC_LOSS_WEIGHT = 0.5  # of a hybrid that does not name it
 TOLERANCE = 1e-6  # of constants that another library computed
 
 
@@ -64,27 +66,34 @@ def _network(
         tokenizer = Tokenizer.from_bytes(archive.small_file(name))
     except UserError as error:
         raise UserError(f"{archive.path}: {name}: {error}") from None
-    if head != "ctc":
-        raise keys.refusal("target", target, "transducers cannot be imported yet")
-    if len(heads) == 1:
-        classes = ctc_head_classes(keys.section("decoder"), encoder.dim)
-        prefix, unused = "decoder", ()
-    else:
-        aux = keys.section("aux_ctc")
-        classes = ctc_head_classes(aux.section("decoder"), encoder.dim)
-        aux.without_effect(["ctc_loss_weight", "use_cer", "ctc_reduction", "decoding"])
-        aux.finish()
-        keys.without_effect(["decoder", "joint"])  # of the other head
-        prefix, unused = "ctc_decoder", ("decoder.", "joint.")
-    require(
-        classes == tokenizer.vocab_size,
-        f"{archive.path}: its head has {classes} labels, {name} {tokenizer.vocab_size} pieces",
-    )
+    pieces, weight = tokenizer.vocab_size, 0.0
+    prefix: str | None = None
+    unused: tuple[str, ...] = ()
+    transducer = None
+    if "ctc" in heads:
+        prefix, head_keys = "decoder", keys
+        if len(heads) > 1:
+            prefix, head_keys = "ctc_decoder", keys.section("aux_ctc")
+        classes = ctc_head_classes(head_keys.section("decoder"), encoder.dim)
+        require(
+            classes == pieces,
+            f"{archive.path}: its head has {classes} labels, {name} {pieces} pieces",
+        )
+        if len(heads) > 1:
+            weight = head_keys.take("ctc_loss_weight", CTC_LOSS_WEIGHT, float)
+            head_keys.without_effect(["use_cer", "ctc_reduction", "decoding"])
+            head_keys.finish()
+    if head == "transducer":
+        transducer = transducer_config(keys, encoder.dim, pieces, weight)
+        if not weight and prefix is not None:  # a head that was not trained
+            prefix, unused = None, (f"{prefix}.",)
+    elif len(heads) > 1:
+        keys.without_effect(["decoder", "joint"])
+        unused = ("decoder.", "joint.")
     keys.without_effect(TRAINING)
     keys.finish()
-    return Network(
-        ModelConfig(encoder, front_end), layout, tokenizer, checkpoint, prefix, unused=unused
-    )
+    config = ModelConfig(encoder, front_end, transducer=transducer)
+    return Network(config, layout, tokenizer, checkpoint, prefix, unused=unused)
 
 
 def _check_front_end(checkpoint: Checkpoint, config: FrontEndConfig) -> None:

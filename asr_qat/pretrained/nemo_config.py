@@ -9,10 +9,10 @@ from asr_qat.errors import require
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.pretrained.encoder_weights import frame_scale
 from asr_qat.pretrained.keys import ConfigKeys
-from asr_qat.pretrained.network import EncoderLayout
+from asr_qat.pretrained.network import EncoderLayout, Head
 
 # Model classes, and the heads that their networks have.
-TARGETS = {
+TARGETS: dict[str, tuple[Head, ...]] = {
     "EncDecCTCModelBPE": ("ctc",),
     "EncDecRNNTBPEModel": ("transducer",),
     "EncDecHybridRNNTCTCBPEModel": ("transducer", "ctc"),

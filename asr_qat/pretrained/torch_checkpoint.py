@@ -94,7 +94,8 @@ class TorchCheckpoint:
     def read(self, name: str) -> np.ndarray:
         """As in `Checkpoint`."""
         view = self._views[name]
-        storage, kind = view.storage, np.dtype(_TYPES[view.storage.kind])
+        storage = view.storage
+        kind: np.dtype = np.dtype(_TYPES[storage.kind])
         file = f"{self._root}data/{storage.key}"
         try:
             size = self._zip.getinfo(file).file_size

@@ -19,6 +19,7 @@ them can be left out or mistaken for another unseen.
 """
 
 import argparse
+import gzip
 import os
 import tempfile
 from pathlib import Path
@@ -29,26 +30,26 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 RATE = 16000
 KINDS = ("ctc", "fastconformer-ctc", "local-ctc", "hybrid", "rnnt", "fastconformer-rnnt", "tdt")
-# Blocks, channels, heads, channels of the subsampling, word pieces, seconds of audio. The sizes of
-# Conformer are those of NeMo's recipes, of FastConformer and TDT those of the published networks.
+# Blocks, channels, heads, channels of the subsampling, word pieces: of Conformer as in NeMo's
+# recipes, of FastConformer and TDT as in the published networks.
 SIZES = {
     "ctc": {
-        "tiny": (2, 32, 4, 32, 40),
+        "tiny": (2, 16, 2, 8, 30),
         "small": (16, 176, 4, 176, 1024),
         "medium": (18, 256, 4, 256, 1024),
         "large": (18, 512, 8, 512, 1024),
     },
     "fastconformer-ctc": {
-        "tiny": (2, 32, 4, 16, 40),
+        "tiny": (2, 16, 2, 8, 30),
         "large": (17, 512, 8, 256, 1024),
         "xlarge": (24, 1024, 8, 256, 1024),
         "xxlarge": (42, 1024, 8, 256, 1024),
     },
-    "local-ctc": {"tiny": (2, 32, 4, 16, 40)},
-    "hybrid": {"tiny": (1, 32, 4, 16, 40), "110m": (17, 512, 8, 256, 1024)},
-    "rnnt": {"tiny": (1, 32, 4, 32, 40), "large": (17, 512, 8, 512, 1024)},
-    "fastconformer-rnnt": {"tiny": (1, 32, 4, 16, 40), "large": (17, 512, 8, 256, 1024)},
-    "tdt": {"tiny": (1, 32, 4, 16, 40), "0.6b": (24, 1024, 8, 256, 1024)},
+    "local-ctc": {"tiny": (2, 16, 2, 8, 30)},
+    "hybrid": {"tiny": (1, 16, 2, 8, 30), "110m": (17, 512, 8, 256, 1024)},
+    "rnnt": {"tiny": (1, 16, 2, 8, 30), "large": (17, 512, 8, 512, 1024)},
+    "fastconformer-rnnt": {"tiny": (1, 16, 2, 8, 30), "large": (17, 512, 8, 256, 1024)},
+    "tdt": {"tiny": (1, 16, 2, 8, 30), "0.6b": (24, 1024, 8, 256, 1024)},
 }
 DURATIONS = [0, 1, 2, 3, 4]
 
@@ -98,7 +99,7 @@ def configuration(kind: str, size: str, tokenizer: Path) -> dict:
             "global_tokens_spacing": 1,
             "global_attn_separate": False,
         }
-    config = {
+    config: dict[str, object] = {
         "sample_rate": RATE,
         "log_prediction": False,
         "ctc_reduction": "mean_batch",
@@ -129,7 +130,7 @@ def configuration(kind: str, size: str, tokenizer: Path) -> dict:
         "encoder": encoder,
         "optim": {"name": "adamw", "lr": 1e-3},
     }
-    ctc_head = {
+    ctc_head: dict[str, object] = {
         "_target_": "nemo.collections.asr.modules.ConvASRDecoder",
         "feat_in": None,
         "num_classes": -1,
@@ -137,7 +138,7 @@ def configuration(kind: str, size: str, tokenizer: Path) -> dict:
     }
     if kind.endswith("ctc"):
         return config | {"decoder": ctc_head}
-    units = 24 if tiny else 640
+    units = 8 if tiny else 640
     layers = 2 if large_tdt else 1
     durations = DURATIONS if kind in ("tdt", "hybrid") else []
     config |= {
@@ -172,7 +173,12 @@ def configuration(kind: str, size: str, tokenizer: Path) -> dict:
         "loss": {"loss_name": "default", "warprnnt_numba_kwargs": {"fastemit_lambda": 0.0}},
     }
     if durations:
-        config["decoding"] |= {"model_type": "tdt", "durations": durations}
+        config["decoding"] = {
+            "strategy": "greedy_batch",
+            "model_type": "tdt",
+            "durations": durations,
+            "greedy": {"max_symbols": 10},
+        }
         config["loss"] = {
             "loss_name": "tdt",
             "tdt_kwargs": {"durations": durations, "sigma": 0.02, "omega": 0.1},
@@ -278,6 +284,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="path without ending")
     parser.add_argument("--seconds", type=float, default=10.0, help="of the longer recording")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--gzip", action="store_true", help="as older versions of NeMo wrote it")
     args = parser.parse_args()
     if args.size not in SIZES[args.kind]:
         parser.error(f"{args.kind} has the sizes {', '.join(SIZES[args.kind])}")
@@ -298,7 +305,10 @@ def main() -> None:
         config = OmegaConf.create(configuration(args.kind, args.size, tokenizer))
         model = target(cfg=config).eval()
         randomize(model, args.seed + 1)
-        model.save_to(str(args.out.with_name(args.out.name + ".nemo")))
+        archive = args.out.with_name(args.out.name + ".nemo")
+        model.save_to(str(archive))
+        if args.gzip:
+            archive.write_bytes(gzip.compress(archive.read_bytes(), mtime=0))
         audio, samples = recordings(args.seconds, args.seed)
         found = outputs(model, args.kind, audio, samples, args.seed)
     np.savez_compressed(args.out.with_name(args.out.name + ".npz"), **found)
