@@ -15,7 +15,7 @@ import numpy as np
 from asr_qat.errors import require
 
 MIN_DEVIATION = 1e-5  # added to the deviation of one utterance's features
-HALVINGS = 2  # of the time axis by the encoder, from feature frames to frames of logits
+HALVINGS = 2  # of the time axis by an encoder that subsamples by 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,9 +145,7 @@ def mel_matrix(config: FrontEndConfig) -> np.ndarray:
     bins = np.linspace(0, config.sample_rate / 2, config.fft_length // 2 + 1)[:, None]
     if config.mel_scale == "htk":
         bins = _htk_mel(bins)
-        edges = np.linspace(
-            _htk_mel(config.low_hz), _htk_mel(config.high_hz), config.mel_bins + 2
-        )
+        edges = np.linspace(_htk_mel(config.low_hz), _htk_mel(config.high_hz), config.mel_bins + 2)
         height: np.ndarray | float = 1.0
     else:
         low, high = _slaney_mel(config.low_hz), _slaney_mel(config.high_hz)
@@ -230,8 +228,8 @@ def normalize(
 def subsampled_length(length, halvings: int = HALVINGS):
     """Frames left of `length` feature frames when the time axis was halved so many times.
 
-    Each halving is a convolution of kernel 3, stride 2 and padding 1; the encoder has
-    `HALVINGS` of them. Takes an integer, an array or a tensor.
+    Each halving is a convolution of kernel 3, stride 2 and padding 1, see
+    `EncoderConfig.halvings`. Takes an integer, an array or a tensor.
     """
     for _ in range(halvings):
         length = (length + 1) // 2

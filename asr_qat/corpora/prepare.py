@@ -1,7 +1,6 @@
 """From a corpus to a prepared folder (see `asr_qat.corpora.prepared` for its files)."""
 
 import collections
-import dataclasses
 import hashlib
 import itertools
 import json

@@ -39,6 +39,19 @@ def cascade_name(index: int) -> str:
     return f"cascade_{index:02d}"
 
 
+def subsampling_name(place: str, stage: int, first: int) -> str:
+    """A layer of one of the subsampling convolutions, `subsampling_pointwise`.
+
+    Args:
+        place: what the layer does there, such as `pointwise`.
+        stage: which of the convolutions.
+        first: the first one that can have such a layer. Its name bears no number, those after
+            it do: `subsampling_pointwise_2`.
+    """
+    name = f"subsampling_{place}"
+    return name if stage == first else f"{name}_{stage}"
+
+
 @dataclasses.dataclass(frozen=True)
 class BlockLayer:
     """A layer in a Conformer block.

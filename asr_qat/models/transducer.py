@@ -33,9 +33,9 @@ def build_transducer(
 
     Returns:
         A model from `[features [batch, time, mel_bins], lengths int32 [batch], labels int32
-        [batch, labels]]` to the log-probabilities of blank and next label `[batch,
-        ceil(ceil(time / 2) / 2), 1 + labels, 2]`; with a CTC head, a list of these and the
-        head's logits `[batch, ceil(ceil(time / 2) / 2), vocab_size + 1]`.
+        [batch, labels]]` to the log-probabilities of blank and next label `[batch, frames,
+        1 + labels, 2]`, see `encode`; with a CTC head, a list of these and the head's logits
+        `[batch, frames, vocab_size + 1]`.
     """
     features, lengths = encoder_inputs(mel_bins)
     labels = keras.Input((None,), dtype="int32", name="labels")
@@ -101,8 +101,9 @@ class Transducer(TransducerKind):
 
     def losses(self):
         """As in `ModelKind`."""
-        weight = self.networks.ctc_weight
-        return [(TransducerLoss(), 1.0), *([(CTCLoss(), weight)] if weight else [])]
+        weight, halvings = self.networks.ctc_weight, self.encoder.halvings
+        ctc = [(CTCLoss(halvings), weight)] if weight else []
+        return [(TransducerLoss(halvings), 1.0), *ctc]
 
     def decoder(self, model: keras.Model, pass_name: Pass | None = None) -> TransducerDecoder:
         """As in `ModelKind`."""

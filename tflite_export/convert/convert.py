@@ -134,6 +134,7 @@ def metadata_of(
         tokenizer=recogniser.tokenizer,
         layers={name: layer.precision.name for name, layer in layers.items()},
         full_integer=full_integer,
+        subsampling_factor=recogniser.config.encoder.subsampling_factor,
     )
 
 

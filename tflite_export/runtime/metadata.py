@@ -17,6 +17,7 @@ from asr_qat.text.tokenizer import Tokenizer
 DESCRIPTION = "asr_qat.json"  # names of the metadata buffers
 VOCABULARY = "asr_qat.sentencepiece"
 VERSION = 1
+SUBSAMPLING = 4  # of a file that says nothing of it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Metadata:
         layers: precision name of each quantized layer.
         full_integer: width of all activations if every tensor is an integer, else None.
         live: how to stream, None for a recogniser of whole utterances.
+        subsampling_factor: feature frames to one encoded frame; only written unless it is 4.
     """
 
     precision: str
@@ -44,6 +46,12 @@ class Metadata:
     layers: dict[str, str]
     full_integer: int | None = None
     live: LiveFormat | None = None
+    subsampling_factor: int = SUBSAMPLING
+
+    @property
+    def halvings(self) -> int:
+        """How often the encoder halves the time axis of the features."""
+        return self.subsampling_factor.bit_length() - 1
 
     @property
     def widths(self) -> str:
@@ -59,6 +67,7 @@ class Metadata:
 
     def buffers(self) -> dict[str, bytes]:
         """The metadata buffers by name."""
+        factor = self.subsampling_factor
         description = {
             "version": VERSION,
             "precision": self.precision,
@@ -69,6 +78,7 @@ class Metadata:
             "layers": self.layers,
             **({} if self.full_integer is None else {"full_integer": self.full_integer}),
             **({} if self.live is None else {"live": dataclasses.asdict(self.live)}),
+            **({} if factor == SUBSAMPLING else {"subsampling_factor": factor}),
         }
         packed = json.dumps(description, separators=(",", ":")).encode()
         return {DESCRIPTION: packed, VOCABULARY: self.tokenizer.proto}
@@ -99,6 +109,7 @@ def read_metadata(path: str | Path) -> Metadata:
             layers=description["layers"],
             full_integer=description.get("full_integer"),
             live=LiveFormat.from_json(description["live"]) if "live" in description else None,
+            subsampling_factor=description.get("subsampling_factor", SUBSAMPLING),
         )
     except (KeyError, TypeError, ValueError, UserError):
         raise UserError(

@@ -12,7 +12,7 @@ from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import log_mel, normalize
 from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
-from asr_qat.errors import require
+from asr_qat.errors import UserError, require
 from asr_qat.models.ctc import CTC
 from asr_qat.models.model_directory import Recogniser
 from tflite_export.convert.bake import bake
@@ -112,6 +112,12 @@ def convert_full_integer(
         activation_bits in ACTIVATION_BITS,
         f"full-integer activations of {activation_bits} bits: expected 8 or 16",
     )
+    context = recogniser.config.encoder.attention_context
+    if isinstance(context, tuple):
+        raise UserError(
+            f"attention_context: {list(context)}: full-integer files have as many frames on "
+            "either side"
+        )
     frames = signature_frames(recogniser, seconds)
     model, layers = bake(recogniser)
     for name, layer in layers.items():
@@ -123,7 +129,7 @@ def convert_full_integer(
     features = _features(recogniser, utterances)
     functions, weights = {}, []
     for length in frames:
-        copy = integer_model(model, length, recogniser.config.encoder.attention_context)
+        copy = integer_model(model, length, context)
         functions[f"encode_{length}"] = _encode(copy)
         weights += copy.weights
     labelled = convert_labelled(functions, weights, copy)
