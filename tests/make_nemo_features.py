@@ -35,7 +35,14 @@ def recordings() -> dict[str, np.ndarray]:
 def main() -> None:
     """Write the file."""
     nemo = AudioToMelSpectrogramPreprocessor(
-        features=80, window="hann", normalize="per_feature", n_fft=512, dither=0.0, pad_to=0
+        window_size=0.025,
+        window_stride=0.01,
+        window="hann",
+        normalize="per_feature",
+        n_fft=512,
+        features=80,
+        dither=0.0,
+        pad_to=0,
     )
     nemo.eval()
     transformers, found = ParakeetFeatureExtractor(), {}

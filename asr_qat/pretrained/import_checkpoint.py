@@ -13,7 +13,7 @@ import numpy as np
 from asr_qat.errors import UserError, require
 from asr_qat.models.layer_names import CTC_HEAD, FIRST
 from asr_qat.models.model_directory import Recogniser
-from asr_qat.models.source import Source
+from asr_qat.source import Source
 from asr_qat.pretrained.encoder_weights import EncoderWeights, set_dense
 from asr_qat.pretrained.huggingface import licence_of, read_folder
 from asr_qat.pretrained.nemo import FILTERS, WINDOW, open_nemo

@@ -1,5 +1,6 @@
 """Word pieces: text to label ids and back, through SentencePiece."""
 
+import functools
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,7 +16,9 @@ MODEL_TYPES = ("char", "unigram", "bpe")
 class Tokenizer:
     """A SentencePiece vocabulary without sentence marks; id 0 is `<unk>`.
 
-    The blank is the class after the last piece, so a model has `vocab_size + 1` outputs.
+    The blank is the class after the last piece, so a model has `vocab_size + 1` outputs. Texts are
+    normalised to upper case; a vocabulary of lower case, as other libraries make them, gets them in
+    its own.
     """
 
     def __init__(self, proto: bytes) -> None:
@@ -115,7 +118,7 @@ class Tokenizer:
         Raises:
             UserError: characters that no piece holds, which would become `<unk>`.
         """
-        ids = self._processor.encode(text)
+        ids = self._processor.encode(self._spelled(text))
         if self._processor.unk_id() in ids:
             unknown = sorted(self.unknown_characters(text))
             raise UserError(
@@ -126,8 +129,16 @@ class Tokenizer:
 
     def unknown_characters(self, text: str) -> set[str]:
         """The characters of `text` that no piece holds."""
-        unknown = self._processor.unk_id()
-        return {c for c in set(text) if not c.isspace() and unknown in self._processor.encode(c)}
+        unknown, encode = self._processor.unk_id(), self._processor.encode
+        return {c for c in set(text) if not c.isspace() and unknown in encode(self._spelled(c))}
+
+    def _spelled(self, text: str) -> str:
+        return text.lower() if self._lower_case else text
+
+    @functools.cached_property
+    def _lower_case(self) -> bool:
+        letters = "".join(self.pieces()[1:])  # without <unk>
+        return sum(map(str.islower, letters)) > sum(map(str.isupper, letters))
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of label `ids`, without spaces at its ends."""

@@ -135,6 +135,7 @@ def metadata_of(
         layers={name: layer.precision.name for name, layer in layers.items()},
         full_integer=full_integer,
         subsampling_factor=recogniser.config.encoder.subsampling_factor,
+        source=recogniser.config.source,
     )
 
 

@@ -12,6 +12,7 @@ from asr_qat.arrays import Array
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.decoding.live_format import LiveFormat
 from asr_qat.errors import UserError
+from asr_qat.source import Source
 from asr_qat.text.tokenizer import Tokenizer
 
 DESCRIPTION = "asr_qat.json"  # names of the metadata buffers
@@ -35,6 +36,7 @@ class Metadata:
         full_integer: width of all activations if every tensor is an integer, else None.
         live: how to stream, None for a recogniser of whole utterances.
         subsampling_factor: feature frames to one encoded frame; only written unless it is 4.
+        source: where imported weights come from, None for a model that was trained here.
     """
 
     precision: str
@@ -47,6 +49,7 @@ class Metadata:
     full_integer: int | None = None
     live: LiveFormat | None = None
     subsampling_factor: int = SUBSAMPLING
+    source: Source | None = None
 
     @property
     def halvings(self) -> int:
@@ -79,6 +82,7 @@ class Metadata:
             **({} if self.full_integer is None else {"full_integer": self.full_integer}),
             **({} if self.live is None else {"live": dataclasses.asdict(self.live)}),
             **({} if factor == SUBSAMPLING else {"subsampling_factor": factor}),
+            **({} if self.source is None else {"source": dataclasses.asdict(self.source)}),
         }
         packed = json.dumps(description, separators=(",", ":")).encode()
         return {DESCRIPTION: packed, VOCABULARY: self.tokenizer.proto}
@@ -109,6 +113,7 @@ def read_metadata(path: str | Path) -> Metadata:
             layers=description["layers"],
             full_integer=description.get("full_integer"),
             live=LiveFormat.from_json(description["live"]) if "live" in description else None,
+            source=Source(**description["source"]) if "source" in description else None,
             subsampling_factor=description.get("subsampling_factor", SUBSAMPLING),
         )
     except (KeyError, TypeError, ValueError, UserError):
