@@ -5,11 +5,14 @@ import hashlib
 
 import pytest
 import yaml
+from ai_edge_litert.tools import flatbuffer_utils
 
 from asr_qat.provenance import Provenance
 from asr_qat.source import Source
 from tests.test_export_metadata import example, write
+from tests.training_fixtures import REPOSITORY
 from tflite_export.commands.inspect import format_tables
+from tflite_export.convert.serialize import attach_metadata, serialize
 from tflite_export.runtime.metadata import read_metadata
 from tflite_export.score.card import write_card
 from tflite_export.score.inspect import inspect
@@ -17,6 +20,7 @@ from tflite_export.score.rows import Evaluation, LengthRate, Percentiles
 
 pytest_plugins = ["tests.export_fixtures"]
 
+TONES = REPOSITORY / "tests/data/tones_ctc.tflite"
 SOURCE = Source(
     name="stt_en_conformer_ctc_small",
     sha256="ab" * 32,
@@ -87,6 +91,9 @@ def test_the_source_travels_in_the_file(tmp_path):
     path = write(tmp_path / "a.tflite", dataclasses.replace(example(), source=SOURCE))
     assert read_metadata(path).source == SOURCE
     assert b"source" not in example().buffers()["asr_qat.json"]
+    model = flatbuffer_utils.read_model(str(TONES))
+    attach_metadata(model, dataclasses.replace(read_metadata(TONES), source=SOURCE))
+    path.write_bytes(serialize(model))
     found = inspect(path)
     assert found.source == SOURCE
     assert "source\n  name         stt_en_conformer_ctc_small\n" in format_tables(found)

@@ -122,6 +122,7 @@ def run(args: argparse.Namespace) -> None:
         ratio=ratio,
         peak_rss_mb=evaluate.peak_rss_mb(args.file, longest, args.threads),
         against_keras=compare(keras, device, items, result, args.quiet) if keras else None,
+        normalizer=args.normalizer,
         by_length=evaluate.by_length(result, items, args.normalizer),
     )
     if args.card:

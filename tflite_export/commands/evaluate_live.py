@@ -23,9 +23,9 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.runtime.live.live_model import live_model
     from tflite_export.runtime.recogniser import TFLiteRecogniser
     from tflite_export.score import evaluate
+    from tflite_export.score.card import write_card
     from tflite_export.score.live_evaluate import live_peak_rss_mb, run_streamed, summarize_streamed
     from tflite_export.score.live_rows import StreamedEvaluation
-    from tflite_export.score.card import write_card
     from tflite_export.score.normalizer import PLAIN, normalizer
     from tflite_export.score.rows import combine
     from tflite_export.silence import silence
@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> None:
         ratio=ratio,
         look_ahead_ms=look_ahead_ms,
         delay_ms=delay_ms,
+        normalizer=args.normalizer,
         peak_rss_mb=live_peak_rss_mb(args.file, longest, args.chunk_ms, args.threads),
         against_keras=comparison,
     )
@@ -90,12 +91,10 @@ def _print(found: "StreamedEvaluation") -> None:
     print(f"{found.name}: live, {found.method} {found.widths}")
     if found.ratio:
         print(f"{found.ratio:.2f} times smaller than the baseline")
-    if found.second.normalizer != "plain":
-        print(f"texts compared as the normaliser `{found.second.normalizer}` writes them")
     print(f"first pass, delay {found.look_ahead_ms:.0f} ms: {_rates(found.first)}")
     print(f"second pass, delay {found.delay_ms:.0f} ms: {_rates(found.second)}")
     chunk = ", ".join(f"{name} {ms:.1f}" for name, ms in vars(found.chunk_compute_ms).items())
-    print(f"{found.utterances} utterances, {found.words} words")
+    print(f"{found.utterances} utterances, {found.words} words, normaliser {found.normalizer}")
     print(
         f"chunks of {found.chunk_ms} ms: {found.chunks}, late {found.late_chunks}; "
         f"compute in ms: {chunk}"

@@ -116,11 +116,12 @@ def _source_rows(source: Source) -> list[list[str]]:
 
 def _scores(score: Evaluation | StreamedEvaluation) -> list[list[str]]:
     if isinstance(score, Evaluation):
-        rows = _rates(score) + _difference(score)
+        rows = _rates(score, score.normalizer) + _difference(score)
     else:
         rows = []
         for name, rates in (("first pass: ", score.first), ("second pass: ", score.second)):
-            rows += [[name + what, found] for what, found in _rates(rates) + _difference(rates)]
+            figures = _rates(rates, score.normalizer) + _difference(rates)
+            rows += [[name + what, found] for what, found in figures]
     rows.append(["recordings", f"{score.utterances}, with {score.words} words"])
     if score.ratio is not None:
         rows.append(["size", f"{score.ratio:.2f} times smaller than the baseline"])
@@ -133,11 +134,11 @@ def _scores(score: Evaluation | StreamedEvaluation) -> list[list[str]]:
     ]
 
 
-def _rates(rates: Rates) -> list[list[str]]:
+def _rates(rates: Rates, normalizer: str) -> list[list[str]]:
     low, high = rates.wer_ci
     found = f"{rates.wer:.2%} [{low:.2%}, {high:.2%}]"
     return [
-        ["word error rate", f"{found}, normaliser `{rates.normalizer}`"],
+        ["word error rate", f"{found}, normaliser `{normalizer}`"],
         ["character error rate", f"{rates.cer:.2%}"],
     ]
 

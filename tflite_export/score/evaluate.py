@@ -99,7 +99,7 @@ def difference(
 def summarize(
     result: Run, items: list[Utterance], threads: int, normalizer_name: str = PLAIN
 ) -> Summary:
-    """Error rates, speed and latency of a run; the normaliser is one of `NORMALIZERS`."""
+    """Error rates, speed and latency of a run; the texts go through the normaliser of that name."""
     references, hypotheses = _normalized(
         normalizer_name, [item.text for item in items], result.hypotheses
     )
@@ -110,7 +110,6 @@ def summarize(
         wer=words.rate,
         wer_ci=interval(words),
         cer=character_errors(references, hypotheses).rate,
-        normalizer=normalizer_name,
         rtf=float(result.seconds.sum() / result.audio_seconds.sum()),
         latency_ms=Percentiles.of(result.seconds),
         threads=threads,

@@ -100,8 +100,7 @@ def summarize_streamed(
         others = None
         if baseline is not None:
             others = [change(text) for text in baseline.hypotheses[name]]
-        found = pass_rates(references, own, others)
-        return dataclasses.replace(found, normalizer=normalizer_name)
+        return pass_rates(references, own, others)
 
     first, second = map(rates, PASSES)
     return StreamedSummary(

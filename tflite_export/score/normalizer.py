@@ -6,7 +6,7 @@ from asr_qat.errors import UserError
 from asr_qat.text.normalize import normalize
 
 PLAIN, WHISPER = "plain", "whisper"
-NORMALIZERS = (PLAIN, WHISPER)
+UNKNOWN = "⁇"  # what SentencePiece writes for <unk>
 
 
 def normalizer(name: str) -> Callable[[str], str]:
@@ -21,7 +21,7 @@ def normalizer(name: str) -> Callable[[str], str]:
         UserError: the package of the latter is not installed.
     """
     if name == PLAIN:
-        return normalize
+        return _plain
     try:
         from whisper_normalizer.english import EnglishTextNormalizer
     except ImportError:
@@ -31,3 +31,9 @@ def normalizer(name: str) -> Callable[[str], str]:
         ) from None
     found: Callable[[str], str] = EnglishTextNormalizer()
     return found
+
+
+def _plain(text: str) -> str:
+    """The normalised words; an unknown one stays a word, and an error."""
+    words = (word if word == UNKNOWN else normalize(word) for word in text.split())
+    return " ".join(filter(None, words))

@@ -86,14 +86,11 @@ class Rates:
         wer: word error rate.
         wer_ci: its interval, of other utterances.
         cer: character error rate, spaces included.
-        normalizer: that references and hypotheses went through, see
-            `tflite_export.score.normalizer`.
     """
 
     wer: float
     wer_ci: Interval
     cer: float
-    normalizer: str = "plain"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -285,9 +282,12 @@ class Evaluation(ScoredFile, Provenance):
     """What `tflite-export evaluate` finds.
 
     Attributes:
+        normalizer: that references and hypotheses went through, see
+            `tflite_export.score.normalizer`.
         against_keras: with `--compare`, else None.
         by_length: error rates by the length of the recording, shortest first.
     """
 
+    normalizer: str
     against_keras: Comparison | None = None
     by_length: tuple[LengthRate, ...] = ()
