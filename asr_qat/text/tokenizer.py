@@ -16,7 +16,9 @@ MODEL_TYPES = ("char", "unigram", "bpe")
 class Tokenizer:
     """A SentencePiece vocabulary without sentence marks; id 0 is `<unk>`.
 
-    The blank is the class after the last piece, so a model has `vocab_size + 1` outputs.
+    The blank is the class after the last piece, so a model has `vocab_size + 1` outputs. Texts are
+    normalised to upper case; a vocabulary of lower case, as other libraries make them, gets them in
+    its own.
     """
 
     def __init__(self, proto: bytes) -> None:
