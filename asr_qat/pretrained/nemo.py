@@ -15,11 +15,11 @@ from asr_qat.pretrained.nemo_config import (
     TARGETS,
     TRAINING,
     class_of,
-    ctc_head_classes,
     encoder_config,
     front_end_config,
     tokenizer_file,
 )
+from asr_qat.pretrained.nemo_heads import nemo_heads
 from asr_qat.pretrained.network import Head, Network
 from asr_qat.pretrained.tensors import Checkpoint
 from asr_qat.text.tokenizer import Tokenizer
@@ -53,9 +53,9 @@ def _network(
     target = class_of(keys, "target")
     if target not in TARGETS:
         raise keys.refusal("target", target, f"only {', '.join(TARGETS)} can be imported")
-    heads = TARGETS[target]
-    head = head or heads[0]
-    require(head in heads, f"{archive.path}: has no {head} head: it is a {target}")
+    present = TARGETS[target]
+    head = head or present[0]
+    require(head in present, f"{archive.path}: has no {head} head: it is a {target}")
     front_end = front_end_config(keys.section("preprocessor"))
     keys.only("sample_rate", front_end.sample_rate)
     encoder, layout = encoder_config(keys.section("encoder"), front_end.mel_bins)
@@ -64,27 +64,21 @@ def _network(
         tokenizer = Tokenizer.from_bytes(archive.small_file(name))
     except UserError as error:
         raise UserError(f"{archive.path}: {name}: {error}") from None
-    if head != "ctc":
-        raise keys.refusal("target", target, "transducers cannot be imported yet")
-    unused: tuple[str, ...] = ()
-    if len(heads) == 1:
-        classes = ctc_head_classes(keys.section("decoder"), encoder.dim)
-        prefix = "decoder"
-    else:
-        aux = keys.section("aux_ctc")
-        classes = ctc_head_classes(aux.section("decoder"), encoder.dim)
-        aux.without_effect(["ctc_loss_weight", "use_cer", "ctc_reduction", "decoding"])
-        aux.finish()
-        keys.without_effect(["decoder", "joint"])  # of the other head
-        prefix, unused = "ctc_decoder", ("decoder.", "joint.")
+    heads = nemo_heads(keys, present, head, encoder.dim)
     require(
-        classes == tokenizer.vocab_size,
-        f"{archive.path}: its head has {classes} labels, {name} {tokenizer.vocab_size} pieces",
+        heads.pieces == tokenizer.vocab_size,
+        f"{archive.path}: its head has {heads.pieces} labels, {name} {tokenizer.vocab_size} pieces",
     )
     keys.without_effect(TRAINING)
     keys.finish()
     return Network(
-        ModelConfig(encoder, front_end), layout, tokenizer, checkpoint, prefix, unused=unused
+        ModelConfig(encoder, front_end, transducer=heads.transducer),
+        layout,
+        tokenizer,
+        checkpoint,
+        ctc_head=heads.ctc_head,
+        joint_output=heads.joint_output,
+        unused=heads.unused,
     )
 
 
