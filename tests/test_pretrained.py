@@ -27,10 +27,10 @@ from asr_qat.audio.front_end import NEMO_FRONT_END, log_mel, normalize, subsampl
 from asr_qat.compat import layer_output
 from asr_qat.models.layer_names import CTC_HEAD, FIRST, JOINT_OUTPUT
 from asr_qat.models.model_directory import Recogniser
-from asr_qat.models.source import Source
 from asr_qat.models.transducer_functions import TransducerFunctions
 from asr_qat.pretrained.import_checkpoint import import_checkpoint
 from asr_qat.pretrained.torch_checkpoint import TorchCheckpoint
+from asr_qat.source import Source
 from asr_qat.text.tokenizer import Tokenizer
 from asr_qat.training.quantized import post_training
 from tests.torch_archive import CONFIG, WEIGHTS, members, of_floats, plain, rewritten

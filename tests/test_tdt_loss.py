@@ -76,7 +76,7 @@ def test_loss_is_the_sum_over_all_alignments(batch, time, count, classes, durati
 
 
 def value_and_gradient(logits, labels, frames, counts, sigma=0.0, durations=DURATIONS, weights=1.0):
-    logits = tf.constant(logits)
+    logits = tf.convert_to_tensor(logits)
     with tf.GradientTape() as tape:
         tape.watch(logits)
         losses = tdt_loss(logits, labels, durations, frames, counts, sigma)

@@ -9,8 +9,8 @@ grows no further when `beam` hypotheses that left the frame are at least as prob
 grew from it would not be among the best. A sure blank ends the frame after a step or two.
 
 With durations, blanks and labels lead to any of the next frames, and in each of these the `beam`
-best of those that came there go on. A label of duration 0 grows as above; a blank has none, as in
-the loss. What goes beyond the last frame ends there.
+best of those that came there go on. A label of duration 0 grows as above, a blank of duration 0
+goes on by one frame, as in the greedy search. What goes beyond the last frame ends there.
 """
 
 import heapq
@@ -100,19 +100,26 @@ class _Moves:
         self._durations = durations
         self.ahead = [d for d in durations if d] or [1]  # frames that a hypothesis may leave to
 
-    def scores(self, logits: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, Lasting]:
-        """Scores of tokens, float64 `[growing, blank + 1]`, and what each duration adds to them.
+    def scores(self, logits: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, Lasting, Lasting]:
+        """Scores of tokens, float64 `[growing, blank + 1]`, and what durations add to them.
 
         Args:
             logits: `[growing, classes]`.
             before: float64 `[growing]`, scores so far.
+
+        Returns:
+            The scores, and log-probabilities of the durations of labels and of blanks.
         """
         tokens, durations = np.split(logits, [self.blank + 1], axis=-1)
         scores = tokens + (before - _log_sum_exp(tokens))[:, None]
         if not self._durations:
-            return scores, {}
-        lasting = durations - _log_sum_exp(durations)[:, None]
-        return scores, dict(zip(self._durations, lasting.T, strict=True))
+            sure = np.zeros(len(before))
+            return scores, {0: sure}, {1: sure}
+        columns = (durations - _log_sum_exp(durations)[:, None]).T
+        labels = dict(zip(self._durations, columns, strict=True))
+        blanks = dict(labels)
+        blanks[1] = np.logaddexp(blanks.pop(0), blanks[1])  # a blank goes on by one at least
+        return scores, labels, blanks
 
 
 class _Search:
@@ -134,19 +141,18 @@ class _Search:
         if not self.growing:
             return
         before = np.array(list(self.growing.values()))
-        scores, lasting = self._moves.scores(logits, before)
+        scores, of_labels, of_blanks = self._moves.scores(logits, before)
         labels, blank = np.split(scores, [self._moves.blank], axis=-1)
-        for duration in self._moves.ahead:
-            added = lasting.get(duration, 0.0)
-            self._leave(duration, zip(self.growing, (blank[:, 0] + added).tolist(), strict=True))
+        for duration, added in of_blanks.items():
+            left = zip(self.growing, (blank[:, 0] + added).tolist(), strict=True)
+            self._leave(duration, left)
         if only_blank:
             self.growing = {}
             return
-        for duration in self._moves.ahead if lasting else ():
-            added = lasting[duration][:, None]
-            least = self._least(duration)
-            self._leave(duration, self._extended(labels + added, least).items())
-        staying = labels + lasting[0][:, None] if lasting else labels
+        staying = labels + of_labels.pop(0)[:, None]
+        for duration, added in of_labels.items():
+            extended = self._extended(labels + added[:, None], self._least(duration))
+            self._leave(duration, extended.items())
         # What grows may leave to any of the frames ahead.
         self.growing = self._extended(staying, min(map(self._least, self._moves.ahead)))
 

@@ -77,10 +77,21 @@ def read_folder(folder: Path, head: Head | None) -> tuple[Network, list[Path], s
         _tokenizer(folder, count, blank),
         Renamed(checkpoint, {name: _nemo_name(name) for name in checkpoint.shapes()}),
         ctc_head="decoder" if found == "ctc" else None,
-        joint_output="joint.joint_net.2",
-        classes=(*(index for index in range(count) if index != blank), blank),
+        classes=_order(count, blank, 0 if transducer is None else len(transducer.durations)),
     )
     return network, checkpoint.paths, None if version is None else str(version)
+
+
+def _order(count: int, blank: int, durations: int) -> tuple[int, ...]:
+    """The network's classes in our order: pieces, the blank, durations, which are last there too.
+
+    Args:
+        count: of the pieces and the blank.
+        blank: its class.
+        durations: number of durations.
+    """
+    pieces = (index for index in range(count) if index != blank)
+    return (*pieces, blank, *range(count, count + durations))
 
 
 def licence_of(folder: Path) -> str | None:

@@ -9,12 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from tensorflow import keras
 
 from asr_qat.errors import UserError, require
 from asr_qat.models.layer_names import CTC_HEAD, FIRST
 from asr_qat.models.model_directory import Recogniser
-from asr_qat.models.source import Source
 from asr_qat.pretrained.encoder_weights import EncoderWeights, set_dense
 from asr_qat.pretrained.huggingface import licence_of, read_folder
 from asr_qat.pretrained.nemo import FILTERS, WINDOW, open_nemo
@@ -22,6 +20,7 @@ from asr_qat.pretrained.network import Head, Network
 from asr_qat.pretrained.tensors import TensorTaker
 from asr_qat.pretrained.transducer_weights import load_transducer
 from asr_qat.progress import progress_bar
+from asr_qat.source import Source
 
 CHUNK_BYTES = 1 << 22
 # Tensors of any NeMo network that change nothing: how often a batch was seen, and constants of
@@ -91,24 +90,21 @@ def load(network: Network, quiet: bool = False) -> Recogniser:
             for name in names
             if name.endswith(COUNTER) or name in CONSTANTS or name.startswith(network.unused)
         )
-        _load_weights(recogniser.model, network, tensors)
+        config = network.config.encoder
+        norm = EncoderWeights(recogniser.model, config, network.layout, tensors).load()
+        transducer, classes = network.config.transducer, network.tokenizer.vocab_size + 1
+        durations = len(transducer.durations) if transducer is not None else 0
+        order = np.array(network.classes or range(classes + durations))
+        if network.ctc_head is not None:
+            name = f"{network.ctc_head}.decoder_layers.0"
+            kernel = tensors.take(f"{name}.weight", classes, config.dim, 1)[:, :, 0]
+            bias = tensors.take(f"{name}.bias", classes)
+            own = order[:classes]
+            set_dense(recogniser.model, CTC_HEAD[FIRST], kernel[own], bias[own], norm)
+        if transducer is not None:
+            load_transducer(recogniser.model, transducer, config.dim, order, tensors, norm)
         tensors.finish()
     return recogniser
-
-
-def _load_weights(model: keras.Model, network: Network, tensors: TensorTaker) -> None:
-    """Give all layers their weights."""
-    encoder, transducer = network.config.encoder, network.config.transducer
-    norm = EncoderWeights(model, encoder, network.layout, tensors).load()
-    count = network.tokenizer.vocab_size + 1
-    classes = np.arange(count) if network.classes is None else np.array(network.classes)
-    if network.ctc_head is not None:
-        name = f"{network.ctc_head}.decoder_layers.0"
-        kernel = tensors.take(f"{name}.weight", count, encoder.dim, 1)[classes, :, 0]
-        bias = tensors.take(f"{name}.bias", count)[classes]
-        set_dense(model, CTC_HEAD[FIRST], kernel, bias, norm)
-    if transducer is not None:
-        load_transducer(model, transducer, tensors, norm, classes, network.joint_output)
 
 
 def _checksum(paths: Sequence[Path], quiet: bool) -> str:

@@ -15,16 +15,18 @@ from asr_qat.pretrained.nemo_config import (
     TARGETS,
     TRAINING,
     class_of,
+    ctc_head_classes,
     encoder_config,
     front_end_config,
     tokenizer_file,
 )
-from asr_qat.pretrained.nemo_heads import nemo_heads
+from asr_qat.pretrained.nemo_transducer import transducer_config
 from asr_qat.pretrained.network import Head, Network
 from asr_qat.pretrained.tensors import Checkpoint
 from asr_qat.text.tokenizer import Tokenizer
 
 WINDOW, FILTERS = "preprocessor.featurizer.window", "preprocessor.featurizer.fb"
+CTC_LOSS_WEIGHT = 0.5  # of a hybrid that does not name it
 TOLERANCE = 1e-6  # of constants that another library computed
 
 
@@ -53,9 +55,9 @@ def _network(
     target = class_of(keys, "target")
     if target not in TARGETS:
         raise keys.refusal("target", target, f"only {', '.join(TARGETS)} can be imported")
-    present = TARGETS[target]
-    head = head or present[0]
-    require(head in present, f"{archive.path}: has no {head} head: it is a {target}")
+    heads = TARGETS[target]
+    head = head or heads[0]
+    require(head in heads, f"{archive.path}: has no {head} head: it is a {target}")
     front_end = front_end_config(keys.section("preprocessor"))
     keys.only("sample_rate", front_end.sample_rate)
     encoder, layout = encoder_config(keys.section("encoder"), front_end.mel_bins)
@@ -64,22 +66,34 @@ def _network(
         tokenizer = Tokenizer.from_bytes(archive.small_file(name))
     except UserError as error:
         raise UserError(f"{archive.path}: {name}: {error}") from None
-    heads = nemo_heads(keys, present, head, encoder.dim)
-    require(
-        heads.pieces == tokenizer.vocab_size,
-        f"{archive.path}: its head has {heads.pieces} labels, {name} {tokenizer.vocab_size} pieces",
-    )
+    pieces, weight = tokenizer.vocab_size, 0.0
+    prefix: str | None = None
+    unused: tuple[str, ...] = ()
+    transducer = None
+    if "ctc" in heads:
+        prefix, head_keys = "decoder", keys
+        if len(heads) > 1:
+            prefix, head_keys = "ctc_decoder", keys.section("aux_ctc")
+        classes = ctc_head_classes(head_keys.section("decoder"), encoder.dim)
+        require(
+            classes == pieces,
+            f"{archive.path}: its head has {classes} labels, {name} {pieces} pieces",
+        )
+        if len(heads) > 1:
+            weight = head_keys.take("ctc_loss_weight", CTC_LOSS_WEIGHT, float)
+            head_keys.without_effect(["use_cer", "ctc_reduction", "decoding"])
+            head_keys.finish()
+    if head == "transducer":
+        transducer = transducer_config(keys, encoder.dim, pieces, weight)
+        if not weight and prefix is not None:  # a head that was not trained
+            prefix, unused = None, (f"{prefix}.",)
+    elif len(heads) > 1:
+        keys.without_effect(["decoder", "joint"])
+        unused = ("decoder.", "joint.")
     keys.without_effect(TRAINING)
     keys.finish()
-    return Network(
-        ModelConfig(encoder, front_end, transducer=heads.transducer),
-        layout,
-        tokenizer,
-        checkpoint,
-        ctc_head=heads.ctc_head,
-        joint_output=heads.joint_output,
-        unused=heads.unused,
-    )
+    config = ModelConfig(encoder, front_end, transducer=transducer)
+    return Network(config, layout, tokenizer, checkpoint, prefix, unused=unused)
 
 
 def _check_front_end(checkpoint: Checkpoint, config: FrontEndConfig) -> None:

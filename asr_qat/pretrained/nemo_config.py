@@ -5,6 +5,7 @@ a trained network's output are listed with the reason.
 """
 
 from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.errors import require
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.pretrained.encoder_weights import frame_scale
 from asr_qat.pretrained.keys import ConfigKeys
@@ -161,6 +162,21 @@ def _context(keys: ConfigKeys) -> int | tuple[int, int] | None:
         )
     left, right = sizes
     return left if left == right and left > 0 else (left, right)
+
+
+def ctc_head_classes(keys: ConfigKeys, dim: int) -> int:
+    """Number of labels of NeMo's `ConvASRDecoder`, without the blank."""
+    expect_class(keys, "ConvASRDecoder")
+    keys.only("feat_in", None, dim)
+    keys.only("add_blank", True)
+    pieces = keys.take("vocabulary", None)
+    count = keys.take("num_classes", -1, int)
+    keys.without_effect(["init_mode"])  # how the weights were drawn
+    keys.finish()
+    if count <= 0:
+        require(isinstance(pieces, list), f"{keys.where}: neither num_classes nor vocabulary")
+        return len(pieces)
+    return count
 
 
 def tokenizer_file(keys: ConfigKeys) -> str:

@@ -8,6 +8,7 @@ from asr_qat.pretrained.tensors import Checkpoint
 from asr_qat.text.tokenizer import Tokenizer
 
 Head = Literal["ctc", "transducer"]
+HEADS: tuple[Head, ...] = ("ctc", "transducer")
 ConvNorm = Literal["batch_norm", "fused_batch_norm", "layer_norm"]
 
 
@@ -38,9 +39,8 @@ class Network:
         tokenizer: its vocabulary, without the blank.
         checkpoint: its tensors, by NeMo's names.
         ctc_head: what the names of the CTC head begin with, None where there is none.
-        joint_output: the same of a joint network's output layer; empty for a CTC model.
-        classes: the checkpoint's class of each piece, then its blank; None if they are in
-            this order.
+        classes: of the checkpoint's output layers, for each of ours, or None if in our order:
+            the pieces, the blank, the durations.
         unused: what the names of tensors that the import leaves out begin with.
     """
 
@@ -49,6 +49,5 @@ class Network:
     tokenizer: Tokenizer
     checkpoint: Checkpoint
     ctc_head: str | None
-    joint_output: str = ""
     classes: tuple[int, ...] | None = None
     unused: tuple[str, ...] = ()

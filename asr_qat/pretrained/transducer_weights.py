@@ -1,4 +1,9 @@
-"""The weights of NeMo's prediction and joint networks in the layers of this package."""
+"""The weights of NeMo's prediction and joint networks in the layers of this package.
+
+NeMo embeds the blank to zeros, as the layers here do with every label outside of the vocabulary.
+PyTorch's LSTM has the gates in the same order and two biases that are added; here the forget gate
+has a constant on top.
+"""
 
 import numpy as np
 from tensorflow import keras
@@ -16,61 +21,62 @@ from asr_qat.pretrained.encoder_weights import Norm, set_dense
 from asr_qat.pretrained.tensors import TensorTaker
 from asr_qat.quantize.lstm import FORGET_BIAS
 
-EMBEDDING, LSTM = "decoder.prediction.embed", "decoder.prediction.dec_rnn.lstm"
-
 
 def load_transducer(
     model: keras.Model,
     config: TransducerConfig,
+    dim: int,
+    order: np.ndarray,
     tensors: TensorTaker,
     norm: Norm,
-    classes: np.ndarray,
-    output: str,
 ) -> None:
-    """Give the layers behind the encoder their weights.
+    """Give the prediction and joint networks their weights.
 
     Args:
         model: with the layers.
-        config: shape of the networks.
+        config: their shape.
+        dim: channels of the encoder.
+        order: the checkpoint's class for each of ours: pieces, the blank, durations.
         tensors: by NeMo's names.
-        norm: the encoder's last one.
-        classes: int `[pieces + 1]`, the checkpoint's class of each piece, then its blank.
-        output: what the names of the joint network's output layer begin with.
+        norm: the encoder's last one, whose layer has neither gain nor offset.
 
     Raises:
-        UserError: a tensor is missing, has another shape, or is damaged; or the blank has an
-            embedding, where ours is zero.
+        UserError: a tensor is missing, has another shape, or is damaged.
     """
-    _load_prediction(model, config, tensors, classes)
-    for layer, name, inputs, before in (
-        (JOINT_ENCODER[FIRST], "joint.enc", len(norm.gain), norm),
-        (JOINT_PREDICTION, "joint.pred", config.units, None),
-    ):
-        kernel = tensors.take(f"{name}.weight", config.joint, inputs)
-        set_dense(model, layer, kernel, tensors.take(f"{name}.bias", config.joint), before)
-    count = len(classes) + len(config.durations)
-    order = np.concatenate([classes, np.arange(len(classes), count)])  # durations come last
-    kernel = tensors.take(f"{output}.weight", count, config.joint)
-    bias = tensors.take(f"{output}.bias", count)
+    pieces = len(order) - 1 - len(config.durations)
+    embedding = "decoder.prediction.embed.weight"
+    table = tensors.take(embedding, pieces + 1, config.embedding)
+    require(
+        not table[order[pieces]].any(),
+        f"{tensors.where}: tensor {embedding}: its row of the blank is not zero",
+    )
+    model.get_layer("prediction_embedding").set_weights([table[order[:pieces]]])
+    for index in range(config.layers):
+        _load_lstm(model, config, index, tensors)
+
+    def load(layer, name, inputs, outputs, **more):
+        kernel = tensors.take(f"{name}.weight", outputs, inputs)
+        set_dense(model, layer, kernel, tensors.take(f"{name}.bias", outputs), **more)
+
+    load(JOINT_PREDICTION, "joint.pred", config.units, config.joint)
+    load(JOINT_ENCODER[FIRST], "joint.enc", dim, config.joint, before=norm)
+    # Of activation, dropout if there is one, and product.
+    last = "joint.joint_net.2" if tensors.has("joint.joint_net.2.weight") else "joint.joint_net.1"
+    kernel = tensors.take(f"{last}.weight", len(order), config.joint)
+    bias = tensors.take(f"{last}.bias", len(order))
     set_dense(model, JOINT_OUTPUT, kernel[order], bias[order])
 
 
-def _load_prediction(
-    model: keras.Model, config: TransducerConfig, tensors: TensorTaker, classes: np.ndarray
+def _load_lstm(
+    model: keras.Model, config: TransducerConfig, index: int, tensors: TensorTaker
 ) -> None:
-    name = f"{EMBEDDING}.weight"
-    table = tensors.take(name, len(classes), config.embedding)[classes]
-    require(not table[-1].any(), f"{tensors.where}: tensor {name}: the blank's row is not zero")
-    model.get_layer("prediction_embedding").set_weights([table[:-1]])
-    gates, inputs = 4 * config.units, config.embedding
-    for index in range(config.layers):
-        ours = lstm_name(index)
-        kernel = tensors.take(f"{LSTM}.weight_ih_l{index}", gates, inputs)
-        # The same gates in the same order: input, forget, cell, output.
-        bias = tensors.take(f"{LSTM}.bias_ih_l{index}", gates)
-        bias += tensors.take(f"{LSTM}.bias_hh_l{index}", gates)
-        bias[config.units : 2 * config.units] -= FORGET_BIAS  # which our LSTM adds
-        set_dense(model, f"{ours}_input", kernel, bias)
-        recurrent = tensors.take(f"{LSTM}.weight_hh_l{index}", gates, config.units)
-        model.get_layer(ours).set_weights([recurrent.T])
-        inputs = config.units
+    units, inputs = config.units, config.units if index else config.embedding
+
+    def take(name, *shape):
+        return tensors.take(f"decoder.prediction.dec_rnn.lstm.{name}_l{index}", *shape)
+
+    bias = take("bias_ih", 4 * units) + take("bias_hh", 4 * units)
+    bias[units : 2 * units] -= FORGET_BIAS  # input, forget, cell, output
+    name = lstm_name(index)
+    set_dense(model, f"{name}_input", take("weight_ih", 4 * units, inputs), bias)
+    model.get_layer(name).set_weights([take("weight_hh", 4 * units, units).T])
