@@ -63,8 +63,11 @@ class FrontEndConfig:
         low, high, half = self.low_hz, self.high_hz, self.sample_rate / 2
         require(0 <= low < high, f"low_hz: {low} is not from 0 to below high_hz {high}")
         require(high <= half, f"high_hz: {high} is above half the sample_rate, {half}")
-        require(0 <= self.preemphasis < 1, f"preemphasis: {self.preemphasis} is not from 0 to 1")
-        require(0 < self.log_floor < math.inf, f"log_floor: {self.log_floor} is not above 0")
+        require(
+            0 <= self.preemphasis < 1, f"preemphasis: {self.preemphasis} is not from 0 to below 1"
+        )
+        floor = self.log_floor
+        require(0 < floor < math.inf, f"log_floor: {floor} is not a number above 0")
         for name, kind in typing.get_type_hints(FrontEndConfig).items():
             value, known = getattr(self, name), typing.get_args(kind)
             require(not known or value in known, f"{name}: {value} is not one of {known}")

@@ -9,10 +9,10 @@ from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.kind import ModelKind
 from asr_qat.models.live_transducer import LiveTransducer
 from asr_qat.models.prediction import TransducerConfig
-from asr_qat.models.source import Source
 from asr_qat.models.streaming_config import SUBSAMPLING, StreamingConfig
 from asr_qat.models.transducer import Transducer
 from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.source import Source
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,6 +6,7 @@ As in `asr_qat.pretrained.nemo_config`, keys that change nothing are listed with
 from asr_qat.audio.front_end import NEMO_FRONT_END, FrontEndConfig
 from asr_qat.errors import require
 from asr_qat.models.encoder_config import EncoderConfig
+from asr_qat.models.prediction import TransducerConfig
 from asr_qat.pretrained.encoder_weights import frame_scale
 from asr_qat.pretrained.keys import ConfigKeys
 from asr_qat.pretrained.network import EncoderLayout, Head
@@ -108,3 +109,17 @@ def classes(keys: ConfigKeys, head: Head) -> tuple[int, int]:
     inside = isinstance(blank, int) and 0 <= blank < count
     require(inside, f"{keys.where}: the blank {blank!r} is none of the {count} classes")
     return count, blank
+
+
+def transducer_config(keys: ConfigKeys, has_durations: bool) -> TransducerConfig:
+    """Shape of the prediction and joint networks of `ParakeetForRNNT` or `ParakeetForTDT`."""
+    units = keys.take("decoder_hidden_size", 640, int)
+    durations = keys.take("durations", [0, 1, 2, 3, 4], list) if has_durations else []
+    return TransducerConfig(
+        embedding=units,
+        units=units,
+        joint=units,
+        layers=keys.take("num_decoder_layers", 2, int),
+        activation=keys.only("hidden_act", "relu", "tanh"),
+        durations=tuple(durations),
+    )

@@ -16,6 +16,7 @@ from asr_qat.pretrained.hf_config import (
     classes,
     encoder_config,
     front_end_config,
+    transducer_config,
 )
 from asr_qat.pretrained.hf_tokenizer import sentencepiece_tokenizer
 from asr_qat.pretrained.keys import ConfigKeys
@@ -64,20 +65,33 @@ def read_folder(folder: Path, head: Head | None) -> tuple[Network, list[Path], s
     front_end = front_end_config(_extractor(folder))
     encoder, layout = encoder_config(keys.section("encoder_config"), front_end.mel_bins)
     count, blank = classes(keys, found)
-    if found != "ctc":
-        raise keys.refusal("model_type", kind, "transducers cannot be imported yet")
+    transducer = None
+    if found == "transducer":
+        transducer = transducer_config(keys, has_durations=kind == "parakeet_tdt")
     keys.without_effect(GENERAL + MODEL_TRAINING)
     keys.finish()
     checkpoint = SafetensorsFolder(folder)
     network = Network(
-        ModelConfig(encoder, front_end),
+        ModelConfig(encoder, front_end, transducer=transducer),
         layout,
         _tokenizer(folder, count, blank),
         Renamed(checkpoint, {name: _nemo_name(name) for name in checkpoint.shapes()}),
-        "decoder",
-        (*(index for index in range(count) if index != blank), blank),
+        ctc_head="decoder" if found == "ctc" else None,
+        classes=_order(count, blank, 0 if transducer is None else len(transducer.durations)),
     )
     return network, checkpoint.paths, None if version is None else str(version)
+
+
+def _order(count: int, blank: int, durations: int) -> tuple[int, ...]:
+    """The network's classes in our order: pieces, the blank, durations, which are last there too.
+
+    Args:
+        count: of the pieces and the blank.
+        blank: its class.
+        durations: number of durations.
+    """
+    pieces = (index for index in range(count) if index != blank)
+    return (*pieces, blank, *range(count, count + durations))
 
 
 def licence_of(folder: Path) -> str | None:

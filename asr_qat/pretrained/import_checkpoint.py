@@ -13,7 +13,6 @@ import numpy as np
 from asr_qat.errors import UserError, require
 from asr_qat.models.layer_names import CTC_HEAD, FIRST
 from asr_qat.models.model_directory import Recogniser
-from asr_qat.models.source import Source
 from asr_qat.pretrained.encoder_weights import EncoderWeights, set_dense
 from asr_qat.pretrained.huggingface import licence_of, read_folder
 from asr_qat.pretrained.nemo import FILTERS, WINDOW, open_nemo
@@ -21,6 +20,7 @@ from asr_qat.pretrained.network import Head, Network
 from asr_qat.pretrained.tensors import TensorTaker
 from asr_qat.pretrained.transducer_weights import load_transducer
 from asr_qat.progress import progress_bar
+from asr_qat.source import Source
 
 CHUNK_BYTES = 1 << 22
 # Tensors of any NeMo network that change nothing: how often a batch was seen, and constants of

@@ -80,6 +80,8 @@ def network(kind: str, blank: int, seed: int):
                 values.copy_(0.2 * noise(values))
             elif values.ndim > 1:
                 values.copy_(noise(values) / values[0].numel() ** 0.5)
+        if kind != "ctc":  # as in NeMo, where nothing stands before the first label
+            model.decoder.embedding.weight[blank] = 0.0
         for name, values in model.named_buffers():
             if name.endswith("running_mean"):
                 values.copy_(0.2 * noise(values))

@@ -136,6 +136,7 @@ def metadata_of(
         full_integer=full_integer,
         durations=transducer.durations if transducer else (),
         subsampling_factor=recogniser.config.encoder.subsampling_factor,
+        source=recogniser.config.source,
     )
 
 

@@ -12,6 +12,7 @@ from asr_qat.arrays import Array
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.decoding.live_format import LiveFormat
 from asr_qat.errors import UserError
+from asr_qat.source import Source
 from asr_qat.text.tokenizer import Tokenizer
 
 DESCRIPTION = "asr_qat.json"  # names of the metadata buffers
@@ -36,6 +37,7 @@ class Metadata:
         live: how to stream, None for a recogniser of whole utterances.
         durations: of a token-and-duration transducer, frames of each class behind the blank.
         subsampling_factor: feature frames to one encoded frame; only written unless it is 4.
+        source: where imported weights come from, None for a model that was trained here.
     """
 
     precision: str
@@ -49,6 +51,7 @@ class Metadata:
     live: LiveFormat | None = None
     durations: tuple[int, ...] = ()
     subsampling_factor: int = SUBSAMPLING
+    source: Source | None = None
 
     @property
     def halvings(self) -> int:
@@ -82,6 +85,7 @@ class Metadata:
             **({} if self.live is None else {"live": dataclasses.asdict(self.live)}),
             **({"durations": self.durations} if self.durations else {}),
             **({} if factor == SUBSAMPLING else {"subsampling_factor": factor}),
+            **({} if self.source is None else {"source": dataclasses.asdict(self.source)}),
         }
         packed = json.dumps(description, separators=(",", ":")).encode()
         return {DESCRIPTION: packed, VOCABULARY: self.tokenizer.proto}
@@ -113,6 +117,7 @@ def read_metadata(path: str | Path) -> Metadata:
             full_integer=description.get("full_integer"),
             live=LiveFormat.from_json(description["live"]) if "live" in description else None,
             durations=tuple(description.get("durations", ())),
+            source=Source(**description["source"]) if "source" in description else None,
             subsampling_factor=description.get("subsampling_factor", SUBSAMPLING),
         )
     except (KeyError, TypeError, ValueError, UserError):
