@@ -16,9 +16,10 @@ Quantization: `QuantizationConfig` says how, `quantize_model` does it, `quantize
 is inside. `Dense` is the layer that can be quantized; `parse_precision` reads the name of a
 `Precision`, such as `w4a8`.
 
-Training: `CTCLoss` and `TransducerLoss` for `model.fit`, and `Evaluator` for the word error rate,
-with a `CTCDecoder` or a `TransducerDecoder`; or all of it by `train` with a `TrainConfig`, which
-`load_yaml` reads from a file. `show_log` shows the loss of its steps, which is only logged.
+Training: `CTCLoss`, `TransducerLoss` and `TDTLoss` for `model.fit`, and `Evaluator` for the word
+error rate, with a `CTCDecoder` or a `TransducerDecoder`; or all of it by `train` with a
+`TrainConfig`, which `load_yaml` reads from a file. `show_log` shows the loss of its steps, which is
+only logged.
 
 `UserError` is raised for bad input, with one line that says what to do.
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from asr_qat.errors import UserError as UserError
     from asr_qat.log import show_log as show_log
     from asr_qat.losses.ctc import CTCLoss as CTCLoss
+    from asr_qat.losses.tdt import TDTLoss as TDTLoss
     from asr_qat.losses.transducer import TransducerLoss as TransducerLoss
     from asr_qat.models.ctc import build_ctc as build_ctc
     from asr_qat.models.encoder_config import EncoderConfig as EncoderConfig
@@ -89,6 +91,7 @@ else:
             "Recogniser": "asr_qat.models.model_directory",
             "STREAMING": "asr_qat.models.presets",
             "StreamingConfig": "asr_qat.models.streaming_config",
+            "TDTLoss": "asr_qat.losses.tdt",
             "TRANSDUCERS": "asr_qat.models.presets",
             "Tokenizer": "asr_qat.text.tokenizer",
             "TrainConfig": "asr_qat.training.config",

@@ -28,6 +28,7 @@ __all__ = [
     "layer_of",
     "layer_output",
     "quantized_weight",
+    "unwrapped",
     "weight_averages",
 ]
 
@@ -36,6 +37,11 @@ def quantized_weight(layer: QuantizeWrapperV2) -> tuple[tf.Variable, Any, dict[s
     """Kernel, quantizer and the quantizer's variables of a wrapper with one quantized weight."""
     ((kernel, quantizer, variables),) = layer._weight_vars
     return kernel, quantizer, variables
+
+
+def unwrapped(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """The layer itself, whether it is in a quantization wrapper or not."""
+    return getattr(layer, "layer", layer)
 
 
 def layer_output(model: keras.Model, name: str) -> Any:

@@ -153,9 +153,11 @@ def _options(schema: dict[str, Any], several: bool) -> Iterator[str]:
         for option in schema["anyOf"]:
             yield from _options(option, several)
     elif "enum" in schema:
-        yield from schema["enum"]
+        yield from map(str, schema["enum"])
     elif schema.get("type") == "array":
-        yield f"a list of {_in_words(schema['items'], several=True)}"
+        of = schema.get("items") or schema["prefixItems"][0]  # of as many: all of one type
+        number = f"{schema['maxItems']} " if "prefixItems" in schema else ""
+        yield f"a list of {number}{_in_words(of, several=True)}"
     else:
         yield _WORDS[schema.get("type", "object")][several]
 

@@ -12,6 +12,7 @@ EXTRAS = {
     "matplotlib": "experiments",
     "pandas": "experiments",
     "pydantic": "train",
+    "safetensors": "train",
     "sounddevice": "live",
     "soxr": "live",
     "tensorflow": "train",

@@ -24,6 +24,7 @@ PACKAGES = (
     "numpy",
     "sentencepiece",
     "jiwer",
+    "whisper-normalizer",
     "torch",  # of a peer in benchmarks, where it is installed
     "torchaudio",
 )

@@ -74,7 +74,7 @@ class ReferenceSteps:
 
     def __init__(self, blank: int, seed: int = 0, blank_bias: float = 1.0):
         rng = np.random.default_rng(seed)
-        self.blank = blank
+        self.blank, self.durations = blank, ()
         self.embedding = rng.standard_normal((blank + 1, UNITS))
         self.recurrent = 0.5 * rng.standard_normal((UNITS, UNITS))
         self.out = rng.standard_normal((UNITS, JOINT))
@@ -116,7 +116,7 @@ def offline_searches(model: LiveModel, features):
 
 
 def features_of(audio) -> np.ndarray:
-    return normalize(log_mel(audio, FRONT_END), MEAN, STD)
+    return normalize(log_mel(audio, FRONT_END), FRONT_END, MEAN, STD)
 
 
 def speech(seconds: float, seed: int = 0) -> np.ndarray:

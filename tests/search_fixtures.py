@@ -11,18 +11,21 @@ EVERYTHING = 10**6  # a beam that drops nothing
 
 
 class RandomModel:
-    """A transducer whose state, in two parts, depends on all labels so far."""
+    """A transducer whose state, in two parts, depends on all labels so far.
 
-    def __init__(self, classes, seed=0, blank_bias=0.0, scale=2.0):
+    `classes` are those of tokens; those of `durations` come on top.
+    """
+
+    def __init__(self, classes, seed=0, blank_bias=0.0, scale=2.0, durations=()):
         rng = np.random.default_rng(seed)
-        self.blank = classes - 1
+        self.blank, self.durations = classes - 1, durations
         self.embedding = rng.standard_normal((classes, UNITS))
         self.recurrent = rng.standard_normal((UNITS, UNITS))
         self.slow = rng.standard_normal((UNITS, 3))
         self.out = rng.standard_normal((UNITS + 3, JOINT))
-        self.kernel = scale * rng.standard_normal((JOINT, classes))
-        self.bias = np.zeros(classes)
-        self.bias[-1] = blank_bias
+        self.kernel = scale * rng.standard_normal((JOINT, classes + len(durations)))
+        self.bias = np.zeros(classes + len(durations))
+        self.bias[self.blank] = blank_bias
         self.predicted_rows = []  # label and state of each row of `predict`
 
     def initial_state(self, rows):
@@ -44,12 +47,23 @@ class RandomModel:
         return read_only(np.tanh(encoded + predicted) @ self.kernel + self.bias)
 
     def log_probs(self, frame, labels):
-        """Float64 `[classes]` after `labels`, from the beginning."""
+        """Of tokens after `labels`, from the beginning: float64 `[classes]`."""
+        return _log_softmax(self._logits(frame, labels)[: self.blank + 1])
+
+    def log_durations(self, frame, labels):
+        """Log-probability of each duration after `labels`."""
+        found = _log_softmax(self._logits(frame, labels)[self.blank + 1 :])
+        return dict(zip(self.durations, found, strict=True))
+
+    def _logits(self, frame, labels):
         state = self.initial_state(1)
         for label in (self.blank, *labels):
             predicted, state = self.predict(np.array([label], np.int32), state)
-        logits = self.join(frame[None], predicted)[0].astype(np.float64)
-        return logits - np.log(np.exp(logits).sum())
+        return self.join(frame[None], predicted)[0].astype(np.float64)
+
+
+def _log_softmax(logits):
+    return logits - np.log(np.exp(logits).sum())
 
 
 def read_only(values):

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from asr_qat.audio.decode import read_audio
-from asr_qat.audio.front_end import log_mel, normalize
+from asr_qat.audio.front_end import NEMO_FRONT_END, log_mel, normalize
 from asr_qat.corpora.dataset import DataConfig, Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.errors import UserError
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.targets import PADDING
 from asr_qat.models.ctc import build_ctc
@@ -160,7 +161,9 @@ def test_evaluation_is_in_the_order_of_the_manifest(folder):
             text = folder.tokenizer.decode([int(t) for t in labels[1:] if t != PADDING])
             assert text == utterance["text"]
             audio = read_audio(utterance["audio_filepath"])
-            expected = normalize(log_mel(audio, stats.front_end), stats.mean, stats.std)
+            expected = normalize(
+                log_mel(audio, stats.front_end), stats.front_end, stats.mean, stats.std
+            )
             np.testing.assert_allclose(features, expected, atol=1e-3)
 
 
@@ -170,6 +173,35 @@ def test_statistics_of_a_model_replace_those_of_the_folder(folder):
     ((other, lengths), _) = next(iter(Pipeline(folder, PLAIN, 0, stats).evaluation("dev")))
     valid = np.arange(own.shape[1]) < lengths.numpy()[:, None]
     np.testing.assert_allclose(other[valid], own[valid] - 2, atol=1e-4)
+
+
+@BOTH
+def test_a_front_end_that_normalizes_utterances(folder, cache):
+    """Each at every speed, before masks: what they leave, zeros aside, is the whole's."""
+    stats = dataclasses.replace(folder.stats, front_end=NEMO_FRONT_END)
+    config = DataConfig(batch_size=1, cache=cache)
+    plain = dataclasses.replace(config, spec_augment=None)
+    whole = take(Pipeline(folder, plain, 0, stats), 6)
+    for (features, _), _ in whole:
+        np.testing.assert_allclose(features[0].mean(axis=0), 0, atol=1e-3)
+        np.testing.assert_allclose(features[0].std(axis=0, ddof=1), 1, atol=1e-3)
+    for masked, ((features, _), _) in zip(
+        take(Pipeline(folder, config, 0, stats), 6), whole, strict=True
+    ):
+        found = masked[0][0]
+        assert 0 < (found == 0).mean() < 1
+        np.testing.assert_array_equal(found[found != 0], features[found != 0])
+
+
+def test_a_model_that_does_not_hear_the_folder(folder):
+    other = dataclasses.replace(NEMO_FRONT_END, sample_rate=24000)
+    for config, front_end, complaint in (
+        (PLAIN, other, "has 16000 Hz, the model hears 24000 Hz"),
+        (AUGMENTED, NEMO_FRONT_END, "batches.gain: .* takes any gain away: omit it"),
+    ):
+        stats = dataclasses.replace(folder.stats, front_end=front_end)
+        with pytest.raises(UserError, match=complaint):
+            Pipeline(folder, config, stats=stats)
 
 
 @BOTH

@@ -83,4 +83,4 @@ def test_convert_writes_the_file_and_says_so(tflite_export, model_directory, exp
     size = output.stat().st_size
     assert (code, out) == (0, f"{output}: {size:,} bytes, w4a8\n")
     assert output.read_bytes() == exported("w4a8").read_bytes()
-    assert list(tmp_path.iterdir()) == [output]
+    assert set(tmp_path.iterdir()) == {output, tmp_path / "new.tflite.md"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.audio.front_end import NEMO_FRONT_END, FrontEndConfig
 from asr_qat.text.tokenizer import Tokenizer
 from tests.export_fixtures import DENSE_LAYERS, OVERRIDES
 from tflite_export.convert.serialize import attach_metadata, serialize
@@ -56,6 +56,13 @@ def test_what_was_read_is_written_alike(tmp_path):
     first = write(tmp_path / "a.tflite", example())
     second = write(tmp_path / "b.tflite", read_metadata(first))
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_front_end_of_another_library(tmp_path):
+    metadata = dataclasses.replace(example(), front_end=NEMO_FRONT_END)
+    found = read_metadata(write(tmp_path / "a.tflite", metadata))
+    assert found.front_end == NEMO_FRONT_END
+    assert b"normalization" not in example().buffers()["asr_qat.json"]
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ UTTERANCES = [noise(198, 0), noise(61, 1)]
 HALVED = ("block_00_ffn1_project", "block_00_ffn2_project")
 
 
-@pytest.fixture(params=["w4a8", "w8a8", "w2a8", "w4", "w2"])
+@pytest.fixture(params=["w4a8", "w8a8", "w2a8", "w4", "w2", "w2a8-asym"])
 def precision(request):
     return request.param
 
@@ -27,7 +27,9 @@ def test_every_product_is_equal(exported, float_recogniser, precision):
     assert sorted(row.layer for row in rows) == sorted(layers)
     for row in rows:
         assert row.max_error < 1e-5, row
-        assert row.factor == (0.5 if row.layer in HALVED else 1), row
+        # An offset is added between the product and the half step.
+        merged = row.layer in HALVED and precision != "w2a8-asym"
+        assert row.factor == (0.5 if merged else 1), row
         assert row.rows >= 50 + 25, row  # one utterance in each signature
 
 

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from asr_qat.audio.front_end import HALVINGS
 from asr_qat.config import from_dict
 from asr_qat.decoding.transducer_greedy import greedy_transducer
 from asr_qat.errors import UserError
@@ -55,7 +56,7 @@ def test_calls_are_those_of_the_greedy_search():
     steps, encoded = CountingSteps(), np.arange(30.0)[None, :, None]
     (tokens,) = greedy_transducer(steps, encoded, np.array([30]))
     assert len(tokens) == 9
-    assert search_calls(frames, len(tokens)) == {"encode": 1, **steps.calls}
+    assert search_calls(frames, len(tokens), HALVINGS) == {"encode": 1, **steps.calls}
 
 
 ROW = ScaleRow(

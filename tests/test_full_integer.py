@@ -39,22 +39,28 @@ def mask(frames: int, length: int) -> np.ndarray:
     return (np.arange(frames) < length).astype(np.float32)[None]
 
 
-@pytest.mark.parametrize("context", [None, 1, 3, 50])
-def test_the_graph_is_the_model(context):
+IMPORTED = {"subsampling_factor": 8, "subsampling_kind": "striding", "conv_norm": "none"}
+
+
+@pytest.mark.parametrize(
+    ("context", "changes"), [(None, {}), (1, {}), (3, {}), (50, {}), (None, IMPORTED)]
+)
+def test_the_graph_is_the_model(context, changes):
     """On the valid frames, whatever is padded after them."""
     config = EncoderConfig(
-        2, dim=8, heads=2, attention_context=context, feed_forward=8, kernel=3, subsampling=4
+        *(2, 8, 2), attention_context=context, feed_forward=8, kernel=3, subsampling=4, **changes
     )
     model = build_ctc(config, vocab_size=5, mel_bins=8)
     rng = np.random.default_rng(0)
     for variable in model.trainable_variables:  # biases and gains too
         variable.assign_add(rng.normal(0, 0.3, variable.shape).astype(np.float32))
     frames, length = 42, 29
+    encoded = subsampled_length(length, config.halvings)
     copy = integer_model(model, frames, context)
     features = rng.standard_normal((1, frames, 8)).astype(np.float32)
-    expected = model([features, np.array([length])]).numpy()[0, : subsampled_length(length)]
+    expected = model([features, np.array([length])]).numpy()[0, :encoded]
     features[0, length:] = 7.0
-    got = copy([features, mask(frames, length)]).numpy()[0, : subsampled_length(length)]
+    got = copy([features, mask(frames, length)]).numpy()[0, :encoded]
     np.testing.assert_allclose(got, expected, atol=1e-4)
 
 

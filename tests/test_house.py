@@ -9,7 +9,7 @@ import pytest
 from experiments.house import __main__ as command
 from experiments.house import device_rows, repository_rows
 from experiments.house.environment import Environment, find_python, newest_version
-from experiments.house.row import Row, at_most, equal, without_target
+from experiments.targets import Row, at_most, equal, without_target
 
 
 def test_a_row_is_met_or_not():

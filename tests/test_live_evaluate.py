@@ -20,7 +20,8 @@ pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 def expected(model, item: Utterance) -> tuple[str, str]:
     """Texts of both passes over the whole recording."""
     audio = read_audio(item.audio_path)
-    features = normalize(log_mel(audio, model.front_end), model.mean, model.std)
+    mels = log_mel(audio, model.front_end)
+    features = normalize(mels, model.front_end, model.mean, model.std)
     first, second = offline_searches(model, features)
     return TOKENIZER.decode(first.tokens), TOKENIZER.decode(second.tokens)
 

@@ -200,3 +200,6 @@ def test_parts_that_do_not_go_together():
     limited = dataclasses.replace(ENCODER, attention_context=8)
     with pytest.raises(UserError, match="attention_context"):
         ModelConfig(limited, transducer=TRANSDUCER, streaming=SHAPE)
+    coarse = dataclasses.replace(ENCODER, subsampling_factor=8)
+    with pytest.raises(UserError, match="subsampling_factor: 8: a live model subsamples by 4"):
+        ModelConfig(coarse, transducer=TRANSDUCER, streaming=SHAPE)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_qat.audio.front_end import FrontEndConfig, log_mel
+from asr_qat.audio.front_end import NEMO_FRONT_END, FrontEndConfig, log_mel
 from asr_qat.audio.streaming_log_mel import StreamingLogMel
 from asr_qat.errors import UserError
 
@@ -65,3 +65,8 @@ def test_flush_begins_anew():
 def test_a_block_has_frames():
     with pytest.raises(UserError, match="block is 0"):
         StreamingLogMel(CONFIGS[0], 0)
+
+
+def test_a_front_end_for_whole_recordings_has_no_stream():
+    with pytest.raises(UserError, match="it needs normalization corpus, centred false"):
+        StreamingLogMel(NEMO_FRONT_END, 4)

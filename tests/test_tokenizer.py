@@ -75,6 +75,14 @@ def test_characters_outside_the_vocabulary(tokenizer):
     assert tokenizer.unknown_characters("CAFÉ 7") == {"É", "7"}
 
 
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_pieces_in_lower_case(model_type):
+    lower = Tokenizer.train([text.lower() for text in TEXTS], 48, model_type)
+    assert lower.decode(lower.encode("THE LAZY FOX DON'T JUMP")) == "the lazy fox don't jump"
+    with pytest.raises(UserError, match="7 É of 'CAFÉ 7'"):
+        lower.encode("CAFÉ 7")
+
+
 def test_training_is_deterministic(tokenizer):
     for model_type in MODEL_TYPES:
         once = Tokenizer.train(TEXTS, 40, model_type)

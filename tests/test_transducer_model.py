@@ -24,6 +24,7 @@ from tests.test_conformer import PAPER_MILLIONS, PAPER_VOCABULARY
 ENCODER = EncoderConfig(1, dim=16, heads=2, feed_forward=24, kernel=5, subsampling=8)
 LSTM = TransducerConfig(embedding=6, units=8, joint=10, ctc_weight=0.5)
 NGRAM = dataclasses.replace(LSTM, prediction="ngram", context=3, frames_at_once=2)
+TDT = dataclasses.replace(LSTM, layers=2, activation="relu", durations=(0, 1, 3))
 BINS, VOCABULARY = 20, 9
 LENGTHS = np.array([41, 13, 26], np.int32)
 LABELS = np.array([[1, 8, 0, 3], [4, -1, -1, -1], [2, 2, 5, -1]], np.int32)
@@ -40,9 +41,13 @@ def with_weights(config):
     return model
 
 
-@pytest.fixture(scope="module", params=[LSTM, NGRAM], ids=["lstm", "ngram"])
+@pytest.fixture(scope="module", params=[LSTM, NGRAM, TDT], ids=["lstm", "ngram", "tdt"])
 def model(request):
     return with_weights(request.param)
+
+
+def durations_of(model):
+    return TransducerFunctions(model).durations
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +71,12 @@ def test_presets_have_the_published_sizes(name):
 
 def test_shapes(model):
     transitions, logits = model([features(), LENGTHS, LABELS])
-    assert transitions.shape == (3, 11, 5, 2)
+    each = 2 + len(durations_of(model))
+    assert transitions.shape == (3, 11, 5, each)
     assert logits.shape == (3, 11, VOCABULARY + 1)
     # Without labels there are blanks alone.
     transitions, _ = model([features(), LENGTHS, LABELS[:, :0]])
-    assert transitions.shape == (3, 11, 1, 2)
+    assert transitions.shape == (3, 11, 1, each)
 
 
 def test_without_the_auxiliary_head():
@@ -89,7 +95,7 @@ def test_alone_and_in_a_batch(model, length, count):
     labels = rng.integers(0, VOCABULARY, (1, count)).astype(np.int32)
     alone = model([one, np.array([length], np.int32), labels])[0].numpy()
     frames = subsampled_length(length)
-    assert alone.shape == (1, frames, 1 + count, 2)
+    assert alone.shape == (1, frames, 1 + count, 2 + len(durations_of(model)))
     assert np.isfinite(alone).all()
     assert (alone <= 0).all()
     padded = 100 * rng.standard_normal((3, 41, BINS)).astype(np.float32)
@@ -100,6 +106,7 @@ def test_alone_and_in_a_batch(model, length, count):
     batch = model([padded, np.array([41, length, 17], np.int32), others])[0].numpy()
     ours = batch[1, :frames, : 1 + count]
     np.testing.assert_allclose(ours[..., 0], alone[0, ..., 0], atol=1e-5)
+    np.testing.assert_allclose(ours[..., 2:], alone[0, ..., 2:], atol=1e-5)
     # The next label of the last node means nothing.
     np.testing.assert_allclose(ours[:, :count, 1], alone[0, :, :count, 1], atol=1e-5)
 
@@ -151,10 +158,14 @@ def test_functions_of_recognition_give_the_transitions_of_training(request, mode
             assert [part.shape[1] for part in state] == [units for _, units in functions.states]
             for frame in range(subsampled_length(length)):
                 logits = functions.join([encoded[row : row + 1, frame : frame + 1], predicted])
-                assert logits.shape == (1, 1, 1, VOCABULARY + 1)
-                log_probs = log_softmax(logits.numpy()[0, 0, 0])
-                blank, following = transitions[row, frame, count]
+                tokens, durations = VOCABULARY + 1, len(functions.durations)
+                assert logits.shape == (1, 1, 1, tokens + durations)
+                log_probs = log_softmax(logits.numpy()[0, 0, 0, :tokens])
+                blank, following, *lasting = transitions[row, frame, count]
                 assert blank == pytest.approx(log_probs[-1], abs=1e-4)
+                if durations:
+                    expected = log_softmax(logits.numpy()[0, 0, 0, tokens:])
+                    np.testing.assert_allclose(lasting, expected, atol=1e-4)
                 if count < len(labels):
                     assert following == pytest.approx(log_probs[labels[count]], abs=1e-4)
 
@@ -174,6 +185,8 @@ def test_states_have_names(model):
     layers = {layer.name: layer for layer in model.layers}
     if "prediction_lstm" in layers:
         expected = [("prediction_lstm_output", 8), ("prediction_lstm_cell", 8)]
+        if "prediction_lstm_2" in layers:
+            expected += [("prediction_lstm_2_output", 8), ("prediction_lstm_2_cell", 8)]
     else:
         expected = [("prediction_last_labels_embeddings", 2 * 6)]
     assert states(layers) == expected
@@ -187,6 +200,8 @@ def test_every_product_is_quantized(model, native):
     dense = {layer.name for layer in model.layers if isinstance(layer, Dense)}
     assert set(found) == dense
     lstm = {"prediction_lstm_input", "prediction_lstm"}
+    if "prediction_lstm_2" in dense:
+        lstm |= {"prediction_lstm_2_input", "prediction_lstm_2"}
     own = lstm if "prediction_lstm" in dense else {"prediction_ngram"}
     assert PRODUCTS | own <= dense
     assert dense - PRODUCTS - own == {n for n in dense if n.startswith(("block_", "subsampling_"))}
@@ -224,6 +239,13 @@ def test_fake_quantization_is_native(model, native):
         ({"ctc_weight": float("nan")}, "ctc_weight: nan is not a number from 0 up"),
         ({"ctc_weight": float("inf")}, "ctc_weight: inf is not a number from 0 up"),
         ({"frames_at_once": 0}, "frames_at_once: 0 is less than 1"),
+        ({"layers": 0}, "layers: 0 is less than 1"),
+        ({"layers": 2, "prediction": "ngram"}, "layers: 2: an ngram has one layer"),
+        ({"durations": (0,)}, "durations: [0] are not whole numbers ascending from 0, 1"),
+        ({"durations": (0, 2)}, "durations: [0, 2] are not"),
+        ({"durations": (0, 1, 4, 3)}, "durations: [0, 1, 4, 3] are not"),
+        ({"sigma": -0.1}, "sigma: -0.1 is not a number from 0 up"),
+        ({"omega": 1.1}, "omega: 1.1 is not from 0 to 1"),
     ],
 )
 def test_shapes_that_cannot_be_built(changes, complaint):

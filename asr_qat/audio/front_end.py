@@ -7,13 +7,15 @@ TensorFlow for training; devices use the numpy form below and need no TensorFlow
 import dataclasses
 import functools
 import math
+import typing
+from typing import Any, Literal
 
 import numpy as np
 
 from asr_qat.errors import require
 
-LOG_FLOOR = 1e-6  # added to the mel energies of audio in [-1, 1) before the logarithm
-HALVINGS = 2  # of the time axis by the encoder, from feature frames to frames of logits
+MIN_DEVIATION = 1e-5  # added to the deviation of one utterance's features
+HALVINGS = 2  # of the time axis by an encoder that subsamples by 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +29,14 @@ class FrontEndConfig:
         mel_bins: number of features per frame.
         low_hz: lower edge of the first mel filter.
         high_hz: upper edge of the last mel filter.
+        preemphasis: share of the sample before that is subtracted from each; 0 for none.
+        window: Hann's, of the FFT (`periodic`) or of filter design (`symmetric`).
+        centred: whether frame `i` is about sample `i * hop_length`, with zeros before and after
+            the audio, or begins with that sample, without them.
+        mel_scale: `htk`, or `slaney` with filters of equal area; both as in librosa.
+        log_floor: added to the mel energies before the logarithm.
+        normalization: to zero mean and unit deviation of the training `corpus`, or of each
+            `utterance`, which then must be there as a whole.
     """
 
     sample_rate: int = 16000
@@ -35,6 +45,12 @@ class FrontEndConfig:
     mel_bins: int = 80
     low_hz: float = 20.0
     high_hz: float = 7600.0
+    preemphasis: float = 0.0
+    window: Literal["periodic", "symmetric"] = "periodic"
+    centred: bool = False
+    mel_scale: Literal["htk", "slaney"] = "htk"
+    log_floor: float = 1e-6
+    normalization: Literal["corpus", "utterance"] = "corpus"
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a front end that cannot be computed."""
@@ -47,6 +63,14 @@ class FrontEndConfig:
         low, high, half = self.low_hz, self.high_hz, self.sample_rate / 2
         require(0 <= low < high, f"low_hz: {low} is not from 0 to below high_hz {high}")
         require(high <= half, f"high_hz: {high} is above half the sample_rate, {half}")
+        require(
+            0 <= self.preemphasis < 1, f"preemphasis: {self.preemphasis} is not from 0 to below 1"
+        )
+        floor = self.log_floor
+        require(0 < floor < math.inf, f"log_floor: {floor} is not a number above 0")
+        for name, kind in typing.get_type_hints(FrontEndConfig).items():
+            value, known = getattr(self, name), typing.get_args(kind)
+            require(not known or value in known, f"{name}: {value} is not one of {known}")
 
     @property
     def frame_length(self) -> int:
@@ -63,33 +87,97 @@ class FrontEndConfig:
         """The power of two that holds one window."""
         return 1 << (self.frame_length - 1).bit_length()
 
+    @property
+    def padding(self) -> int:
+        """Zeros before the audio and after it: what of a centred window precedes its middle."""
+        return self.fft_length // 2 - (self.fft_length - self.frame_length) // 2
+
+    def require_streaming(self) -> None:
+        """Raise `UserError` unless features can be computed while audio arrives."""
+        streams = not self.preemphasis and not self.centred and self.normalization == "corpus"
+        require(
+            streams,
+            "front_end: a live model hears audio in pieces: it needs normalization corpus, centred "
+            "false and preemphasis 0: train one from nothing, or from a model that has these",
+        )
+
     def frames(self, samples: int) -> int:
-        """Feature frames computed from `samples` samples (no padding at the ends)."""
+        """Feature frames computed from `samples` samples."""
+        if self.centred:
+            return samples // self.hop_length
         return max(0, 1 + (samples - self.frame_length) // self.hop_length)
+
+    def to_json(self) -> dict[str, Any]:
+        """Its fields; those after `high_hz`, which came later, only where they are set."""
+        fields = dataclasses.asdict(self)
+        later = list(fields)[list(fields).index("high_hz") + 1 :]
+        unset = [name for name in later if fields[name] == getattr(FrontEndConfig, name)]
+        return {name: value for name, value in fields.items() if name not in unset}
+
+
+# Of NVIDIA's NeMo (`AudioToMelSpectrogramPreprocessor`) and of Parakeet in transformers.
+NEMO_FRONT_END = FrontEndConfig(
+    low_hz=0.0,
+    high_hz=8000.0,
+    preemphasis=0.97,
+    window="symmetric",
+    centred=True,
+    mel_scale="slaney",
+    log_floor=2.0**-24,
+    normalization="utterance",
+)
 
 
 @functools.lru_cache
 def window(config: FrontEndConfig) -> np.ndarray:
-    """Periodic Hann window, float32 `[frame_length]`."""
-    n = np.arange(config.frame_length)
-    return (0.5 - 0.5 * np.cos(2 * np.pi * n / config.frame_length)).astype(np.float32)
+    """Hann window, float32 `[frame_length]`."""
+    n, last = np.arange(config.frame_length), config.frame_length
+    if config.window == "symmetric":
+        last -= 1
+    return (0.5 - 0.5 * np.cos(2 * np.pi * n / last)).astype(np.float32)
 
 
 @functools.lru_cache
 def mel_matrix(config: FrontEndConfig) -> np.ndarray:
-    """Triangular filters on the HTK mel scale, float32 `[fft_length // 2 + 1, mel_bins]`."""
+    """Triangular filters, float32 `[fft_length // 2 + 1, mel_bins]`.
 
-    def to_mel(hz: np.ndarray | float) -> np.ndarray:
-        return 1127.0 * np.log1p(np.asarray(hz) / 700.0)
-
-    bins = to_mel(np.linspace(0, config.sample_rate / 2, config.fft_length // 2 + 1))[:, None]
-    edges = np.linspace(to_mel(config.low_hz), to_mel(config.high_hz), config.mel_bins + 2)
+    Those of the HTK scale are triangles in mel, of height 1; those of Slaney's Auditory Toolbox
+    triangles in Hz, of area 1.
+    """
+    bins = np.linspace(0, config.sample_rate / 2, config.fft_length // 2 + 1)[:, None]
+    if config.mel_scale == "htk":
+        bins = _htk_mel(bins)
+        edges = np.linspace(_htk_mel(config.low_hz), _htk_mel(config.high_hz), config.mel_bins + 2)
+        height: np.ndarray | float = 1.0
+    else:
+        low, high = _slaney_mel(config.low_hz), _slaney_mel(config.high_hz)
+        edges = _slaney_hz(np.linspace(low, high, config.mel_bins + 2))
+        height = 2 / (edges[2:] - edges[:-2])
     lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
     rising = (bins - lower) / (centre - lower)
     falling = (upper - bins) / (upper - centre)
-    filters = np.maximum(0.0, np.minimum(rising, falling))
+    filters = np.maximum(0.0, np.minimum(rising, falling)) * height
     filters[0] = 0.0  # the constant offset of the recording carries no speech
     return filters.astype(np.float32)
+
+
+def _htk_mel(hz: np.ndarray | float) -> np.ndarray:
+    return 1127.0 * np.log1p(np.asarray(hz) / 700.0)
+
+
+# Slaney's scale: 3 mel in 200 Hz up to 1 kHz, above it 27 mel in each factor of 6.4.
+_KNEE_HZ, _KNEE_MEL, _HZ_PER_MEL, _LOG_STEP = 1000.0, 15.0, 200 / 3, math.log(6.4) / 27
+
+
+def _slaney_mel(hz: float) -> float:
+    if hz < _KNEE_HZ:
+        return hz / _HZ_PER_MEL
+    return _KNEE_MEL + math.log(hz / _KNEE_HZ) / _LOG_STEP
+
+
+def _slaney_hz(mel: np.ndarray) -> np.ndarray:
+    above = _KNEE_HZ * np.exp(_LOG_STEP * (mel - _KNEE_MEL))
+    return np.where(mel < _KNEE_MEL, mel * _HZ_PER_MEL, above)
 
 
 def log_mel(audio: np.ndarray, config: FrontEndConfig) -> np.ndarray:
@@ -100,27 +188,50 @@ def log_mel(audio: np.ndarray, config: FrontEndConfig) -> np.ndarray:
         config: the front end.
 
     Returns:
-        float32 `[frames, mel_bins]`; no frames for audio shorter than one window.
+        float32 `[frames, mel_bins]`; no frames for audio shorter than one window, or than one
+        hop of a centred front end.
     """
-    if len(audio) < config.frame_length:
+    count = config.frames(len(audio))
+    if count == 0:
         return np.zeros((0, config.mel_bins), np.float32)
+    if config.preemphasis:
+        before = np.float32(config.preemphasis) * audio[:-1]
+        audio = np.concatenate([audio[:1], audio[1:] - before])
+    if config.centred:
+        audio = np.pad(audio, config.padding)
     frames = np.lib.stride_tricks.sliding_window_view(audio, config.frame_length)
-    frames = frames[:: config.hop_length] * window(config)
+    frames = frames[:: config.hop_length][:count] * window(config)
     spectrum = np.fft.rfft(frames, config.fft_length)
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    return np.log(power @ mel_matrix(config) + LOG_FLOOR).astype(np.float32)
+    return np.log(power @ mel_matrix(config) + config.log_floor).astype(np.float32)
 
 
-def normalize(features: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
-    """Features `[frames, mel_bins]` at zero mean and unit deviation of the training corpus."""
+def normalize(
+    features: np.ndarray, config: FrontEndConfig, mean: np.ndarray, std: np.ndarray
+) -> np.ndarray:
+    """Features at zero mean and unit deviation, of the corpus or of themselves.
+
+    Args:
+        features: float32 `[frames, mel_bins]`, of one whole utterance.
+        config: the front end, which says of which.
+        mean: float32 `[mel_bins]` of the training corpus.
+        std: float32 `[mel_bins]` of the training corpus.
+
+    Returns:
+        float32 `[frames, mel_bins]`.
+    """
+    if config.normalization == "utterance" and len(features):
+        mean = features.mean(axis=0, dtype=np.float64)
+        squares = np.square(features - mean).sum(axis=0)
+        std = np.sqrt(squares / max(1, len(features) - 1)) + MIN_DEVIATION
     return ((features - mean) / std).astype(np.float32)
 
 
 def subsampled_length(length, halvings: int = HALVINGS):
     """Frames left of `length` feature frames when the time axis was halved so many times.
 
-    Each halving is a convolution of kernel 3, stride 2 and padding 1; the encoder has
-    `HALVINGS` of them. Takes an integer, an array or a tensor.
+    Each halving is a convolution of kernel 3, stride 2 and padding 1, see
+    `EncoderConfig.halvings`. Takes an integer, an array or a tensor.
     """
     for _ in range(halvings):
         length = (length + 1) // 2

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from asr_qat.audio.front_end import LOG_FLOOR, FrontEndConfig, mel_matrix, window
+from asr_qat.audio.front_end import MIN_DEVIATION, FrontEndConfig, mel_matrix, window
 
 
 def log_mel(audio: tf.Tensor, config: FrontEndConfig) -> tf.Tensor:
@@ -13,13 +13,38 @@ def log_mel(audio: tf.Tensor, config: FrontEndConfig) -> tf.Tensor:
         config: the front end.
 
     Returns:
-        float32 `[frames, mel_bins]`; no frames for audio shorter than one window.
+        float32 `[frames, mel_bins]`; no frames for audio shorter than one window, or than one
+        hop of a centred front end.
     """
+    count = tf.shape(audio)[0] // config.hop_length
+    if config.preemphasis:
+        audio = tf.concat([audio[:1], audio[1:] - config.preemphasis * audio[:-1]], axis=0)
+    if config.centred:
+        audio = tf.pad(audio, [[config.padding, config.padding]])
     frames = tf.signal.frame(audio, config.frame_length, config.hop_length)
+    if config.centred:
+        frames = frames[:count]
     # Padded here because the FFT does not pad when there are no frames.
     frames = tf.pad(frames * window(config), [[0, 0], [0, config.fft_length - config.frame_length]])
     # In double precision as numpy computes it: rounding shows in bins that hold next to nothing.
     spectrum = tf.signal.rfft(tf.cast(frames, tf.float64))
     power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
     power = tf.cast(power, tf.float32)
-    return tf.math.log(tf.matmul(power, mel_matrix(config)) + LOG_FLOOR)
+    return tf.math.log(tf.matmul(power, mel_matrix(config)) + config.log_floor)
+
+
+def normalize(features: tf.Tensor, config: FrontEndConfig, mean, std) -> tf.Tensor:
+    """Features at zero mean and unit deviation, as `asr_qat.audio.front_end.normalize`.
+
+    Args:
+        features: float32 `[frames, mel_bins]`, of one whole utterance.
+        config: the front end, which says whether of the corpus or of the utterance.
+        mean: float32 `[mel_bins]` of the training corpus.
+        std: float32 `[mel_bins]` of the training corpus.
+    """
+    if config.normalization == "utterance":
+        mean = tf.reduce_mean(features, axis=0)
+        others = tf.cast(tf.maximum(1, tf.shape(features)[0] - 1), tf.float32)
+        squares = tf.reduce_sum(tf.square(features - mean), axis=0)
+        std = tf.sqrt(squares / others) + MIN_DEVIATION
+    return (features - mean) / std

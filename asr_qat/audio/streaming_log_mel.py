@@ -19,10 +19,14 @@ class StreamingLogMel:
     Args:
         config: the front end.
         block: feature frames that come out together.
+
+    Raises:
+        UserError: a front end that needs the whole recording, or a block without frames.
     """
 
     def __init__(self, config: FrontEndConfig, block: int):
         require(block >= 1, f"block is {block}: at least 1 frame")
+        config.require_streaming()
         self._config = config
         self._step = block * config.hop_length
         self._needed = self._step - config.hop_length + config.frame_length

@@ -16,7 +16,7 @@ import soundfile
 import tensorflow as tf
 
 from asr_qat.audio.augment import SpecAugmentConfig, change_speed, random_channel, spec_augment
-from asr_qat.audio.log_mel import log_mel
+from asr_qat.audio.log_mel import log_mel, normalize
 from asr_qat.corpora.prepared import FeatureStats, PreparedFolder
 from asr_qat.errors import require
 from asr_qat.losses.targets import PADDING, pack_targets
@@ -36,7 +36,8 @@ class DataConfig:
         speeds: each training utterance is played at one of these, chosen anew every pass.
         spec_augment: masks over time and frequency, or null for none.
         join: share of the training utterances to which another one is appended. On a small
-            corpus it keeps the model from learning whole transcripts by heart.
+            corpus it keeps the model from learning whole transcripts by heart. A front end that
+            normalises utterances normalises each of the two.
         gain: standard deviation, in natural-logarithm units, of a random gain and of a random
             spectral tilt of each training utterance.
         cache: hold the features of all speeds in memory; for small corpora.
@@ -84,12 +85,23 @@ class Pipeline:
         seed: int = 0,
         stats: FeatureStats | None = None,
     ):
-        """Take the folder; `stats` are those that the model was trained with, if not its own."""
+        """Take the folder; `stats` are those that the model was trained with, if not its own.
+
+        Raises:
+            UserError: audio of another rate than the model's, or a gain that it would not hear.
+        """
         self.folder = folder
         self.config = config
         self.seed = seed
         stats = stats or folder.stats
         self.front_end = stats.front_end
+        own, wanted = folder.stats.front_end.sample_rate, self.front_end.sample_rate
+        require(own == wanted, f"{folder.path}: has {own} Hz, the model hears {wanted} Hz")
+        require(
+            not config.gain or self.front_end.normalization == "corpus",
+            "batches.gain: the model's front end normalises each utterance, which takes any gain "
+            "away: omit it",
+        )
         self._mean = tf.constant(stats.mean)
         self._std = tf.constant(stats.std)
 
@@ -150,7 +162,7 @@ class Pipeline:
 
     def _features(self, audio, speed: float):
         mels = log_mel(change_speed(audio, speed), self.front_end)
-        return (mels - self._mean) / self._std
+        return normalize(mels, self.front_end, self._mean, self._std)
 
     def _augment(self, features, seed):
         if self.config.gain:

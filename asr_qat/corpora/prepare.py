@@ -1,7 +1,6 @@
 """From a corpus to a prepared folder (see `asr_qat.corpora.prepared` for its files)."""
 
 import collections
-import dataclasses
 import hashlib
 import itertools
 import json
@@ -78,7 +77,7 @@ def prepare(
         "model_type": None if given else model_type,
         "tokenizer": hashlib.sha256(given.proto).hexdigest() if given else None,
         "shards": shards,
-        "front_end": dataclasses.asdict(front_end),
+        "front_end": front_end.to_json(),
         "utterances": _digest(splits),
     }
     _check_settings(out, settings)
@@ -263,5 +262,5 @@ def _stats(reports: list[dict], front_end: FrontEndConfig) -> dict:
         "mean": mean.tolist(),
         "std": std.tolist(),
         "frames": frames,
-        "front_end": dataclasses.asdict(front_end),
+        "front_end": front_end.to_json(),
     }

@@ -20,6 +20,7 @@ from asr_qat.text.normalize import normalize
 from asr_qat.text.tokenizer import Tokenizer
 
 MIN_SECONDS = 0.1  # shorter recordings hold no word
+LEAST_HALVINGS = 2  # of the time axis by any encoder: what is too short then is so for all
 
 
 class Skipped(Exception):
@@ -118,7 +119,7 @@ class ShardWriter:
         if seconds < MIN_SECONDS:
             raise Skipped("too short", f"{where}: {seconds:.3f} s is under {MIN_SECONDS} s")
         needed = frames_needed(tokens)
-        frames = subsampled_length(self.front_end.frames(samples))
+        frames = subsampled_length(self.front_end.frames(samples), LEAST_HALVINGS)
         if self.check_labels and frames < needed:
             detail = f"{where}: {frames} frames of {seconds:.2f} s for {needed} labels"
             raise Skipped("too short for its labels", detail)

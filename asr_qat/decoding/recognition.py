@@ -20,7 +20,8 @@ class Recognition:
     Attributes:
         tokens: ids.
         logits: `[steps, classes]`; with CTC the steps are frames, with a transducer those of
-            the search: a blank leads to the next frame, a label to the next label.
+            the search: a blank leads to the next frame, a label to the next label. The classes
+            of durations are behind the blank.
         dependent: whether each step depends on what was found in those before.
     """
 
@@ -38,7 +39,8 @@ def recognise_transducer(steps: TransducerSteps, encoded: np.ndarray) -> Recogni
     """Greedy search from encoded frames `[frames, joint]`."""
     recorder = _Recorder(steps)
     (tokens,) = greedy_transducer(recorder, encoded[None], np.array([len(encoded)]))
-    logits = [np.zeros((0, steps.blank + 1), np.float32), *recorder.logits]
+    classes = steps.blank + 1 + len(steps.durations)
+    logits = [np.zeros((0, classes), np.float32), *recorder.logits]
     return Recognition(tokens, np.concatenate(logits), dependent=True)
 
 
@@ -48,6 +50,7 @@ class _Recorder:
     def __init__(self, steps: TransducerSteps):
         self._steps = steps
         self.blank = steps.blank
+        self.durations = steps.durations
         self.logits: list[np.ndarray] = []
 
     def initial_state(self, rows: int) -> State:

@@ -7,9 +7,15 @@ decoding in Saon, Tüske & Audhkhasi, "Alignment-length synchronous decoding for
 2020). As in Graves, "Sequence transduction with recurrent neural networks" (2012), a hypothesis
 grows no further when `beam` hypotheses that left the frame are at least as probable: alone, what
 grew from it would not be among the best. A sure blank ends the frame after a step or two.
+
+With durations, blanks and labels lead to any of the next frames, and in each of these the `beam`
+best of those that came there go on. A label of duration 0 grows as above, a blank of duration 0
+goes on by one frame, as in the greedy search. What goes beyond the last frame ends there.
 """
 
 import heapq
+import itertools
+from collections.abc import Iterable
 from operator import itemgetter
 
 import numpy as np
@@ -21,6 +27,7 @@ from asr_qat.errors import require
 Tokens = tuple[int, ...]
 Key = tuple[int, Tokens]  # utterance of the batch, its labels
 Hypotheses = dict[Tokens, float]  # and their scores
+Lasting = dict[int, np.ndarray]  # log-probabilities `[growing]` of each duration
 
 
 def beam_transducer(
@@ -56,10 +63,11 @@ def beam_transducer(
     require(1 <= nbest <= beam, f"nbest is {nbest}: from 1 to beam, {beam}")
     require(max_symbols >= 1, f"max_symbols is {max_symbols}: at least 1")
     predictions = _Predictions(steps, len(encoded))
-    searches = [_Search(steps.blank, beam) for _ in encoded]
+    moves = _Moves(steps.blank, steps.durations)
+    searches = [_Search(moves, beam, length) for length in lengths]
     for frame in range(max(lengths, default=0)):
         rows = np.flatnonzero(lengths > frame).tolist()
-        for _ in range(max_symbols + 1):
+        for symbols in range(max_symbols + 1):
             keys = [(row, tokens) for row in rows for tokens in searches[row].growing]
             if not keys:
                 break
@@ -68,10 +76,10 @@ def beam_transducer(
             logits = steps.join(frames, predictions.of(keys))
             for row in rows:
                 own, logits = np.split(logits, [len(searches[row].growing)])
-                searches[row].step(own)
+                searches[row].step(own, only_blank=symbols == max_symbols)
         for row in rows:
             searches[row].next_frame()
-        predictions.keep([(row, tokens) for row in rows for tokens in searches[row].growing])
+        predictions.keep([(row, tokens) for row in rows for tokens in searches[row].alive()])
     return [_nbest(search.growing, nbest, normalise) for search in searches]
 
 
@@ -81,36 +89,93 @@ def _nbest(hypotheses: Hypotheses, nbest: int, normalise: bool) -> list[Hypothes
     return found[:nbest]
 
 
-class _Search:
-    """The hypotheses of one utterance: those growing in a frame, those that left it."""
+class _Moves:
+    """By how many frames labels and blanks go on, and how probable that is.
 
-    def __init__(self, blank: int, beam: int):
-        self._blank, self._beam = blank, beam
-        self.growing: Hypotheses = {(): 0.0}
-        self._left: Hypotheses = {}
+    A plain transducer is one whose labels have the duration 0 and whose blanks have 1.
+    """
 
-    def step(self, logits: np.ndarray) -> None:
-        """Let all that grow leave by a blank, and the best of them grow by a label.
+    def __init__(self, blank: int, durations: tuple[int, ...]):
+        self.blank = blank
+        self._durations = durations
+        self.ahead = [d for d in durations if d] or [1]  # frames that a hypothesis may leave to
+
+    def scores(self, logits: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, Lasting, Lasting]:
+        """Scores of tokens, float64 `[growing, blank + 1]`, and what durations add to them.
 
         Args:
             logits: `[growing, classes]`.
+            before: float64 `[growing]`, scores so far.
+
+        Returns:
+            The scores, and log-probabilities of the durations of labels and of blanks.
+        """
+        tokens, durations = np.split(logits, [self.blank + 1], axis=-1)
+        scores = tokens + (before - _log_sum_exp(tokens))[:, None]
+        if not self._durations:
+            sure = np.zeros(len(before))
+            return scores, {0: sure}, {1: sure}
+        columns = (durations - _log_sum_exp(durations)[:, None]).T
+        labels = dict(zip(self._durations, columns, strict=True))
+        blanks = dict(labels)
+        blanks[1] = np.logaddexp(blanks.pop(0), blanks[1])  # a blank goes on by one at least
+        return scores, labels, blanks
+
+
+class _Search:
+    """The hypotheses of one utterance: those growing in a frame, those that left for later ones."""
+
+    def __init__(self, moves: _Moves, beam: int, frames: int):
+        self._moves, self._beam, self._frames = moves, beam, frames
+        self._frame = 0
+        self.growing: Hypotheses = {(): 0.0}
+        self._ahead: dict[int, Hypotheses] = {}  # by frame
+
+    def step(self, logits: np.ndarray, only_blank: bool) -> None:
+        """Let all that grow leave by a blank or a label that lasts, the best grow by a label.
+
+        Args:
+            logits: `[growing, classes]`.
+            only_blank: no label can follow.
         """
         if not self.growing:
             return
         before = np.array(list(self.growing.values()))
-        scores = logits + (before - _log_sum_exp(logits))[:, None]
-        for tokens, score in zip(self.growing, scores[:, self._blank].tolist(), strict=True):
-            other = self._left.get(tokens, -np.inf)
-            self._left[tokens] = float(np.logaddexp(other, score))
-        self.growing = self._extended(scores[:, : self._blank])
+        scores, of_labels, of_blanks = self._moves.scores(logits, before)
+        labels, blank = np.split(scores, [self._moves.blank], axis=-1)
+        for duration, added in of_blanks.items():
+            left = zip(self.growing, (blank[:, 0] + added).tolist(), strict=True)
+            self._leave(duration, left)
+        if only_blank:
+            self.growing = {}
+            return
+        staying = labels + of_labels.pop(0)[:, None]
+        for duration, added in of_labels.items():
+            extended = self._extended(labels + added[:, None], self._least(duration))
+            self._leave(duration, extended.items())
+        # What grows may leave to any of the frames ahead.
+        self.growing = self._extended(staying, min(map(self._least, self._moves.ahead)))
 
-    def _extended(self, scores: np.ndarray) -> Hypotheses:
+    def _leave(self, duration: int, hypotheses: Iterable[tuple[Tokens, float]]) -> None:
+        """Go on by `duration` frames; those with the same labels there are merged."""
+        there = self._ahead.setdefault(self._target(duration), {})
+        for tokens, score in hypotheses:
+            there[tokens] = float(np.logaddexp(there.get(tokens, -np.inf), score))
+
+    def _target(self, duration: int) -> int:
+        return min(self._frame + duration, self._frames)
+
+    def _least(self, duration: int) -> float:
+        """Score that is not enough to be among the best, `duration` frames ahead."""
+        there = self._ahead.get(self._target(duration), {})
+        best = heapq.nlargest(self._beam, there.values())
+        return best[-1] if len(best) == self._beam else -np.inf
+
+    def _extended(self, scores: np.ndarray, least: float) -> Hypotheses:
         """The best with one label more: `scores` `[growing, labels]` are of each with each.
 
         All have grown by as many labels, from different ones: no two have the same labels.
         """
-        left = heapq.nlargest(self._beam, self._left.values())
-        least = left[-1] if len(left) == self._beam else -np.inf
         places = np.flatnonzero(scores > least)
         parents, labels = np.divmod(places, scores.shape[1])
         candidates = scores[parents, labels]
@@ -120,9 +185,15 @@ class _Search:
         return {(*tokens[p], label): score for p, label, score in zip(*columns, strict=True)}
 
     def next_frame(self) -> None:
-        """Go on with the best of those that left; a hypothesis that did not is dropped."""
-        best = heapq.nlargest(self._beam, self._left.items(), key=itemgetter(1))
-        self.growing, self._left = dict(best), {}
+        """Go on with the best of those that came there; a hypothesis that did not is dropped."""
+        self._frame += 1
+        there = self._ahead.pop(self._frame, {})
+        best = heapq.nlargest(self._beam, there.items(), key=itemgetter(1))
+        self.growing = dict(best)
+
+    def alive(self) -> list[Tokens]:
+        """What grows in this frame or in a later one."""
+        return list(dict.fromkeys(itertools.chain(self.growing, *self._ahead.values())))
 
 
 def _log_sum_exp(logits: np.ndarray) -> np.ndarray:
@@ -167,10 +238,11 @@ class _Predictions:
         self._state = tuple(map(np.concatenate, zip(self._state, state, strict=True)))
 
     def keep(self, keys: list[Key]) -> None:
-        """Forget all but `keys`, which are here."""
-        if len(keys) == len(self._places):
+        """Forget all but `keys`, or what is here of them: that of one label less."""
+        kept = dict.fromkeys(key if key in self._places else (key[0], key[1][:-1]) for key in keys)
+        if len(kept) == len(self._places):
             return
-        places = [self._places[key] for key in keys]
+        places = [self._places[key] for key in kept]
         self._predicted = self._predicted[places]
         self._state = tuple(part[places] for part in self._state)
-        self._places = {key: place for place, key in enumerate(keys)}
+        self._places = {key: place for place, key in enumerate(kept)}

@@ -14,8 +14,11 @@ def greedy_transducer(
 ) -> list[list[int]]:
     """The best class at each step: a label stays at the frame, a blank goes to the next one.
 
-    All utterances go through the frames together; the prediction network runs only for those
-    that emitted a label.
+    With durations the best of them says how many frames to go on, after labels and blanks alike;
+    a blank goes on by one at least (as NeMo's `greedy_batch` of TDT models).
+
+    All utterances go on together, each at its own frame; the prediction network runs only for
+    those that emitted a label.
 
     Args:
         steps: the model.
@@ -32,19 +35,39 @@ def greedy_transducer(
     first, first_state = steps.predict(start, steps.initial_state(len(encoded)))
     # Copies: rows of them are overwritten.
     predicted, state = np.array(first), [np.array(part) for part in first_state]
-    for frame in range(max(lengths, default=0)):
-        rows = np.flatnonzero(lengths > frame)
-        for _ in range(max_symbols):
-            logits = steps.join(encoded[rows, frame], predicted[rows])
-            labels = logits.argmax(axis=-1)
-            emitted = np.flatnonzero(labels != steps.blank)
-            if not len(emitted):
-                break
-            rows, labels = rows[emitted], labels[emitted].astype(np.int32)
-            for row, label in zip(rows.tolist(), labels.tolist(), strict=True):
-                tokens[row].append(label)
-            before = tuple(part[rows] for part in state)
-            predicted[rows], after = steps.predict(labels, before)
-            for part, new in zip(state, after, strict=True):
-                part[rows] = new
+    frames, symbols = np.zeros((2, len(encoded)), int)
+    while len(rows := np.flatnonzero(frames < lengths)):
+        logits = steps.join(encoded[rows, frames[rows]], predicted[rows])
+        labels, skipped = best_moves(logits, steps.blank, steps.durations)
+        symbols[rows] = np.where(skipped > 0, 0, symbols[rows] + 1)
+        full = symbols[rows] == max_symbols
+        symbols[rows[full]] = 0
+        frames[rows] += np.where(full, 1, skipped)
+        emitted = labels != steps.blank
+        rows, labels = rows[emitted], labels[emitted]
+        if not len(rows):
+            continue
+        for row, label in zip(rows.tolist(), labels.tolist(), strict=True):
+            tokens[row].append(label)
+        predicted[rows], after = steps.predict(labels, tuple(part[rows] for part in state))
+        for part, new in zip(state, after, strict=True):
+            part[rows] = new
     return tokens
+
+
+def best_moves(
+    logits: np.ndarray, blank: int, durations: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The best label of each row, int32 `[rows]`, and by how many frames it goes on, int `[rows]`.
+
+    Args:
+        logits: float32 `[rows, classes]`.
+        blank: see `TransducerSteps`.
+        durations: likewise.
+    """
+    labels = logits[:, : blank + 1].argmax(axis=-1).astype(np.int32)
+    skipped = (labels == blank).astype(int)
+    if durations:
+        best = logits[:, blank + 1 :].argmax(axis=-1)
+        skipped = np.maximum(np.array(durations)[best], skipped)
+    return labels, skipped

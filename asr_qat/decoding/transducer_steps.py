@@ -20,7 +20,15 @@ class TransducerSteps(Protocol):
 
     @property
     def blank(self) -> int:
-        """Index of the blank: the last class."""
+        """Index of the blank: the class after the labels."""
+
+    @property
+    def durations(self) -> tuple[int, ...]:
+        """Frames of each duration, whose classes are behind the blank; none of a plain one.
+
+        A token-and-duration transducer (TDT; Xu et al., 2023) says with each label, and with
+        each blank, by how many frames to go on.
+        """
 
     def initial_state(self, rows: int) -> State:
         """State before any label."""

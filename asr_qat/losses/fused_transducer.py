@@ -2,14 +2,15 @@
 
 The logits `[batch, time, 1 + labels, classes]` are by far the largest tensor of a transducer.
 Here the joint network runs on a few frames at a time; what the lattice needs of the logits is
-kept, two numbers of each node, and the gradient runs the joint network on each slice again.
+kept, two numbers of each node and one of each duration, and the gradient runs the joint network
+on each slice again.
 """
 
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from asr_qat.losses.transducer import node_log_probs
+from asr_qat.losses.transducer import token_log_probs
 
 
 def fused_transition_log_probs(
@@ -19,21 +20,25 @@ def fused_transition_log_probs(
     labels: tf.Tensor,
     weights: Sequence[tf.Tensor],
     frames: int,
+    durations: int = 0,
 ) -> tf.Tensor:
-    """Log-probabilities of the blank and of the next label at each node.
+    """Log-probabilities of the blank, of the next label and of each duration at each node.
 
     Args:
         join: `join(encoded, predicted, *weights)` gives the logits `[batch, frames, 1 + labels,
-            classes]` of some frames, each frame by itself; the blank is the last class. It runs
-            twice and has to give the same again: no dropout. It must not read variables.
+            classes]` of some frames, each frame by itself; the classes are labels, the blank,
+            durations. It runs twice and has to give the same again: no dropout. It must not read
+            variables.
         encoded: `[batch, time, features]`.
         predicted: `[batch, 1 + labels, features]`.
         labels: int32 `[batch, labels]`.
         weights: the tensors of `join` that gradients flow to.
         frames: in a slice, at most.
+        durations: how many there are; 0 for a plain transducer.
 
     Returns:
-        float32 `[batch, time, 1 + labels, 2]`; the label of the last node means nothing.
+        float32 `[batch, time, 1 + labels, 2 + durations]`; the label of the last node means
+        nothing.
     """
     time = tf.shape(encoded)[1]
     slices = tf.maximum((time + frames - 1) // frames, 1)
@@ -55,7 +60,7 @@ def fused_transition_log_probs(
         return values[:, :time]
 
     def transitions(encoded, predicted, *weights):
-        return tf.stack(node_log_probs(join(encoded, predicted, *weights), labels), axis=-1)
+        return token_log_probs(join(encoded, predicted, *weights), labels, durations)
 
     @tf.custom_gradient
     def run(encoded, predicted, *weights):

@@ -14,9 +14,15 @@ import tensorflow as tf
 
 from asr_qat.audio.front_end import HALVINGS
 from asr_qat.compat import inside_xla
+from asr_qat.losses.antidiagonals import (
+    IMPOSSIBLE,
+    antidiagonals,
+    frames_of,
+    log_add,
+    next_node,
+    previous_node,
+)
 from asr_qat.losses.targets import PADDING, TargetsLoss
-
-IMPOSSIBLE = -1e30  # log of zero, finite so that sums and differences are
 
 
 class TransducerLoss(TargetsLoss):
@@ -82,6 +88,24 @@ def node_log_probs(logits, labels):
     return _log_probs(logits, classes)
 
 
+def token_log_probs(logits, labels, durations: int = 0):
+    """What a lattice needs of the logits, float32 `[batch, time, 1 + labels, 2 + durations]`.
+
+    Log-probabilities of the blank, of the next label and of each duration; the label of the last
+    node means nothing.
+
+    Args:
+        logits: `[batch, time, 1 + labels, classes]`: labels, the blank, the durations.
+        labels: int32 `[batch, labels]`.
+        durations: how many there are; 0 for a plain transducer.
+    """
+    if not durations:
+        return tf.stack(node_log_probs(logits, labels), axis=-1)
+    tokens, lasting = tf.split(logits, [logits.shape[-1] - durations, durations], axis=-1)
+    tokens = tf.stack(node_log_probs(tokens, labels), axis=-1)
+    return tf.concat([tokens, tf.nn.log_softmax(tf.cast(lasting, tf.float32))], axis=-1)
+
+
 @tf.custom_gradient
 def _log_probs(logits, classes):
     """Log-probabilities `[batch, time, nodes]` of the blank and of one class of each node."""
@@ -134,7 +158,7 @@ def lattice_loss(blank, label, frame_lengths, label_lengths):
         float32 `[batch]`.
     """
     label = tf.pad(label, [[0, 0], [0, 0], [0, 1]], constant_values=IMPOSSIBLE)
-    blanks, labels = (_antidiagonals(tf.cast(values, tf.float64)) for values in (blank, label))
+    blanks, labels = (antidiagonals(tf.cast(values, tf.float64)) for values in (blank, label))
     steps, nodes = tf.shape(blanks)[0], tf.shape(blanks)[2]
     last = tf.one_hot(label_lengths, nodes, on_value=True, off_value=False, dtype=tf.bool)
     final = (frame_lengths + label_lengths - 1)[None, :] == tf.range(steps)[:, None]
@@ -143,7 +167,7 @@ def lattice_loss(blank, label, frame_lengths, label_lengths):
     def backward(after, transitions):
         """Log-probability of all ways from the nodes of an antidiagonal to the end."""
         blank, label, final = transitions
-        ways = _log_add(after + blank, _next(after) + label)
+        ways = log_add(after + blank, next_node(after) + label)
         return tf.where(final, blank, ways)
 
     nowhere = tf.fill(tf.shape(blanks)[1:], tf.constant(IMPOSSIBLE, tf.float64))
@@ -154,7 +178,7 @@ def lattice_loss(blank, label, frame_lengths, label_lengths):
         def forward(before, transitions):
             """Log-probability of all ways from the beginning to the nodes of the next one."""
             blank, label = transitions
-            return _log_add(before + blank, _previous(before + label))
+            return log_add(before + blank, previous_node(before + label))
 
         beginning = tf.one_hot(
             tf.zeros_like(frame_lengths), nodes, 0.0, IMPOSSIBLE, dtype=tf.float64
@@ -166,52 +190,11 @@ def lattice_loss(blank, label, frame_lengths, label_lengths):
         alpha -= log_likelihood[None, :, None]
         beyond = tf.where(final, tf.zeros_like(after), after)
         d_blank = weight * tf.exp(alpha + blanks + beyond)
-        d_label = weight * tf.exp(alpha + labels + _next(after))
+        d_label = weight * tf.exp(alpha + labels + next_node(after))
         time = tf.shape(blank)[1]
         d_blank, d_label = (
-            _frames(tf.cast(values, blank.dtype), time) for values in (d_blank, d_label)
+            frames_of(tf.cast(values, blank.dtype), time) for values in (d_blank, d_label)
         )
         return d_blank, d_label[:, :, :-1], None, None
 
     return tf.cast(-log_likelihood, tf.float32), gradient
-
-
-def _log_add(a, b):
-    larger = tf.maximum(a, b)
-    return larger + tf.math.log1p(tf.exp(-tf.abs(a - b)))
-
-
-def _next(nodes):
-    """The value of node u + 1 at u, `[..., nodes]`."""
-    return tf.pad(
-        nodes[..., 1:],
-        [[0, 0]] * (nodes.shape.rank - 1) + [[0, 1]],
-        constant_values=IMPOSSIBLE,
-    )
-
-
-def _previous(nodes):
-    """The value of node u - 1 at u, `[batch, nodes]`."""
-    return tf.pad(nodes[:, :-1], [[0, 0], [1, 0]], constant_values=IMPOSSIBLE)
-
-
-def _antidiagonals(values):
-    """`[batch, time, nodes]` to `[time + nodes - 1, batch, nodes]`: entry d holds t + u = d.
-
-    Nodes outside the lattice hold `IMPOSSIBLE`.
-    """
-    batch, time, nodes = tf.unstack(tf.shape(values))
-    rows = tf.transpose(values, [2, 0, 1])
-    # Row u moves u places to the right: rows of one entry more, read as rows of one less.
-    rows = tf.pad(rows, [[0, 0], [0, 0], [0, nodes]], constant_values=IMPOSSIBLE)
-    rows = tf.reshape(tf.transpose(rows, [1, 0, 2]), [batch, nodes * (time + nodes)])
-    rows = tf.reshape(rows[:, : nodes * (time + nodes - 1)], [batch, nodes, time + nodes - 1])
-    return tf.transpose(rows, [2, 0, 1])
-
-
-def _frames(diagonals, time):
-    """The inverse of `_antidiagonals`: `[batch, time, nodes]`."""
-    steps, batch, nodes = tf.unstack(tf.shape(diagonals))
-    rows = tf.reshape(tf.transpose(diagonals, [1, 2, 0]), [batch, nodes * steps])
-    rows = tf.reshape(tf.pad(rows, [[0, 0], [0, nodes]]), [batch, nodes, steps + 1])
-    return tf.transpose(rows[:, :, :time], [0, 2, 1])

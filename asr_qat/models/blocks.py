@@ -96,7 +96,7 @@ def conformer_block(
     x = _attention(x, around, config, f"{name}_attention", layer)
     x = _convolution(x, around, config, f"{name}_conv", layer)
     x = _feed_forward(x, config, f"{name}_ffn2", layer)
-    return layer(LayerNormalization, affine=not last, name=f"{name}_norm")(x)
+    return _norm(config, name, layer, affine=not last)(x)
 
 
 def _residual(x, update, config: EncoderConfig, name: str, layer: LayerSource, half: bool = False):
@@ -106,8 +106,14 @@ def _residual(x, update, config: EncoderConfig, name: str, layer: LayerSource, h
     return layer(keras.layers.Add, name=f"{name}_add")([x, update])
 
 
+def _norm(config: EncoderConfig, name: str, layer: LayerSource, affine: bool = False):
+    return layer(
+        LayerNormalization, affine=affine, epsilon=config.norm_epsilon, name=f"{name}_norm"
+    )
+
+
 def _feed_forward(x, config: EncoderConfig, name: str, layer: LayerSource):
-    y = layer(LayerNormalization, affine=False, name=f"{name}_norm")(x)
+    y = _norm(config, name, layer)(x)
     y = layer(Dense, config.feed_forward, activation="swish", name=f"{name}_expand")(y)
     y = layer(Dropout, config.dropout, name=f"{name}_hidden_dropout")(y)
     y = layer(Dense, config.dim, name=f"{name}_project")(y)
@@ -115,7 +121,7 @@ def _feed_forward(x, config: EncoderConfig, name: str, layer: LayerSource):
 
 
 def _attention(x, around: Surroundings, config: EncoderConfig, name: str, layer: LayerSource):
-    norm = layer(LayerNormalization, affine=False, name=f"{name}_norm")
+    norm = _norm(config, name, layer)
     y = norm(x)
     own = around.delayed(x, name)
     query = layer(Dense, config.dim, name=f"{name}_query")(y if own is x else norm(own))
@@ -127,11 +133,12 @@ def _attention(x, around: Surroundings, config: EncoderConfig, name: str, layer:
 
 
 def _convolution(x, around: Surroundings, config: EncoderConfig, name: str, layer: LayerSource):
-    y = layer(LayerNormalization, affine=False, name=f"{name}_norm")(x)
+    y = _norm(config, name, layer)(x)
     y = layer(Dense, 2 * config.dim, name=f"{name}_expand")(y)
     y = layer(GatedLinearUnit, name=f"{name}_gate")(y)
     y = around.convolve(y, config, name)
-    y = layer(LayerNormalization, name=f"{name}_inner_norm")(y)
+    if config.conv_norm == "layer":
+        y = _norm(config, f"{name}_inner", layer, affine=True)(y)
     y = layer(keras.layers.Activation, "swish", name=f"{name}_activation")(y)
     y = layer(Dense, config.dim, name=f"{name}_project")(y)
     return _residual(x, y, config, name, layer)

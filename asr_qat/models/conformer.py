@@ -6,13 +6,13 @@ Every product with weights is a layer of its own with a stable name, e.g.
 
 from tensorflow import keras
 
-from asr_qat.audio.front_end import HALVINGS, FrontEndConfig
+from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.layers.relative_attention import RelativePositions
 from asr_qat.models.blocks import Utterance, conformer_block
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.layer_names import block_name, cascade_name
 from asr_qat.models.streaming_config import StreamingConfig
-from asr_qat.models.subsampling import WholeUtterances, subsample
+from asr_qat.models.subsampling import FRAME_MASK, WholeUtterances, subsample
 
 
 def encoder_inputs(mel_bins: int = FrontEndConfig.mel_bins) -> tuple:
@@ -23,7 +23,7 @@ def encoder_inputs(mel_bins: int = FrontEndConfig.mel_bins) -> tuple:
 
 
 def encode(features, lengths, config: EncoderConfig):
-    """Normalised log-mel features to encodings at a quarter of the frame rate.
+    """Normalised log-mel features to encodings at a fraction of the frame rate.
 
     Args:
         features: `[batch, time, mel_bins]`; frames beyond the length are ignored.
@@ -31,8 +31,8 @@ def encode(features, lengths, config: EncoderConfig):
         config: the encoder's shape.
 
     Returns:
-        `[batch, ceil(ceil(time / 2) / 2), dim]`; frames beyond an utterance's own length
-        hold no meaning.
+        `[batch, frames, dim]`, `frames` being `subsampled_length(time, config.halvings)`; those
+        beyond an utterance's own length hold no meaning.
     """
     x, mask, positions = _begin(features, lengths, config)
     around = Utterance(mask, positions, config.attention_context)
@@ -57,9 +57,14 @@ def encode_live(features, lengths, config: EncoderConfig, streaming: StreamingCo
     return causal, x
 
 
+def halvings_of(model: keras.Model) -> int:
+    """How often the encoder of a model, quantized or not, halves the time axis of the features."""
+    return model.get_layer(FRAME_MASK).halvings
+
+
 def _begin(features, lengths, config: EncoderConfig) -> tuple:
     """The first block's input, the mask of its frames, and their relative positions."""
-    edges = WholeUtterances(lengths)
+    edges = WholeUtterances(lengths, config.halvings)
     x = subsample(features, edges, config)
-    mask = edges.mask(x, HALVINGS)
+    mask = edges.mask(x, config.halvings)
     return x, mask, RelativePositions(name="relative_positions")([x, lengths])

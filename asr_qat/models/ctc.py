@@ -25,7 +25,7 @@ def build_ctc(config: EncoderConfig, vocab_size: int, mel_bins: int = 80) -> ker
 
     Returns:
         A model from `[features [batch, time, mel_bins], lengths int32 [batch]]` to logits
-        `[batch, ceil(ceil(time / 2) / 2), vocab_size + 1]`.
+        `[batch, frames, vocab_size + 1]`, see `encode`.
     """
     features, lengths = encoder_inputs(mel_bins)
     x = encode(features, lengths, config)
@@ -49,7 +49,7 @@ class CTC(ModelKind):
 
     def losses(self):
         """As in `ModelKind`."""
-        return [(CTCLoss(), 1.0)]
+        return [(CTCLoss(self.encoder.halvings), 1.0)]
 
     @property
     def has_ctc_logits(self) -> bool:

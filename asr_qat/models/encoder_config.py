@@ -1,6 +1,7 @@
 """Shape of a Conformer encoder."""
 
 import dataclasses
+from typing import Literal
 
 from asr_qat.errors import require
 
@@ -13,22 +14,32 @@ class EncoderConfig:
         blocks: number of Conformer blocks.
         dim: channels between the blocks.
         heads: attention heads.
-        attention_context: frames (of 40 ms) on either side that a frame attends to, or null
-            for the whole utterance.
+        attention_context: encoded frames (of 40 ms with a subsampling by 4) on either side that
+            a frame attends to, or those past and those to come, or null for the whole utterance.
         feed_forward: width of the feed-forward modules' hidden layer.
         kernel: frames seen by the depthwise convolution.
-        subsampling: channels of the two subsampling convolutions.
+        subsampling: channels of the subsampling convolutions.
         dropout: rate in every module, in training.
+        subsampling_factor: feature frames to one encoded frame.
+        subsampling_kind: what follows the first subsampling convolution: `dw_striding`
+            separable ones, `striding` full ones.
+        conv_norm: norm after the depthwise convolution of a block, or `none`, as where a batch
+            normalisation was folded into the convolution.
+        norm_epsilon: added to the variance in every norm.
     """
 
     blocks: int = 6
     dim: int = 128
     heads: int = 4
-    attention_context: int | None = None
+    attention_context: int | tuple[int, int] | None = None
     feed_forward: int = 256
     kernel: int = 15
     subsampling: int = 64
     dropout: float = 0.1
+    subsampling_factor: Literal[4, 8] = 4
+    subsampling_kind: Literal["dw_striding", "striding"] = "dw_striding"
+    conv_norm: Literal["layer", "none"] = "layer"
+    norm_epsilon: float = 1e-3
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a shape that cannot be built."""
@@ -36,9 +47,18 @@ class EncoderConfig:
             value = getattr(self, name)
             require(value >= 1, f"{name}: {value} is less than 1")
         context = self.attention_context
-        require(context is None or context >= 1, f"attention_context: {context} is less than 1")
+        if isinstance(context, int):
+            require(context >= 1, f"attention_context: {context} is less than 1")
+        elif context is not None:
+            require(min(context) >= 0, f"attention_context: {list(context)} is less than 0")
         for name in ("dim", "feed_forward"):  # two 4-bit weights share a byte
             value = getattr(self, name)
             require(value % 2 == 0, f"{name}: {value} is not even")
         require(self.dim % self.heads == 0, f"heads: {self.heads} does not divide dim {self.dim}")
         require(0 <= self.dropout < 1, f"dropout: {self.dropout} is not from 0 to below 1")
+        require(self.norm_epsilon > 0, f"norm_epsilon: {self.norm_epsilon} is not above 0")
+
+    @property
+    def halvings(self) -> int:
+        """How often the encoder halves the time axis of the features."""
+        return self.subsampling_factor.bit_length() - 1

@@ -10,6 +10,7 @@ from asr_qat.audio.front_end import subsampled_length
 from asr_qat.decoding.recognition import Recognition, recognise_ctc, recognise_transducer
 from asr_qat.decoding.transducer_greedy import greedy_transducer
 from asr_qat.decoding.transducer_steps import State
+from asr_qat.models.conformer import halvings_of
 from asr_qat.models.layer_names import FIRST, Pass
 from asr_qat.models.transducer_functions import TransducerFunctions
 
@@ -37,6 +38,7 @@ class CTCDecoder:
 
     def __init__(self, model: keras.Model):
         self._encode = _encoder(model)
+        self._halvings = halvings_of(model)
 
     def encode(self, features, lengths):
         """As in `Decoder`."""
@@ -44,7 +46,7 @@ class CTCDecoder:
 
     def search(self, encoded, lengths):
         """As in `Decoder`."""
-        frames = subsampled_length(lengths)
+        frames = subsampled_length(lengths, self._halvings)
         return [recognise_ctc(row[:n]).tokens for row, n in zip(encoded, frames, strict=True)]
 
     def recognise(self, encoded):
@@ -64,9 +66,10 @@ class TransducerDecoder:
 
     def __init__(self, model: keras.Model, pass_name: Pass = FIRST):
         functions = TransducerFunctions(model, pass_name)
-        self.blank = functions.blank
+        self.blank, self.durations = functions.blank, functions.durations
         self._units = [units for _, units in functions.states]
         self._encode = _encoder(functions.encode)
+        self._halvings = halvings_of(model)
         self._predict = _forward(
             functions.predict,
             tf.TensorSpec([None, 1], tf.int32),
@@ -80,7 +83,7 @@ class TransducerDecoder:
 
     def search(self, encoded, lengths):
         """As in `Decoder`."""
-        return greedy_transducer(self, encoded, subsampled_length(lengths))
+        return greedy_transducer(self, encoded, subsampled_length(lengths, self._halvings))
 
     def recognise(self, encoded):
         """As in `Decoder`."""

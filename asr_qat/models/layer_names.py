@@ -3,8 +3,8 @@
 A layer of a Conformer block is called `block_03_attention_query`: its stack, the number of the
 block, and its place in the block. A live model has a second stack, `cascade_00_...`, on top of
 the first. Outside of blocks the first word is the network: `subsampling_`, `prediction_`,
-`joint_`, `ctc_`. Precisions, inspection and reports all use these names, and they are in the
-`.tflite`.
+`joint_`, `ctc_`; LSTMs on top of `prediction_lstm` are `prediction_lstm_2` and so on. Precisions,
+inspection and reports all use these names, and they are in the `.tflite`.
 """
 
 import dataclasses
@@ -38,6 +38,28 @@ def block_name(index: int) -> str:
 def cascade_name(index: int) -> str:
     """What the names of the layers of a block of the cascade begin with."""
     return f"cascade_{index:02d}"
+
+
+def lstm_name(index: int) -> str:
+    """What the names of the layers of an LSTM of the prediction network begin with.
+
+    Args:
+        index: from 0, of the LSTM that the embedding goes into.
+    """
+    return "prediction_lstm" if index == 0 else f"prediction_lstm_{index + 1}"
+
+
+def subsampling_name(place: str, stage: int, first: int) -> str:
+    """A layer of one of the subsampling convolutions, `subsampling_pointwise`.
+
+    Args:
+        place: what the layer does there, such as `pointwise`.
+        stage: which of the convolutions.
+        first: the first one that can have such a layer. Its name bears no number, those after
+            it do: `subsampling_pointwise_2`.
+    """
+    name = f"subsampling_{place}"
+    return name if stage == first else f"{name}_{stage}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,6 @@ from tensorflow import keras
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.decoding.live_format import LiveFormat
 from asr_qat.layers.both_passes import OnePass, StackPasses, UnstackPasses
-from asr_qat.layers.joint import Joint
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.transducer import TransducerLoss
 from asr_qat.models.conformer import encode_live, encoder_inputs
@@ -21,7 +20,6 @@ from asr_qat.models.keras_decoder import TransducerDecoder
 from asr_qat.models.layer_names import (
     CTC_HEAD,
     JOINT_ENCODER,
-    JOINT_OUTPUT,
     PASSES,
     SECOND,
     Pass,
@@ -31,7 +29,7 @@ from asr_qat.models.prediction import TransducerConfig
 from asr_qat.models.signatures import search_signatures
 from asr_qat.models.streaming_config import StreamingConfig
 from asr_qat.models.streaming_functions import StreamingFunctions
-from asr_qat.models.transducer import TransducerKind, predict_all
+from asr_qat.models.transducer import TransducerKind, joint_layer, predict_all
 from asr_qat.models.transducer_functions import TransducerFunctions
 from asr_qat.quantize.dense import Dense
 
@@ -65,7 +63,7 @@ def build_live_transducer(
         for each, encoded in encodings.items()
     ]
     predicted = predict_all(labels, config, vocab_size)
-    joint = Joint(vocab_size + 1, config.frames_at_once, name=JOINT_OUTPUT)
+    joint = joint_layer(config, vocab_size)
     if streaming.sampling:
         one = OnePass(streaming.causal_weight, name="one_pass")(frames)
         outputs = [joint([one, predicted, labels])]

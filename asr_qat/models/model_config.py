@@ -9,9 +9,10 @@ from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.kind import ModelKind
 from asr_qat.models.live_transducer import LiveTransducer
 from asr_qat.models.prediction import TransducerConfig
-from asr_qat.models.streaming_config import StreamingConfig
+from asr_qat.models.streaming_config import SUBSAMPLING, StreamingConfig
 from asr_qat.models.transducer import Transducer
 from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.source import Source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +25,7 @@ class ModelConfig:
         quantization: how it was quantized in training, or null for a float model.
         transducer: shape of the prediction and joint networks, or null for a CTC model.
         streaming: contexts and cascade of a live model, or null for one of whole utterances.
+        source: where imported weights come from, or null for a model that was trained here.
     """
 
     encoder: EncoderConfig
@@ -31,6 +33,7 @@ class ModelConfig:
     quantization: QuantizationConfig | None = None
     transducer: TransducerConfig | None = None
     streaming: StreamingConfig | None = None
+    source: Source | None = None
 
     def __post_init__(self) -> None:
         """Raise `UserError` for parts that do not go together."""
@@ -40,9 +43,20 @@ class ModelConfig:
             self.transducer is not None,
             "streaming: needs a transducer: add its shape under transducer",
         )
+        assert self.transducer is not None
+        require(
+            not self.transducer.durations,
+            "transducer.durations: a live model is a plain transducer: omit it",
+        )
+        self.front_end.require_streaming()
         require(
             self.encoder.attention_context is None,
             "encoder.attention_context: a live model has its contexts in streaming: omit it",
+        )
+        factor = self.encoder.subsampling_factor
+        require(
+            factor == SUBSAMPLING,
+            f"encoder.subsampling_factor: {factor}: a live model subsamples by {SUBSAMPLING}",
         )
 
     @property

@@ -1,18 +1,24 @@
 """The prediction network of a transducer: over whole transcripts and label by label."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from tensorflow import keras
 
+from asr_qat.compat import unwrapped
 from asr_qat.errors import require
 from asr_qat.layers.dropout import Dropout
+from asr_qat.layers.joint import Activation
 from asr_qat.layers.label_context import LastLabels
+from asr_qat.models.layer_names import JOINT_PREDICTION, lstm_name
 from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.embedding import Embedding
 from asr_qat.quantize.lstm import LSTM
+
+_NGRAM = "prediction_last_labels"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +36,13 @@ class TransducerConfig:
         ctc_weight: weight of the CTC loss of an auxiliary head on the encoder, beside the
             transducer's with weight 1; 0 for no such head. No file has the head.
         frames_at_once: frames whose logits are in memory at once in training, or null for all.
+        layers: LSTMs on top of each other.
+        activation: of the joint network.
+        durations: frames that a token may last, ascending, `[0, 1, 2, 3, 4]` for instance, of a
+            token-and-duration transducer (TDT; Xu et al., 2023); empty for a plain transducer.
+        sigma: what a TDT's loss takes from the log-probability of each token, so that long
+            durations are preferred.
+        omega: share of the plain transducer loss, which leaves the durations aside, in a TDT's.
     """
 
     embedding: int
@@ -40,6 +53,11 @@ class TransducerConfig:
     dropout: float = 0.1
     ctc_weight: float = 0.0
     frames_at_once: int | None = None
+    layers: int = 1
+    activation: Activation = "tanh"
+    durations: tuple[int, ...] = ()
+    sigma: float = 0.02
+    omega: float = 0.1
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a shape that cannot be built."""
@@ -52,6 +70,19 @@ class TransducerConfig:
         require(0 <= weight < math.inf, f"ctc_weight: {weight} is not a number from 0 up")
         frames = self.frames_at_once
         require(frames is None or frames >= 1, f"frames_at_once: {frames} is less than 1")
+        require(self.layers >= 1, f"layers: {self.layers} is less than 1")
+        require(
+            self.layers == 1 or self.prediction == "lstm",
+            f"layers: {self.layers}: an ngram has one layer: omit it, or set `prediction: lstm`",
+        )
+        # With 0 and 1 every transcript has an alignment with every number of frames.
+        durations = self.durations
+        require(
+            not durations or (durations[:2] == (0, 1) and sorted(set(durations)) == [*durations]),
+            f"durations: {list(durations)} are not whole numbers ascending from 0, 1",
+        )
+        require(0 <= self.sigma < math.inf, f"sigma: {self.sigma} is not a number from 0 up")
+        require(0 <= self.omega <= 1, f"omega: {self.omega} is not from 0 to 1")
 
 
 def prediction_layers(config: TransducerConfig, vocab_size: int) -> dict[str, keras.layers.Layer]:
@@ -60,13 +91,17 @@ def prediction_layers(config: TransducerConfig, vocab_size: int) -> dict[str, ke
         Embedding(vocab_size, config.embedding, name="prediction_embedding"),
         Dropout(config.dropout, name="prediction_embedding_dropout"),
         Dropout(config.dropout, name="prediction_dropout"),
-        Dense(config.joint, name="joint_prediction"),
+        Dense(config.joint, name=JOINT_PREDICTION),
     ]
     if config.prediction == "lstm":
-        layers.append(Dense(4 * config.units, name="prediction_lstm_input"))
-        layers.append(LSTM(config.units, name="prediction_lstm"))
+        for index in range(config.layers):
+            name = lstm_name(index)
+            layers.append(Dense(4 * config.units, name=f"{name}_input"))
+            layers.append(LSTM(config.units, name=name))
+            if index:
+                layers.append(Dropout(config.dropout, name=f"{name}_input_dropout"))
     else:
-        layers.append(LastLabels(config.context, config.embedding, name="prediction_last_labels"))
+        layers.append(LastLabels(config.context, config.embedding, name=_NGRAM))
         layers.append(Dense(config.units, activation="tanh", name="prediction_ngram"))
     return {layer.name: layer for layer in layers}
 
@@ -83,18 +118,35 @@ def predict(before, state: Sequence, layers: Mapping[str, keras.layers.Layer]) -
         `[batch, steps, joint]`, and the state after the last label.
     """
     x = layers["prediction_embedding_dropout"](layers["prediction_embedding"](before))
-    if "prediction_lstm" in layers:
-        x, *state = layers["prediction_lstm"]([layers["prediction_lstm_input"](x), *state])
-    else:
-        x, *state = layers["prediction_last_labels"]([x, *state])
+    if _NGRAM in layers:
+        x, *after = layers[_NGRAM]([x, *state])
         x = layers["prediction_ngram"](x)
-    return layers["joint_prediction"](layers["prediction_dropout"](x)), state
+    else:
+        after = []
+        for index, name in enumerate(_recurrent(layers)):
+            if index:
+                x = layers[f"{name}_input_dropout"](x)
+            own = state[2 * index : 2 * index + 2]
+            x, *new = layers[name]([layers[f"{name}_input"](x), *own])
+            after += new
+    return layers[JOINT_PREDICTION](layers["prediction_dropout"](x)), after
 
 
 def states(layers: Mapping[str, keras.layers.Layer]) -> list[tuple[str, int]]:
     """Name and channels of each state; it is all zeros before the first label."""
-    for name in ("prediction_lstm", "prediction_last_labels"):
-        if name in layers:
-            layer = getattr(layers[name], "layer", layers[name])  # inside the quantization wrapper
-            return [(f"{name}_{part}", units) for part, units in layer.states()]
-    raise ValueError("no prediction network among these layers")
+    names = _recurrent(layers)
+    if not names:
+        raise ValueError("no prediction network among these layers")
+    return [
+        (f"{name}_{part}", units)
+        for name in names
+        for part, units in unwrapped(layers[name]).states()
+    ]
+
+
+def _recurrent(layers: Mapping[str, keras.layers.Layer]) -> list[str]:
+    """Names of the layers with a state, in the order in which they run."""
+    if _NGRAM in layers:
+        return [_NGRAM]
+    lstms = map(lstm_name, itertools.count())
+    return list(itertools.takewhile(layers.__contains__, lstms))

@@ -5,6 +5,7 @@ transducer      encode_FRAMES  features, lengths -> encoded `[1, time, joint]`
                 predict        label int32 `[1, 1]`, states -> predicted `[1, 1, joint]`, states
                 join           encoded `[1, 1, joint]`, predicted -> logits `[1, 1, 1, classes]`
 
+The classes are the labels, the blank, and of a token-and-duration transducer the durations.
 There is an encode function for each of a few lengths, since a fixed time axis keeps the whole
 graph in one delegate: features `[1, FRAMES, mel_bins]`, lengths int32 `[1]`. The prediction
 network takes one step at a time, its state comes in and goes out; the search is outside. Those

@@ -2,10 +2,10 @@
 
 import dataclasses
 
-from asr_qat.audio.front_end import HALVINGS, FrontEndConfig
+from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.errors import require
 
-SUBSAMPLING = 2**HALVINGS  # feature frames to one encoded frame
+SUBSAMPLING = 4  # feature frames to one encoded frame of a live model
 
 
 @dataclasses.dataclass(frozen=True)

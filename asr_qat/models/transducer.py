@@ -8,6 +8,7 @@ from tensorflow import keras
 from asr_qat.layers.joint import Joint
 from asr_qat.layers.label_context import LabelsBefore, ZeroState
 from asr_qat.losses.ctc import CTCLoss
+from asr_qat.losses.tdt import TDTLoss
 from asr_qat.losses.transducer import TransducerLoss
 from asr_qat.models.conformer import encode, encoder_inputs
 from asr_qat.models.encoder_config import EncoderConfig
@@ -33,22 +34,31 @@ def build_transducer(
 
     Returns:
         A model from `[features [batch, time, mel_bins], lengths int32 [batch], labels int32
-        [batch, labels]]` to the log-probabilities of blank and next label `[batch,
-        ceil(ceil(time / 2) / 2), 1 + labels, 2]`; with a CTC head, a list of these and the
-        head's logits `[batch, ceil(ceil(time / 2) / 2), vocab_size + 1]`.
+        [batch, labels]]` to the log-probabilities of blank, next label and durations `[batch,
+        frames, 1 + labels, 2 + durations]`, see `encode`; with a CTC head, a list of these and
+        the head's logits `[batch, frames, vocab_size + 1]`.
     """
     features, lengths = encoder_inputs(mel_bins)
     labels = keras.Input((None,), dtype="int32", name="labels")
     encoded = encode(features, lengths, encoder)
     frames = Dense(config.joint, name=JOINT_ENCODER[FIRST])(encoded)
     predicted = predict_all(labels, config, vocab_size)
-    transitions = Joint(vocab_size + 1, config.frames_at_once, name=JOINT_OUTPUT)(
-        [frames, predicted, labels]
-    )
+    transitions = joint_layer(config, vocab_size)([frames, predicted, labels])
     outputs = [transitions]
     if config.ctc_weight:
         outputs.append(Dense(vocab_size + 1, name=CTC_HEAD[FIRST])(encoded))
     return keras.Model([features, lengths, labels], outputs, name="conformer_transducer")
+
+
+def joint_layer(config: TransducerConfig, vocab_size: int) -> Joint:
+    """A new joint network: labels, the blank, durations."""
+    return Joint(
+        vocab_size + 1 + len(config.durations),
+        config.frames_at_once,
+        config.activation,
+        config.durations,
+        name=JOINT_OUTPUT,
+    )
 
 
 def predict_all(labels, config: TransducerConfig, vocab_size: int):
@@ -101,8 +111,14 @@ class Transducer(TransducerKind):
 
     def losses(self):
         """As in `ModelKind`."""
-        weight = self.networks.ctc_weight
-        return [(TransducerLoss(), 1.0), *([(CTCLoss(), weight)] if weight else [])]
+        networks, halvings = self.networks, self.encoder.halvings
+        loss = (
+            TDTLoss(networks.durations, networks.sigma, networks.omega, halvings)
+            if networks.durations
+            else TransducerLoss(halvings)
+        )
+        weight = networks.ctc_weight
+        return [(loss, 1.0), *([(CTCLoss(halvings), weight)] if weight else [])]
 
     def decoder(self, model: keras.Model, pass_name: Pass | None = None) -> TransducerDecoder:
         """As in `ModelKind`."""

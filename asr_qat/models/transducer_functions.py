@@ -2,7 +2,7 @@
 
 from tensorflow import keras
 
-from asr_qat.compat import layer_output
+from asr_qat.compat import layer_output, unwrapped
 from asr_qat.models.layer_names import FIRST, JOINT_ENCODER, JOINT_OUTPUT, Pass
 from asr_qat.models.prediction import predict, states
 
@@ -24,6 +24,7 @@ class TransducerFunctions:
             beginning.
         joint: channels of `encoded` and `predicted`.
         blank: class of the blank; also the label that an utterance begins with.
+        durations: frames of each class behind the blank, see `TransducerConfig`.
     """
 
     def __init__(self, model: keras.Model, pass_name: Pass = FIRST):
@@ -39,4 +40,5 @@ class TransducerFunctions:
         self.joint = encoded.shape[-1]
         pair = [keras.Input((1, self.joint)), keras.Input((1, self.joint))]
         self.join = keras.Model(pair, layers[JOINT_OUTPUT](pair))
+        self.durations = unwrapped(layers[JOINT_OUTPUT]).durations
         self.blank = layers["prediction_labels"].start

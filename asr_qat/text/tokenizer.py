@@ -1,5 +1,6 @@
 """Word pieces: text to label ids and back, through SentencePiece."""
 
+import functools
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,7 +16,9 @@ MODEL_TYPES = ("char", "unigram", "bpe")
 class Tokenizer:
     """A SentencePiece vocabulary without sentence marks; id 0 is `<unk>`.
 
-    The blank is the class after the last piece, so a model has `vocab_size + 1` outputs.
+    The blank is the class after the last piece, so a model has `vocab_size + 1` outputs. Texts are
+    normalised to upper case; a vocabulary of lower case, as other libraries make them, gets them in
+    its own.
     """
 
     def __init__(self, proto: bytes) -> None:
@@ -109,13 +112,25 @@ class Tokenizer:
         """The pieces by id; `▁` is a space."""
         return [self._processor.id_to_piece(i) for i in range(self.vocab_size)]
 
+    @functools.cached_property
+    def lower_case(self) -> bool:
+        """Whether pieces have lower-case letters, as those of most published models do."""
+        ids, of = range(self.vocab_size), self._processor
+        marks = (of.is_unknown, of.is_control, of.is_byte)  # written as <unk>, <s>, <0x0A>
+        words = [of.id_to_piece(i) for i in ids if not any(is_mark(i) for is_mark in marks)]
+        return any(character.islower() for piece in words for character in piece)
+
+    def in_case(self, text: str) -> str:
+        """Normalised `text`, whose letters are capitals, in the case of the pieces."""
+        return text.lower() if self.lower_case else text
+
     def encode(self, text: str) -> list[int]:
-        """Label ids of normalised `text`.
+        """Label ids of normalised `text`, whatever the case of the pieces.
 
         Raises:
             UserError: characters that no piece holds, which would become `<unk>`.
         """
-        ids = self._processor.encode(text)
+        ids = self._processor.encode(self.in_case(text))
         if self._processor.unk_id() in ids:
             unknown = sorted(self.unknown_characters(text))
             raise UserError(
@@ -126,8 +141,8 @@ class Tokenizer:
 
     def unknown_characters(self, text: str) -> set[str]:
         """The characters of `text` that no piece holds."""
-        unknown = self._processor.unk_id()
-        return {c for c in set(text) if not c.isspace() and unknown in self._processor.encode(c)}
+        unknown, encode = self._processor.unk_id(), self._processor.encode
+        return {c for c in set(text) if not c.isspace() and unknown in encode(self.in_case(c))}
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of label `ids`, without spaces at its ends."""

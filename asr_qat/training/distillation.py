@@ -120,6 +120,8 @@ def load_teacher(config: DistillationConfig, start: str | None, student: Recogni
         )
     if teacher.tokenizer.proto != student.tokenizer.proto:
         raise UserError(f"distillation: teacher: {path} has another vocabulary than the model")
+    if teacher.config.encoder.halvings != student.config.encoder.halvings:
+        raise UserError(f"distillation: teacher: {path} has another subsampling_factor")
     if teacher.config.front_end != student.config.front_end:
         raise UserError(f"distillation: teacher: {path} has another front end than the model")
     return teacher

@@ -189,6 +189,7 @@ def _trained_model(
             config.distillation,
             scale=recogniser.std / teacher.std,
             shift=(recogniser.mean - teacher.mean) / teacher.std,
+            halvings=recogniser.config.encoder.halvings,
             teacher_pass=teacher.config.kind.ctc_pass,
         )
     seed_dropout(model, config.seed)

@@ -17,7 +17,15 @@ from asr_qat.training.quantized import quantized
 from asr_qat.training.start_live import live_from_whole
 
 # What may differ from the model whose weights are taken: it changes the training alone.
-FREE = ("dropout", "ctc_weight", "frames_at_once", "causal_weight", "sampling")
+FREE = (
+    "dropout",
+    "ctc_weight",
+    "frames_at_once",
+    "causal_weight",
+    "sampling",
+    "sigma",
+    "omega",
+)
 
 
 def first_recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:

@@ -63,7 +63,7 @@ def _files(folder: PreparedFolder, pipeline: Pipeline) -> Iterable[float]:
     front_end, stats = pipeline.front_end, folder.stats
     for utterance in itertools.cycle(folder.utterances("train")):
         audio = read_audio(utterance["audio_filepath"], front_end.sample_rate)
-        normalize(log_mel(audio, front_end), stats.mean, stats.std)
+        normalize(log_mel(audio, front_end), front_end, stats.mean, stats.std)
         yield len(audio) / front_end.sample_rate
 
 

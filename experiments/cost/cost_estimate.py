@@ -18,6 +18,7 @@ from asr_qat.corpora.transcript_lengths import WORD_PIECES, TranscriptLengths
 from asr_qat.layers.relative_attention import RelativeAttention
 from asr_qat.losses.targets import pack_targets
 from asr_qat.losses.transducer import TransducerLoss
+from asr_qat.models.conformer import halvings_of
 from asr_qat.models.layer_names import network_of
 from asr_qat.models.model_config import ModelConfig
 from asr_qat.models.model_directory import build_float
@@ -85,7 +86,8 @@ def forward_macs(model: keras.Model, frames, labels, batch: int = 1) -> dict[str
         float `[utterances]` by part: `products` of the encoder with weights, `convolutions`,
         `attention` (products of activations), `prediction` and `joint` network.
     """
-    encoded, steps = subsampled_length(np.asarray(frames)), 1 + np.asarray(labels)
+    encoded = subsampled_length(np.asarray(frames), halvings_of(model))
+    steps = 1 + np.asarray(labels)
     parts = ("products", "convolutions", "attention", "prediction", "joint")
     macs = {part: np.zeros(np.shape(frames)) for part in parts}
     for layer in model.layers:

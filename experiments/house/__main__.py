@@ -11,7 +11,7 @@ from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
 from asr_qat.provenance import provenance
 from experiments.house import device_rows, file_rows, repository_rows
-from experiments.house.row import Row
+from experiments.targets import Row
 
 MODULES = (repository_rows, device_rows, file_rows)  # `ROWS`: functions that measure one row
 

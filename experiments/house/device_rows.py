@@ -17,7 +17,7 @@ from experiments.house.environment import (
     run,
     temporary_folder,
 )
-from experiments.house.row import Row, at_most, equal, without_target
+from experiments.targets import Row, at_most, equal, without_target
 
 MODEL = ROOT / "tests/data/tones_ctc.tflite"
 RUNS = 9

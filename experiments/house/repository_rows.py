@@ -10,7 +10,7 @@ from pathlib import Path
 
 from asr_qat import files
 from experiments.house.environment import ROOT, temporary_folder
-from experiments.house.row import Row, at_most, equal
+from experiments.targets import Row, at_most, equal
 
 MOST_TEST_MINUTES, MOST_DEMO_MINUTES, MOST_DEMO_WER = 12.0, 8.0, 10.0
 DEMO = ROOT / "results/demo_synthetic.json"  # what a machine without CMU AN4 shows

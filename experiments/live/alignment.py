@@ -74,8 +74,8 @@ class WordEnds:
     def __call__(self, audio: np.ndarray, text: str) -> list[float]:
         """The end of each word of `text`; audio is float32 `[samples]`."""
         recogniser = self._recogniser
-        mels = log_mel(audio, recogniser.config.front_end)
-        features = normalize(mels, recogniser.mean, recogniser.std)
+        front_end = recogniser.config.front_end
+        features = normalize(log_mel(audio, front_end), front_end, recogniser.mean, recogniser.std)
         (logits,) = self._decoder.encode(features[None], np.array([len(features)], np.int32))
         labels = recogniser.tokenizer.encode(text)
         spans = forced_alignment(logits, labels)

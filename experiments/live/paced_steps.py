@@ -26,7 +26,7 @@ class PacedSteps:
 
     def __init__(self, steps: TransducerSteps, labels_per_second: float, frame_s: float):
         self._steps = steps
-        self.blank = steps.blank
+        self.blank, self.durations = steps.blank, steps.durations
         self._interval_s = 1 / labels_per_second
         self._passed_s = frame_s / 2  # by a blank, which ends a frame: of both passes
         self._now_s = 0.0

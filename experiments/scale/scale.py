@@ -222,7 +222,8 @@ def _speeds(
     features = features.astype(np.float32)
     calls = {"encode": 1}
     if labels_per_second is not None:
-        calls = search_calls(len(features), round(labels_per_second * AUDIO_SECONDS))
+        labels = round(labels_per_second * AUDIO_SECONDS)
+        calls = search_calls(len(features), labels, devices[0].metadata.halvings)
     for device in devices:
         device.warm_up()
     seconds = np.zeros((ROUNDS, len(devices), len(calls)))
@@ -248,13 +249,19 @@ def _speeds(
     return found
 
 
-def search_calls(frames: int, labels: int) -> dict[str, int]:
+def search_calls(frames: int, labels: int, halvings: int) -> dict[str, int]:
     """How often greedy search calls each signature for `frames` feature frames.
 
     It predicts from the start and after each label; it joins for each label, and for the blank
     that ends each encoded frame.
+
+    Args:
+        frames: feature frames.
+        labels: of the utterance.
+        halvings: how often the encoder halves the time axis.
     """
-    return {"encode": 1, "predict": 1 + labels, "join": subsampled_length(frames) + labels}
+    encoded = subsampled_length(frames, halvings)
+    return {"encode": 1, "predict": 1 + labels, "join": encoded + labels}
 
 
 def _seconds(device: TFLiteRecogniser, features: np.ndarray) -> list[float]:

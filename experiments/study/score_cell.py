@@ -165,7 +165,8 @@ def keras_run(recogniser: Recogniser, items: list[Utterance]) -> evaluate.Run:
     result = evaluate.Run([], [], np.zeros(len(items)), np.zeros(len(items)))
     for i, item in enumerate(items):
         audio = read_audio(item.audio_path, front_end.sample_rate)
-        features = normalize(log_mel(audio, front_end), recogniser.mean, recogniser.std)
+        mels = log_mel(audio, front_end)
+        features = normalize(mels, front_end, recogniser.mean, recogniser.std)
         tokens = []
         if len(features):  # else shorter than one window of the front end
             (encoded,) = decoder.encode(features[None], [len(features)])

@@ -3,12 +3,19 @@
 import argparse
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from asr_qat.errors import UserError
 from tflite_export.runtime.live.endpoint import EndpointConfig
 
 CHUNK_MS = (10, 2000)  # least, most
 DEFAULT_CHUNK_MS = 120
+
+
+def data_name(args: argparse.Namespace) -> str:
+    """Name of the recordings given as `--data` and `--split`, without the folders above."""
+    path = Path(args.data)
+    return f"{path.name} ({args.split})" if path.is_dir() else path.name
 
 
 def threads(text: str) -> int:

@@ -15,7 +15,12 @@ def add_parser(subparsers) -> None:
         help="float, w8a8, w4a8, w2a8, w8, w4, w2, mixed_4_8 or two_bit; a float model is "
         "quantized after training (default: as it was trained)",
     )
-    parser.add_argument("-o", "--output", required=True, help="file to write")
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        help="file to write; OUTPUT.md, its model card, is written beside it",
+    )
     parser.add_argument(
         "--seconds",
         type=float,
@@ -47,15 +52,17 @@ def add_parser(subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Convert, and print what was written."""
+    """Convert, write the model card, and print what the file holds."""
     from tflite_export.convert.convert import convert
     from tflite_export.runtime.metadata import read_metadata
+    from tflite_export.score.card import write_card
 
     seconds = tuple(args.seconds) if args.seconds else None
     if args.full_integer is None:
         convert(args.model, args.output, args.precision, seconds, args.calibration)
     else:
         _convert_calibrated(args, seconds)
+    write_card(args.output)
     if not args.quiet:
         found, size = read_metadata(args.output), Path(args.output).stat().st_size
         print(f"{args.output}: {size:,} bytes, {found.widths}")

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from asr_qat.errors import UserError, require
 from tflite_export.commands import evaluate_live
-from tflite_export.commands.arguments import DEFAULT_CHUNK_MS, add_chunk_ms, beam, threads
+from tflite_export.commands.arguments import (
+    DEFAULT_CHUNK_MS,
+    add_chunk_ms,
+    beam,
+    data_name,
+    threads,
+)
 from tflite_export.commands.evaluate_live import SHOWN
 
 if TYPE_CHECKING:
@@ -49,6 +55,16 @@ def add_parser(subparsers) -> None:
         "--hypotheses",
         help="file to write, with --streaming one for each pass (default: FILE.hypotheses.jsonl)",
     )
+    parser.add_argument(
+        "--normalizer",
+        choices=("plain", "whisper"),
+        default="plain",
+        help="that texts go through before words are compared: whisper is that of the Open ASR "
+        "Leaderboard, for English (needs the extra `whisper`; default: %(default)s)",
+    )
+    parser.add_argument(
+        "--card", action="store_true", help="write the figures into the model card, FILE.md"
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)
@@ -60,6 +76,8 @@ def run(args: argparse.Namespace) -> None:
     from asr_qat.provenance import Provenance
     from tflite_export.runtime.recogniser import TFLiteRecogniser
     from tflite_export.score import evaluate
+    from tflite_export.score.card import write_card
+    from tflite_export.score.normalizer import PLAIN, normalizer
     from tflite_export.score.rows import Difference, Evaluation, combine
     from tflite_export.silence import silence
 
@@ -70,7 +88,8 @@ def run(args: argparse.Namespace) -> None:
         evaluate_live.run(args)
         return
     require(args.chunk_ms is None, "--chunk-ms: for live models only: add --streaming")
-    items = recordings(args.data, args.split)
+    normalizer(args.normalizer)  # is it installed?
+    items = recordings(args.data, args.split, args.normalizer == PLAIN)
     with silence():  # LiteRT prints what its exceptions say
         device = TFLiteRecogniser(args.file, args.threads)
         baseline = TFLiteRecogniser(args.baseline, args.threads) if args.baseline else None
@@ -90,20 +109,24 @@ def run(args: argparse.Namespace) -> None:
     difference, ratio = Difference(), None
     if baseline is not None:
         other = evaluate.run(baseline, items, args.quiet, args.beam)
-        difference = evaluate.difference(result, other, items)
+        difference = evaluate.difference(result, other, items, args.normalizer)
         ratio = evaluate.describe(baseline).bytes / facts.bytes
     longest = float(result.audio_seconds.max())
     found = combine(
         Evaluation,
         facts,
-        evaluate.summarize(result, items, args.threads),
+        evaluate.summarize(result, items, args.threads, args.normalizer),
         difference,
         Provenance.of_this_run(0),
         name=Path(args.file).name,
         ratio=ratio,
         peak_rss_mb=evaluate.peak_rss_mb(args.file, longest, args.threads),
         against_keras=compare(keras, device, items, result, args.quiet) if keras else None,
+        normalizer=args.normalizer,
+        by_length=evaluate.by_length(result, items, args.normalizer),
     )
+    if args.card:
+        write_card(args.file, found, data_name(args))
     if args.json:
         print(json.dumps(dataclasses.asdict(found), indent=2))
     else:
@@ -113,6 +136,8 @@ def run(args: argparse.Namespace) -> None:
     evaluate.write_hypotheses(written, items, result.hypotheses)
     if not args.json:
         print(f"hypotheses: {written}")
+        if args.card:
+            print(f"model card: {args.file}.md")
 
 
 def _print(found: "Evaluation") -> None:
@@ -121,13 +146,17 @@ def _print(found: "Evaluation") -> None:
     print(f"{found.name}: {found.method} {found.widths}")
     print(
         f"WER {found.wer:.2%} [{low:.2%}, {high:.2%}], CER {found.cer:.2%} "
-        f"({found.utterances} utterances, {found.words} words)"
+        f"({found.utterances} utterances, {found.words} words), normaliser {found.normalizer}"
     )
+    if len(found.by_length) > 1:
+        for row in found.by_length:
+            print(f"  {row.group} s: WER {row.wer:.2%} ({row.utterances} utterances)")
     if found.wer_diff_ci:
         low, high = found.wer_diff_ci
         print(
             f"{found.ratio:.2f} times smaller than the baseline; "
-            f"WER difference {found.wer_diff:+.2%} [{low:+.2%}, {high:+.2%}]"
+            f"WER difference {found.wer_diff:+.2%} [{low:+.2%}, {high:+.2%}]; "
+            f"{100 * (found.words_changed or 0):.2f} words in 100 differ from the baseline's"
         )
     print(
         f"real-time factor {found.rtf:.4f}, latency in ms: {latency}; "

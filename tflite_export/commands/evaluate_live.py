@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_qat.errors import require
+from tflite_export.commands.arguments import data_name
 
 if TYPE_CHECKING:
     from tflite_export.score.live_rows import PassRates, StreamedComparison, StreamedEvaluation
@@ -22,13 +23,16 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.runtime.live.live_model import live_model
     from tflite_export.runtime.recogniser import TFLiteRecogniser
     from tflite_export.score import evaluate
+    from tflite_export.score.card import write_card
     from tflite_export.score.live_evaluate import live_peak_rss_mb, run_streamed, summarize_streamed
     from tflite_export.score.live_rows import StreamedEvaluation
+    from tflite_export.score.normalizer import PLAIN, normalizer
     from tflite_export.score.rows import combine
     from tflite_export.silence import silence
 
     require(not args.beam, "--beam: a stream is searched greedily: omit it")
-    items = recordings(args.data, args.split)
+    items = recordings(args.data, args.split, args.normalizer == PLAIN)
+    normalizer(args.normalizer)  # is it installed?
     with silence():  # LiteRT announces its delegate in the first call
         device = TFLiteRecogniser(args.file, args.threads)
         model = live_model(device)
@@ -53,15 +57,18 @@ def run(args: argparse.Namespace) -> None:
     found = combine(
         StreamedEvaluation,
         evaluate.describe(device),
-        summarize_streamed(result, items, args.chunk_ms, args.threads, other),
+        summarize_streamed(result, items, args.chunk_ms, args.threads, other, args.normalizer),
         Provenance.of_this_run(0),
         name=Path(args.file).name,
         ratio=ratio,
         look_ahead_ms=look_ahead_ms,
         delay_ms=delay_ms,
+        normalizer=args.normalizer,
         peak_rss_mb=live_peak_rss_mb(args.file, longest, args.chunk_ms, args.threads),
         against_keras=comparison,
     )
+    if args.card:
+        write_card(args.file, found, data_name(args))
     if args.json:
         print(json.dumps(dataclasses.asdict(found), indent=2))
     else:
@@ -87,7 +94,7 @@ def _print(found: "StreamedEvaluation") -> None:
     print(f"first pass, delay {found.look_ahead_ms:.0f} ms: {_rates(found.first)}")
     print(f"second pass, delay {found.delay_ms:.0f} ms: {_rates(found.second)}")
     chunk = ", ".join(f"{name} {ms:.1f}" for name, ms in vars(found.chunk_compute_ms).items())
-    print(f"{found.utterances} utterances, {found.words} words")
+    print(f"{found.utterances} utterances, {found.words} words, normaliser {found.normalizer}")
     print(
         f"chunks of {found.chunk_ms} ms: {found.chunks}, late {found.late_chunks}; "
         f"compute in ms: {chunk}"
@@ -122,4 +129,7 @@ def _rates(row: "PassRates") -> str:
     if row.wer_diff_ci is None:
         return rates
     low, high = row.wer_diff_ci
-    return f"{rates}, difference {row.wer_diff:+.2%} [{low:+.2%}, {high:+.2%}]"
+    return (
+        f"{rates}, difference {row.wer_diff:+.2%} [{low:+.2%}, {high:+.2%}], "
+        f"{100 * (row.words_changed or 0):.2f} words in 100 changed"
+    )

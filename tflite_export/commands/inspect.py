@@ -50,6 +50,9 @@ def format_tables(found: "Contents") -> str:
     ]
     if found.live is not None:
         sections.insert(0, ("streams", _stream_rows(found.live)))
+    if found.source is not None:
+        known = {name: text for name, text in vars(found.source).items() if text is not None}
+        sections.insert(0, ("source", [[name, text] for name, text in known.items()]))
     blocks = [f"{title}\n{_aligned(rows or [['none']])}" for title, rows in sections]
     title = found.path
     if found.precision is not None:

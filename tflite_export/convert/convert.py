@@ -136,7 +136,7 @@ def metadata_of(
     recogniser: Recogniser, layers: dict[str, BakedLayer], full_integer: int | None = None
 ) -> Metadata:
     """What the file tells of itself, see `Metadata`."""
-    quantization = recogniser.config.quantization
+    quantization, transducer = recogniser.config.quantization, recogniser.config.transducer
     return Metadata(
         precision=quantization.precision if quantization else FLOAT,
         method=trained_method(recogniser),
@@ -146,6 +146,9 @@ def metadata_of(
         tokenizer=recogniser.tokenizer,
         layers={name: layer.precision.name for name, layer in layers.items()},
         full_integer=full_integer,
+        durations=transducer.durations if transducer else (),
+        subsampling_factor=recogniser.config.encoder.subsampling_factor,
+        source=recogniser.config.source,
     )
 
 

@@ -41,14 +41,15 @@ def merged_factors(keras_model: keras.Model) -> dict[str, float]:
     """Constants that the converter multiplies into the weights and bias of a layer, by its name.
 
     They are those of a `Rescaling` that reads the layer's output, such as the half step after a
-    feed-forward module, and of layers that say so in `input_factors`, one for each input.
+    feed-forward module, and of layers that say so in `input_factors`, one for each input. None
+    for a layer with an offset: that is added to the product before the factor.
     """
     factors: dict[str, float] = {}
     for layer in keras_model.layers:
         scale = layer.scale if isinstance(layer, keras.layers.Rescaling) else None
         own = (scale,) if scale is not None else getattr(layer, "input_factors", ())
         for source, factor in zip(_sources(layer), own, strict=False):
-            if isinstance(source, Dense) and factor != 1.0:
+            if isinstance(source, Dense) and source.offset is None and factor != 1.0:
                 factors[source.name] = factors.get(source.name, 1.0) * float(factor)
     return factors
 

@@ -17,12 +17,19 @@ class LiteRTSteps:
         call: runs a signature by name: its outputs by name.
         blank: class of the blank.
         state_units: channels of each state, by name.
+        durations: frames of each class behind the blank; none of a plain transducer.
     """
 
-    def __init__(self, call: Call, blank: int, state_units: Mapping[str, int]):
+    def __init__(
+        self,
+        call: Call,
+        blank: int,
+        state_units: Mapping[str, int],
+        durations: tuple[int, ...] = (),
+    ):
         self._call = call
         self._units = state_units
-        self.blank = blank
+        self.blank, self.durations = blank, durations
 
     def initial_state(self, rows: int) -> State:
         """As in `TransducerSteps`."""

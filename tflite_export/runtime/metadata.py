@@ -14,11 +14,13 @@ from asr_qat.arrays import Array
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.decoding.live_format import LiveFormat
 from asr_qat.errors import UserError
+from asr_qat.source import Source
 from asr_qat.text.tokenizer import Tokenizer
 
 DESCRIPTION = "asr_qat.json"  # names of the metadata buffers
 VOCABULARY = "asr_qat.sentencepiece"
 VERSION = 1
+SUBSAMPLING = 4  # of a file that says nothing of it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +37,9 @@ class Metadata:
         layers: precision name of each quantized layer.
         full_integer: width of all activations if every tensor is an integer, else None.
         live: how to stream, None for a recogniser of whole utterances.
+        durations: of a token-and-duration transducer, frames of each class behind the blank.
+        subsampling_factor: feature frames to one encoded frame; only written unless it is 4.
+        source: where imported weights come from, None for a model that was trained here.
     """
 
     precision: str
@@ -46,6 +51,14 @@ class Metadata:
     layers: dict[str, str]
     full_integer: int | None = None
     live: LiveFormat | None = None
+    durations: tuple[int, ...] = ()
+    subsampling_factor: int = SUBSAMPLING
+    source: Source | None = None
+
+    @property
+    def halvings(self) -> int:
+        """How often the encoder halves the time axis of the features."""
+        return self.subsampling_factor.bit_length() - 1
 
     @property
     def widths(self) -> str:
@@ -61,16 +74,20 @@ class Metadata:
 
     def buffers(self) -> dict[str, bytes]:
         """The metadata buffers by name."""
+        factor = self.subsampling_factor
         description = {
             "version": VERSION,
             "precision": self.precision,
             "method": self.method,
-            "front_end": dataclasses.asdict(self.front_end),
+            "front_end": self.front_end.to_json(),
             "mean": [round(float(v), 5) for v in self.mean],
             "std": [round(float(v), 5) for v in self.std],
             "layers": self.layers,
             **({} if self.full_integer is None else {"full_integer": self.full_integer}),
             **({} if self.live is None else {"live": dataclasses.asdict(self.live)}),
+            **({"durations": self.durations} if self.durations else {}),
+            **({} if factor == SUBSAMPLING else {"subsampling_factor": factor}),
+            **({} if self.source is None else {"source": dataclasses.asdict(self.source)}),
         }
         packed = json.dumps(description, separators=(",", ":")).encode()
         return {DESCRIPTION: packed, VOCABULARY: self.tokenizer.proto}
@@ -101,6 +118,9 @@ def read_metadata(path: str | Path) -> Metadata:
             layers=description["layers"],
             full_integer=description.get("full_integer"),
             live=LiveFormat.from_json(description["live"]) if "live" in description else None,
+            durations=tuple(description.get("durations", ())),
+            source=Source(**description["source"]) if "source" in description else None,
+            subsampling_factor=description.get("subsampling_factor", SUBSAMPLING),
         )
     except (KeyError, TypeError, ValueError, UserError):
         raise UserError(

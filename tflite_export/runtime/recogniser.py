@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from asr_qat.arrays import Array
-from asr_qat.audio.front_end import HALVINGS, log_mel, normalize, subsampled_length
+from asr_qat.audio.front_end import log_mel, normalize, subsampled_length
 from asr_qat.decoding.hypothesis import Hypothesis
 from asr_qat.decoding.recognition import Recognition, recognise_ctc, recognise_transducer
 from asr_qat.decoding.transducer_beam import beam_transducer
@@ -17,7 +17,6 @@ from tflite_export.runtime.signatures import Details, InterpretedSignatures, Sig
 from tflite_export.runtime.weight_cache import cached_signatures
 
 CONTEXT_S = 1.0  # of a window that its neighbours overlap, on either side
-SUBSAMPLING = 2**HALVINGS  # feature frames to one encoded frame
 ENCODE, PREDICT, JOIN = "encode_", "predict", "join"  # signatures
 
 
@@ -61,7 +60,8 @@ class TFLiteRecogniser:
         self.steps = None
         if JOIN in names:
             states = _state_units(self.signatures.inputs(PREDICT))
-            self.steps = LiteRTSteps(self.call, self.metadata.tokenizer.blank, states)
+            blank, durations = self.metadata.tokenizer.blank, self.metadata.durations
+            self.steps = LiteRTSteps(self.call, blank, states, durations)
 
     @property
     def lengths(self) -> list[int]:
@@ -78,8 +78,9 @@ class TFLiteRecogniser:
 
     def features(self, audio: Array) -> Array:
         """Audio `[samples]` in [-1, 1) to normalised log-mel features `[frames, mel_bins]`."""
-        mels = log_mel(audio, self.metadata.front_end)
-        return normalize(mels, self.metadata.mean, self.metadata.std)
+        front_end = self.metadata.front_end
+        mels = log_mel(audio, front_end)
+        return normalize(mels, front_end, self.metadata.mean, self.metadata.std)
 
     def encode(self, features: Array) -> Array:
         """What the search reads.
@@ -88,25 +89,25 @@ class TFLiteRecogniser:
             features: `[frames, mel_bins]`, normalised.
 
         Returns:
-            `[ceil(ceil(frames / 2) / 2), channels]`: a CTC model's logits, or a transducer's
-            encoded frames.
+            `[encoded frames, channels]`, see `subsampled_length`: a CTC model's logits, or what
+            a transducer's joint network reads.
         """
         require(not self.live, f"{self.path}: a live model, which takes streams")
         longest = self.lengths[-1]
         if len(features) <= longest:
             return self._encode(features)
-        front_end = self.metadata.front_end
+        front_end, factor = self.metadata.front_end, self.metadata.subsampling_factor
         context = round(CONTEXT_S * 1000 / front_end.hop_ms)
-        context -= context % SUBSAMPLING
-        context = min(context, longest // 4 // SUBSAMPLING * SUBSAMPLING)
-        step = (longest - 2 * context) // SUBSAMPLING * SUBSAMPLING
+        context -= context % factor
+        context = min(context, longest // 4 // factor * factor)
+        step = (longest - 2 * context) // factor * factor
         pieces, start = [], 0
         while True:
             window = self._encode(features[start : start + longest])
             first = context if start else 0
             last = start + longest >= len(features)
-            end = len(window) if last else (step + context) // SUBSAMPLING
-            pieces.append(window[first // SUBSAMPLING : end])
+            end = len(window) if last else (step + context) // factor
+            pieces.append(window[first // factor : end])
             if last:
                 return np.concatenate(pieces)
             start += step
@@ -163,7 +164,8 @@ class TFLiteRecogniser:
         padded = np.zeros((1, length, features.shape[1]), np.float32)
         padded[0, :frames] = features
         encode = self._encode_integers if self.metadata.full_integer else self._encode_floats
-        return encode(self._lengths[length], padded, frames)[0, : subsampled_length(frames)]
+        encoded = encode(self._lengths[length], padded, frames)
+        return encoded[0, : subsampled_length(frames, self.metadata.halvings)]
 
     def _encode_floats(self, signature: str, features: Array, frames: int) -> Array:
         found = self.call(signature, features=features, lengths=np.array([frames], np.int32))

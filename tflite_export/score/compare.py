@@ -61,6 +61,7 @@ def compare(
     itself when all features change by `PERTURBATION`; not without `floor`, which halves the time.
     """
     tokenizer = device.metadata.tokenizer
+    tokens = tokenizer.blank + 1
     expected = keras_recognitions(recogniser, device, items, quiet=quiet)
     different = []
     for item, keras, tflite, text in zip(
@@ -68,13 +69,13 @@ def compare(
     ):
         keras_text = tokenizer.decode(keras.tokens)
         if keras_text != text:
-            different.append(_parting(item, keras.logits, tflite, keras_text, text))
-    pairs = _comparable(expected, result.logits)
+            different.append(_parting(item, keras.logits, tflite, keras_text, text, tokens))
+    pairs = _comparable(expected, result.logits, tokens)
     rounding_floor = None
     if floor:
         perturbed = keras_recognitions(recogniser, device, items, PERTURBATION, quiet=quiet)
         others = [other.logits for other in perturbed]
-        rounding_floor = _median(_comparable(expected, others))
+        rounding_floor = _median(_comparable(expected, others, tokens))
     return Comparison(
         identical_hypotheses=1 - len(different) / len(items),
         max_logit_diff=float(max(np.abs(a - b).max(initial=0) for a, b in pairs)),
@@ -84,7 +85,7 @@ def compare(
     )
 
 
-def _comparable(expected: list[Recognition], others: list[np.ndarray]) -> list[tuple]:
+def _comparable(expected: list[Recognition], others: list[np.ndarray], tokens: int) -> list[tuple]:
     """Pairs of logits of the same step: up to that in which two searches part.
 
     With CTC no step depends on the one before; with a transducer all do.
@@ -96,7 +97,8 @@ def _comparable(expected: list[Recognition], others: list[np.ndarray]) -> list[t
             pairs.append((logits, other))
             continue
         steps = min(len(logits), len(other))
-        parted = logits[:steps].argmax(-1) != other[:steps].argmax(-1)
+        parted = _best(logits[:steps], tokens) != _best(other[:steps], tokens)
+        parted = parted.any(axis=-1)
         steps = int(np.argmax(parted)) + 1 if parted.any() else steps
         pairs.append((logits[:steps], other[:steps]))
     return pairs
@@ -107,11 +109,31 @@ def _median(pairs) -> float:
     return float(np.median(differences)) if len(differences) else 0.0
 
 
-def _parting(item: Utterance, keras, tflite, keras_text: str, tflite_text: str) -> Parting:
+def _best(logits: np.ndarray, tokens: int) -> np.ndarray:
+    """The best token of each step and, of logits with durations behind, the best of these.
+
+    Args:
+        logits: `[steps, classes]`.
+        tokens: classes that are labels or the blank.
+
+    Returns:
+        Classes, int `[steps, 1]` or `[steps, 2]`.
+    """
+    best = [logits[:, :tokens].argmax(-1)]
+    if logits.shape[1] > tokens:
+        best.append(tokens + logits[:, tokens:].argmax(-1))
+    return np.stack(best, axis=-1)
+
+
+def _parting(
+    item: Utterance, keras, tflite, keras_text: str, tflite_text: str, tokens: int
+) -> Parting:
     """The first step (with CTC: frame) whose best classes differ, with the logits of both."""
     steps = min(len(keras), len(tflite))
-    frame = int(np.argmax(keras[:steps].argmax(-1) != tflite[:steps].argmax(-1)))
-    classes = sorted({int(keras[frame].argmax()), int(tflite[frame].argmax())})
+    ours, theirs = _best(keras[:steps], tokens), _best(tflite[:steps], tokens)
+    frame = int(np.argmax((ours != theirs).any(axis=-1)))
+    kind = int(np.argmax(ours[frame] != theirs[frame]))  # token or duration
+    classes = sorted({int(ours[frame, kind]), int(theirs[frame, kind])})
     return Parting(
         id=item.id,
         reference=item.text,

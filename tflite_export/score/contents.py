@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from asr_qat.source import Source
+
 Counts = dict[str, int]
 
 
@@ -104,6 +106,7 @@ class Recorded:
         method: how it was quantized.
         full_integer: bits of all activations if every tensor is an integer, else None.
         live: how it streams, None of a recogniser of whole utterances.
+        source: where imported weights come from, None of a model that was trained here.
     """
 
     precision: str | None = None
@@ -111,6 +114,7 @@ class Recorded:
     method: str | None = None
     full_integer: int | None = None
     live: LiveFacts | None = None
+    source: Source | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -13,9 +13,18 @@ from asr_qat.corpora.utterance import Utterance
 from asr_qat.progress import progress
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score.fresh_process import peak_memory_mb
-from tflite_export.score.rows import Difference, FileFacts, Percentiles, Summary
+from tflite_export.score.normalizer import PLAIN, normalizer
+from tflite_export.score.rows import Difference, FileFacts, LengthRate, Percentiles, Summary
 from tflite_export.score.silence_runs import recognise_silence
-from tflite_export.score.statistics import character_errors, interval, paired_interval, word_errors
+from tflite_export.score.statistics import (
+    ErrorCounts,
+    character_errors,
+    interval,
+    paired_interval,
+    word_errors,
+)
+
+LENGTHS_S = (0.0, 5.0, 10.0, 20.0, 30.0)  # where the groups of `by_length` begin
 
 
 @dataclasses.dataclass
@@ -72,28 +81,68 @@ def describe(recogniser: TFLiteRecogniser) -> FileFacts:
     )
 
 
-def difference(result: Run, baseline: Run, items: list[Utterance]) -> Difference:
-    """WER difference to another run on the same recordings, with its paired interval."""
-    references = [item.text for item in items]
-    errors = word_errors(references, result.hypotheses)
-    other = word_errors(references, baseline.hypotheses)
-    return Difference(wer_diff=errors.rate - other.rate, wer_diff_ci=paired_interval(errors, other))
+def difference(
+    result: Run, baseline: Run, items: list[Utterance], normalizer_name: str = PLAIN
+) -> Difference:
+    """WER difference to another run on the same recordings, and how many words changed."""
+    references, own, others = _normalized(
+        normalizer_name, [item.text for item in items], result.hypotheses, baseline.hypotheses
+    )
+    errors, other = word_errors(references, own), word_errors(references, others)
+    return Difference(
+        wer_diff=errors.rate - other.rate,
+        wer_diff_ci=paired_interval(errors, other),
+        words_changed=word_errors(others, own).rate,
+    )
 
 
-def summarize(result: Run, items: list[Utterance], threads: int) -> Summary:
-    """Error rates, speed and latency of a run."""
-    references = [item.text for item in items]
-    words = word_errors(references, result.hypotheses)
+def summarize(
+    result: Run, items: list[Utterance], threads: int, normalizer_name: str = PLAIN
+) -> Summary:
+    """Error rates, speed and latency of a run; the texts go through the normaliser of that name."""
+    references, hypotheses = _normalized(
+        normalizer_name, [item.text for item in items], result.hypotheses
+    )
+    words = word_errors(references, hypotheses)
     return Summary(
         utterances=len(items),
         words=int(words.lengths.sum()),
         wer=words.rate,
         wer_ci=interval(words),
-        cer=character_errors(references, result.hypotheses).rate,
+        cer=character_errors(references, hypotheses).rate,
         rtf=float(result.seconds.sum() / result.audio_seconds.sum()),
         latency_ms=Percentiles.of(result.seconds),
         threads=threads,
     )
+
+
+def by_length(
+    result: Run, items: list[Utterance], normalizer_name: str = PLAIN
+) -> tuple[LengthRate, ...]:
+    """The word error rate of recordings between neighbours of `LENGTHS_S`; empty ones left out."""
+    references, hypotheses = _normalized(
+        normalizer_name, [item.text for item in items], result.hypotheses
+    )
+    words = word_errors(references, hypotheses)
+    groups = np.searchsorted(LENGTHS_S, result.audio_seconds, side="right") - 1
+    rates = []
+    for group, seconds in enumerate(LENGTHS_S):
+        members = groups == group
+        found = ErrorCounts(words.errors[members], words.lengths[members])
+        rate = LengthRate(
+            seconds=seconds,
+            below=LENGTHS_S[group + 1] if group + 1 < len(LENGTHS_S) else None,
+            utterances=int(members.sum()),
+            words=int(found.lengths.sum()),
+            wer=found.rate,
+        )
+        rates += [rate] if rate.utterances else []
+    return tuple(rates)
+
+
+def _normalized(name: str, *texts: list[str]) -> list[list[str]]:
+    change = normalizer(name)
+    return [[change(text) for text in some] for some in texts]
 
 
 def write_hypotheses(path: str | Path, items: list[Utterance], hypotheses: list[str]) -> None:

@@ -105,6 +105,7 @@ def _recorded(path: str | Path) -> Recorded:
         method=metadata.method,
         full_integer=metadata.full_integer,
         live=_streams(metadata.live) if metadata.live else None,
+        source=metadata.source,
     )
 
 

@@ -14,6 +14,7 @@ from tflite_export.runtime.live.live_model import LiveModel
 from tflite_export.runtime.live.session import Session
 from tflite_export.score.fresh_process import peak_memory_mb
 from tflite_export.score.live_rows import PassRates, StreamedSummary
+from tflite_export.score.normalizer import PLAIN, normalizer
 from tflite_export.score.rows import Times
 from tflite_export.score.silence_runs import stream_silence
 from tflite_export.score.statistics import character_errors, interval, paired_interval, word_errors
@@ -87,22 +88,24 @@ def summarize_streamed(
     chunk_ms: int,
     threads: int,
     baseline: StreamedRun | None = None,
+    normalizer_name: str = PLAIN,
 ) -> StreamedSummary:
     """Error rates of both passes, with differences to a baseline, and the time of the chunks."""
-    references = [item.text for item in items]
+    change = normalizer(normalizer_name)
+    references = [change(item.text) for item in items]
     compute = float(result.chunk_seconds.sum() + result.finish_seconds.sum())
-    words = word_errors(references, result.hypotheses[SECOND])
-    first, second = (
-        pass_rates(
-            references,
-            result.hypotheses[name],
-            baseline.hypotheses[name] if baseline is not None else None,
-        )
-        for name in PASSES
-    )
+
+    def rates(name: str) -> PassRates:
+        own = [change(text) for text in result.hypotheses[name]]
+        others = None
+        if baseline is not None:
+            others = [change(text) for text in baseline.hypotheses[name]]
+        return pass_rates(references, own, others)
+
+    first, second = map(rates, PASSES)
     return StreamedSummary(
         utterances=len(items),
-        words=int(words.lengths.sum()),
+        words=int(word_errors(references, references).lengths.sum()),
         first=first,
         second=second,
         rtf=compute / float(result.audio_seconds.sum()),
@@ -127,6 +130,7 @@ def pass_rates(
         cer=character_errors(references, hypotheses).rate,
         wer_diff=None if other is None else errors.rate - other.rate,
         wer_diff_ci=None if other is None else paired_interval(errors, other),
+        words_changed=None if baseline is None else word_errors(baseline, hypotheses).rate,
     )
 
 

@@ -96,6 +96,8 @@ class StreamedEvaluation(FileFacts, StreamedSummary, Provenance):
         look_ahead_ms: milliseconds that the first pass lags the audio.
         delay_ms: the same of the second pass.
         peak_rss_mb: peak memory of a process that loads it and streams the longest recording.
+        normalizer: that references and hypotheses went through, see
+            `tflite_export.score.normalizer`.
         against_keras: with `--compare`, else None.
     """
 
@@ -104,4 +106,5 @@ class StreamedEvaluation(FileFacts, StreamedSummary, Provenance):
     look_ahead_ms: float
     delay_ms: float
     peak_rss_mb: float
+    normalizer: str
     against_keras: StreamedComparison | None = None

@@ -129,7 +129,7 @@ class _Product:
             ranges=layer.ranges(),
         )
         self.fused = graph_activation(operator)
-        self.factor = factor
+        self.factor = factor if grid.offset is None else 1.0  # as in `merged_factors`
         self.rows, self.error = 0, 0.0
         self.low, self.high = np.inf, -np.inf
 

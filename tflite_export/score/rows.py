@@ -95,15 +95,18 @@ class Rates:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Difference:
-    """Of the word error rate to another file's on the same recordings.
+    """Of the texts and their word error rate to another file's on the same recordings.
 
     Attributes:
         wer_diff: own minus other, None if there is no other.
         wer_diff_ci: its paired interval; None too for a file beside itself.
+        words_changed: words that differ from the other's hypotheses, as a share of its words: also
+            those that are wrong in both, or as often right as before. None if there is no other.
     """
 
     wer_diff: float | None = None
     wer_diff_ci: Interval | None = None
+    words_changed: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -251,11 +254,40 @@ class ProductError:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class LengthRate:
+    """Word error rate of the recordings of similar length.
+
+    Attributes:
+        seconds: from these on.
+        below: up to these seconds, None for no limit.
+        utterances: of that length.
+        words: in their references.
+        wer: word error rate.
+    """
+
+    seconds: float
+    below: float | None
+    utterances: int
+    words: int
+    wer: float
+
+    @property
+    def group(self) -> str:
+        """The seconds in words, `5 to 10` or `30 and more`."""
+        return f"{self.seconds:g} " + (f"to {self.below:g}" if self.below else "and more")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Evaluation(ScoredFile, Provenance):
     """What `tflite-export evaluate` finds.
 
     Attributes:
+        normalizer: that references and hypotheses went through, see
+            `tflite_export.score.normalizer`.
         against_keras: with `--compare`, else None.
+        by_length: error rates by the length of the recording, shortest first.
     """
 
+    normalizer: str
     against_keras: Comparison | None = None
+    by_length: tuple[LengthRate, ...] = ()

@@ -13,7 +13,7 @@ from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import log_mel, normalize
 from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
-from asr_qat.errors import require
+from asr_qat.errors import UserError, require
 from asr_qat.models.ctc import CTC
 from asr_qat.models.model_directory import Recogniser
 from tflite_export.convert.bake import bake
@@ -116,6 +116,12 @@ def convert_full_integer(
         activation_bits in ACTIVATION_BITS,
         f"full-integer activations of {activation_bits} bits: expected 8 or 16",
     )
+    context = recogniser.config.encoder.attention_context
+    if isinstance(context, tuple):
+        raise UserError(
+            f"attention_context: {list(context)}: full-integer files have as many frames on "
+            "either side"
+        )
     frames = signature_frames(recogniser, seconds)
     layers = bake(recogniser)
     for name, layer in layers.items():
@@ -128,7 +134,7 @@ def convert_full_integer(
     model = stand_in_model(recogniser, layers)
     functions, weights = {}, []
     for length in frames:
-        copy = integer_model(model, length, recogniser.config.encoder.attention_context)
+        copy = integer_model(model, length, context)
         functions[f"encode_{length}"] = _encode(copy)
         weights += copy.weights
     converted, factors = convert_labelled(functions, weights, copy), merged_factors(copy)
@@ -155,6 +161,6 @@ def _features(recogniser: Recogniser, utterances: Sequence[Utterance]) -> list[n
     front_end = recogniser.config.front_end
     rate = front_end.sample_rate
     mels = [log_mel(read_audio(item.audio_path, rate), front_end) for item in utterances]
-    found = [normalize(m, recogniser.mean, recogniser.std) for m in mels if len(m)]
+    found = [normalize(m, front_end, recogniser.mean, recogniser.std) for m in mels if len(m)]
     require(bool(found), "no speech to calibrate on: give recordings")
     return found

@@ -110,7 +110,8 @@ class Session:
         return Watch(model.front_end.sample_rate, model.encoder.frame_ms / 1000)
 
     def _normalised(self, features: Array) -> Array:
-        return normalize(features, self._model.mean, self._model.std)
+        model = self._model
+        return normalize(features, model.front_end, model.mean, model.std)
 
     def _recognise(self, features: Array) -> list[Event]:
         """Whole frames, `[frames * subsampling, mel_bins]`."""

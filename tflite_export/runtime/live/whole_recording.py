@@ -11,9 +11,8 @@ from tflite_export.runtime.live.utterance import Utterance
 
 def recognise(model: LiveModel, audio: Array) -> Utterance:
     """Both passes over one utterance, float32 `[samples]` in [-1, 1)."""
-    return recognise_features(
-        model, normalize(log_mel(audio, model.front_end), model.mean, model.std)
-    )
+    mels = log_mel(audio, model.front_end)
+    return recognise_features(model, normalize(mels, model.front_end, model.mean, model.std))
 
 
 def recognise_features(model: LiveModel, features: Array) -> Utterance:

@@ -1,0 +1,1 @@
+"""Networks of other libraries with random weights, and what these libraries compute with them."""
