@@ -81,16 +81,14 @@ def _number_tensors(
 
 
 def _number_buffers(model: schema.ModelT, held: dict[int, schema.BufferT]) -> None:
-    """List the buffers in the order of the tensors; `held`: the buffer of each, by its id."""
-    of_tensors = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
-    others = {i: b for i, b in enumerate(model.buffers) if i and i not in of_tensors}
+    """List the buffers in the order of the tensors; `held`: the buffer of each, by its id.
+
+    Those of no tensor go: stand-ins, and metadata with a fingerprint of what was converted.
+    """
     order = {id(model.buffers[0]): model.buffers[0]}  # the empty one
     order |= {id(held[id(t)]): held[id(t)] for graph in model.subgraphs for t in graph.tensors}
-    order |= {id(buffer): buffer for buffer in others.values()}
     number = {identity: i for i, identity in enumerate(order)}
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             tensor.buffer = number[id(held[id(tensor)])]
-    for entry in model.metadata or []:
-        entry.buffer = number[id(others[entry.buffer])]
-    model.buffers = list(order.values())
+    model.buffers, model.metadata = list(order.values()), []

@@ -45,9 +45,6 @@ class SharingBuilder(flatbuffers.Builder):
 def serialize(model: schema.ModelT) -> bytes:
     """The bytes of a `.tflite` file."""
     for graph in model.subgraphs:
-        for each in (graph, *graph.operators):
-            each.inputs = _array(each.inputs, np.int32)
-            each.outputs = _array(each.outputs, np.int32)
         for tensor in graph.tensors:
             tensor.shape = _array(tensor.shape, np.int32)
             if tensor.shapeSignature is not None and len(tensor.shapeSignature):
