@@ -70,7 +70,11 @@ def make(precision, channels=64, delegate=True, activation=None, bias=True):
     kernel = rows("normal", (channels, UNITS), 5) * spread
     layer.set_weights([kernel, *([0.3 * spread] if bias else [])])
     model = quantize_model(plain, QuantizationConfig(precision))
-    calibrate(model, plain, [rows("normal", (len(KINDS), channels), seed) for seed in range(4)])
+    calibrate(
+        quantized_layers(model),
+        plain,
+        [rows("normal", (len(KINDS), channels), seed) for seed in range(4)],
+    )
     baked = bake_layer("dense", quantized_layers(model)["dense"])
     if baked.offset is not None:
         layer.add_offset()

@@ -24,7 +24,7 @@ from tests.export_fixtures import (
 )
 from tests.quantize_fixtures import quantize_channels
 from tflite_export.convert import stand_ins
-from tflite_export.convert.bake import bake, packed_integers, unpacked_integers
+from tflite_export.convert.bake import bake, layers_in_file, packed_integers, unpacked_integers
 from tflite_export.convert.convert import convert, convert_recogniser
 from tflite_export.convert.labels import label_products, products
 from tflite_export.convert.stand_ins import stand_in_model
@@ -159,8 +159,8 @@ def test_baking_a_model_whose_quantization_has_not_begun(float_recogniser, mode)
     np.testing.assert_allclose(  # still float
         late.model(inputs, training=False), float_recogniser.model(inputs), atol=1e-5
     )
-    now = bake(quantized(float_recogniser, QuantizationConfig("w4a8", mode)))
-    baked = bake(late)
+    now = bake(layers_in_file(quantized(float_recogniser, QuantizationConfig("w4a8", mode))))
+    baked = bake(layers_in_file(late))
     assert baked.keys() == now.keys()
     for name, layer in baked.items():
         np.testing.assert_array_equal(layer.packed, now[name].packed)
@@ -179,7 +179,7 @@ def test_packed_integers_come_back(bits):
 
 def test_stand_ins_leave_the_vectors(mixed_recogniser):
     """And all weights that are no kernels of products."""
-    plain = stand_in_model(mixed_recogniser, bake(mixed_recogniser))
+    plain = stand_in_model(mixed_recogniser, bake(layers_in_file(mixed_recogniser)))
     for layer in plain.layers:
         trained = mixed_recogniser.model.get_layer(layer.name)
         if isinstance(layer, Dense):

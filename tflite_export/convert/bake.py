@@ -4,6 +4,7 @@ Layer by layer: the integers of a layer are packed before those of the next one 
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -42,13 +43,13 @@ class BakedLayer:
         return unpacked_integers(self.packed, self.precision.storage_bits, self.shape)
 
 
-def bake(recogniser: Recogniser) -> dict[str, BakedLayer]:
-    """The quantized layers of a recogniser that are exported, by name; none of a float one.
+def bake(layers: Mapping[str, QuantizedLayer]) -> dict[str, BakedLayer]:
+    """The quantized layers of a file, by name; see `layers_in_file`.
 
     Raises:
         UserError: a precision that the device does not execute.
     """
-    return {name: bake_layer(name, layer) for name, layer in layers_in_file(recogniser).items()}
+    return {name: bake_layer(name, layer) for name, layer in layers.items()}
 
 
 def layers_in_file(recogniser: Recogniser) -> dict[str, QuantizedLayer]:

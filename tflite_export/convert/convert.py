@@ -2,6 +2,7 @@
 
 import dataclasses
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 import tensorflow as tf
@@ -12,10 +13,11 @@ from tensorflow import keras
 from asr_qat import files
 from asr_qat.errors import UserError, require
 from asr_qat.models.model_directory import Recogniser
+from asr_qat.quantize.apply import QuantizedLayer
 from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.precision import FLOAT
-from asr_qat.training.quantized import post_training
-from tflite_export.convert.bake import BakedLayer, bake
+from asr_qat.training.quantized import post_training, post_training_layers
+from tflite_export.convert.bake import BakedLayer, bake, layers_in_file
 from tflite_export.convert.labels import (
     Functions,
     check_complete,
@@ -79,10 +81,10 @@ def convert_recogniser(
     calibration: str | Path | None = None,
 ) -> bytes:
     """The bytes of the `.tflite`; see `convert`."""
-    recogniser = at_precision(recogniser, precision, where, calibration)
     frames = tuple(signature_frames(recogniser, seconds))
-    layers = bake(recogniser)
-    kernels = float_kernels(recogniser)
+    recogniser, trained = _at_precision(recogniser, precision, where, calibration)
+    layers = bake(trained)
+    kernels = float_kernels(recogniser, layers)
     _require_room(layers, kernels, where)
     model = stand_in_model(recogniser, layers)
     kind = recogniser.config.kind
@@ -106,15 +108,38 @@ def at_precision(
 
     Arguments and errors are those of `convert`.
     """
+    after_training = _after_training(recogniser, precision, where)
+    return post_training(recogniser, after_training, calibration) if after_training else recogniser
+
+
+def _at_precision(
+    recogniser: Recogniser, precision: str | None, where: str, calibration: str | Path | None
+) -> tuple[Recogniser, dict[str, QuantizedLayer]]:
+    """As `at_precision`, with the quantized layers of the file, and without a copy of the model.
+
+    A recogniser that is quantized here keeps its float model, with the configuration of the file.
+    """
+    after_training = _after_training(recogniser, precision, where)
+    if after_training is None:
+        return recogniser, layers_in_file(recogniser)
+    quantization, layers = post_training_layers(recogniser, after_training, calibration)
+    config = dataclasses.replace(recogniser.config, quantization=quantization)
+    training_only = config.kind.training_only
+    in_file = {name: layer for name, layer in layers.items() if name not in training_only}
+    return dataclasses.replace(recogniser, config=config), in_file
+
+
+def _after_training(recogniser: Recogniser, precision: str | None, where: str) -> str | None:
+    """The precision at which a float model is to be quantized. Raises as `convert` does."""
     trained = recogniser.config.quantization
-    if trained is None and precision not in (None, FLOAT):
-        return post_training(recogniser, precision, calibration)
-    if trained is not None and precision not in (None, trained.precision):
+    if trained is None:
+        return None if precision == FLOAT else precision
+    if precision not in (None, trained.precision):
         raise UserError(
             f"{where}: trained at {trained.precision}, cannot be exported at {precision}: "
             f"use --precision {trained.precision}, or a float model"
         )
-    return recogniser
+    return None
 
 
 def signature_frames(recogniser: Recogniser, seconds: tuple[float, ...]) -> list[int]:
@@ -152,12 +177,13 @@ def metadata_of(
     )
 
 
-def float_kernels(recogniser: Recogniser) -> dict[str, tf.Variable]:
-    """Kernels `[input, output]` of the layers of the file that are not quantized, by name."""
+def float_kernels(recogniser: Recogniser, layers: Collection[str]) -> dict[str, tf.Variable]:
+    """Kernels `[input, output]` of the layers of the file but for `layers`, by name."""
+    others = recogniser.config.kind.training_only | set(layers)
     return {
         layer.name: layer.kernel
         for layer in recogniser.model.layers
-        if isinstance(layer, Dense) and layer.name not in recogniser.config.kind.training_only
+        if isinstance(layer, Dense) and layer.name not in others
     }
 
 

@@ -36,7 +36,7 @@ class SharingBuilder(flatbuffers.Builder):
 
     def CreateNumpyVector(self, x):  # noqa: N802 (the name is the parent's)
         """Offset of a vector with the content of `x`."""
-        key = (x.dtype.str, hashlib.sha256(np.ascontiguousarray(x)).digest())
+        key = (x.dtype.str, hashlib.sha256(np.ascontiguousarray(x).data).digest())
         if key not in self._written:
             self._written[key] = super().CreateNumpyVector(x)
         return self._written[key]

@@ -42,6 +42,7 @@ def stand_in_model(recogniser: Recogniser, layers: Mapping[str, BakedLayer]) -> 
             layer.bias.assign(trained.bias)
         if layer.name in layers and (offset := layers[layer.name].offset) is not None:
             layer.add_offset()
+            assert layer.offset is not None
             layer.offset.assign(offset)
     return plain
 

@@ -101,11 +101,13 @@ class CompiledSignatures:
 
     def inputs(self, signature: str) -> Details:
         """As in `Signatures`."""
-        return self._model.get_input_tensor_details(signature)
+        found: Details = self._model.get_input_tensor_details(signature)
+        return found
 
     def outputs(self, signature: str) -> Details:
         """As in `Signatures`."""
-        return self._model.get_output_tensor_details(signature)
+        found: Details = self._model.get_output_tensor_details(signature)
+        return found
 
     def run(self, signature: str, inputs: dict[str, Array]) -> dict[str, Array]:
         """As in `Signatures`."""

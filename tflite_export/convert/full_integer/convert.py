@@ -16,7 +16,7 @@ from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError, require
 from asr_qat.models.ctc import CTC
 from asr_qat.models.model_directory import Recogniser
-from tflite_export.convert.bake import bake
+from tflite_export.convert.bake import bake, layers_in_file
 from tflite_export.convert.convert import (
     DEFAULT_SECONDS,
     at_precision,
@@ -123,7 +123,7 @@ def convert_full_integer(
             "either side"
         )
     frames = signature_frames(recogniser, seconds)
-    layers = bake(recogniser)
+    layers = bake(layers_in_file(recogniser))
     for name, layer in layers.items():
         require(
             layer.precision.block is None,
@@ -139,7 +139,7 @@ def convert_full_integer(
         weights += copy.weights
     converted, factors = convert_labelled(functions, weights, copy), merged_factors(copy)
     baked = {name: (layer.integers.T * layer.scale) for name, layer in layers.items()}
-    write_floats(converted, baked | float_kernels(recogniser), factors)
+    write_floats(converted, baked | float_kernels(recogniser, layers), factors)
     labelled = bytes(flatbuffer_utils.convert_object_to_bytearray(converted))
     ranges = activation_ranges(labelled, features, quiet)
     integers = quantize_all(labelled, layers, factors, ranges, activation_bits)
