@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tensorflow import keras
 
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_config import ModelConfig
-from asr_qat.models.model_directory import Recogniser
-from asr_qat.quantize.apply import QuantizationConfig, quantize_model
+from asr_qat.models.model_directory import Recogniser, build_float
+from asr_qat.quantize.apply import QuantizationConfig, quantize_model, quantized_layers
 from asr_qat.text.tokenizer import Tokenizer
 from tests.conftest import WORD_HZ, made_once
 
@@ -37,6 +38,21 @@ def quantized(recogniser: Recogniser, quantization: QuantizationConfig) -> Recog
         config=dataclasses.replace(recogniser.config, quantization=quantization),
         model=quantize_model(recogniser.model, quantization),
     )
+
+
+def rounded_model(recogniser: Recogniser) -> keras.Model:
+    """The plain model with the values that the weights of a quantized recogniser stand for."""
+    plain = build_float(recogniser.config, recogniser.tokenizer.vocab_size)
+    trained = quantized_layers(recogniser.model)
+    for layer in plain.layers:
+        if layer.name in trained:
+            kernel, own = trained[layer.name].kernel, trained[layer.name]
+            layer.kernel.assign(own.quantizer.rounded(kernel, own.variables))
+            if layer.use_bias:
+                layer.bias.assign(own.bias)
+        else:
+            layer.set_weights(recogniser.model.get_layer(layer.name).get_weights())
+    return plain
 
 
 def noise(frames: int, seed: int = 0) -> np.ndarray:

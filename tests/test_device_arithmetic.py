@@ -19,6 +19,7 @@ from tests.test_quantize_numerics import KINDS, rows
 from tflite_export.convert.bake import bake_layer
 from tflite_export.convert.convert import convert_labelled
 from tflite_export.convert.pack import pack
+from tflite_export.convert.serialize import serialize
 
 UNITS = 10
 DYNAMIC = ("w8a8", "w4a8", "w3a8", "w2a8", "w4a8-aqt", "w2a8-clip", "w4a8-learned", "w2a8-asym")
@@ -69,12 +70,20 @@ def make(precision, channels=64, delegate=True, activation=None, bias=True):
     kernel = rows("normal", (channels, UNITS), 5) * spread
     layer.set_weights([kernel, *([0.3 * spread] if bias else [])])
     model = quantize_model(plain, QuantizationConfig(precision))
-    calibrate(model, plain, [rows("normal", (len(KINDS), channels), seed) for seed in range(4)])
-    baked = bake_layer(layer, quantized_layers(model)["dense"])
+    calibrate(
+        quantized_layers(model),
+        plain,
+        [rows("normal", (len(KINDS), channels), seed) for seed in range(4)],
+    )
+    baked = bake_layer("dense", quantized_layers(model)["dense"])
+    if baked.offset is not None:
+        layer.add_offset()
+        layer.offset.assign(baked.offset)
     serve = concrete(lambda x: {"y": plain(x)}, tf.TensorSpec(inputs.shape, name="x"))
-    content = convert_labelled({"serve": serve}, plain.weights, plain)
+    converted = convert_labelled({"serve": serve}, plain.weights, plain)
+    pack(converted, {"dense": baked}, {})
     interpreter = Interpreter(
-        model_content=pack(content, {"dense": baked}, {}),
+        model_content=serialize(converted),
         num_threads=1,
         experimental_op_resolver_type=(
             OpResolverType.AUTO if delegate else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES

@@ -10,13 +10,24 @@ from ai_edge_litert.tools import flatbuffer_utils
 from tensorflow import keras
 
 from asr_qat.errors import UserError
+from asr_qat.models.layer_names import block_layer
+from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizationConfig, quantized_layers
 from asr_qat.quantize.dense import Dense
-from tests.export_fixtures import DENSE_LAYERS, FRAMES, SECONDS, noise, quantized
+from tests.export_fixtures import (
+    DENSE_LAYERS,
+    FRAMES,
+    SECONDS,
+    noise,
+    quantized,
+    randomize_vectors,
+)
 from tests.quantize_fixtures import quantize_channels
-from tflite_export.convert.bake import bake
+from tflite_export.convert import stand_ins
+from tflite_export.convert.bake import bake, layers_in_file, packed_integers, unpacked_integers
 from tflite_export.convert.convert import convert, convert_recogniser
 from tflite_export.convert.labels import label_products, products
+from tflite_export.convert.stand_ins import stand_in_model
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score.inspect import inspect
 
@@ -148,27 +159,89 @@ def test_baking_a_model_whose_quantization_has_not_begun(float_recogniser, mode)
     np.testing.assert_allclose(  # still float
         late.model(inputs, training=False), float_recogniser.model(inputs), atol=1e-5
     )
-    now = quantized(float_recogniser, QuantizationConfig("w4a8", mode))
-    plain, _ = bake(late)
-    assert [layer.name for layer in plain.layers] == [
-        layer.name for layer in float_recogniser.model.layers
-    ]
-    for baked, expected in zip(plain.get_weights(), bake(now)[0].get_weights(), strict=True):
-        np.testing.assert_array_equal(baked, expected)
+    now = bake(layers_in_file(quantized(float_recogniser, QuantizationConfig("w4a8", mode))))
+    baked = bake(layers_in_file(late))
+    assert baked.keys() == now.keys()
+    for name, layer in baked.items():
+        np.testing.assert_array_equal(layer.packed, now[name].packed)
+        values, scale = quantize_channels(float_recogniser.model.get_layer(name).kernel, 4)
+        np.testing.assert_array_equal(layer.integers.T, values)
+        np.testing.assert_array_equal(layer.scale, scale)
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_packed_integers_come_back(bits):
+    values = np.random.default_rng(0).integers(-(2 ** (bits - 1)), 2 ** (bits - 1), (3, 7), np.int8)
+    packed = packed_integers(values, bits)
+    assert len(packed) == -(-21 * bits // 8)
+    np.testing.assert_array_equal(unpacked_integers(packed, bits, values.shape), values)
+
+
+def test_stand_ins_leave_the_vectors(mixed_recogniser):
+    """And all weights that are no kernels of products."""
+    plain = stand_in_model(mixed_recogniser, bake(layers_in_file(mixed_recogniser)))
     for layer in plain.layers:
+        trained = mixed_recogniser.model.get_layer(layer.name)
         if isinstance(layer, Dense):
-            trained = float_recogniser.model.get_layer(layer.name).kernel
-            values, scale = quantize_channels(trained, 4)
-            np.testing.assert_array_equal(layer.kernel, values * scale)
+            np.testing.assert_array_equal(layer.bias, getattr(trained, "layer", trained).bias)
+        else:
+            for given, own in zip(layer.get_weights(), trained.get_weights(), strict=True):
+                np.testing.assert_array_equal(given, own)
 
 
-def test_baking_a_float_model_changes_nothing(float_recogniser):
-    plain, _ = bake(float_recogniser)
-    assert plain is not float_recogniser.model
-    for baked, weights in zip(
-        plain.get_weights(), float_recogniser.model.get_weights(), strict=True
-    ):
-        np.testing.assert_array_equal(baked, weights)
+@pytest.fixture(scope="module")
+def deeper(float_recogniser) -> Recogniser:
+    """The same with three blocks."""
+    encoder = dataclasses.replace(float_recogniser.config.encoder, blocks=3)
+    config = dataclasses.replace(float_recogniser.config, encoder=encoder)
+    own = float_recogniser
+    recogniser = Recogniser.create(config, own.tokenizer, own.mean, own.std)
+    randomize_vectors(recogniser)
+    return recogniser
+
+
+def test_blocks_share_stand_ins(deeper):
+    """But for the projections of the relative positions, which all read the same."""
+    plain = stand_in_model(deeper, {})
+    kernels = {layer.name: layer.kernel for layer in plain.layers if isinstance(layer, Dense)}
+    for name in ("ffn1_expand", "attention_query", "conv_project"):
+        assert kernels[f"block_00_{name}"] is kernels[f"block_02_{name}"]
+    assert kernels["block_00_attention_query"] is not kernels["block_00_attention_key"]
+    positions = {id(kernels[f"block_0{i}_attention_position"]) for i in range(3)}
+    assert len(positions) == 3
+    assert len({id(kernel) for kernel in kernels.values()}) == DENSE_LAYERS + 2
+
+
+@pytest.mark.parametrize("precision", ["float", "w2a8-asym"])
+def test_the_file_is_that_of_the_weights_themselves(deeper, monkeypatch, precision):
+    """Byte for byte, whether products have stand-ins in common or not."""
+    shared = convert_recogniser(deeper, precision, SECONDS[:1])
+    monkeypatch.setattr(stand_ins, "role_of", lambda name: name)
+    assert convert_recogniser(deeper, precision, SECONDS[:1]) == shared
+
+
+def test_every_block_has_its_own_weights(deeper, tmp_path):
+    path = tmp_path / "deeper.tflite"
+    path.write_bytes(convert_recogniser(deeper, "w4a8", SECONDS[:1]))
+    model = read(path)
+    (found,) = kernels(model)
+    assert len(found) == DENSE_LAYERS + 2 * 10
+    for name, kernel in found.items():
+        factor = 0.5 if name.endswith(("ffn1_project", "ffn2_project")) else 1.0
+        assert_trained_values(model, kernel, deeper.model.get_layer(name).kernel, 4, factor)
+
+
+def test_products_that_the_converter_merges_are_refused(deeper, monkeypatch):
+    """As if the projections of the relative positions had one stand-in."""
+
+    def role_of(name):
+        layer = block_layer(name)
+        return layer.place if layer else name
+
+    monkeypatch.setattr(stand_ins, "role_of", role_of)
+    missing = "block_01_attention_position, block_02_attention_position"
+    with pytest.raises(ValueError, match=f"encode_98: not the products .*: {missing}"):
+        convert_recogniser(deeper, "float", SECONDS[:1])
 
 
 def test_a_product_with_other_weights_is_refused(exported, float_recogniser):
@@ -184,7 +257,8 @@ def test_a_product_with_other_weights_is_refused(exported, float_recogniser):
 
 
 def test_a_weight_changed_after_conversion_is_refused(exported, float_recogniser):
-    plain, _ = bake(float_recogniser)
+    plain = keras.models.clone_model(float_recogniser.model)
+    plain.set_weights(float_recogniser.model.get_weights())
     kernel = plain.get_layer("ctc_output").kernel
     kernel.assign(kernel + np.eye(*kernel.shape, dtype=np.float32))
     with pytest.raises(

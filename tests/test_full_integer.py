@@ -17,9 +17,9 @@ from asr_qat.models.ctc import build_ctc
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.quantized import post_training
-from tests.export_fixtures import FRAMES, SECONDS, quantized
+from tests.export_fixtures import FRAMES, SECONDS, quantized, rounded_model
 from tests.test_export_convert import integers, kernels
-from tflite_export.convert.bake import bake
+from tflite_export.convert.bake import bake, layers_in_file
 from tflite_export.convert.full_integer.calibrate import SOFTMAX_REACH, _range
 from tflite_export.convert.full_integer.convert import calibration_utterances, convert_full_integer
 from tflite_export.convert.full_integer.graph import integer_model
@@ -160,7 +160,7 @@ def test_every_tensor_is_an_integer(file_of, bits):
 @pytest.mark.parametrize("bits", [8, 16])
 def test_trained_integers_survive(file_of, w4a8, bits):
     model = flatbuffer_utils.read_model(str(file_of(bits)))
-    _, layers = bake(w4a8)
+    layers = bake(layers_in_file(w4a8))
     first, second = kernels(model)
     assert first.keys() == layers.keys()
     assert {n: t.buffer for n, t in first.items()} == {n: t.buffer for n, t in second.items()}
@@ -183,7 +183,7 @@ def speech(file_of, utterances) -> list[np.ndarray]:
 def test_logits_are_near_those_of_the_model(file_of, w4a8, speech, bits, near):
     """That with the trained weights and float activations."""
     device = TFLiteRecogniser(file_of(bits))
-    plain, _ = bake(w4a8)
+    plain = rounded_model(w4a8)
     for features in speech:
         expected = plain([features[None], np.array([len(features)])]).numpy()[0]
         got = device.encode(features)
@@ -219,7 +219,7 @@ def test_trained_ranges_are_kept(float_recogniser, utterances, tmp_path):
     path.write_bytes(convert_full_integer(recogniser, 8, utterances, SECONDS[:1], quiet=True))
     model = flatbuffer_utils.read_model(str(path))
     (graph,) = model.subgraphs
-    _, layers = bake(recogniser)
+    layers = bake(layers_in_file(recogniser))
     alone = ("subsampling_pointwise", "block_00_attention_output", "ctc_output")
     checked = 0
     for operator in graph.operators:

@@ -148,16 +148,15 @@ def test_the_file_tells_how_to_stream(exported):
     live = device.metadata.live
     assert (live.frame_ms, live.features, live.chunks) == (40, 4, (1, 3))
     assert live.delays_ms == (40, 200)
-    interpreter = device.interpreter
+    signatures = device.signatures
     chunks = [f"{encoder}_{size}" for encoder in ("causal", "cascade") for size in live.chunks]
-    assert {"positions", "predict", "join", *chunks} == set(interpreter.get_signature_list())
+    assert {"positions", "predict", "join", *chunks} == set(signatures.names())
     for name in chunks:
         encoder = name.partition("_")[0]
-        runner = interpreter.get_signature_runner(name)
-        for part in (runner.get_input_details(), runner.get_output_details()):
+        for part in (signatures.inputs(name), signatures.outputs(name)):
             shapes = {key: tuple(map(int, tensor["shape"])) for key, tensor in part.items()}
             assert live.states[encoder].items() <= shapes.items()
-        assert live.positions[encoder].keys() <= runner.get_input_details().keys()
+        assert live.positions[encoder].keys() <= signatures.inputs(name).keys()
 
 
 def test_widths_and_operators(exported):

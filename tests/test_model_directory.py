@@ -1,5 +1,6 @@
 """Model directories: what is in them, and what is said of damage."""
 
+import dataclasses
 import re
 import shutil
 
@@ -8,16 +9,24 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from asr_qat.audio.front_end import NEMO_FRONT_END
+from asr_qat.corpora.dataset import DataConfig, Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.targets import pack_targets
 from asr_qat.models.model_config import ModelConfig
 from asr_qat.models.model_directory import Recogniser, weights_checksum
+from asr_qat.models.prediction import TransducerConfig
+from asr_qat.models.streaming_config import StreamingConfig
 from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.training.config import TrainConfig
+from asr_qat.training.start import first_recogniser
 from tests.training_fixtures import ENCODER
 
 pytest_plugins = ["tests.training_fixtures"]
+
+TRANSDUCER = TransducerConfig(embedding=4, units=4, joint=4)
 
 
 @pytest.mark.parametrize("quantization", [None, QuantizationConfig("w4a8", start_step=3)])
@@ -40,6 +49,26 @@ def test_a_directory_holds_the_weights_and_no_optimizer(
     with h5py.File(tmp_path / "model/model.weights.h5") as file:
         assert "layers" in file
         assert "optimizer" not in file
+
+
+def test_a_training_hears_as_the_model_that_it_starts_from(prepared_folder, tmp_path):
+    folder = PreparedFolder(prepared_folder)
+    config = ModelConfig(ENCODER, NEMO_FRONT_END)
+    path = str(tmp_path / "model")
+    Recogniser.create(config, folder.tokenizer, np.zeros(80), np.ones(80)).save(path)
+    started = first_recogniser(TrainConfig(str(folder.path), "out", 1, start=path), folder)
+    assert started.config == config
+    pipeline = Pipeline(folder, DataConfig(batch_size=1), 0, started.stats_for(folder))
+    ((features, _), _) = next(iter(pipeline.evaluation("dev")))
+    np.testing.assert_allclose(tf.reduce_mean(features, axis=1), np.zeros((1, 80)), atol=1e-4)
+
+
+def test_a_live_model_hears_no_whole_utterance():
+    streaming = StreamingConfig(1, left_context=2)
+    with pytest.raises(UserError, match="a live model hears audio in pieces"):
+        ModelConfig(ENCODER, NEMO_FRONT_END, None, TRANSDUCER, streaming)
+    fine = dataclasses.replace(NEMO_FRONT_END, normalization="corpus", centred=False, preemphasis=0)
+    ModelConfig(ENCODER, fine, None, TRANSDUCER, streaming)
 
 
 def test_a_model_directory_without_a_file(float_run, tmp_path):

@@ -49,7 +49,7 @@ def test_zero_is_exact_and_the_ends_are_kept():
 def test_against_numpy(mode, activation):
     model, plain = layer(QuantizationConfig("w4a8s", mode), activation)
     x = rows("normal", (50, 16), 3)
-    calibrate(model, plain, [x[:25], x[25:]])
+    calibrate(quantized_layers(model), plain, [x[:25], x[25:]])
     found = quantized_layers(model)["dense"]
     integers, grid = (found.integers()[0].numpy(), found.integers()[1].scale.numpy())
     ranges = found.ranges()
@@ -71,7 +71,7 @@ def test_against_numpy(mode, activation):
 def test_calibration_is_the_mean_over_batches():
     model, plain = layer(QuantizationConfig("w4a8s"))
     batches = [rows("normal", (4, 16), seed) for seed in range(3)]
-    calibrate(model, plain, batches)
+    calibrate(quantized_layers(model), plain, batches)
     outputs = [plain(x).numpy() for x in batches]
     expected = [
         np.mean([f(x) for x in tensors]) for tensors in (batches, outputs) for f in (np.min, np.max)
@@ -82,7 +82,7 @@ def test_calibration_is_the_mean_over_batches():
 def test_averaged_ranges_move_in_training_alone():
     model, plain = layer(QuantizationConfig("w4a8s"))
     x = rows("normal", (8, 16), 3)
-    calibrate(model, plain, [x])
+    calibrate(quantized_layers(model), plain, [x])
     before = ends(model)
     model(3 * x, training=False)
     assert ends(model) == before
@@ -95,7 +95,7 @@ def test_averaged_ranges_move_in_training_alone():
 def test_learned_ranges_have_a_gradient():
     model, plain = layer(QuantizationConfig("w4a8s", activation_ranges="learned"))
     x = rows("normal", (8, 16), 3)
-    calibrate(model, plain, [x])
+    calibrate(quantized_layers(model), plain, [x])
     before = ends(model)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(tf.square(model(2 * x, training=True) - plain(2 * x)))

@@ -30,7 +30,10 @@ def random_model(classes, seed, blank_bias=0.0):
 
 
 def greedy_loop(model, encoded, max_symbols):
-    """Labels of one utterance, and the log-probability of the alignment that gave them."""
+    """Labels of one utterance, and the log-probability of an alignment with them.
+
+    Where the cap ends a frame, that is by a blank.
+    """
     labels, frame, symbols, score = [], 0, 0, 0.0
     while frame < len(encoded):
         tokens = model.log_probs(encoded[frame], labels)
@@ -43,6 +46,9 @@ def greedy_loop(model, encoded, max_symbols):
         labels.append(best)
         symbols += 1
         if duration or symbols == max_symbols:
+            if not duration:
+                score += model.log_probs(encoded[frame], labels)[model.blank]
+                score += model.log_durations(encoded[frame], labels)[1]
             frame, symbols = frame + max(duration, 1), 0
     return labels, score
 

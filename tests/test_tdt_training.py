@@ -29,24 +29,41 @@ pytest_plugins = [
 DURATIONS = (0, 1, 2, 3, 4)
 SHAPE = {"layers": 2, "activation": "relu", "durations": DURATIONS}
 TDT = dataclasses.replace(WRITER, **SHAPE)
-STEPS = 100
 
 
 @pytest.fixture(scope="module")
 def tdt_run(prepared_folder, tmp_path_factory):
     config = configuration(
         prepared_folder,
-        tmp_path_factory.mktemp("tdt") / "float",
-        steps=STEPS,
+        tmp_path_factory.mktemp("tdt") / "model",
+        steps=40,
         encoder=LISTENER,
         model="transducer",
         transducer=TDT,
+        quantization=W4,
         batches=PLAIN,
         optimizer=optimizer(0.01),
-        evaluate_every=STEPS // 4,
+        evaluate_every=10,
         keep="last",
     )
     return config, train(config, quiet=True)
+
+
+@pytest.fixture(scope="module")
+def random_tdt(float_recogniser):
+    """Of random weights, with few blanks."""
+    recogniser = random_transducer(float_recogniser, dataclasses.replace(TDT, ctc_weight=0.0))
+    bias = recogniser.model.get_layer("joint_output").bias
+    blank = recogniser.tokenizer.blank
+    bias.assign_sub(2 * np.eye(bias.shape[0], dtype=np.float32)[[-1, blank]].sum(axis=0))
+    return recogniser
+
+
+@pytest.fixture(scope="module")
+def random_file(random_tdt, tmp_path_factory):
+    path = tmp_path_factory.mktemp("tdt") / "random.tflite"
+    path.write_bytes(convert_recogniser(random_tdt, "float", SECONDS))
+    return path
 
 
 def test_losses():
@@ -69,48 +86,33 @@ def test_a_live_model_has_no_durations():
 
 @pytest.mark.slow
 def test_the_loss_falls(tdt_run):
+    """In integers: native training from the first step."""
     config, recogniser = tdt_run
     losses = [line["loss"] for line in history(config.output)]
-    assert losses[-1] < losses[0] / 4
+    assert losses[-1] < losses[0] / 2
     assert losses == sorted(losses, reverse=True)
     assert recogniser.config.transducer == TDT
 
 
 @pytest.mark.slow
-def test_four_bits_by_native_training(tdt_run, prepared_folder, tmp_path):
-    """From the float model by QAT to a file whose texts are those of Keras."""
-    config = configuration(
-        prepared_folder,
-        tmp_path / "w4a8",
-        start=tdt_run[0].output,
-        encoder=None,
-        quantization=W4,
-        steps=10,
-        evaluate_every=10,
-        batches=PLAIN,
-        optimizer=optimizer(0.002),
-    )
-    quantized = train(config, quiet=True)
-    assert quantized.config.quantization == W4
+def test_the_file_is_the_trained_model(tdt_run, prepared_folder, tmp_path):
+    config, recogniser = tdt_run
     path = tmp_path / "model.tflite"
     convert(config.output, path, seconds=(2.0,))
     assert inspect(path).weight_widths["dense"]["4"] == 1
     device, items = TFLiteRecogniser(path), recordings(prepared_folder)
     assert device.metadata.durations == device.steps.durations == DURATIONS
     result = evaluate.run(device, items, quiet=True)
-    found = compare(quantized, device, items, result, quiet=True)
+    found = compare(recogniser, device, items, result, quiet=True)
     assert any(result.hypotheses)
     assert len(found.different) <= 1  # activations may be on a rounding edge
     assert found.median_logit_diff <= max(1e-5, 3 * found.rounding_floor)
 
 
 @pytest.mark.slow
-def test_a_file_of_random_weights_is_its_keras_model(float_recogniser, tmp_path):
+def test_a_file_of_random_weights_is_its_keras_model(random_tdt, random_file):
     """Many labels and durations, by both searches; states of both LSTMs."""
-    recogniser = random_transducer(float_recogniser, dataclasses.replace(TDT, ctc_weight=0.0))
-    path = tmp_path / "model.tflite"
-    path.write_bytes(convert_recogniser(recogniser, "float", SECONDS))
-    device, decoder = TFLiteRecogniser(path), recogniser.decoder()
+    device, decoder = TFLiteRecogniser(random_file), random_tdt.decoder()
     names = {f"prediction_lstm{i}_{s}" for i in ("", "_2") for s in ("output", "cell")}
     inputs = device.interpreter.get_signature_runner("predict").get_input_details()
     assert inputs.keys() == {"label", *names}
@@ -127,20 +129,19 @@ def test_a_file_of_random_weights_is_its_keras_model(float_recogniser, tmp_path)
 
 
 @pytest.mark.slow
-def test_a_parting_of_durations_is_named(float_recogniser, manifest, tmp_path):
+def test_a_parting_of_durations_is_named(random_tdt, random_file, manifest):
     """Another order of durations: the first step that differs is shown with these classes."""
-    recogniser = random_transducer(float_recogniser, dataclasses.replace(TDT, ctc_weight=0.0))
-    path = tmp_path / "model.tflite"
-    path.write_bytes(convert_recogniser(recogniser, "float", SECONDS))
-    device, items = TFLiteRecogniser(path), recordings(manifest)
+    device, items = TFLiteRecogniser(random_file), recordings(manifest)
     result = evaluate.run(device, items, quiet=True)
-    joint = recogniser.model.get_layer("joint_output")
+    joint = random_tdt.model.get_layer("joint_output")
     tokens = device.metadata.tokenizer.blank + 1
-    for weights in (joint.kernel, joint.bias):
-        values = weights.numpy()
-        values[..., tokens:] = values[..., : tokens - 1 : -1]
-        weights.assign(values)
-    found = compare(recogniser, device, items, result, quiet=True, floor=False)
+    before = joint.get_weights()
+    order = [*range(tokens), *range(before[1].size - 1, tokens - 1, -1)]
+    joint.set_weights([values[..., order] for values in before])
+    try:
+        found = compare(random_tdt, device, items, result, quiet=True, floor=False)
+    finally:
+        joint.set_weights(before)
     assert found.different
     for row in found.different:
         assert all(int(c) >= tokens for c in row.logits)

@@ -45,18 +45,15 @@ def shapes(details) -> dict[str, list[int]]:
 
 
 def test_the_signatures(exported_transducer, transducer):
-    interpreter = TFLiteRecogniser(exported_transducer("w4a8")).interpreter
+    signatures = TFLiteRecogniser(exported_transducer("w4a8")).signatures
     names = [*(f"encode_{frames}" for frames in FRAMES), "predict", "join"]
-    assert sorted(interpreter.get_signature_list()) == sorted(names)
+    assert sorted(signatures.names()) == sorted(names)
     joint, classes = [1, 1, 14], transducer.tokenizer.vocab_size + 1
-    predict = interpreter.get_signature_runner("predict")
-    assert shapes(predict.get_input_details()) == {"label": [1, 1], **LSTM_STATES}
-    assert shapes(predict.get_output_details()) == {"predicted": joint, **LSTM_STATES}
-    join = interpreter.get_signature_runner("join")
-    assert shapes(join.get_input_details()) == {"encoded": joint, "predicted": joint}
-    assert shapes(join.get_output_details()) == {"logits": [1, 1, 1, classes]}
-    encode = interpreter.get_signature_runner("encode_198")
-    assert shapes(encode.get_output_details()) == {"encoded": [1, 50, 14]}
+    assert shapes(signatures.inputs("predict")) == {"label": [1, 1], **LSTM_STATES}
+    assert shapes(signatures.outputs("predict")) == {"predicted": joint, **LSTM_STATES}
+    assert shapes(signatures.inputs("join")) == {"encoded": joint, "predicted": joint}
+    assert shapes(signatures.outputs("join")) == {"logits": [1, 1, 1, classes]}
+    assert shapes(signatures.outputs("encode_198")) == {"encoded": [1, 50, 14]}
 
 
 @pytest.mark.parametrize("precision", ["float", "w4a8", "w4", "w2a8"])

@@ -22,6 +22,7 @@ JOINT_ENCODER = {FIRST: "joint_encoder", SECOND: "joint_cascade"}
 CTC_HEAD = {FIRST: "ctc_output", SECOND: "ctc_cascade"}
 JOINT_OUTPUT = "joint_output"
 JOINT_PREDICTION = "joint_prediction"
+ATTENTION_POSITION = "attention_position"  # a block's projection of the relative positions
 
 Part = Literal["encoder", "cascade", "output"]
 Network = Literal["encoder", "prediction", "joint", "ctc"]

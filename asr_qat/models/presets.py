@@ -4,6 +4,21 @@ from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.prediction import TransducerConfig
 from asr_qat.models.streaming_config import StreamingConfig
 
+
+def _fast(blocks: int, dim: int, feed_forward: int) -> EncoderConfig:
+    return EncoderConfig(
+        blocks,
+        dim=dim,
+        heads=8,
+        feed_forward=feed_forward,
+        kernel=9,
+        subsampling=256,
+        subsampling_factor=8,
+        conv_norm="none",
+        norm_epsilon=1e-5,
+    )
+
+
 PRESETS: dict[str, EncoderConfig] = {
     # For corpora of about an hour, on which attention over the whole utterance learns whole
     # transcripts by heart.
@@ -12,6 +27,10 @@ PRESETS: dict[str, EncoderConfig] = {
     "S": EncoderConfig(16, dim=144, heads=4, feed_forward=576, kernel=32, subsampling=144),
     "M": EncoderConfig(16, dim=256, heads=4, feed_forward=1024, kernel=32, subsampling=256),
     "L": EncoderConfig(17, dim=512, heads=8, feed_forward=2048, kernel=32, subsampling=512),
+    # The encoders of NeMo's FastConformer large and extra large (Parakeet 0.6B): Rekesh et al.,
+    # 2023, arXiv 2305.05084. Batch normalisation is folded into the convolution.
+    "fastconformer_l": _fast(17, dim=512, feed_forward=2048),
+    "fastconformer_xl": _fast(24, dim=1024, feed_forward=4096),
     # Causal encoders: STREAMING has what is on top of them.
     "live_tiny": EncoderConfig(4),
     # With the cascade as deep and wide as L. Half its kernel, since a stream remembers one frame

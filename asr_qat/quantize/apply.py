@@ -121,12 +121,7 @@ def quantize_model(model: keras.Model, config: QuantizationConfig) -> keras.Mode
         UserError: a pattern in `config.overrides` matches no layer.
     """
     registry = config.registry()
-    names = [layer.name for layer in model.layers]
-    for pattern in config.overrides:
-        if not any(re.search(pattern, name) for name in names):
-            raise UserError(f"overrides: '{pattern}' matches no layer of the model")
-
-    supported = [layer.name for layer in model.layers if registry.supports(layer)]
+    supported = _supported(model, config)
 
     def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
         copy = layer.__class__.from_config(layer.get_config())
@@ -146,6 +141,16 @@ def quantize_model(model: keras.Model, config: QuantizationConfig) -> keras.Mode
     for layer in quantized_layers(quantized).values():
         layer.quantizer.initialize(layer.kernel, layer.variables)
     return quantized
+
+
+def _supported(model: keras.Model, config: QuantizationConfig) -> list[str]:
+    """Names of the layers that are to be quantized. Raises as `quantize_model` does."""
+    names = [layer.name for layer in model.layers]
+    for pattern in config.overrides:
+        if not any(re.search(pattern, name) for name in names):
+            raise UserError(f"overrides: '{pattern}' matches no layer of the model")
+    registry = config.registry()
+    return [layer.name for layer in model.layers if registry.supports(layer)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,6 +196,26 @@ def quantized_layers(model: keras.Model) -> dict[str, QuantizedLayer]:
         if isinstance(layer, QuantizeWrapperV2):
             kernel, quantizer, variables = quantized_weight(layer)
             found[layer.name] = QuantizedLayer(kernel, layer.layer.bias, quantizer, variables)
+    return found
+
+
+def layers_without_copy(
+    model: keras.Model, config: QuantizationConfig
+) -> dict[str, QuantizedLayer]:
+    """The quantized layers of `quantize_model(model, config)`, by name, without that model.
+
+    Their kernels and biases are those of the float model, not copies: for what is not trained on.
+
+    Raises:
+        UserError: a pattern in `config.overrides` matches no layer.
+    """
+    registry, found = config.registry(), {}
+    for name in _supported(model, config):
+        layer = model.get_layer(name)
+        quantizer = registry.get_quantize_config(layer).quantizer
+        variables = quantizer.build(layer.kernel.shape, "kernel", keras.layers.Layer(name=name))
+        quantizer.initialize(layer.kernel, variables)
+        found[name] = QuantizedLayer(layer.kernel, layer.bias, quantizer, variables)
     return found
 
 

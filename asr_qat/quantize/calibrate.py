@@ -1,30 +1,32 @@
 """Static ranges of activations from data, where a quantized model begins."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.quantize.apply import QuantizedLayer, quantized_layers
+from asr_qat.quantize.apply import QuantizedLayer
 
 
-def needs_calibration(model: keras.Model) -> bool:
-    """Whether a quantized model has static ranges."""
-    return any(layer.precision.static for layer in quantized_layers(model).values())
+def needs_calibration(layers: Mapping[str, QuantizedLayer]) -> bool:
+    """Whether any of the layers has static ranges."""
+    return any(layer.precision.static for layer in layers.values())
 
 
-def calibrate(model: keras.Model, plain: keras.Model, batches: Iterable[Any]) -> None:
-    """Set the static ranges of a quantized model to those in the float model.
+def calibrate(
+    layers: Mapping[str, QuantizedLayer], plain: keras.Model, batches: Iterable[Any]
+) -> None:
+    """Set the static ranges of quantized layers to those in the float model.
 
     The ends of a range are the means over the batches of the least and the greatest value.
 
     Args:
-        model: from `quantize_model`, changed in place.
-        plain: the float model that it was made from.
+        layers: by name; their ranges are changed in place.
+        plain: the float model that they were made from.
         batches: inputs of the model: `(features, lengths)`, or with the labels of a transducer.
     """
-    layers = {k: v for k, v in quantized_layers(model).items() if v.precision.static}
+    layers = {name: layer for name, layer in layers.items() if layer.precision.static}
     inputs = keras.Model(plain.inputs, {name: plain.get_layer(name).input for name in layers})
     totals = {name: tf.zeros(4) for name in layers}
 

@@ -9,7 +9,13 @@ from asr_qat.corpora.dataset import DataConfig, Pipeline
 from asr_qat.corpora.prepared import FeatureStats, PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser
-from asr_qat.quantize.apply import QuantizationConfig, quantize_model
+from asr_qat.quantize.apply import (
+    QuantizationConfig,
+    QuantizedLayer,
+    layers_without_copy,
+    quantize_model,
+    quantized_layers,
+)
 from asr_qat.quantize.calibrate import calibrate, needs_calibration
 
 CALIBRATION_BATCHES = 16  # of 8 utterances each
@@ -31,15 +37,7 @@ def quantized(
         UserError: static ranges and no corpus, or a pattern that matches no layer.
     """
     model = quantize_model(recogniser.model, quantization)
-    if needs_calibration(model):
-        if data is None:
-            raise UserError(
-                f"{quantization.precision}: its activations have static ranges: give the prepared "
-                "folder to find them in, or train them"
-            )
-        folder = data if isinstance(data, PreparedFolder) else PreparedFolder(data)
-        batches = calibration_batches(folder, recogniser.stats_for(folder))
-        calibrate(model, recogniser.model, batches.map(recogniser.model_inputs))
+    _set_ranges(quantized_layers(model), recogniser, quantization, data)
     config = dataclasses.replace(recogniser.config, quantization=quantization)
     return dataclasses.replace(recogniser, config=config, model=model)
 
@@ -60,12 +58,47 @@ def post_training(
     Raises:
         UserError: static ranges and no data for them.
     """
+    return quantized(recogniser, _after_training(precision), calibration)
+
+
+def post_training_layers(
+    recogniser: Recogniser,
+    precision: str | QuantizationConfig,
+    calibration: str | Path | None = None,
+) -> tuple[QuantizationConfig, dict[str, QuantizedLayer]]:
+    """The configuration and the quantized layers of `post_training`, without a copy of the model.
+
+    Arguments and errors are those of `post_training`.
+    """
+    quantization = _after_training(precision)
+    layers = layers_without_copy(recogniser.model, quantization)
+    _set_ranges(layers, recogniser, quantization, calibration)
+    return quantization, layers
+
+
+def _after_training(precision: str | QuantizationConfig) -> QuantizationConfig:
     if isinstance(precision, str):
         precision = QuantizationConfig(precision)
-    quantization = dataclasses.replace(
-        precision, mode="ptq", start_step=0, layer_interval=0, stages={}
-    )
-    return quantized(recogniser, quantization, calibration)
+    return dataclasses.replace(precision, mode="ptq", start_step=0, layer_interval=0, stages={})
+
+
+def _set_ranges(
+    layers: dict[str, QuantizedLayer],
+    recogniser: Recogniser,
+    quantization: QuantizationConfig,
+    data: PreparedFolder | str | Path | None,
+) -> None:
+    """Set the static ranges of layers, if any, to those of the float recogniser."""
+    if not needs_calibration(layers):
+        return
+    if data is None:
+        raise UserError(
+            f"{quantization.precision}: its activations have static ranges: give the prepared "
+            "folder to find them in, or train them"
+        )
+    folder = data if isinstance(data, PreparedFolder) else PreparedFolder(data)
+    batches = calibration_batches(folder, recogniser.stats_for(folder))
+    calibrate(layers, recogniser.model, batches.map(recogniser.model_inputs))
 
 
 def calibration_batches(

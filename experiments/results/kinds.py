@@ -18,6 +18,8 @@ from experiments.house.row import HouseResults
 from experiments.live.latency_rows import LatencyResults
 from experiments.live.live_results import AccuracyResults, LiveScaleResults, ServerResults
 from experiments.live.tables import table_of
+from experiments.pretrained.results import PretrainedResults
+from experiments.pretrained.table import pretrained_table
 from experiments.reports import demo_page
 from experiments.reports.wer_size_plot import plot_wer_against_size
 from experiments.scale.scale_rows import ScaleResults
@@ -134,6 +136,7 @@ KINDS: dict[str, Render] = {
     "transducer_an4.json": _demo,
     "equality*.json": _alone(EqualityResults),
     "house.json": _alone(HouseResults),
+    "pretrained.json": _table(PretrainedResults, pretrained_table),
     "scale.json": _table(ScaleResults, scale_table),
     "transducer_scale.json": _table(ScaleResults, scale_table),
     "training_cost_librispeech.json": _table(CostResults, cost_page),

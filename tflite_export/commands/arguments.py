@@ -26,6 +26,16 @@ def threads(text: str) -> int:
     return int(text)
 
 
+def add_weight_cache(parser: argparse.ArgumentParser) -> None:
+    """Add the option of `tflite_export.runtime.weight_cache`."""
+    parser.add_argument(
+        "--weight-cache",
+        action="store_true",
+        help="keep the weights as they are used in a file of the user's cache: the next process "
+        "starts sooner, and shares them",
+    )
+
+
 def beam(text: str) -> int:
     """Hypotheses that a beam search keeps: 1 or more."""
     if not text.isdigit() or int(text) < 1:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tflite_export.commands.arguments import (
     add_endpoint,
+    add_weight_cache,
     endpoint_of,
     seconds,
     threads,
@@ -46,6 +47,7 @@ def add_parser(subparsers) -> None:
         help="close a stream after so many seconds without a message (default: 30)",
     )
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
+    add_weight_cache(parser)
     parser.add_argument(
         "--about", help="what the page says of the model (default: its file and its look-ahead)"
     )
@@ -64,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
 
     limits = Limits(args.max_streams, args.max_message_bytes, args.idle_seconds)
     with silence():  # LiteRT announces its delegate in the first call
-        model = load_model(args.model, args.threads)
+        model = load_model(args.model, args.threads, args.weight_cache)
     first_ms, second_ms = delays_ms(model.encoder)
     ahead = f"words wait for {first_ms:g} ms of sound, their correction for {second_ms:g} ms"
     about = args.about or f"{Path(args.model).name}: {ahead}"

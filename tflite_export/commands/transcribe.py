@@ -3,7 +3,7 @@
 import argparse
 
 from asr_qat.errors import UserError, require
-from tflite_export.commands.arguments import beam, threads
+from tflite_export.commands.arguments import add_weight_cache, beam, threads
 
 
 def add_parser(subparsers) -> None:
@@ -23,6 +23,7 @@ def add_parser(subparsers) -> None:
         help="with --beam: all its hypotheses, with log-probability and that for each label",
     )
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
+    add_weight_cache(parser)
     parser.set_defaults(run=run)
 
 
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     if args.nbest and not args.beam:
         raise UserError("--nbest: the hypotheses of a beam search: add --beam 8")
     with silence():  # LiteRT prints what its exceptions say
-        model = load(args.file, args.threads)
+        model = load(args.file, args.threads, args.weight_cache)
     if model.recogniser.live:
         require(not args.beam, f"{args.file}: a live model searches greedily: omit --beam")
     for path in args.audio:

@@ -1,20 +1,17 @@
-"""From a quantized Keras model to a plain float model and the integers of its layers.
+"""From the quantized layers of a Keras model to the integers that the file will hold.
 
-Every kernel of the plain model holds the values that its integers and scales stand for, so that
-the converter sees the numbers that the device will compute with; packing puts the trained
-integers in their place.
+Layer by layer: the integers of a layer are packed before those of the next one are made.
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
-from tensorflow import keras
 
 from asr_qat.errors import UserError
-from asr_qat.models.model_directory import Recogniser, build_float
+from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizedLayer, quantized_layers
-from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.precision import Precision
 
 
@@ -24,38 +21,35 @@ class BakedLayer:
 
     Attributes:
         precision: of the layer.
-        integers: int8 `[output, input]`.
+        shape: of the weights, (output, input).
+        packed: their integers, see `packed_integers`.
         scale: float32 `[output]`, or `[output, blocks]`.
+        offset: float32 `[output]` of an asymmetric grid, else None.
         input: scale and zero point of static activations, else None.
         output: the same of the layer's output.
     """
 
     precision: Precision
-    integers: np.ndarray
+    shape: tuple[int, int]
+    packed: np.ndarray
     scale: np.ndarray
+    offset: np.ndarray | None = None
     input: tuple[float, int] | None = None
     output: tuple[float, int] | None = None
 
+    @property
+    def integers(self) -> np.ndarray:
+        """The weights: int8 `[output, input]`."""
+        return unpacked_integers(self.packed, self.precision.storage_bits, self.shape)
 
-def bake(recogniser: Recogniser) -> tuple[keras.Model, dict[str, BakedLayer]]:
-    """The plain model of a recogniser, and its quantized layers by name.
 
-    Args:
-        recogniser: quantized or not; without wrappers the weights are taken as they are.
+def bake(layers: Mapping[str, QuantizedLayer]) -> dict[str, BakedLayer]:
+    """The quantized layers of a file, by name; see `layers_in_file`.
 
     Raises:
         UserError: a precision that the device does not execute.
     """
-    plain = build_float(recogniser.config, recogniser.tokenizer.vocab_size)
-    quantized, training_only = layers_in_file(recogniser), recogniser.config.kind.training_only
-    baked = {}
-    for layer in plain.layers:
-        if layer.name not in quantized:
-            if layer.name not in training_only:
-                layer.set_weights(recogniser.model.get_layer(layer.name).get_weights())
-            continue
-        baked[layer.name] = bake_layer(layer, quantized[layer.name])
-    return plain, baked
+    return {name: bake_layer(name, layer) for name, layer in layers.items()}
 
 
 def layers_in_file(recogniser: Recogniser) -> dict[str, QuantizedLayer]:
@@ -68,8 +62,8 @@ def layers_in_file(recogniser: Recogniser) -> dict[str, QuantizedLayer]:
     return {name: layer for name, layer in layers.items() if name not in training_only}
 
 
-def bake_layer(plain: Dense, layer: QuantizedLayer) -> BakedLayer:
-    """Give a plain layer the values of a quantized one.
+def bake_layer(name: str, layer: QuantizedLayer) -> BakedLayer:
+    """The integers and scales of a quantized layer.
 
     Raises:
         UserError: a precision that the device does not execute.
@@ -77,26 +71,38 @@ def bake_layer(plain: Dense, layer: QuantizedLayer) -> BakedLayer:
     precision, (inputs, outputs) = layer.precision, layer.kernel.shape
     if not precision.on_device:
         raise UserError(
-            f"{plain.name}: LiteRT does not execute {precision.name}, it exists in training only: "
+            f"{name}: LiteRT does not execute {precision.name}, it exists in training only: "
             "see asr_qat/quantize/precision.py for those that it does"
         )
     integers, grid = layer.integers()
-    values = tf.reshape(integers * grid.scale, [inputs, outputs]).numpy()
-    weights = [values] if layer.bias is None else [values, layer.bias.numpy()]
-    if grid.offset is not None:
-        plain.add_offset()
-        weights.append(np.reshape(grid.offset, [-1]))
-    plain.set_weights(weights)
     integers = tf.reshape(integers, [inputs, outputs]).numpy().T.astype(np.int8)
     scale = np.reshape(grid.scale, [-1, outputs]).T
     ranges = layer.ranges()
     return BakedLayer(
         precision,
-        np.ascontiguousarray(integers),
-        scale if precision.block else scale[:, 0],
+        (outputs, inputs),
+        packed_integers(integers, precision.storage_bits),
+        np.ascontiguousarray(scale if precision.block else scale[:, 0]),
+        None if grid.offset is None else np.reshape(grid.offset, [-1]),
         None if ranges is None else _numbers(*ranges.input.parameters()),
         None if ranges is None else _numbers(*ranges.output.parameters()),
     )
+
+
+def packed_integers(integers: np.ndarray, bits: int) -> np.ndarray:
+    """Integers of any shape as bytes, the first one in the lowest bits: uint8 `[bytes]`."""
+    flat = integers.reshape(-1).astype(np.int8)
+    each = 8 // bits
+    flat = np.pad(flat, (0, -len(flat) % each)).reshape(-1, each)
+    masked = (flat.astype(np.uint8) & (2**bits - 1)) << (bits * np.arange(each, dtype=np.uint8))
+    return np.bitwise_or.reduce(masked.astype(np.uint8), axis=1)
+
+
+def unpacked_integers(packed: np.ndarray, bits: int, shape: tuple[int, ...]) -> np.ndarray:
+    """What `packed_integers` packed: int8 of a shape."""
+    first = 8 - bits * (1 + np.arange(8 // bits, dtype=np.uint8))  # of the lowest bits, at the top
+    parts = (packed[:, None] << first).view(np.int8) >> (8 - bits)
+    return parts.reshape(-1)[: np.prod(shape)].reshape(shape)
 
 
 def _numbers(scale, zero_point) -> tuple[float, int]:

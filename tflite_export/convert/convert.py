@@ -2,26 +2,34 @@
 
 import dataclasses
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from tensorflow import keras
 
 from asr_qat import files
 from asr_qat.errors import UserError, require
 from asr_qat.models.model_directory import Recogniser
+from asr_qat.quantize.apply import QuantizedLayer
+from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.precision import FLOAT
-from asr_qat.training.quantized import post_training
-from tflite_export.convert.bake import BakedLayer, bake
+from asr_qat.training.quantized import post_training, post_training_layers
+from tflite_export.convert.bake import BakedLayer, bake, layers_in_file
 from tflite_export.convert.labels import (
+    Functions,
+    check_complete,
     label_products,
     merged_factors,
     output_operations,
     tidy_names,
 )
-from tflite_export.convert.pack import pack
+from tflite_export.convert.own_kernels import separate_kernels
+from tflite_export.convert.pack import pack, write_floats
 from tflite_export.convert.serialize import attach_metadata, serialize
+from tflite_export.convert.stand_ins import stand_in_model
 from tflite_export.runtime.metadata import Metadata
 from tflite_export.silence import silence
 
@@ -29,6 +37,7 @@ DEFAULT_SECONDS = (4.0, 16.0)  # utterance lengths of the signatures
 CHUNKS = (1, 3)  # encoded frames of a live model's steps: 40 and 120 ms
 LEAST_SECONDS = 0.1  # a shorter window could not be moved along an utterance
 MOST_SECONDS = 3600.0
+MOST_BYTES = 2**31 - 2**24  # of weights in a flatbuffer: some room is left for the graph
 
 
 def convert(
@@ -72,16 +81,21 @@ def convert_recogniser(
     calibration: str | Path | None = None,
 ) -> bytes:
     """The bytes of the `.tflite`; see `convert`."""
-    recogniser = at_precision(recogniser, precision, where, calibration)
     frames = tuple(signature_frames(recogniser, seconds))
-    model, layers = bake(recogniser)
-    metadata = metadata_of(recogniser, layers)
+    recogniser, trained = _at_precision(recogniser, precision, where, calibration)
+    layers = bake(trained)
+    kernels = float_kernels(recogniser, layers)
+    _require_room(layers, kernels, where)
+    model = stand_in_model(recogniser, layers)
     kind = recogniser.config.kind
     sizes = CHUNKS if kind.streams else frames
     functions = kind.signatures(model, sizes)
+    metadata = metadata_of(recogniser, layers)
     metadata = dataclasses.replace(metadata, live=kind.live_format(model, sizes))
-    labelled = convert_labelled(functions, model.weights, model)
-    return finish(pack(labelled, layers, merged_factors(model)), metadata)
+    converted, factors = convert_labelled(functions, model.weights, model), merged_factors(model)
+    write_floats(converted, kernels, factors)
+    pack(converted, layers, factors)
+    return finish(converted, metadata)
 
 
 def at_precision(
@@ -94,15 +108,38 @@ def at_precision(
 
     Arguments and errors are those of `convert`.
     """
+    after_training = _after_training(recogniser, precision, where)
+    return post_training(recogniser, after_training, calibration) if after_training else recogniser
+
+
+def _at_precision(
+    recogniser: Recogniser, precision: str | None, where: str, calibration: str | Path | None
+) -> tuple[Recogniser, dict[str, QuantizedLayer]]:
+    """As `at_precision`, with the quantized layers of the file, and without a copy of the model.
+
+    A recogniser that is quantized here keeps its float model, with the configuration of the file.
+    """
+    after_training = _after_training(recogniser, precision, where)
+    if after_training is None:
+        return recogniser, layers_in_file(recogniser)
+    quantization, layers = post_training_layers(recogniser, after_training, calibration)
+    config = dataclasses.replace(recogniser.config, quantization=quantization)
+    training_only = config.kind.training_only
+    in_file = {name: layer for name, layer in layers.items() if name not in training_only}
+    return dataclasses.replace(recogniser, config=config), in_file
+
+
+def _after_training(recogniser: Recogniser, precision: str | None, where: str) -> str | None:
+    """The precision at which a float model is to be quantized. Raises as `convert` does."""
     trained = recogniser.config.quantization
-    if trained is None and precision not in (None, FLOAT):
-        return post_training(recogniser, precision, calibration)
-    if trained is not None and precision not in (None, trained.precision):
+    if trained is None:
+        return None if precision == FLOAT else precision
+    if precision not in (None, trained.precision):
         raise UserError(
             f"{where}: trained at {trained.precision}, cannot be exported at {precision}: "
             f"use --precision {trained.precision}, or a float model"
         )
-    return recogniser
+    return None
 
 
 def signature_frames(recogniser: Recogniser, seconds: tuple[float, ...]) -> list[int]:
@@ -140,9 +177,31 @@ def metadata_of(
     )
 
 
-def finish(packed: bytes, metadata: Metadata) -> bytes:
+def float_kernels(recogniser: Recogniser, layers: Collection[str]) -> dict[str, tf.Variable]:
+    """Kernels `[input, output]` of the layers of the file but for `layers`, by name."""
+    others = recogniser.config.kind.training_only | set(layers)
+    return {
+        layer.name: layer.kernel
+        for layer in recogniser.model.layers
+        if isinstance(layer, Dense) and layer.name not in others
+    }
+
+
+def _require_room(
+    layers: dict[str, BakedLayer], kernels: dict[str, tf.Variable], where: str
+) -> None:
+    """Raise `UserError` if a flatbuffer does not hold the weights."""
+    needed = sum(layer.packed.nbytes for layer in layers.values())
+    needed += sum(4 * kernel.shape.num_elements() for kernel in kernels.values())
+    require(
+        needed < MOST_BYTES,
+        f"{where}: {needed / 1e9:.1f} GB of weights, and a .tflite file holds "
+        f"{MOST_BYTES / 1e9:.1f}: quantize them, with --precision w4a8 say",
+    )
+
+
+def finish(model: schema.ModelT, metadata: Metadata) -> bytes:
     """The file with its metadata, without names and vectors that it can do without."""
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(packed))
     tidy_names(model)
     attach_metadata(model, metadata)
     return serialize(model)
@@ -157,16 +216,16 @@ def trained_method(recogniser: Recogniser) -> str:
 
 
 def convert_labelled(
-    functions: dict[str, tf.types.experimental.ConcreteFunction],
-    weights: list[tf.Variable],
-    model: keras.Model,
-) -> bytes:
-    """One float `.tflite` with a signature for each function; its products are labelled.
+    functions: Functions, weights: list[tf.Variable], model: keras.Model
+) -> schema.ModelT:
+    """A flatbuffer with a signature for each function; its products are labelled.
+
+    Each has a kernel of its own, which is still empty.
 
     Args:
         functions: by name.
         weights: that they read; those that several read are stored once.
-        model: the model with the layers' names and kernels.
+        model: the model with the layers' names, and stand-ins for their kernels or these.
 
     Raises:
         UserError: the disk is full.
@@ -186,4 +245,6 @@ def convert_labelled(
         content = converter.convert()
     converted = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     label_products(converted, model, output_operations(converted, functions))
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(converted))
+    check_complete(converted, model, functions)
+    separate_kernels(converted)
+    return converted

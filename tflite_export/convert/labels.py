@@ -4,12 +4,14 @@ The converter invents names for constants, but the result of a product keeps tho
 TensorFlow operations it was fused from, `MODEL/block_00_ffn1_expand/Tensordot;...`: the layer is
 read from there. Only an output of a signature loses them; its operations are found in the function
 that became the signature. The weights are then compared with the layer's, so that nothing the
-converter merged into them passes unseen.
+converter merged into them passes unseen, and the products of each signature with those of its
+function, so that none is missing.
 
 In the file a product keeps its layer's name alone, and all other names are dropped: a small model
 would spend a tenth of its bytes on them.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -20,7 +22,10 @@ from tensorflow import keras
 from asr_qat.layers.dropout import Dropout
 from asr_qat.quantize.dense import Dense
 
+NO_TENSOR = -1
 OPERATIONS_BACK = 16  # from an output back to its product
+
+Functions = Mapping[str, tf.types.experimental.ConcreteFunction]
 
 
 def products(model: schema.ModelT) -> Iterator[tuple[schema.SubGraphT, schema.OperatorT]]:
@@ -59,9 +64,7 @@ def _sources(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     return sources
 
 
-def output_operations(
-    model: schema.ModelT, functions: Mapping[str, tf.types.experimental.ConcreteFunction]
-) -> dict[tuple[int, int], str]:
+def output_operations(model: schema.ModelT, functions: Functions) -> dict[tuple[int, int], str]:
     """The operations that lead to each output of a signature, by subgraph and tensor.
 
     Args:
@@ -88,7 +91,7 @@ def label_products(
     keras_model: keras.Model,
     outputs: Mapping[tuple[int, int], str] | None = None,
 ) -> None:
-    """Name weights and output of each dense product `LAYER/kernel` and `LAYER/product`.
+    """Name the output of each dense product `LAYER/product`.
 
     Until `tidy_names`, the number of the graph follows after an @: packing needs unique names.
 
@@ -104,15 +107,44 @@ def label_products(
     layers = {layer.name: layer for layer in keras_model.layers if isinstance(layer, Dense)}
     factors = merged_factors(keras_model)
     numbers = {id(graph): index for index, graph in enumerate(model.subgraphs)}
+    checked = set()
     for graph, operator in products(model):
         index, tensor = numbers[id(graph)], int(operator.outputs[0])
         weights, output = graph.tensors[operator.inputs[1]], graph.tensors[tensor]
-        operations = (outputs or {}).get((index, tensor)) or output.name.decode()
-        name = _layer_of(operations, layers)
-        content = model.buffers[weights.buffer].data.view(np.float32).reshape(weights.shape)
-        _check_weights(name, content, layers[name], factors.get(name, 1.0))
-        weights.name = f"{name}/kernel@{index}".encode()
+        name = _layer_of((outputs or {}).get((index, tensor)) or output.name.decode(), layers)
+        factor = factors.get(name, 1.0)
+        pair = (weights.buffer, id(layers[name].kernel), factor)
+        if pair not in checked:
+            content = model.buffers[weights.buffer].data.view(np.float32).reshape(weights.shape)
+            _check_weights(name, content, layers[name], factor)
+            checked.add(pair)
         output.name = f"{name}/product@{index}".encode()
+
+
+def check_complete(model: schema.ModelT, keras_model: keras.Model, functions: Functions) -> None:
+    """Compare the labelled products of each signature with those of its function.
+
+    Raises:
+        ValueError: one is missing, or there more often: the converter computes equal products
+            once, and may find others.
+    """
+    layers = {layer.name: layer for layer in keras_model.layers if isinstance(layer, Dense)}
+    for signature in model.signatureDefs or []:
+        graph, key = model.subgraphs[signature.subgraphIndex], signature.signatureKey.decode()
+        found = Counter(layer_of_product(g, o) for g, o in products(model) if g is graph)
+        expected = Counter(
+            _layer_of(operation.name, layers)
+            for operation in functions[key].graph.get_operations()
+            if operation.type == "MatMul"
+        )
+        if found != expected:
+            names = ", ".join(sorted((found - expected) | (expected - found)))
+            raise ValueError(f"{key}: not the products of its function: {names}")
+
+
+def layer_of_product(graph: schema.SubGraphT, operator: schema.OperatorT) -> str:
+    """The layer that a product is labelled with."""
+    return graph.tensors[operator.outputs[0]].name.decode().partition("/product")[0]
 
 
 def _layer_of(operations: str, layers: Mapping[str, Dense]) -> str:

@@ -1,4 +1,4 @@
-"""From the labelled float flatbuffer to packed integer weights.
+"""From the labelled flatbuffer to one with weights: packed integers, or floats.
 
 The trained integers and scales are written as they are, nothing is derived from the floats. A
 product of static activations gets a QUANTIZE before and a DEQUANTIZE after it, one of float
@@ -9,36 +9,30 @@ from collections.abc import Mapping
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.tools import flatbuffer_utils
 
 from tflite_export.convert.bake import BakedLayer
-from tflite_export.convert.labels import products
+from tflite_export.convert.labels import NO_TENSOR, layer_of_product, products
 
 TYPES = {8: schema.TensorType.INT8, 4: schema.TensorType.INT4, 2: schema.TensorType.INT2}
-NO_TENSOR = -1
 OPERATOR_VERSION = 2  # of QUANTIZE and DEQUANTIZE: the first one with int8
 
 
-def pack(content: bytes, layers: Mapping[str, BakedLayer], factors: Mapping[str, float]) -> bytes:
-    """Replace the weights of the dense products by integers.
+def pack(
+    model: schema.ModelT, layers: Mapping[str, BakedLayer], factors: Mapping[str, float]
+) -> None:
+    """Give the products of some layers their integers.
 
     Args:
-        content: a `.tflite` whose products are labelled.
-        layers: by name; products of layers that are not named stay float.
+        model: its products are labelled and have kernels of their own; changed in place.
+        layers: by name.
         factors: see `merged_factors`.
-
-    Returns:
-        The packed `.tflite`.
     """
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     found = []
     for graph, operator in products(model):
-        name = graph.tensors[operator.outputs[0]].name.decode().partition("/product")[0]
+        name = layer_of_product(graph, operator)
         if name in layers:
             factor = factors.get(name, 1.0)
             found.append(_Product(model, graph, operator, name, layers[name], factor))
-    for product in found:
-        model.buffers[product.kernel.buffer].data = None  # signatures share them
     buffers = Buffers(model)
     for product in found:
         product.write_kernel(buffers)
@@ -48,16 +42,24 @@ def pack(content: bytes, layers: Mapping[str, BakedLayer], factors: Mapping[str,
             product.dequantize_kernel()
         else:
             product.make_dynamic()
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
-def packed_integers(integers: np.ndarray, bits: int) -> np.ndarray:
-    """Integers of any shape as bytes, the first one in the lowest bits: uint8 `[bytes]`."""
-    flat = integers.reshape(-1).astype(np.int8)
-    each = 8 // bits
-    flat = np.pad(flat, (0, -len(flat) % each)).reshape(-1, each)
-    masked = (flat.astype(np.uint8) & (2**bits - 1)) << (bits * np.arange(each, dtype=np.uint8))
-    return np.bitwise_or.reduce(masked.astype(np.uint8), axis=1)
+def write_floats(
+    model: schema.ModelT, kernels: Mapping[str, np.ndarray], factors: Mapping[str, float]
+) -> None:
+    """Give the products of some layers float weights.
+
+    Args:
+        model: as of `pack`.
+        kernels: float32 `[input, output]` by name.
+        factors: see `merged_factors`.
+    """
+    for graph, operator in products(model):
+        name = layer_of_product(graph, operator)
+        buffer = model.buffers[graph.tensors[operator.inputs[1]].buffer]
+        if name in kernels and buffer.data is None:  # signatures share it
+            weights = np.float32(factors.get(name, 1.0)) * np.transpose(kernels[name])
+            buffer.data = np.ascontiguousarray(weights).reshape(-1).view(np.uint8)
 
 
 class Buffers:
@@ -96,9 +98,7 @@ class _Product:
         precision = self.layer.precision
         bits = precision.storage_bits
         self.kernel.type = TYPES[bits]
-        self.kernel.buffer = buffers.write(
-            self.name, "kernel", packed_integers(self.layer.integers, bits)
-        )
+        self.kernel.buffer = buffers.write(self.name, "kernel", self.layer.packed)
         if precision.block is None:
             self.kernel.quantization = parameters(self.scale, np.zeros(len(self.scale)))
             return

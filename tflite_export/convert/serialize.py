@@ -5,6 +5,8 @@ that is an eighth of the file: all zero points of a width are the same zeros, an
 repeat the scales of the weights that they share.
 """
 
+import hashlib
+
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -34,7 +36,7 @@ class SharingBuilder(flatbuffers.Builder):
 
     def CreateNumpyVector(self, x):  # noqa: N802 (the name is the parent's)
         """Offset of a vector with the content of `x`."""
-        key = (x.dtype.str, x.tobytes())
+        key = (x.dtype.str, hashlib.sha256(np.ascontiguousarray(x).data).digest())
         if key not in self._written:
             self._written[key] = super().CreateNumpyVector(x)
         return self._written[key]
@@ -48,7 +50,8 @@ def serialize(model: schema.ModelT) -> bytes:
             if tensor.shapeSignature is not None and len(tensor.shapeSignature):
                 tensor.shapeSignature = _array(tensor.shapeSignature, np.int32)
             _share_quantization(tensor)
-    builder = SharingBuilder(1 << 20)
+    constants = sum(buffer.data.nbytes for buffer in model.buffers if buffer.data is not None)
+    builder = SharingBuilder(min(constants + (1 << 20), SharingBuilder.MAX_BUFFER_SIZE))
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import mmap
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -126,14 +128,16 @@ def read_metadata(path: str | Path) -> Metadata:
         ) from None
 
 
-def read_flatbuffer(path: str | Path) -> bytes:
-    """The bytes of a `.tflite` file whose tables all lie inside the file.
+def read_flatbuffer(path: str | Path) -> bytes | mmap.mmap:
+    """The content of a `.tflite` file whose tables all lie inside the file; only read as needed.
 
     Raises:
         UserError: no such file, not a `.tflite` file, or truncated.
     """
     try:
-        content = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except IsADirectoryError:

@@ -1,11 +1,8 @@
 """Transcribe with a `.tflite` file. Needs LiteRT, numpy and sentencepiece; no TensorFlow."""
 
-import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter, SignatureRunner
 
 from asr_qat.arrays import Array
 from asr_qat.audio.front_end import log_mel, normalize, subsampled_length
@@ -16,6 +13,8 @@ from asr_qat.errors import UserError, require
 from tflite_export.runtime.integers import dequantized, quantized
 from tflite_export.runtime.litert_steps import LiteRTSteps
 from tflite_export.runtime.metadata import read_metadata
+from tflite_export.runtime.signatures import Details, InterpretedSignatures, Signatures
+from tflite_export.runtime.weight_cache import cached_signatures
 
 CONTEXT_S = 1.0  # of a window that its neighbours overlap, on either side
 ENCODE, PREDICT, JOIN = "encode_", "predict", "join"  # signatures
@@ -31,8 +30,11 @@ class TFLiteRecogniser:
     Args:
         path: `.tflite` made by `tflite-export convert`.
         threads: CPU threads.
+        weight_cache: keep the packed weights in a file that processes share, see
+            `tflite_export.runtime.weight_cache`; not those of a full-integer file.
 
     Attributes:
+        signatures: of the file.
         steps: prediction and joint network of a transducer, None for a CTC model.
         live: whether it is the file of a live model, read by `tflite_export.runtime.live`.
 
@@ -40,25 +42,26 @@ class TFLiteRecogniser:
         UserError: no such file, damaged, or without metadata.
     """
 
-    def __init__(self, path: str | Path, threads: int = 1):
+    def __init__(self, path: str | Path, threads: int = 1, weight_cache: bool = False):
         self.path = Path(path)
         self.metadata = read_metadata(path)
         self.threads = threads
+        cached = weight_cache and self.metadata.full_integer is None
+        load = cached_signatures if cached else InterpretedSignatures
         try:
-            self.interpreter = Interpreter(model_path=os.fspath(path), num_threads=threads)
+            self.signatures: Signatures = load(self.path, threads)
         except (ValueError, RuntimeError) as error:
             raise UserError(f"{path}: LiteRT cannot load it: {error}") from None
-        self._runners: dict[str, SignatureRunner] = {}
-        names = list(self.interpreter.get_signature_list())
+        names = self.signatures.names()
         self._lengths = {
             int(name.removeprefix(ENCODE)): name for name in names if name.startswith(ENCODE)
         }
         self.live = self.metadata.live is not None
         self.steps = None
         if JOIN in names:
-            states = self.interpreter.get_signature_runner(PREDICT).get_input_details()
+            states = _state_units(self.signatures.inputs(PREDICT))
             blank, durations = self.metadata.tokenizer.blank, self.metadata.durations
-            self.steps = LiteRTSteps(self.call, blank, _state_units(states), durations)
+            self.steps = LiteRTSteps(self.call, blank, states, durations)
 
     @property
     def lengths(self) -> list[int]:
@@ -153,10 +156,7 @@ class TFLiteRecogniser:
 
     def call(self, signature: str, **inputs: Array) -> dict[str, Array]:
         """Run a signature: its outputs by name."""
-        if signature not in self._runners:
-            self._runners[signature] = self.interpreter.get_signature_runner(signature)
-        outputs: dict[str, Array] = self._runners[signature](**inputs)
-        return outputs
+        return self.signatures.run(signature, inputs)
 
     def _encode(self, features: Array) -> Array:
         frames = len(features)
@@ -174,8 +174,7 @@ class TFLiteRecogniser:
 
     def _encode_integers(self, signature: str, features: Array, frames: int) -> Array:
         """A full-integer file takes a mask of the frames and leaves scaling to its caller."""
-        runner = self.interpreter.get_signature_runner(signature)
-        inputs, outputs = runner.get_input_details(), runner.get_output_details()
+        inputs, outputs = self.signatures.inputs(signature), self.signatures.outputs(signature)
         mask = (np.arange(features.shape[1]) < frames).astype(np.float32)[None]
         found = self.call(
             signature,
@@ -185,6 +184,6 @@ class TFLiteRecogniser:
         return dequantized(found["logits"], outputs["logits"])
 
 
-def _state_units(inputs: dict[str, Any]) -> dict[str, int]:
+def _state_units(inputs: Details) -> dict[str, int]:
     """Channels of each state among the inputs of the predict signature."""
     return {name: int(i["shape"][-1]) for name, i in sorted(inputs.items()) if name != "label"}

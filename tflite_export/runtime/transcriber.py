@@ -22,8 +22,8 @@ class Transcriber:
         sample_rate: of the audio that it takes, samples per second.
     """
 
-    def __init__(self, path: str | Path, threads: int = 1):
-        self.recogniser = TFLiteRecogniser(path, threads)
+    def __init__(self, path: str | Path, threads: int = 1, weight_cache: bool = False):
+        self.recogniser = TFLiteRecogniser(path, threads, weight_cache)
         self.sample_rate = self.recogniser.metadata.front_end.sample_rate
         self._live = live_model(self.recogniser) if self.recogniser.live else None
 
@@ -65,14 +65,16 @@ class Transcriber:
         return audio.astype(np.float32, copy=False)
 
 
-def load(path: str | Path, threads: int = 1) -> Transcriber:
+def load(path: str | Path, threads: int = 1, weight_cache: bool = False) -> Transcriber:
     """The recogniser of a `.tflite` file.
 
     Args:
         path: made by `tflite-export convert`.
         threads: CPU threads.
+        weight_cache: keep the packed weights in a file that processes share, see
+            `tflite_export.runtime.weight_cache`.
 
     Raises:
         UserError: no such file, damaged, or not made by `tflite-export convert`.
     """
-    return Transcriber(path, threads)
+    return Transcriber(path, threads, weight_cache)

@@ -1,5 +1,6 @@
 """What is inside a `.tflite` file, byte by byte and operator by operator."""
 
+import mmap
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -187,7 +188,7 @@ def _layer(graph: schema.SubGraphT, operator: schema.OperatorT, position: int) -
     return name.removesuffix("/product") if labelled else OTHER
 
 
-def _parts(content: bytes, constants: int) -> ByteParts:
+def _parts(content: bytes | mmap.mmap, constants: int) -> ByteParts:
     """Bytes of the parts that make up the file; a vector used twice counts once."""
     model = schema.Model.GetRootAs(content, 0)
     entries = [model.Metadata(i) for i in range(model.MetadataLength())]

@@ -106,5 +106,5 @@ class StreamedEvaluation(FileFacts, StreamedSummary, Provenance):
     look_ahead_ms: float
     delay_ms: float
     peak_rss_mb: float
-    normalizer: str
+    normalizer: str = "plain"
     against_keras: StreamedComparison | None = None

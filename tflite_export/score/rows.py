@@ -288,6 +288,6 @@ class Evaluation(ScoredFile, Provenance):
         by_length: error rates by the length of the recording, shortest first.
     """
 
-    normalizer: str
+    normalizer: str = "plain"
     against_keras: Comparison | None = None
     by_length: tuple[LengthRate, ...] = ()

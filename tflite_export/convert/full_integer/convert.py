@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from ai_edge_litert.tools import flatbuffer_utils
 from tensorflow import keras
 
 from asr_qat import files
@@ -15,12 +16,13 @@ from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError, require
 from asr_qat.models.ctc import CTC
 from asr_qat.models.model_directory import Recogniser
-from tflite_export.convert.bake import bake
+from tflite_export.convert.bake import bake, layers_in_file
 from tflite_export.convert.convert import (
     DEFAULT_SECONDS,
     at_precision,
     convert_labelled,
     finish,
+    float_kernels,
     metadata_of,
     signature_frames,
 )
@@ -28,6 +30,8 @@ from tflite_export.convert.full_integer.calibrate import activation_ranges
 from tflite_export.convert.full_integer.graph import integer_model
 from tflite_export.convert.full_integer.quantize import quantize_all
 from tflite_export.convert.labels import merged_factors
+from tflite_export.convert.pack import write_floats
+from tflite_export.convert.stand_ins import stand_in_model
 
 ACTIVATION_BITS = (8, 16)
 CALIBRATION_UTTERANCES = 128
@@ -119,7 +123,7 @@ def convert_full_integer(
             "either side"
         )
     frames = signature_frames(recogniser, seconds)
-    model, layers = bake(recogniser)
+    layers = bake(layers_in_file(recogniser))
     for name, layer in layers.items():
         require(
             layer.precision.block is None,
@@ -127,15 +131,19 @@ def convert_full_integer(
             "without -b for a full-integer file",
         )
     features = _features(recogniser, utterances)
+    model = stand_in_model(recogniser, layers)
     functions, weights = {}, []
     for length in frames:
         copy = integer_model(model, length, context)
         functions[f"encode_{length}"] = _encode(copy)
         weights += copy.weights
-    labelled = convert_labelled(functions, weights, copy)
+    converted, factors = convert_labelled(functions, weights, copy), merged_factors(copy)
+    baked = {name: (layer.integers.T * layer.scale) for name, layer in layers.items()}
+    write_floats(converted, baked | float_kernels(recogniser, layers), factors)
+    labelled = bytes(flatbuffer_utils.convert_object_to_bytearray(converted))
     ranges = activation_ranges(labelled, features, quiet)
-    packed = quantize_all(labelled, layers, merged_factors(copy), ranges, activation_bits)
-    return finish(packed, metadata_of(recogniser, layers, activation_bits))
+    integers = quantize_all(labelled, layers, factors, ranges, activation_bits)
+    return finish(integers, metadata_of(recogniser, layers, activation_bits))
 
 
 def _encode(model: keras.Model):

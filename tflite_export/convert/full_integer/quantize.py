@@ -16,8 +16,8 @@ from litert_quantizer import quantizer as litert_quantizer
 
 from tflite_export.convert.bake import BakedLayer
 from tflite_export.convert.full_integer.calibrate import Range
-from tflite_export.convert.labels import products
-from tflite_export.convert.pack import NO_TENSOR, TYPES, Buffers, packed_integers, parameters
+from tflite_export.convert.labels import NO_TENSOR, layer_of_product, products
+from tflite_export.convert.pack import TYPES, Buffers, parameters
 from tflite_export.silence import silence
 
 INT8_LIMITS = (-128, 127)
@@ -31,7 +31,7 @@ def quantize_all(
     factors: Mapping[str, float],
     ranges: Mapping[str, Range],
     activation_bits: int,
-) -> bytes:
+) -> schema.ModelT:
     """Every activation to int8 or int16 with one scale, every weight to integers.
 
     Activations of 8 bits have a zero point, those of 16 bits none. A product's input and
@@ -50,7 +50,7 @@ def quantize_all(
     found = {
         name: _Product.read(model, graph, operator, layers[name], factors.get(name, 1.0))
         for graph, operator in products(model)
-        if (name := _layer(graph, operator)) in layers
+        if (name := layer_of_product(graph, operator)) in layers
     }
     known = {**ranges, **_trained_ranges(model, found)}
     integers = flatbuffer_utils.read_model_from_bytearray(
@@ -58,7 +58,7 @@ def quantize_all(
     )
     buffers = Buffers(integers)
     for graph, operator in products(integers):
-        name = _layer(graph, operator)
+        name = layer_of_product(graph, operator)
         if name in found:
             found[name].write(name, integers, graph, operator, buffers, activation_bits)
     for graph in integers.subgraphs:
@@ -69,7 +69,7 @@ def quantize_all(
     for index, buffer in enumerate(integers.buffers):
         if index not in used:
             buffer.data = None
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(integers))
+    return integers
 
 
 def _quantized(content: bytes, ranges: Mapping[str, Range], activation_bits: int) -> bytearray:
@@ -96,11 +96,6 @@ def _quantized(content: bytes, ranges: Mapping[str, Range], activation_bits: int
         return quantizer.quantize(
             known, enable_progress_bar=False, enable_progress_report=False
         ).quantized_model
-
-
-def _layer(graph: schema.SubGraphT, operator: schema.OperatorT) -> str:
-    """The layer that a product is labelled with."""
-    return graph.tensors[operator.outputs[0]].name.decode().partition("/product")[0]
 
 
 @dataclasses.dataclass
@@ -131,7 +126,7 @@ class _Product:
         width = self.layer.precision.storage_bits
         kernel = graph.tensors[operator.inputs[1]]
         kernel.type = TYPES[width]
-        kernel.buffer = buffers.write(name, "kernel", packed_integers(self.layer.integers, width))
+        kernel.buffer = buffers.write(name, "kernel", self.layer.packed)
         kernel.quantization = parameters(scale, np.zeros(len(scale)))
         if self.bias is None:
             return
@@ -147,7 +142,7 @@ def _trained_ranges(model: schema.ModelT, found: Mapping[str, _Product]) -> dict
     inputs: dict[str, Range] = {}
     outputs: dict[str, Range] = {}
     for graph, operator in products(model):
-        product = found.get(_layer(graph, operator))
+        product = found.get(layer_of_product(graph, operator))
         if product is None or product.layer.input is None or product.layer.output is None:
             continue
         x, y = _origin(model, graph, operator.inputs[0]), operator.outputs[0]

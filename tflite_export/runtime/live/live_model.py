@@ -36,17 +36,19 @@ class LiveModel:
     steps: TransducerSteps
 
 
-def load_model(path: str | Path, threads: int = 1) -> LiveModel:
+def load_model(path: str | Path, threads: int = 1, weight_cache: bool = False) -> LiveModel:
     """A live model of a `.tflite`, warmed up.
 
     Args:
         path: made by `tflite-export convert` of a live model.
         threads: CPU threads.
+        weight_cache: keep the packed weights in a file that processes share, see
+            `tflite_export.runtime.weight_cache`.
 
     Raises:
         UserError: no such file, damaged, or not of a live model.
     """
-    return live_model(TFLiteRecogniser(path, threads))
+    return live_model(TFLiteRecogniser(path, threads, weight_cache))
 
 
 def live_model(recogniser: TFLiteRecogniser) -> LiveModel:

@@ -1,0 +1,70 @@
+"""The plain model that is converted: real vectors, and stand-ins for the kernels of products.
+
+What the converter makes of a product does not depend on its weights. So it sees others: products
+with the same place in their blocks have one kernel in common, and the graph of any depth holds
+about one block's weights. The trained ones are written into the flatbuffer, see
+`tflite_export.convert.pack`.
+
+Two products that read the same tensor have kernels of their own, since the converter computes
+equal products once: the relative positions are one table for all blocks.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+from tensorflow import keras
+
+from asr_qat.models.layer_names import ATTENTION_POSITION, block_layer
+from asr_qat.models.model_directory import Recogniser, build_float
+from asr_qat.quantize.dense import Dense
+from tflite_export.convert.bake import BakedLayer
+
+
+def stand_in_model(recogniser: Recogniser, layers: Mapping[str, BakedLayer]) -> keras.Model:
+    """The plain model of a recogniser, with stand-ins for the kernels of its Dense layers.
+
+    Args:
+        recogniser: quantized or not.
+        layers: its quantized layers by name; those of asymmetric grids get their offsets.
+    """
+    with tf.variable_creator_scope(_SharedKernels().create):
+        plain = build_float(recogniser.config, recogniser.tokenizer.vocab_size)
+    for layer in plain.layers:
+        if layer.name in recogniser.config.kind.training_only:
+            continue
+        trained = recogniser.model.get_layer(layer.name)
+        trained = getattr(trained, "layer", trained)  # a quantized layer is in a wrapper
+        if not isinstance(layer, Dense):
+            layer.set_weights(trained.get_weights())
+            continue
+        if layer.use_bias:
+            layer.bias.assign(trained.bias)
+        if layer.name in layers and (offset := layers[layer.name].offset) is not None:
+            layer.add_offset()
+            assert layer.offset is not None
+            layer.offset.assign(offset)
+    return plain
+
+
+class _SharedKernels:
+    """Variables of a model under construction: one kernel for each role of a product."""
+
+    def __init__(self) -> None:
+        self._kernels: dict[str, tf.Variable] = {}
+
+    def create(self, next_creator: Any, **given: Any) -> tf.Variable:
+        """As TensorFlow asks for it: see `tf.variable_creator_scope`."""
+        layer = tf.get_current_name_scope()
+        if given["name"] != "kernel" or len(given["shape"]) != 2:
+            return next_creator(**given)
+        role = role_of(layer)
+        if role not in self._kernels:
+            self._kernels[role] = next_creator(**given)  # with its random initial values
+        return self._kernels[role]
+
+
+def role_of(name: str) -> str:
+    """What products have in common that may have the same stand-in."""
+    layer = block_layer(name)
+    return name if layer is None or layer.place == ATTENTION_POSITION else layer.place

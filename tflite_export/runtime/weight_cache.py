@@ -1,0 +1,84 @@
+"""Files with the weights of models as XNNPACK packs them: processes share them, and start sooner.
+
+LiteRT takes the weights of such a file without a look at whose they are: those of another model
+of the same shapes give wrong results and no error. So the name of a file has the checksum of the
+model, and what the packing depends on: LiteRT's version and the processor.
+
+They are in the user's folder for caches, `$ASR_QAT_CACHE` if that is set. Each has about the size
+of its model, and may be deleted at any time.
+"""
+
+import hashlib
+import importlib.metadata
+import logging
+import os
+import platform
+import sys
+from pathlib import Path
+
+from asr_qat import files
+from tflite_export.runtime.signatures import CompiledSignatures, InterpretedSignatures, Signatures
+
+LITERT = "ai-edge-litert"
+PIECE = 1 << 20  # bytes of a model that are read at once
+CPUINFO = Path("/proc/cpuinfo")  # of Linux
+FEATURES = ("flags", "Features", "isa")  # what it calls them on x86, ARM and RISC-V
+
+_log = logging.getLogger(__name__)
+
+
+def cached_signatures(path: Path, threads: int) -> Signatures:
+    """The signatures of a file, with its packed weights from the cache; the first time it is made.
+
+    It appears there only when it is complete, so that processes may start at once. Where it
+    cannot be written, a warning is logged, and the file does without.
+
+    Raises:
+        ValueError, RuntimeError: LiteRT cannot load the file.
+    """
+    packed = cache_file(path)
+    try:
+        if not packed.exists():
+            with files.replacing(packed) as temporary:
+                CompiledSignatures(path, threads, temporary)
+    except OSError as error:
+        _log.warning("%s: cannot be written (%s): no weight cache", packed, error.strerror)
+        return InterpretedSignatures(path, threads)
+    return CompiledSignatures(path, threads, packed)
+
+
+def cache_file(path: Path) -> Path:
+    """Where the packed weights of a model are kept."""
+    checksum = hashlib.sha256()
+    with path.open("rb") as model:
+        while piece := model.read(PIECE):
+            checksum.update(piece)
+    made_by = f"{importlib.metadata.version(LITERT)} {_processor()}"
+    of = hashlib.sha256(made_by.encode()).hexdigest()[:16]
+    return cache_folder() / f"{checksum.hexdigest()}-{of}.xnnpack"
+
+
+def cache_folder() -> Path:
+    """The folder of the cache: by the platform's convention, in `$ASR_QAT_CACHE` if that is set."""
+    given = os.environ.get("ASR_QAT_CACHE")
+    if given:
+        return Path(given).expanduser() / "weights"
+    home = Path.home()
+    if sys.platform == "darwin":
+        user = home / "Library/Caches"
+    elif sys.platform == "win32":
+        user = Path(os.environ.get("LOCALAPPDATA") or home / "AppData/Local")
+    else:
+        user = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    return user / "asr-qat" / "weights"
+
+
+def _processor() -> str:
+    """What tells processors apart that run other kernels: the instructions that they have."""
+    try:
+        lines = CPUINFO.read_text().splitlines()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    pairs = (line.partition(":") for line in lines)
+    features = sorted({value.strip() for name, _, value in pairs if name.strip() in FEATURES})
+    return " ".join([platform.machine(), *features])
