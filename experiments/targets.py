@@ -26,6 +26,11 @@ def at_most(name: str, value: float, target: float) -> Row:
     return Row(name, value, target, value <= target)
 
 
+def at_least(name: str, value: float, target: float) -> Row:
+    """The more, the better."""
+    return Row(name, value, target, value >= target)
+
+
 def equal(name: str, value: Any, target: Any) -> Row:
     """Met by the target alone."""
     return Row(name, value, target, value == target)

@@ -20,6 +20,8 @@ from experiments.live.live_results import AccuracyResults, LiveScaleResults, Ser
 from experiments.live.tables import table_of
 from experiments.pretrained.results import PretrainedResults
 from experiments.pretrained.table import pretrained_table
+from experiments.pretrained_scale.rows import PretrainedScaleResults
+from experiments.pretrained_scale.table import pretrained_scale_table
 from experiments.reports import demo_page
 from experiments.reports.wer_size_plot import plot_wer_against_size
 from experiments.scale.scale_rows import ScaleResults
@@ -137,6 +139,7 @@ KINDS: dict[str, Render] = {
     "equality*.json": _alone(EqualityResults),
     "house.json": _alone(HouseResults),
     "pretrained.json": _table(PretrainedResults, pretrained_table),
+    "pretrained_scale.json": _table(PretrainedScaleResults, pretrained_scale_table),
     "scale.json": _table(ScaleResults, scale_table),
     "transducer_scale.json": _table(ScaleResults, scale_table),
     "training_cost_librispeech.json": _table(CostResults, cost_page),

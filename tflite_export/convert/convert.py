@@ -1,10 +1,12 @@
 """From a model directory to one `.tflite` file."""
 
 import dataclasses
+import gc
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
@@ -12,6 +14,7 @@ from tensorflow import keras
 
 from asr_qat import files
 from asr_qat.errors import UserError, require
+from asr_qat.models.kind import ModelKind
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizedLayer
 from asr_qat.quantize.dense import Dense
@@ -65,37 +68,73 @@ def convert(
         UserError: no such model, a precision that it was not trained for, or a length that
             is not in `LEAST_SECONDS` to `MOST_SECONDS`, or is one of a live model.
     """
-    recogniser = Recogniser.load(model_dir)
-    live = recogniser.config.kind.streams
-    require(not (live and seconds), "--seconds: a live model takes audio of any length")
-    lengths = seconds or DEFAULT_SECONDS
-    content = convert_recogniser(recogniser, precision, lengths, str(model_dir), calibration)
-    files.write_bytes(output, content)
+    parts = _parts(Recogniser.load(model_dir), precision, seconds, str(model_dir), calibration)
+    gc.collect()  # the float weights go: a Keras model is a cycle
+    files.write_bytes(output, _content(parts))
 
 
 def convert_recogniser(
     recogniser: Recogniser,
     precision: str | None = None,
-    seconds: tuple[float, ...] = DEFAULT_SECONDS,
+    seconds: tuple[float, ...] | None = None,
     where: str = "model",
     calibration: str | Path | None = None,
 ) -> bytes:
     """The bytes of the `.tflite`; see `convert`."""
-    frames = tuple(signature_frames(recogniser, seconds))
+    return _content(_parts(recogniser, precision, seconds, where, calibration))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Parts:
+    """All of a recogniser that a file is made of.
+
+    Attributes:
+        model: the graph, with stand-ins for the kernels.
+        layers: those that are quantized.
+        kernels: float32 `[input, output]` of the others.
+        kind: of the model.
+        sizes: of its signatures.
+        metadata: of the file.
+    """
+
+    model: keras.Model
+    layers: dict[str, BakedLayer]
+    kernels: dict[str, np.ndarray]
+    kind: ModelKind
+    sizes: tuple[int, ...]
+    metadata: Metadata
+
+
+def _parts(
+    recogniser: Recogniser,
+    precision: str | None,
+    seconds: tuple[float, ...] | None,
+    where: str,
+    calibration: str | Path | None,
+) -> _Parts:
+    """Quantize a recogniser, if need be; arguments and errors are those of `convert`."""
+    kind = recogniser.config.kind
+    require(not (kind.streams and seconds), "--seconds: a live model takes audio of any length")
+    frames = tuple(signature_frames(recogniser, seconds or DEFAULT_SECONDS))
+    sizes = CHUNKS if kind.streams else frames
     recogniser, trained = _at_precision(recogniser, precision, where, calibration)
     layers = bake(trained)
     kernels = float_kernels(recogniser, layers)
     _require_room(layers, kernels, where)
     model = stand_in_model(recogniser, layers)
-    kind = recogniser.config.kind
-    sizes = CHUNKS if kind.streams else frames
-    functions = kind.signatures(model, sizes)
     metadata = metadata_of(recogniser, layers)
     metadata = dataclasses.replace(metadata, live=kind.live_format(model, sizes))
+    return _Parts(model, layers, kernels, kind, sizes, metadata)
+
+
+def _content(parts: _Parts) -> bytes:
+    """The bytes of the `.tflite`."""
+    model = parts.model
+    functions = parts.kind.signatures(model, parts.sizes)
     converted, factors = convert_labelled(functions, model.weights, model), merged_factors(model)
-    write_floats(converted, kernels, factors)
-    pack(converted, layers, factors)
-    return finish(converted, metadata)
+    write_floats(converted, parts.kernels, factors)
+    pack(converted, parts.layers, factors)
+    return finish(converted, parts.metadata)
 
 
 def at_precision(
@@ -177,22 +216,22 @@ def metadata_of(
     )
 
 
-def float_kernels(recogniser: Recogniser, layers: Collection[str]) -> dict[str, tf.Variable]:
+def float_kernels(recogniser: Recogniser, layers: Collection[str]) -> dict[str, np.ndarray]:
     """Kernels `[input, output]` of the layers of the file but for `layers`, by name."""
     others = recogniser.config.kind.training_only | set(layers)
     return {
-        layer.name: layer.kernel
+        layer.name: layer.kernel.numpy()
         for layer in recogniser.model.layers
         if isinstance(layer, Dense) and layer.name not in others
     }
 
 
 def _require_room(
-    layers: dict[str, BakedLayer], kernels: dict[str, tf.Variable], where: str
+    layers: dict[str, BakedLayer], kernels: dict[str, np.ndarray], where: str
 ) -> None:
     """Raise `UserError` if a flatbuffer does not hold the weights."""
     needed = sum(layer.packed.nbytes for layer in layers.values())
-    needed += sum(4 * kernel.shape.num_elements() for kernel in kernels.values())
+    needed += sum(kernel.nbytes for kernel in kernels.values())
     require(
         needed < MOST_BYTES,
         f"{where}: {needed / 1e9:.1f} GB of weights, and a .tflite file holds "

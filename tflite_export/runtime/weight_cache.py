@@ -8,12 +8,13 @@ They are in the user's folder for caches, `$ASR_QAT_CACHE` if that is set. Each 
 of its model, and may be deleted at any time.
 """
 
+import errno
 import hashlib
-import importlib.metadata
 import logging
 import os
 import platform
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 from asr_qat import files
@@ -41,6 +42,8 @@ def cached_signatures(path: Path, threads: int) -> Signatures:
         if not packed.exists():
             with files.replacing(packed) as temporary:
                 CompiledSignatures(path, threads, temporary)
+                if temporary.stat().st_size == 0:
+                    raise OSError(errno.EIO, "LiteRT wrote nothing", str(packed))
     except OSError as error:
         _log.warning("%s: cannot be written (%s): no weight cache", packed, error.strerror)
         return InterpretedSignatures(path, threads)
@@ -53,7 +56,7 @@ def cache_file(path: Path) -> Path:
     with path.open("rb") as model:
         while piece := model.read(PIECE):
             checksum.update(piece)
-    made_by = f"{importlib.metadata.version(LITERT)} {_processor()}"
+    made_by = f"{version(LITERT)} {_processor()}"
     of = hashlib.sha256(made_by.encode()).hexdigest()[:16]
     return cache_folder() / f"{checksum.hexdigest()}-{of}.xnnpack"
 

@@ -16,7 +16,7 @@ from typing import Any, ParamSpec
 from asr_qat.errors import UserError
 
 P = ParamSpec("P")
-PEAK, RESIDENT = "VmHWM", "VmRSS"  # of a process, see proc(5)
+PEAK, RESIDENT, ANONYMOUS = "VmHWM", "VmRSS", "RssAnon"  # of a process, see proc(5)
 
 
 def peak_memory_mb(function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> float:
@@ -44,7 +44,7 @@ def result_of(function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) 
 
 
 def memory_mb(entry: str) -> float:
-    """An entry of this process's status, `PEAK` or `RESIDENT`, in MB (2^20).
+    """An entry of this process's status, `PEAK`, `RESIDENT` or `ANONYMOUS`, in MB (2^20).
 
     Not the `ru_maxrss` of getrusage(2): a process starts with that of its parent.
     """

@@ -1,0 +1,1 @@
+"""Whole networks of published sizes: bytes, export, speed and memory, beside ONNX Runtime."""
