@@ -16,6 +16,7 @@ from asr_qat.errors import require
 from asr_qat.models.model_directory import TOKENIZER, Recogniser
 from asr_qat.pretrained.import_checkpoint import import_checkpoint
 from asr_qat.pretrained.network import Head
+from asr_qat.provenance import code_commit
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.text.normalize import normalize
 from asr_qat.training.config import TrainConfig
@@ -118,6 +119,7 @@ class TrainedRow:
         nemo_wer: NeMo's word error rate.
         files: float, int4 after training, float trained on, int4 trained natively.
         texts: of all utterances.
+        commit: of the code that measured it.
     """
 
     name: str
@@ -128,6 +130,7 @@ class TrainedRow:
     nemo_wer: float
     files: tuple[FileRow, ...]
     texts: tuple[Texts, ...]
+    commit: str
 
 
 def measure(case: Case, peer_python: Path, work: Path, quiet: bool = False) -> TrainedRow:
@@ -190,6 +193,7 @@ def measure(case: Case, peer_python: Path, work: Path, quiet: bool = False) -> T
         nemo_wer=_wer(items, theirs[case.head]),
         files=tuple(rows),
         texts=texts,
+        commit=code_commit(),
     )
 
 
