@@ -3,7 +3,8 @@
     python experiments/pretrained/nemo_transcribe.py model.nemo manifest.jsonl --out texts.json
 
 Runs in NeMo's environment. Utterances are recognised one by one, so that no padding of a batch
-has a part in them. Of a hybrid model both heads transcribe.
+has a part in them, and those shorter than a second are not filled up with silence, as NeMo's
+`transcribe` does unless it is told otherwise. Of a hybrid model both heads transcribe.
 """
 
 import argparse
@@ -21,9 +22,11 @@ import torch
 
 def transcribe(model, audio: list) -> list[str]:
     """The text of each recording, float32 `[samples]`."""
+    config = model.get_transcribe_config()
+    config.batch_size, config.verbose, config.pad_min_duration = 1, False, 0.0
     texts = []
     for samples in audio:
-        (found,) = model.transcribe([samples], batch_size=1, verbose=False)
+        (found,) = model.transcribe([samples], override_config=config)
         texts.append(found if isinstance(found, str) else found.text)
     return texts
 
