@@ -11,12 +11,12 @@ from experiments.pretrained.results import PretrainedResults, targets
 from experiments.pretrained.table import pretrained_table
 from experiments.pretrained.trained import FileRow, TrainedRow
 
-LOGITS = LogitsRow("a network", 13_100_000, 0.6, 2e-6, 3e-6, 4e-6)
+LOGITS = LogitsRow("a network", 13_100_000, 0.6, 2e-6, 3e-6, 4e-6, "abc")
 FILES = (
     FileRow("float32", 4_000_000, 0.25),
     FileRow("int4 native QAT", 700_000, 0.26, "float32", 0.01, (-0.02, 0.04), "not shown"),
 )
-TRAINED = TrainedRow("a checkpoint", "0" * 64, 130, 130, 129, 0.25, FILES, ())
+TRAINED = TrainedRow("a checkpoint", "0" * 64, 130, 130, 129, 0.25, FILES, (), "abc")
 
 
 def test_targets():

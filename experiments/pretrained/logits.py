@@ -11,6 +11,7 @@ from asr_qat.decoding.transducer_steps import TransducerSteps
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.pretrained.import_checkpoint import import_checkpoint
 from asr_qat.pretrained.network import Head
+from asr_qat.provenance import code_commit
 from asr_qat.quantize.precision import FLOAT
 from experiments.pretrained.peer import run_script
 from tflite_export.convert.convert import convert
@@ -64,6 +65,7 @@ class LogitsRow:
         keras_padded: the same for the shorter one, padded in the batch.
         tflite: largest difference of the float file, of both recordings one by one; None where
             a flatbuffer cannot hold it.
+        commit: of the code that measured it.
     """
 
     name: str
@@ -72,6 +74,7 @@ class LogitsRow:
     keras: float
     keras_padded: float
     tflite: float | None
+    commit: str
 
 
 def measure(case: Case, peer_python: Path) -> LogitsRow:
@@ -96,7 +99,7 @@ def measure(case: Case, peer_python: Path) -> LogitsRow:
             path = Path(folder) / "float.tflite"
             result_of(convert, str(model), str(path), FLOAT, (SECONDS,))
             tflite = result_of(file_difference, str(path), str(outputs))
-    return LogitsRow(name=case.name, tflite=tflite, **keras)
+    return LogitsRow(name=case.name, tflite=tflite, commit=code_commit(), **keras)
 
 
 def keras_differences(model: str, outputs: str) -> dict[str, float]:
