@@ -1,7 +1,9 @@
 """`tokenizer.json` of Hugging Face tokenizers as a SentencePiece model.
 
 What transformers made of a SentencePiece model becomes one again: the pieces with the ids of the
-network's classes, the order of the merges as scores, the normaliser's tables.
+network's classes, the order of the merges as scores, the normaliser's tables. Where transformers
+itself departs from SentencePiece, at symbols that are never cut and at pieces that are bytes, this
+is SentencePiece again, with which the network was trained.
 """
 
 import base64
