@@ -26,7 +26,7 @@ SOURCE = Source(
     sha256="ab" * 32,
     library="nemo",
     version="1.0.0",
-    licence="cc-by-4.0",
+    licence="CC-BY-4.0",
     attribution="NVIDIA, for a|b",
 )
 

@@ -43,7 +43,7 @@ def weights_of(case):
 
 
 def loaded(weights, case, order=None):
-    """A model with these networks, behind an encoder's norm of gain 2 and offset 1."""
+    """A model with these networks, after an encoder's norm of gain 2 and offset 1."""
     layers = sum("weight_hh" in name for name in weights)
     classes = weights["joint.joint_net.2.bias"].shape[0]
     durations = DURATIONS if classes > PIECES + 1 else ()

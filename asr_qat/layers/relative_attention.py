@@ -58,8 +58,8 @@ class RelativeAttention(keras.layers.Layer):
 
     Args:
         heads: number of heads; divides `dim`.
-        context: frames on either side that a frame attends to, or those past and those to
-            come, or None for all.
+        context: frames on either side that a frame attends to, or past frames and future
+            ones, or None for all.
         dropout: rate for the attention weights, in training.
 
     Call arguments:
@@ -108,8 +108,8 @@ class RelativeAttention(keras.layers.Layer):
             if isinstance(self.context, int):
                 outside = tf.abs(distance) > self.context
             else:
-                before, behind = self.context
-                outside = (distance > before) | (distance < -behind)
+                past, future = self.context
+                outside = (distance > past) | (distance < -future)
             relative += tf.where(outside, MASKED, 0.0)
         return self.attended(content, relative, value, mask, training)
 

@@ -8,13 +8,13 @@ from asr_qat.layers.relative_attention import MASKED, RelativeAttention, sinusoi
 
 
 class RelativeDistances(keras.layers.Layer):
-    """Sinusoids of the relative positions `before` ... `-behind`: all that a frame attends to.
+    """Sinusoids of the relative positions `past` ... `-future`: all that a frame attends to.
 
     The rows are those of `RelativePositions` with the same positions.
 
     Args:
-        before: frames before it that a frame attends to.
-        behind: the same of the future.
+        past: past frames that a frame attends to.
+        future: future frames that it attends to.
         dim: channels.
 
     Call arguments:
@@ -22,21 +22,21 @@ class RelativeDistances(keras.layers.Layer):
             constant table once per layer, in float.
 
     Returns:
-        float32 `[1, before + 1 + behind, dim]`.
+        float32 `[1, past + 1 + future, dim]`.
     """
 
-    def __init__(self, before: int, behind: int, dim: int, **kwargs):
+    def __init__(self, past: int, future: int, dim: int, **kwargs):
         super().__init__(**kwargs)
-        self.before = before
-        self.behind = behind
+        self.past = past
+        self.future = future
         self.dim = dim
 
     def call(self, inputs):
-        positions = tf.range(self.before, -self.behind - 1, -1)
+        positions = tf.range(self.past, -self.future - 1, -1)
         return sinusoids(tf.cast(positions, tf.float32) * inputs, self.dim)
 
     def get_config(self):
-        own = {"before": self.before, "behind": self.behind, "dim": self.dim}
+        own = {"past": self.past, "future": self.future, "dim": self.dim}
         return {**super().get_config(), **own}
 
 
@@ -48,10 +48,10 @@ class StreamingAttention(keras.layers.Layer):
 
     Call arguments:
         query: `[1, time, dim]`, consecutive frames.
-        key, value: `[1, before + time + behind, dim]`, the same frames with their context.
-        position: `[1, before + 1 + behind, dim]`, from `RelativeDistances` through the Dense
+        key, value: `[1, past + time + future, dim]`, the same frames with their context.
+        position: `[1, past + 1 + future, dim]`, from `RelativeDistances` through the Dense
             layer of the positions.
-        mask: `[1, before + time + behind]`, 1 for a valid frame.
+        mask: `[1, past + time + future]`, 1 for a valid frame.
 
     Returns:
         `[1, time, dim]`.

@@ -1,7 +1,7 @@
 """A chunk of a stream on its way through the layers of a trained model, with explicit state.
 
-A block whose attention reaches `behind` frames ahead delays its frames by so many: it takes
-the frames [t, t + C) and gives [t - behind, t - behind + C). What it remembers of earlier frames
+A block whose attention reaches `future` frames ahead delays its frames by so many: it takes
+the frames [t, t + C) and gives [t - future, t - future + C). What it remembers of earlier frames
 are tensors of fixed sizes, all zeros before the first chunk. Which frames are valid is one
 history for all blocks; it is zero before the utterance and after its end, and a block at an
 accumulated delay reads another part of it. So there are no counters.
@@ -111,18 +111,18 @@ class Chunk:
         self._memory = memory
         self._validity = validity
         self._delay = delay
-        self._before, self._behind = context
+        self._past, self._future = context
         self._positions = positions
 
     def delayed(self, x, name: str):
-        """As in `Surroundings`: the frames of `behind` frames ago."""
-        if self._behind == 0:
+        """As in `Surroundings`: the frames of `future` frames ago."""
+        if self._future == 0:
             return x
-        return self._memory.extended(x, self._behind, f"{name}_residual")[:, : x.shape[1]]
+        return self._memory.extended(x, self._future, f"{name}_residual")[:, : x.shape[1]]
 
     def attend(self, query, key, value, config: EncoderConfig, name: str):
         """As in `Surroundings`."""
-        kept, time = self._before + self._behind, query.shape[1]
+        kept, time = self._past + self._future, query.shape[1]
         key = self._memory.extended(key, kept, f"{name}_keys")
         value = self._memory.extended(value, kept, f"{name}_values")
         shape = (1, kept + 1, config.dim)
@@ -138,7 +138,7 @@ class Chunk:
 
     def convolve(self, x, config: EncoderConfig, name: str):
         """As in `Surroundings`."""
-        mask = self._validity.mask(self._delay + self._behind)
+        mask = self._validity.mask(self._delay + self._future)
         x = self._layer(keras.layers.Layer, name=f"{name}_mask")([x, mask])
         x = self._memory.extended(x, config.kernel - 1, f"{name}_frames")
         return self._layer(keras.layers.Layer, name=f"{name}_depthwise")(x)

@@ -31,7 +31,7 @@ class StreamingFunctions:
 
     Attributes:
         positions: `{"one": [1]}`, which is 1, to the projected relative positions of each
-            attention, `NAME_positions` `[1, before + 1 + behind, dim]`. They are the same for all
+            attention, `NAME_positions` `[1, past + 1 + future, dim]`. They are the same for all
             chunks of all streams; a function takes those of its own blocks.
     """
 
@@ -113,9 +113,9 @@ class StreamingFunctions:
     ) -> tuple[dict, dict]:
         """Outputs, without states, of some blocks, and the positions that they take."""
         history = delay = 0
-        for before, behind in contexts:
-            history = max(history, delay + behind + before)
-            delay += behind
+        for past, future in contexts:
+            history = max(history, delay + future + past)
+            delay += future
         validity = Validity(valid, history, history_name, memory)
         positions: dict = {}
         delay = 0

@@ -57,7 +57,7 @@ class ConfigKeys:
         """
         value = self.take(key, default)
         if value != default and value not in others:
-            known = ", ".join(repr(known) for known in dict.fromkeys([default, *others]))
+            known = ", ".join(dict.fromkeys(map(repr, (default, *others))))
             raise self.refusal(key, value, f"only {known} can be imported")
         return value
 

@@ -1,1 +1,1 @@
-"""Text: normalisation and the SentencePiece tokenizer."""
+"""Text: the normaliser of transcripts and the SentencePiece tokenizer. Needs no TensorFlow."""

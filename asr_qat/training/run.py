@@ -16,7 +16,10 @@ from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError, require
 from asr_qat.layers.both_passes import OnePass
 from asr_qat.layers.dropout import Dropout
+from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_directory import Recogniser, weights_checksum
+from asr_qat.models.prediction import TransducerConfig
+from asr_qat.models.streaming_config import StreamingConfig
 from asr_qat.quantize.apply import QuantizationConfig, steps_to_complete
 from asr_qat.training.callbacks import (
     Checkpoints,
@@ -40,6 +43,12 @@ _LOGGER = logging.getLogger(__name__)
 
 # Parts of the names of what a quantizer trains: no decay pulls them to zero.
 QUANTIZER_VARIABLES = ["_scale", "_offset", "_low", "_high"]
+# Keys that describe the model's shape, and the classes of their values.
+SHAPES = {
+    "encoder": EncoderConfig,
+    "transducer": TransducerConfig,
+    "streaming": StreamingConfig,
+}
 # What a training may be resumed with other values of: `start_weights` stands for `start`.
 MAY_CHANGE = (
     "data",
@@ -233,8 +242,11 @@ def _check_same(output: Path, description: dict[str, Any]) -> None:
     before = files.read_json(path)
     if not isinstance(before, dict):
         raise UserError(f"{path}: damaged: remove {output} or choose another --output")
-    defaults = TrainConfig("", "", 1, quantization=QuantizationConfig())
-    for key, default in dataclasses.asdict(defaults).items():
+    defaults = dataclasses.asdict(TrainConfig("", "", 1, quantization=QuantizationConfig()))
+    for key, kind in SHAPES.items():
+        fields = dataclasses.fields(kind)
+        defaults[key] = {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
+    for key, default in defaults.items():
         if isinstance(default, dict) and isinstance(before.get(key), dict):
             before[key] = default | before[key]  # settings that earlier versions did not have
     before = json.loads(json.dumps(before))  # tuples become lists

@@ -11,7 +11,7 @@ from mkdocs.structure.files import File, Files
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = ("asr_qat", "tflite_export")
-LEFT_OUT = ("commands", "cli", "parser")  # see the page of the commands
+OMITTED = ("commands", "cli", "parser")  # see the page of the commands
 
 
 def on_files(files: Files, config) -> Files:
@@ -20,7 +20,7 @@ def on_files(files: Files, config) -> Files:
         root = REPOSITORY / package
         rooms = [root, *(path.parent for path in sorted(root.glob("*/__init__.py")))]
         for room in rooms:
-            if room.name in LEFT_OUT:
+            if room.name in OMITTED:
                 continue
             name = _dotted(room)
             modules = sorted(_modules(room, deep=room != root), key=_dotted)
@@ -32,7 +32,7 @@ def on_files(files: Files, config) -> Files:
 
 def _modules(room: Path, deep: bool) -> Iterator[Path]:
     for path in room.rglob("*.py") if deep else room.glob("*.py"):
-        if path.stem != "__init__" and path.stem not in LEFT_OUT:
+        if path.stem != "__init__" and path.stem not in OMITTED:
             yield path
 
 

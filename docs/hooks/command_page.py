@@ -32,7 +32,7 @@ def on_files(files: Files, config) -> Files:
 
 
 def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """The subcommands, and behind one of them its own."""
+    """The subcommands, and those of a subcommand."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for command in action.choices.values():

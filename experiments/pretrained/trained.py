@@ -1,6 +1,7 @@
 """Checkpoints that NeMo trained on CMU AN4: its transcriptions beside ours, and 4 bits of them."""
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from asr_qat.corpora.prepare import prepare
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
+from asr_qat.errors import require
 from asr_qat.models.model_directory import TOKENIZER, Recogniser
 from asr_qat.pretrained.import_checkpoint import import_checkpoint
 from asr_qat.pretrained.network import Head
@@ -138,17 +140,21 @@ def measure(case: Case, peer_python: Path, work: Path, quiet: bool = False) -> T
         quiet: no progress.
     """
     stem = Path(case.recipe).stem.removesuffix(f"_{INT4}")
-    start = work / f"{stem}_float"
+    checkpoint, start = CHECKPOINTS / case.checkpoint, work / f"{stem}_float"
     if not start.exists():
-        import_checkpoint(CHECKPOINTS / case.checkpoint, start, case.head, quiet=quiet)
+        import_checkpoint(checkpoint, start, case.head, quiet=quiet)
     prepared = work / f"{stem}_prepared"
     corpus = read_corpus(CORPUS, None, quiet, fallback=False)
     prepare(corpus, prepared, tokenizer=start / TOKENIZER, quiet=quiet)
     items = recordings(PreparedFolder(prepared).path)
     source = Recogniser.load(start)
-    assert source.config.source is not None
+    sha256 = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    require(
+        source.config.source is not None and source.config.source.sha256 == sha256,
+        f"{start}: was imported from another {checkpoint.name}: remove {work}",
+    )
 
-    theirs = _nemo_texts(CHECKPOINTS / case.checkpoint, items, peer_python, work / f"{stem}.json")
+    theirs = _nemo_texts(checkpoint, items, peer_python, work / f"{stem}.json")
     rows: list[FileRow] = []
     path = work / f"{stem}_float.tflite"
     first = _score(source, FLOAT, items, path, quiet)
@@ -177,7 +183,7 @@ def measure(case: Case, peer_python: Path, work: Path, quiet: bool = False) -> T
     )
     return TrainedRow(
         name=case.name,
-        sha256=source.config.source.sha256,
+        sha256=sha256,
         utterances=len(items),
         identical_keras=sum(each.keras == each.nemo for each in texts),
         identical_tflite=sum(each.tflite == each.nemo for each in texts),

@@ -59,8 +59,8 @@ def add_parser(subparsers) -> None:
         "--normalizer",
         choices=("plain", "whisper"),
         default="plain",
-        help="that texts go through before words are compared: whisper is that of the Open ASR "
-        "Leaderboard, for English (needs the extra `whisper`; default: %(default)s)",
+        help="that texts go through before words are compared: whisper is Whisper's, for English "
+        "(needs the extra `whisper`; default: %(default)s)",
     )
     parser.add_argument(
         "--card", action="store_true", help="write the figures into the model card, FILE.md"

@@ -72,7 +72,7 @@ def _front_matter(metadata: Metadata) -> dict[str, Any]:
     front: dict[str, Any] = {}
     if metadata.source is not None:
         if metadata.source.licence:
-            front["license"] = metadata.source.licence
+            front["license"] = metadata.source.licence.lower()  # as Hugging Face writes them
         front["base_model"] = metadata.source.name
         front["base_model_relation"] = "quantized"
     front["pipeline_tag"] = "automatic-speech-recognition"

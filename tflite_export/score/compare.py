@@ -110,7 +110,7 @@ def _median(pairs) -> float:
 
 
 def _best(logits: np.ndarray, tokens: int) -> np.ndarray:
-    """The best token of each step and, of logits with durations behind, the best of these.
+    """The best token of each step and, of logits with durations after them, the best of these.
 
     Args:
         logits: `[steps, classes]`.

@@ -13,9 +13,10 @@ def normalizer(name: str) -> Callable[[str], str]:
     """What references and hypotheses go through before their words are compared.
 
     Args:
-        name: `plain`, the normaliser of the training texts; or `whisper`, that of English in
-            OpenAI's Whisper, with which the Open ASR Leaderboard scores: numbers become digits,
-            contractions are spelled out, spellings are American, hesitations left out.
+        name: `plain`, the normaliser of the training texts; or `whisper`, that of OpenAI's
+            Whisper for English, which the normaliser of the Open ASR Leaderboard follows: numbers
+            become digits, contractions are spelled out, spellings are American, hesitations are
+            omitted.
 
     Raises:
         UserError: the package of the latter is not installed.

@@ -104,8 +104,8 @@ class Utterance:
 
     def _second_labels(self) -> list[Emission]:
         """Those that the second pass has found by now however the audio was cut."""
-        behind = self._encoder.delay + max(self._encoder.step_frames)
-        return [e for e in self.second.emissions if e.frame < self.first.frames - behind]
+        lag = self._encoder.delay + max(self._encoder.step_frames)
+        return [e for e in self.second.emissions if e.frame < self.first.frames - lag]
 
     def _feed(self, features: Array, valid: int) -> None:
         rows, hidden = self._run_first(features, valid)
