@@ -225,7 +225,7 @@ def test_every_block_has_its_own_weights(deeper, tmp_path):
     path.write_bytes(convert_recogniser(deeper, "w4a8", SECONDS[:1]))
     model = read(path)
     (found,) = kernels(model)
-    assert len(found) == DENSE_LAYERS + 2 * 10
+    assert len(found) == DENSE_LAYERS + 2 * 11
     for name, kernel in found.items():
         factor = 0.5 if name.endswith(("ffn1_project", "ffn2_project")) else 1.0
         assert_trained_values(model, kernel, deeper.model.get_layer(name).kernel, 4, factor)

@@ -42,6 +42,17 @@ def pack(
             product.dequantize_kernel()
         else:
             product.make_dynamic()
+    _drop_unused(model)
+
+
+def _drop_unused(model: schema.ModelT) -> None:
+    """Drop the buffers that no tensor has: the places of kernels that are packed now."""
+    used = sorted({0} | {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors})
+    number = {index: i for i, index in enumerate(used)}
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            tensor.buffer = number[tensor.buffer]
+    model.buffers = [model.buffers[index] for index in used]
 
 
 def write_floats(

@@ -53,7 +53,7 @@ def serialize(model: schema.ModelT) -> bytes:
     constants = sum(buffer.data.nbytes for buffer in model.buffers if buffer.data is not None)
     builder = SharingBuilder(min(constants + (1 << 20), SharingBuilder.MAX_BUFFER_SIZE))
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
+    return bytes(memoryview(builder.Bytes)[builder.Head() :])  # one copy, not two
 
 
 def _share_quantization(tensor: schema.TensorT) -> None:
