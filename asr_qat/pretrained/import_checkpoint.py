@@ -22,7 +22,7 @@ from asr_qat.pretrained.transducer_weights import load_transducer
 from asr_qat.progress import progress_bar
 from asr_qat.source import Source
 
-CHUNK_BYTES = 1 << 22
+MEGABYTE = 10**6  # what the progress of a checksum counts
 # Tensors of any NeMo network that change nothing: how often a batch was seen, and constants of
 # the front end, which were compared with ours.
 COUNTER, CONSTANTS = ".num_batches_tracked", (WINDOW, FILTERS)
@@ -62,7 +62,7 @@ def import_checkpoint(
             recogniser = load(network, quiet)
         library, paths = "nemo", [path]
     source = Source(
-        name=path.name.removesuffix(".nemo"),
+        name=path.resolve().name.removesuffix(".nemo"),
         sha256=_checksum(paths, quiet),
         library=library,
         version=version,
@@ -110,13 +110,13 @@ def load(network: Network, quiet: bool = False) -> Recogniser:
 def _checksum(paths: Sequence[Path], quiet: bool) -> str:
     """SHA-256 of the files, one after the other."""
     digest = hashlib.sha256()
-    size = sum(path.stat().st_size for path in paths)
-    with progress_bar("checksum", size / 1e6, "MB", quiet) as bar:
+    size = sum(-(-path.stat().st_size // MEGABYTE) for path in paths)
+    with progress_bar("checksum", size, "MB", quiet) as bar:
         for path in paths:
             with path.open("rb") as file:
-                while chunk := file.read(CHUNK_BYTES):
+                while chunk := file.read(MEGABYTE):
                     digest.update(chunk)
-                    bar.update(len(chunk) / 1e6)
+                    bar.update()
     return digest.hexdigest()
 
 

@@ -103,8 +103,9 @@ class TensorTaker:
 
     def skip(self, names: Iterable[str]) -> None:
         """Leave tensors out that change nothing."""
-        self._left.difference_update(names)
-        self._taken()
+        for name in names:
+            self._left.discard(name)
+            self._taken()
 
     @property
     def left(self) -> list[str]:
