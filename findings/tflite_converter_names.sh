@@ -8,10 +8,11 @@
 #   second    arith.constant1      model/second/MatMul;model/second/BiasAdd;model/half/mul
 #   third     arith.constant2      StatefulPartitionedCall:0
 #
-# Weights never keep the name of their variable, and most are just numbered. The result of a fused operation keeps the names of
-# all TensorFlow operations in it, the product first, so that a layer can be found by its name. But a
-# product that is an output of the signature has lost them all. And a constant factor after a product
-# is gone from the graph: weights and bias of `second` in the file are half of the trained ones.
+# Weights never keep the name of their variable, and most are just numbered. The result of a fused
+# operation keeps the names of all TensorFlow operations in it, the product first, so that a layer
+# can be found by its name. But a product that is an output of the signature has lost them all. And
+# a constant factor after a product is gone from the graph: weights and bias of `second` in the file
+# are half of the trained ones.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

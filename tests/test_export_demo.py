@@ -1,15 +1,16 @@
 """The demo on a corpus of tones and a tiny model: every file and figure is there."""
 
+import dataclasses
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from asr_qat.corpora import fallback
 from asr_qat.errors import UserError
-from experiments.demo import demo
-from experiments.reports import demo_page
+from experiments.demo import demo, demo_page
 from tflite_export import cli
 
 pytest_plugins = ["tests.export_fixtures"]
@@ -37,8 +38,8 @@ def test_demo(root, synthetic_corpus, monkeypatch):
     assert read == ["manifest"]
     assert {path.suffix for path in results.iterdir()} == {".json", ".md", ".png", ".html"}
     written = json.loads((results / "demo_manifest.json").read_text())
-    assert written["rows"] == json.loads(json.dumps(content["rows"]))  # tuples become lists
-    rows = content["rows"]
+    assert written == json.loads(json.dumps(dataclasses.asdict(content)))  # tuples become lists
+    rows = written["rows"]
     assert [row["name"] for row in rows] == [variant.name for variant in demo.VARIANTS]
     assert [row["method"] for row in rows] == ["float", "float", "ptq", "ptq", "native-qat"]
     assert rows[0]["ratio"] == 1 < rows[2]["ratio"] < rows[3]["ratio"]
@@ -57,14 +58,13 @@ def test_demo(root, synthetic_corpus, monkeypatch):
     }
     equality = json.loads((results / "equality_manifest.json").read_text())
     assert len(equality["products"]) > 10
-    assert equality["model"]["utterances"] == content["corpus"]["utterances"] == 3
+    assert equality["model"]["utterances"] == content.corpus.utterances == 3
 
 
 def test_without_being_asked_it_writes_nothing_but_work(monkeypatch, capsys):
     asked = []
-    monkeypatch.setattr(
-        demo, "demo", lambda *arguments: asked.append(arguments) or {"corpus": {"name": "an4"}}
-    )
+    found = SimpleNamespace(corpus=SimpleNamespace(name="an4"))
+    monkeypatch.setattr(demo, "demo", lambda *arguments: asked.append(arguments) or found)
     monkeypatch.setattr(demo_page, "markdown_table", lambda content: "the table")
     for arguments in (["demo"], ["demo", "--work", "there"], ["demo", "--results", "results"]):
         monkeypatch.setattr("sys.argv", ["tflite-export", *arguments])

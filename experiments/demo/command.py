@@ -23,10 +23,10 @@ def add_parser(subparsers) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the demo and print its table."""
     from experiments.demo.demo import demo, result_names
-    from experiments.reports.demo_page import markdown_table
+    from experiments.demo.demo_page import markdown_table
 
     results = args.results or f"{args.work}/results"
-    content = demo(args.data, args.work, results, args.corpus, args.threads, args.quiet, args.model)
-    print(markdown_table(content))
-    name, _ = result_names(content["corpus"]["name"], args.model)
+    found = demo(args.data, args.work, results, args.corpus, args.threads, args.quiet, args.model)
+    print(markdown_table(found))
+    name, _ = result_names(found.corpus.name, args.model)
     print(f"\nthe page: {results}/{name}.html; beside it .json, .md and .png")

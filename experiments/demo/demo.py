@@ -12,7 +12,6 @@ import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from asr_qat import files
 from asr_qat.audio.decode import read_audio
@@ -24,20 +23,27 @@ from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
 from asr_qat.models.model_directory import TOKENIZER, WEIGHTS, Recogniser, weights_checksum
-from asr_qat.provenance import provenance
+from asr_qat.provenance import Provenance
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.training.config import TrainConfig
 from asr_qat.training.quantized import post_training
 from asr_qat.training.run import train
+from experiments.demo import demo_page
+from experiments.demo.demo_rows import (
+    DemoCorpus,
+    DemoResults,
+    DemoTraining,
+    EqualityResults,
+    ModelEquality,
+)
 from experiments.demo.transducer_rows import beam_rows, ctc_row, row
-from experiments.reports import demo_page
 from experiments.reports.wer_size_plot import plot_wer_against_size
 from tflite_export.convert.convert import convert_recogniser
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score import evaluate
 from tflite_export.score.compare import compare
 from tflite_export.score.product_equality import product_errors
-from tflite_export.score.rows import Agreement, Comparison
+from tflite_export.score.rows import Agreement, ComparedFile, Comparison, ScoredFile, combine
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = (4.0, 8.0)  # signatures: no test utterance of AN4 or of the synthetic voices is longer
@@ -79,6 +85,23 @@ VARIANTS = (
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class Scored:
+    """The files of all variants, scored.
+
+    Attributes:
+        rows: of the table.
+        devices: the recognisers by the variant's name.
+        runs: what they recognised, by the same.
+        equality: of the file that was trained natively and its Keras model.
+    """
+
+    rows: list[ComparedFile]
+    devices: dict[str, TFLiteRecogniser]
+    runs: dict[str, evaluate.Run]
+    equality: EqualityResults
+
+
 def demo(
     data: str | None = None,
     work: str | Path = "work/demo",
@@ -87,7 +110,7 @@ def demo(
     threads: int = 1,
     quiet: bool = False,
     model: str = "ctc",
-) -> dict[str, Any]:
+) -> DemoResults:
     """Run the demo and write its results, equality, table, plot and page: see `result_names`.
 
     Args:
@@ -100,16 +123,12 @@ def demo(
         quiet: no progress.
         model: `ctc` or `transducer`.
 
-    Returns:
-        The content of the results. Those of a transducer also have rows `beside`: it with a
-        beam, and the CTC model of the same corpus.
-
     Raises:
         UserError: no corpus, or no float model for it.
     """
     work, results = Path(work), Path(results)
-    seconds: dict[str, float] = {}
-    with _timed("prepare", seconds, quiet):
+    clock = _Clock(quiet)
+    with clock.timed("prepare"):
         source = read_corpus(corpus, data, quiet)
         name = source.name
         ctc = _float_model(f"{name}_tiny", name, work)
@@ -119,61 +138,69 @@ def demo(
         prepare(source, prepared, tokenizer=start / TOKENIZER, quiet=quiet)
         folder = PreparedFolder(prepared)
     config_path = ROOT / "configs" / f"{stem}_w4a8.yaml"
-    config = load_yaml(config_path, TrainConfig)
     config = dataclasses.replace(
-        config, data=str(folder.path), start=str(start), output=str(work / f"{stem}_w4a8")
+        load_yaml(config_path, TrainConfig),
+        data=str(folder.path),
+        start=str(start),
+        output=str(work / f"{stem}_w4a8"),
     )
     longer = dataclasses.replace(config, quantization=None, output=str(work / f"{stem}_trained_on"))
-    origins = {}
-    with _timed("float training", seconds, quiet):
+    origins = {FIRST: Recogniser.load(start)}
+    with clock.timed("float training"):
         origins[LONGER] = train(longer, quiet)
-    with _timed("quantization aware training", seconds, quiet):
+    with clock.timed("quantization aware training"):
         origins[TRAINED] = train(config, quiet)
-    float_model = Recogniser.load(start)
 
     items = recordings(folder.path)
-    rows: list[dict[str, Any]] = []
-    equality: dict[str, Any] = {}
-    devices = {}
-    runs: dict[str | None, evaluate.Run] = {}
+    scored = _score(origins, items, work / stem, threads, clock)
+    beside: list[ScoredFile] = []
+    if model == "transducer":
+        first = scored.runs[FIRST.name]
+        with clock.timed("beam search"):
+            chosen = {variant.name: scored.devices[variant.name] for variant in (FIRST, TRAINED)}
+            beside += beam_rows(chosen, items, first, quiet)
+        with clock.timed("CTC model"):
+            beside.append(ctc_row(ctc, SECONDS, work / stem, items, first, threads, quiet))
+    largest = scored.rows[0].bytes
+    found = DemoResults(
+        rows=tuple(dataclasses.replace(each, ratio=largest / each.bytes) for each in scored.rows),
+        beside=tuple(dataclasses.replace(each, ratio=largest / each.bytes) for each in beside),
+        corpus=_describe(folder, scored.rows[0]),
+        training=DemoTraining(start=start.name, config=config_path.name, steps=config.steps),
+        seconds=clock.seconds,
+        **vars(Provenance.of_this_run(config.seed)),
+    )
+    _write(results, *result_names(name, model), found, scored.equality)
+    return found
+
+
+def _score(
+    origins: dict[Variant, Recogniser],
+    items: list[Utterance],
+    folder: Path,
+    threads: int,
+    clock: "_Clock",
+) -> Scored:
+    """Export and score every variant; those that have no `origins` are made of the first one."""
+    rows: list[ComparedFile] = []
+    devices: dict[str, TFLiteRecogniser] = {}
+    runs: dict[str, evaluate.Run] = {}
     for variant in VARIANTS:
-        with _timed(variant.name, seconds, quiet):
-            path = work / stem / variant.file
-            origin = origins.get(variant, float_model)
+        with clock.timed(variant.name):
+            path = folder / variant.file
+            origin = origins.get(variant, origins[FIRST])
             files.write_bytes(path, convert_recogniser(origin, variant.precision, SECONDS))
             device = devices[variant.name] = TFLiteRecogniser(path, threads)
-            result = evaluate.run(device, items, quiet)
+            result = runs[variant.name] = evaluate.run(device, items, clock.quiet)
             evaluate.write_hypotheses(f"{path}.hypotheses.jsonl", items, result.hypotheses)
             keras = _keras_model(origin, device)
             proof = variant is TRAINED
-            agreement = compare(keras, device, items, result, quiet, floor=proof)
-            runs[variant.name] = result
+            agreement = compare(keras, device, items, result, clock.quiet, floor=proof)
             baseline = runs[variant.baseline or variant.name]
             rows.append(_row(variant, device, items, result, baseline, agreement))
             if proof:
                 equality = _equality(keras, device, items, agreement)
-    beside: list[dict[str, Any]] = []
-    if model == "transducer":
-        first = runs[FIRST.name]
-        with _timed("beam search", seconds, quiet):
-            chosen = {variant.name: devices[variant.name] for variant in (FIRST, TRAINED)}
-            rows_beside = beam_rows(chosen, items, first, quiet)
-        with _timed("CTC model", seconds, quiet):
-            of_ctc = ctc_row(ctc, SECONDS, work / stem, items, first, threads, quiet)
-        beside = [dataclasses.asdict(each) for each in (*rows_beside, of_ctc)]
-    for each in [*rows, *beside]:
-        each["ratio"] = rows[0]["bytes"] / each["bytes"]
-    rows[0]["wer_diff_ci"] = None  # float32 against itself
-    content = {
-        "rows": rows,
-        "beside": beside,
-        "corpus": _describe(folder, rows[0]),
-        "training": {"start": start.name, "config": config_path.name, "steps": config.steps},
-        "seconds": seconds,
-        **provenance(config.seed),
-    }
-    _write(results, *result_names(name, model), content, equality)
-    return content
+    return Scored(rows, devices, runs, equality)
 
 
 def _float_model(stem: str, corpus: str, work: Path) -> Path:
@@ -210,43 +237,49 @@ def _row(
     result: evaluate.Run,
     baseline: evaluate.Run,
     agreement: Comparison,
-) -> dict[str, Any]:
+) -> ComparedFile:
     """What the table says of one file; `agreement` with its Keras model as `compare` gives it."""
     figures = {f.name: getattr(agreement, f.name) for f in dataclasses.fields(Agreement)}
-    scored = dataclasses.asdict(row(variant.name, device, items, result, baseline))
-    return {**scored, **figures, "baseline": variant.baseline}
+    scored = row(variant.name, device, items, result, baseline)
+    if variant is FIRST:  # against itself
+        scored = dataclasses.replace(scored, wer_diff_ci=None)
+    return combine(ComparedFile, scored, baseline=variant.baseline, **figures)
 
 
 def _equality(
     keras: Recogniser, device: TFLiteRecogniser, items: list[Utterance], agreement: Comparison
-) -> dict[str, Any]:
+) -> EqualityResults:
     """How equal a file is to its Keras model, product by product and as a whole."""
     rate = device.metadata.front_end.sample_rate
     heard = (device.features(read_audio(item.audio_path, rate)) for item in items)
     whole = (features for features in heard if len(features) <= device.lengths[-1])
     chosen = list(itertools.islice(whole, PRODUCT_UTTERANCES))
-    return {
-        "products": [dataclasses.asdict(p) for p in product_errors(device.path, keras, chosen)],
-        "bar": PRODUCT_BAR,
-        "model": {
-            "utterances": len(items),
-            "identical": len(items) - len(agreement.different),
-            "median_logit_diff": agreement.median_logit_diff,
-            "max_logit_diff": agreement.max_logit_diff,
-            "rounding_floor": agreement.rounding_floor,
-            "different": [dataclasses.asdict(each) for each in agreement.different],
-        },
-    }
+    assert agreement.rounding_floor is not None
+    return EqualityResults(
+        products=tuple(product_errors(device.path, keras, chosen)),
+        bar=PRODUCT_BAR,
+        model=ModelEquality(
+            utterances=len(items),
+            identical=len(items) - len(agreement.different),
+            median_logit_diff=agreement.median_logit_diff,
+            max_logit_diff=agreement.max_logit_diff,
+            rounding_floor=agreement.rounding_floor,
+            different=agreement.different,
+        ),
+        **vars(Provenance.of_this_run()),
+    )
 
 
-def _describe(folder: PreparedFolder, first: dict[str, Any]) -> dict[str, Any]:
+def _describe(folder: PreparedFolder, first: ScoredFile) -> DemoCorpus:
     corpus = folder.corpus
-    return {
-        **{key: corpus[key] for key in ("name", "description", "licence")},
-        "utterances": first["utterances"],
-        "words": first["words"],
-        "notice": NOTICE.get(corpus["name"]),
-    }
+    return DemoCorpus(
+        name=corpus["name"],
+        description=corpus["description"],
+        licence=corpus["licence"],
+        utterances=first.utterances,
+        words=first.words,
+        notice=NOTICE.get(corpus["name"]),
+    )
 
 
 def result_names(corpus: str, model: str = "ctc") -> tuple[str, str]:
@@ -257,18 +290,35 @@ def result_names(corpus: str, model: str = "ctc") -> tuple[str, str]:
     return f"demo{suffix}", f"equality{suffix}"
 
 
-def _write(results: Path, name: str, equality_name: str, content: dict, equality: dict) -> None:
-    files.write_json(results / f"{name}.json", content)
-    files.write_json(results / f"{equality_name}.json", {**equality, **provenance()})
-    files.write_text(results / f"{name}.md", demo_page.markdown_table(content) + "\n")
-    plot_wer_against_size(content, results / f"{name}.png")
-    demo_page.html_report(content, equality, results / f"{name}.html")
+def _write(
+    results: Path, name: str, equality_name: str, found: DemoResults, equality: EqualityResults
+) -> None:
+    files.write_json(results / f"{name}.json", dataclasses.asdict(found))
+    files.write_json(results / f"{equality_name}.json", dataclasses.asdict(equality))
+    files.write_text(results / f"{name}.md", demo_page.markdown_table(found) + "\n")
+    plot_wer_against_size(found.rows, results / f"{name}.png", found.corpus.notice)
+    demo_page.html_report(found, equality, results / f"{name}.html")
 
 
-@contextlib.contextmanager
-def _timed(step: str, seconds: dict[str, float], quiet: bool) -> Iterator[None]:
-    if not quiet:
-        print(f"== {step}", flush=True)
-    started = time.monotonic()
-    yield
-    seconds[step] = round(time.monotonic() - started, 1)
+class _Clock:
+    """The time that each step takes.
+
+    Args:
+        quiet: do not say which one begins.
+
+    Attributes:
+        seconds: by step.
+    """
+
+    def __init__(self, quiet: bool):
+        self.quiet = quiet
+        self.seconds: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """A step."""
+        if not self.quiet:
+            print(f"== {step}", flush=True)
+        started = time.monotonic()
+        yield
+        self.seconds[step] = round(time.monotonic() - started, 1)

@@ -13,7 +13,9 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
+from asr_qat.provenance import Provenance
 from tflite_export.score.equivalence import MARGIN, Judgement
+from tflite_export.score.rows import Difference
 
 NONE = "–"
 MARGIN_POINTS = f"±{100 * MARGIN:.1f} point of WER"
@@ -70,7 +72,7 @@ def _whole(text: str) -> Markup:
 def _environment() -> jinja2.Environment:
     here = Path(__file__).parent
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([here, here.parent / "study"]),
+        loader=jinja2.FileSystemLoader([here, here.parent / "demo", here.parent / "study"]),
         autoescape=jinja2.select_autoescape(("html",), default=False),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -82,7 +84,7 @@ def _environment() -> jinja2.Environment:
 
 
 def render(template: str, **values: object) -> str:
-    """Fill a template of `experiments/reports` or `experiments/study`."""
+    """Fill a template of `experiments/reports`, `experiments/demo` or `experiments/study`."""
     return _environment().get_template(template).render(values)
 
 
@@ -91,15 +93,15 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return Table("", pd.DataFrame(rows, columns=header)).markdown()
 
 
-def origin(content: dict[str, Any]) -> dict[str, Any]:
-    """Facts of where results come from, as `asr_qat.provenance` writes them."""
-    hardware = content["hardware"]
+def origin(results: Provenance) -> dict[str, Any]:
+    """Facts of where results come from."""
+    hardware = results.hardware
     return {
-        "Commit": content["commit"],
-        "Seed": content["seed"],
-        "Processor": hardware["cpu"],
-        "Cores": hardware["cores"],
-        "Memory": f"{hardware['memory_gb']:.0f} GB",
+        "Commit": results.commit,
+        "Seed": results.seed,
+        "Processor": hardware.cpu,
+        "Cores": hardware.cores,
+        "Memory": f"{hardware.memory_gb:.0f} GB",
     }
 
 
@@ -116,9 +118,9 @@ def points(value: float | None, bounds: Sequence[float] | None) -> str:
     return f"{100 * value:+.1f} {interval(bounds, '+')}"
 
 
-def difference(row: dict[str, Any]) -> str:
+def difference(row: Difference) -> str:
     """WER difference of a row in percentage points with its interval, if there is one."""
-    return points(row["wer_diff"], row["wer_diff_ci"])
+    return points(row.wer_diff, row.wer_diff_ci)
 
 
 def verdict(judgement: Judgement | None) -> str:

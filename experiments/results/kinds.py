@@ -13,6 +13,7 @@ from asr_qat.errors import UserError
 from experiments.benchmarks.rows import InputResults, LossResults, StepResults
 from experiments.cost.cost_page import cost_page
 from experiments.cost.cost_rows import CostResults
+from experiments.demo import demo_page
 from experiments.demo.demo_rows import DemoResults, EqualityResults
 from experiments.house.row import HouseResults
 from experiments.live.latency_rows import LatencyResults
@@ -22,7 +23,6 @@ from experiments.pretrained.results import PretrainedResults
 from experiments.pretrained.table import pretrained_table
 from experiments.pretrained_scale.rows import PretrainedScaleResults
 from experiments.pretrained_scale.table import pretrained_scale_table
-from experiments.reports import demo_page
 from experiments.reports.wer_size_plot import plot_wer_against_size
 from experiments.scale.scale_rows import ScaleResults
 from experiments.scale.scale_table import scale_table
@@ -92,19 +92,19 @@ def _made(suffix: str, write: Callable[[Path], object]) -> bytes:
 
 
 def _demo(path: Path) -> Rendered:
-    read(DemoResults, path)
-    content = files.read_json(path)
+    found = read(DemoResults, path)
     _, _, of_transducer = path.stem.partition("transducer")
     name = path.stem if of_transducer else path.stem.removeprefix("demo")
     equality_path = path.with_stem(f"equality_{name}" if of_transducer else f"equality{name}")
-    read(EqualityResults, equality_path)
-    equality = files.read_json(equality_path)
+    equality = read(EqualityResults, equality_path)
     return {
-        path.with_suffix(".md"): f"{demo_page.markdown_table(content)}\n".encode(),
+        path.with_suffix(".md"): f"{demo_page.markdown_table(found)}\n".encode(),
         path.with_suffix(".html"): _made(
-            ".html", lambda page: demo_page.html_report(content, equality, page)
+            ".html", lambda page: demo_page.html_report(found, equality, page)
         ),
-        path.with_suffix(".png"): _made(".png", lambda plot: plot_wer_against_size(content, plot)),
+        path.with_suffix(".png"): _made(
+            ".png", lambda plot: plot_wer_against_size(found.rows, plot, found.corpus.notice)
+        ),
     }
 
 
