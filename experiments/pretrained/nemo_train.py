@@ -8,6 +8,9 @@ Runs in NeMo's environment, on a CPU:
 `--an4` is the unpacked `an4_sphere.tar.gz`. A first stage on other speech, whose manifest
 `--first-stage` names, gives the network what 50 minutes of spelled letters cannot. A stage goes on
 from the last checkpoint in its folder.
+
+The loss of a transducer is slow on a CPU. A hybrid starts from the encoder and the CTC head of a
+CTC model, `fastconformer_ctc`, that `--init` names.
 """
 
 import argparse
@@ -126,6 +129,10 @@ MODELS: dict[str, tuple[Any, dict[str, Any]]] = {
         nemo_asr.models.EncDecCTCModelBPE,
         {"encoder": ENCODER, "decoder": CTC_DECODER, "ctc_reduction": "mean_batch"},
     ),
+    "fastconformer_ctc": (
+        nemo_asr.models.EncDecCTCModelBPE,
+        {"encoder": FAST_ENCODER, "decoder": CTC_DECODER, "ctc_reduction": "mean_batch"},
+    ),
     "fastconformer_hybrid": (
         nemo_asr.models.EncDecHybridRNNTCTCBPEModel,
         {"encoder": FAST_ENCODER, **TRANSDUCER},
@@ -189,6 +196,13 @@ def build(kind: str, tokenizer: Path):
     return cls(cfg=OmegaConf.create(config))
 
 
+def take_over(model, path: Path) -> None:
+    """Give a hybrid the encoder and the CTC head of a CTC model with the same tokenizer."""
+    trained = nemo_asr.models.ASRModel.restore_from(str(path), map_location="cpu")
+    model.encoder.load_state_dict(trained.encoder.state_dict())
+    model.ctc_decoder.load_state_dict(trained.decoder.state_dict())
+
+
 def fit(model, manifest: Path, steps: int, batch: int, folder: Path) -> None:
     """One stage: `steps` batches of a manifest."""
     model.setup_training_data(
@@ -235,6 +249,7 @@ def main() -> None:
     parser.add_argument("--an4", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--first-stage", type=Path, metavar="MANIFEST")
+    parser.add_argument("--init", type=Path, metavar="NEMO", help="of a hybrid: a CTC model")
     parser.add_argument("--first-steps", type=int, default=2000)
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--batch", type=int, default=16)
@@ -247,6 +262,8 @@ def main() -> None:
     an4_manifest(args.an4, "test", args.out)
     train_tokenizer(args.first_stage or manifest, args.out / "tokenizer")
     model = build(args.kind, args.out / "tokenizer")
+    if args.init:
+        take_over(model, args.init)
     print(sum(p.numel() for p in model.parameters()), "parameters", flush=True)
     if args.first_stage:
         fit(model, args.first_stage, args.first_steps, args.batch, args.out / "first")
