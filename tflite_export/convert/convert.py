@@ -1,7 +1,6 @@
 """From a model directory to one `.tflite` file."""
 
 import dataclasses
-import gc
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
@@ -21,6 +20,7 @@ from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.training.quantized import post_training, post_training_layers
 from tflite_export.convert.bake import BakedLayer, bake, layers_in_file
+from tflite_export.convert.give_back import give_back_memory
 from tflite_export.convert.labels import (
     Functions,
     check_complete,
@@ -69,7 +69,7 @@ def convert(
             is not in `LEAST_SECONDS` to `MOST_SECONDS`, or is one of a live model.
     """
     parts = _parts(Recogniser.load(model_dir), precision, seconds, str(model_dir), calibration)
-    gc.collect()  # the float weights go: a Keras model is a cycle
+    give_back_memory()  # of the float weights
     files.write_bytes(output, _content(parts))
 
 
