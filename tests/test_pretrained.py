@@ -384,11 +384,11 @@ def test_folders_that_cannot_be_imported(tmp_path):
     assert "neither model.safetensors nor" in refusal(folder, tmp_path)
 
 
-def test_values_that_are_no_numbers(tmp_path):
+def test_values_that_are_not_numbers(tmp_path):
     name = "decoder.decoder_layers.0.bias"
     path = tmp_path / "nan.nemo"
     found = TorchCheckpoint(io.BytesIO(weights_of("ctc")), "ctc")
     tensors = {n: found.read(n) for n in found.shapes() if not n.endswith("tracked")}
     tensors[name] = np.full_like(tensors[name], np.nan)
     rewritten(checkpoint("ctc"), path, files={WEIGHTS: of_floats(tensors)})
-    assert f"{name} holds values that are no numbers" in refusal(path, tmp_path)
+    assert f"{name} holds values that are not numbers" in refusal(path, tmp_path)

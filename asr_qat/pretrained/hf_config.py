@@ -107,7 +107,7 @@ def classes(keys: ConfigKeys, head: Head) -> tuple[int, int]:
     pad = keys.take("pad_token_id", 1024 if head == "ctc" else 2)
     blank = pad if head == "ctc" else keys.take("blank_token_id", 8192, int)
     inside = isinstance(blank, int) and 0 <= blank < count
-    require(inside, f"{keys.where}: the blank {blank!r} is none of the {count} classes")
+    require(inside, f"{keys.where}: the blank {blank!r} is not one of the {count} classes")
     return count, blank
 
 

@@ -159,7 +159,7 @@ def _scores(
     last, pairs = "", set()
     for merge in merges:
         pair = tuple(merge.split(" ") if isinstance(merge, str) else merge)
-        require(len(pair) == 2, f"{where}: merges: {merge!r} is no pair")
+        require(len(pair) == 2, f"{where}: merges: {merge!r} is not a pair")
         piece = "".join(pair)
         require(
             piece == last or piece not in scores,

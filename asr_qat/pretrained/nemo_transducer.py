@@ -91,7 +91,7 @@ def _durations(keys: ConfigKeys, classes: int) -> tuple[tuple[int, ...], float, 
     if classes == 0:
         return (), plain.sigma, plain.omega
     loss = keys.section("loss")
-    # Big blanks, too, are classes behind the others.
+    # Big blanks, too, are classes after the others.
     if loss.take("loss_name", None) != "tdt":
         raise keys.refusal("joint: num_extra_outputs", classes, "only durations can be imported")
     settings = loss.section("tdt_kwargs")
