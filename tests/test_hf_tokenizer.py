@@ -1,7 +1,7 @@
 """`tokenizer.json` as SentencePiece: the ids and texts of Hugging Face's own tokenizer.
 
 `experiments/pretrained/tokenizer_reference.py --out tests/data/pretrained/tokenizer` made the file:
-a vocabulary with a rule for characters, a symbol that is never cut, bytes, and a blank behind.
+a vocabulary with a rule for characters, a symbol that is never cut, bytes, and a blank after.
 """
 
 import copy
@@ -51,7 +51,7 @@ def test_ids_and_texts(reference):
 
 
 def test_the_blank_may_be_any_class(reference):
-    """The pieces behind it move up by one."""
+    """The pieces after it move up by one."""
     content, _ = reference
     pieces = imported(content).pieces()
     blank = pieces.index("▁the")
@@ -88,7 +88,7 @@ def test_merges_that_sentencepiece_would_not_make(reference):
     for changed, complaint in (
         (merges[1:], "is missing"),
         ([merges[0], *merges[5:], merges[0]], "are not together"),
-        ([["a"]], "is no pair"),
+        ([["a"]], "is not a pair"),
     ):
         content = copy.deepcopy(reference[0])
         content["model"]["merges"] = changed

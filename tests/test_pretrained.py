@@ -253,8 +253,9 @@ def test_damaged_archives(tmp_path):
         assert f"without {name}" in refusal(path, tmp_path)
     rewritten(checkpoint("ctc"), path, files={WEIGHTS: b"not a zip"})
     assert "not a PyTorch zip checkpoint" in refusal(path, tmp_path)
-    rewritten(checkpoint("ctc"), path, files={CONFIG: b"a: [1"})
-    assert "not valid YAML" in refusal(path, tmp_path)
+    for content in (b"a: [1", b"[" * 2000, b"a: 2026-99-99"):
+        rewritten(checkpoint("ctc"), path, files={CONFIG: content})
+        assert f"{path}: {CONFIG}: not valid YAML" in refusal(path, tmp_path)
 
 
 def test_a_pickle_that_asks_for_more_than_tensors(tmp_path):
@@ -305,6 +306,68 @@ def test_a_configuration_that_cannot_be_honoured(name, section, key, value, tmp_
 
     said = changed(name, tmp_path, change)
     assert f"{section}: {key}: {value!r}" in said
+
+
+PREPROCESSOR, MODEL, TOKENIZER = "processor_config.json", "config.json", "tokenizer.json"
+TOKEN = {"id": 1, "content": "x", "special": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "key", "value", "complaint"),
+    [
+        ("ctc", CONFIG, "preprocessor.sample_rate", 0, "sample_rate: 0"),
+        ("ctc", CONFIG, "preprocessor.sample_rate", 10**400, "sample_rate: 1000"),
+        ("ctc", CONFIG, "preprocessor.window_size", float("nan"), "window_size: nan"),
+        ("ctc", CONFIG, "preprocessor.window_size", float("inf"), "window_size: inf"),
+        ("ctc", CONFIG, "preprocessor.window_stride", 0.0, "preprocessor: hop_ms: 0.0"),
+        ("ctc", CONFIG, "preprocessor.features", 0, "preprocessor: mel_bins: 0"),
+        ("ctc", CONFIG, "preprocessor.lowfreq", -1.0, "preprocessor: low_hz: -1.0"),
+        ("ctc", CONFIG, "encoder.n_heads", 3, "encoder: heads: 3"),
+        ("ctc", CONFIG, "encoder.dropout", 2.0, "encoder: dropout: 2.0"),
+        ("ctc", CONFIG, "tokenizer.model_path", "nemo:../x", "without ../x"),
+        ("tdt", CONFIG, "decoder.prednet.dropout", 2.0, "dropout: 2.0"),
+        ("tdt", CONFIG, "loss.tdt_kwargs.sigma", -1.0, "tdt_kwargs: sigma: -1.0"),
+        ("hf_ctc", PREPROCESSOR, "feature_extractor.sampling_rate", 0, "sampling_rate: 0"),
+        ("hf_ctc", PREPROCESSOR, "feature_extractor.hop_length", 0, "extractor: hop_ms: 0.0"),
+        ("hf_ctc", MODEL, "encoder_config.intermediate_size", 3, "feed_forward: 3"),
+        ("hf_ctc", MODEL, "encoder_config.dropout", float("nan"), "config: dropout: nan"),
+        ("hf_tdt", MODEL, "durations", [0, 2], "durations: [0, 2]"),
+        ("hf_tdt", MODEL, "durations", [0, 1, "x"], "durations: [0, 1, 'x']"),
+        ("hf_tdt", MODEL, "decoder_hidden_size", 3, "embedding: 3"),
+        ("hf_ctc", TOKENIZER, "model.merges", [3], "model: merges: 3"),
+        ("hf_ctc", TOKENIZER, "model.merges", [["a", 3]], "model: merges: ['a', 3]"),
+        ("hf_ctc", TOKENIZER, "model.vocab.a", [3], "model: vocab: 'a': [3]"),
+        ("hf_ctc", TOKENIZER, "model.unk_token", 3, "model: unk_token: 3"),
+        ("hf_ctc", TOKENIZER, "normalizer.normalizers", 4, "normalizer: normalizers: 4"),
+        ("hf_ctc", TOKENIZER, "normalizer.normalizers", [4], "normalizer: expected keys"),
+        ("hf_ctc", TOKENIZER, "added_tokens", 4, "added_tokens: 4"),
+        ("hf_ctc", TOKENIZER, "added_tokens", [4], "added_tokens: expected keys"),
+        ("hf_ctc", TOKENIZER, "added_tokens", [TOKEN | {"id": "x"}], "added_tokens: id: 'x'"),
+        ("hf_ctc", TOKENIZER, "added_tokens", [TOKEN | {"content": 3}], "content: 3"),
+        ("hf_ctc", TOKENIZER, "added_tokens", [TOKEN | {"content": "\ud800"}], "'\\ud800'"),
+    ],
+)
+def test_values_that_cannot_be(name, file, key, value, complaint, tmp_path):
+    """One line names the file, once, and the key."""
+
+    def change(content):
+        *above, last = key.split(".")
+        for part in above:
+            content = content[part]
+        content[last] = value
+
+    path = tmp_path / "bad"
+    if name.startswith("hf_"):
+        shutil.copytree(checkpoint(name), path)
+        content = json.loads((path / file).read_text(encoding="utf-8"))
+        change(content)
+        (path / file).write_text(json.dumps(content), encoding="utf-8")
+        place = path / file
+    else:
+        place = rewritten(checkpoint(name), path, change)
+    said = refusal(path, tmp_path)
+    assert said.startswith(f"asr-qat: error: {place}: ") and said.count(str(path)) == 1
+    assert complaint in said
 
 
 def test_other_networks(tmp_path):
@@ -375,6 +438,10 @@ def test_folders_that_cannot_be_imported(tmp_path):
     )
     refused("tokenizer.json", lambda c: c["model"].update(type="WordPiece"), "type: 'WordPiece'")
     refused("tokenizer.json", lambda c: c["model"]["merges"].pop(), "is missing")
+    config = (folder / "config.json").read_bytes()
+    (folder / "config.json").write_bytes(b"[" * 100_000)
+    assert "config.json: not valid JSON" in refusal(folder, tmp_path)
+    (folder / "config.json").write_bytes(config)
     weights = folder / "model.safetensors"
     content = weights.read_bytes()
     for bad in (content[:-100], content[:50], b""):
@@ -384,11 +451,11 @@ def test_folders_that_cannot_be_imported(tmp_path):
     assert "neither model.safetensors nor" in refusal(folder, tmp_path)
 
 
-def test_values_that_are_no_numbers(tmp_path):
+def test_values_that_are_not_numbers(tmp_path):
     name = "decoder.decoder_layers.0.bias"
     path = tmp_path / "nan.nemo"
     found = TorchCheckpoint(io.BytesIO(weights_of("ctc")), "ctc")
     tensors = {n: found.read(n) for n in found.shapes() if not n.endswith("tracked")}
     tensors[name] = np.full_like(tensors[name], np.nan)
     rewritten(checkpoint("ctc"), path, files={WEIGHTS: of_floats(tensors)})
-    assert f"{name} holds values that are no numbers" in refusal(path, tmp_path)
+    assert f"{name} holds values that are not numbers" in refusal(path, tmp_path)

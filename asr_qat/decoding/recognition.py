@@ -21,7 +21,7 @@ class Recognition:
         tokens: ids.
         logits: `[steps, classes]`; with CTC the steps are frames, with a transducer those of
             the search: a blank leads to the next frame, a label to the next label. The classes
-            of durations are behind the blank.
+            of durations are after the blank.
         dependent: whether each step depends on what was found in those before.
     """
 

@@ -24,7 +24,7 @@ class TransducerSteps(Protocol):
 
     @property
     def durations(self) -> tuple[int, ...]:
-        """Frames of each duration, whose classes are behind the blank; none of a plain one.
+        """Frames of each duration, whose classes are after the blank; none of a plain one.
 
         A token-and-duration transducer (TDT; Xu et al., 2023) says with each label, and with
         each blank, by how many frames to go on.

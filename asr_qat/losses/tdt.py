@@ -1,7 +1,7 @@
 """The loss of a token-and-duration transducer (TDT), exact, with its own gradient.
 
 Xu et al. (2023), "Efficient sequence transduction by jointly predicting tokens and durations".
-Behind the logits of the labels and of the blank are those of the durations, normalised by
+After the logits of the labels and of the blank are those of the durations, normalised by
 themselves. In the lattice of `asr_qat.losses.transducer` a label of duration d leads from (t, u)
 to (t + d, u + 1), a blank of duration d > 0 to (t + d, u); a blank of duration 0 has no use. The
 last blank leads to (frames, labels) exactly. An antidiagonal t + u depends on the ones up to

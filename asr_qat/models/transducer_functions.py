@@ -24,7 +24,7 @@ class TransducerFunctions:
             beginning.
         joint: channels of `encoded` and `predicted`.
         blank: class of the blank; also the label that an utterance begins with.
-        durations: frames of each class behind the blank, see `TransducerConfig`.
+        durations: frames of each class after the blank, see `TransducerConfig`.
     """
 
     def __init__(self, model: keras.Model, pass_name: Pass = FIRST):

@@ -50,7 +50,8 @@ def encoder_config(keys: ConfigKeys, mel_bins: int) -> tuple[EncoderConfig, Enco
     keys.only("subsampling_conv_stride", 2)
     heads = keys.take("num_attention_heads", 8, int)
     keys.only("num_key_value_heads", heads)
-    config = EncoderConfig(
+    config = keys.make(
+        EncoderConfig,
         blocks=keys.take("num_hidden_layers", 24, int),
         dim=keys.take("hidden_size", 1024, int),
         heads=heads,
@@ -74,12 +75,13 @@ def encoder_config(keys: ConfigKeys, mel_bins: int) -> tuple[EncoderConfig, Enco
 
 def front_end_config(keys: ConfigKeys) -> FrontEndConfig:
     """The front end of `ParakeetFeatureExtractor`."""
-    rate = keys.take("sampling_rate", 16000, int)
+    rate = keys.positive("sampling_rate", 16000)
     bins = keys.take("feature_size", 80, int)
     hop = keys.take("hop_length", 160, int)
     frame = keys.take("win_length", 400, int)
     emphasis = keys.take("preemphasis", 0.97, float)
-    config = FrontEndConfig(
+    config = keys.make(
+        FrontEndConfig,
         sample_rate=rate,
         frame_ms=1000 * frame / rate,
         hop_ms=1000 * hop / rate,
@@ -107,19 +109,20 @@ def classes(keys: ConfigKeys, head: Head) -> tuple[int, int]:
     pad = keys.take("pad_token_id", 1024 if head == "ctc" else 2)
     blank = pad if head == "ctc" else keys.take("blank_token_id", 8192, int)
     inside = isinstance(blank, int) and 0 <= blank < count
-    require(inside, f"{keys.where}: the blank {blank!r} is none of the {count} classes")
+    require(inside, f"{keys.where}: the blank {blank!r} is not one of the {count} classes")
     return count, blank
 
 
 def transducer_config(keys: ConfigKeys, has_durations: bool) -> TransducerConfig:
     """Shape of the prediction and joint networks of `ParakeetForRNNT` or `ParakeetForTDT`."""
     units = keys.take("decoder_hidden_size", 640, int)
-    durations = keys.take("durations", [0, 1, 2, 3, 4], list) if has_durations else []
-    return TransducerConfig(
+    durations = keys.whole_numbers("durations", [0, 1, 2, 3, 4]) if has_durations else ()
+    return keys.make(
+        TransducerConfig,
         embedding=units,
         units=units,
         joint=units,
         layers=keys.take("num_decoder_layers", 2, int),
         activation=keys.only("hidden_act", "relu", "tanh"),
-        durations=tuple(durations),
+        durations=durations,
     )

@@ -9,6 +9,7 @@ is SentencePiece again, with which the network was trained.
 import base64
 import binascii
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 from asr_qat.errors import UserError, require
@@ -53,10 +54,13 @@ def sentencepiece_tokenizer(content: Any, where: str, classes: int, blank: int) 
     }
     require(len(prefixes) == 1, f"{where}: pre_tokenizer and decoder are not one Metaspace")
     normalization = dataclasses.replace(normalization, dummy_prefix=prefixes.pop())
-    added = _added_tokens(keys.take("added_tokens", []), where)
-    pieces = _pieces(keys.section("model"), added, [i for i in range(classes) if i != blank])
+    added = _added_tokens(keys.take("added_tokens", [], list), where)
+    pieces = _pieces(keys.section("model"), added, (i for i in range(classes) if i != blank))
     keys.finish()
-    return Tokenizer.from_bytes(bpe_model(pieces, normalization))
+    try:
+        return Tokenizer.from_bytes(bpe_model(pieces, normalization))
+    except UnicodeEncodeError as error:
+        raise UserError(f"{where}: model: vocab: {error.object!r}: not text in Unicode") from None
 
 
 def _parts(keys: ConfigKeys, name: str, several: str) -> list[ConfigKeys]:
@@ -65,9 +69,13 @@ def _parts(keys: ConfigKeys, name: str, several: str) -> list[ConfigKeys]:
     where = f"{keys.where}: {name}"
     if part is None:
         return []
-    if isinstance(part, dict) and part.get("type") == "Sequence":
-        return [ConfigKeys(item, where) for item in part.get(several, [])]
-    return [ConfigKeys(part, where)]
+    if not isinstance(part, dict) or part.get("type") != "Sequence":
+        return [ConfigKeys(part, where)]
+    sequence = ConfigKeys(part, where)
+    sequence.only("type", "Sequence")
+    parts = [ConfigKeys(item, where) for item in sequence.take(several, [], list)]
+    sequence.finish()
+    return parts
 
 
 def _normalized(before: Normalization, part: ConfigKeys) -> Normalization:
@@ -104,17 +112,17 @@ def _metaspace(part: ConfigKeys) -> bool:
     return scheme != "never"
 
 
-def _added_tokens(tokens: Any, where: str) -> AddedTokens:
+def _added_tokens(tokens: list, where: str) -> AddedTokens:
     """Text, and whether it is special, of the tokens beside the model's, by id."""
-    try:
-        return {token["id"]: (token["content"], bool(token["special"])) for token in tokens}
-    except (TypeError, KeyError):
-        raise UserError(
-            f"{where}: added_tokens: expected id, content and special of each"
-        ) from None
+    added = {}
+    for token in tokens:
+        keys = ConfigKeys(token, f"{where}: added_tokens")
+        index, text = keys.take("id", kind=int), keys.take("content", kind=str)
+        added[index] = (text, keys.take("special", kind=bool))
+    return added
 
 
-def _pieces(keys: ConfigKeys, added: AddedTokens, ids: list[int]) -> list[Piece]:
+def _pieces(keys: ConfigKeys, added: AddedTokens, ids: Iterable[int]) -> list[Piece]:
     """The pieces of a BPE model that have these ids."""
     keys.only("type", "BPE")
     keys.only("dropout", None)
@@ -125,6 +133,8 @@ def _pieces(keys: ConfigKeys, added: AddedTokens, ids: list[int]) -> list[Piece]
     unknown = keys.take("unk_token", kind=str)
     fallback = keys.take("byte_fallback", False, bool)
     vocabulary = keys.take("vocab", kind=dict)
+    for name, index in vocabulary.items():
+        require(type(index) is int, f"{keys.where}: vocab: {name!r}: {index!r}: expected int")
     scores = _scores(vocabulary, keys.take("merges", kind=list), added, keys.where)
     keys.finish()
     names = {index: piece for piece, index in vocabulary.items()}
@@ -158,8 +168,9 @@ def _scores(
     scores: dict[str, float] = {}
     last, pairs = "", set()
     for merge in merges:
-        pair = tuple(merge.split(" ") if isinstance(merge, str) else merge)
-        require(len(pair) == 2, f"{where}: merges: {merge!r} is no pair")
+        pair = merge.split(" ") if isinstance(merge, str) else merge
+        two = isinstance(pair, list) and [type(part) for part in pair] == [str, str]
+        require(two, f"{where}: merges: {merge!r} is not a pair")
         piece = "".join(pair)
         require(
             piece == last or piece not in scores,
@@ -168,7 +179,7 @@ def _scores(
         if piece not in scores:
             scores[piece] = -float(len(scores))
         last = piece
-        pairs.add(pair)
+        pairs.add(tuple(pair))
     apart = {text for text, _ in added.values()} | BYTES
     pieces = [piece for piece in vocabulary if piece not in apart]
     whole = set(pieces)

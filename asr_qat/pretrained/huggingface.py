@@ -103,7 +103,7 @@ def licence_of(folder: Path) -> str | None:
     found = re.match(r"---\n(.*?)\n---", text, re.DOTALL)
     try:
         content: Any = yaml.safe_load(found[1]) if found else None
-    except yaml.YAMLError:
+    except Exception:  # the text decides what the constructors of YAML raise
         return None
     licence = content.get("license") if isinstance(content, dict) else None
     return licence if isinstance(licence, str) else None

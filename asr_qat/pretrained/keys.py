@@ -3,12 +3,15 @@
 Each is honoured, or known to change nothing, or an error.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ParamSpec, TypeVar
 
 from asr_qat.errors import UserError
 
 _REQUIRED = object()
+BEYOND = 1 << 31  # no layers, samples or hertz are as many
+Config = TypeVar("Config")
+Parameters = ParamSpec("Parameters")
 
 
 class ConfigKeys:
@@ -34,16 +37,56 @@ class ConfigKeys:
             kind: its type; an integer is also a `float`.
 
         Raises:
-            UserError: it is missing or has another type.
+            UserError: it is missing, has another type, or is a number that nothing can be.
         """
         if key not in self._values and default is _REQUIRED:
             raise UserError(f"{self.where}: key '{key}' is missing")
         value = self._values.pop(key, default)
-        if kind is float and type(value) is int:
-            value = float(value)
-        if kind is not None and value is not default and type(value) is not kind:
+        if value is default or kind is None:
+            return value
+        if type(value) is not kind and not (kind is float and type(value) is int):
             raise self.refusal(key, value, f"expected {kind.__name__}")
+        if kind in (int, float) and not abs(value) < BEYOND:
+            raise self.refusal(key, value, f"expected a number below {BEYOND}")
+        return float(value) if kind is float else value
+
+    def positive(self, key: str, default: int) -> int:
+        """The whole number of `key`, by which others are divided.
+
+        Raises:
+            UserError: it is less than 1.
+        """
+        value = int(self.take(key, default, int))
+        if value < 1:
+            raise self.refusal(key, value, "is less than 1")
         return value
+
+    def whole_numbers(self, key: str, default: Any = _REQUIRED) -> tuple[int, ...]:
+        """The whole numbers of `key`, as many as there are.
+
+        Raises:
+            UserError: it is missing or something else.
+        """
+        values = self.take(key, default, list)
+        if not all(type(value) is int and abs(value) < BEYOND for value in values):
+            raise self.refusal(key, values, "expected whole numbers")
+        return tuple(values)
+
+    def make(
+        self,
+        kind: Callable[Parameters, Config],
+        *values: Parameters.args,
+        **named: Parameters.kwargs,
+    ) -> Config:
+        """A configuration of values that were taken here.
+
+        Raises:
+            UserError: it cannot be; the message says where these keys are.
+        """
+        try:
+            return kind(*values, **named)
+        except UserError as error:
+            raise UserError(f"{self.where}: {error}") from None
 
     def section(self, key: str) -> "ConfigKeys":
         """The keys below `key`."""

@@ -62,8 +62,9 @@ def _network(
     keys.only("sample_rate", front_end.sample_rate)
     encoder, layout = encoder_config(keys.section("encoder"), front_end.mel_bins)
     name = tokenizer_file(keys.section("tokenizer"))
+    proto = archive.small_file(name)
     try:
-        tokenizer = Tokenizer.from_bytes(archive.small_file(name))
+        tokenizer = Tokenizer.from_bytes(proto)
     except UserError as error:
         raise UserError(f"{archive.path}: {name}: {error}") from None
     pieces, weight = tokenizer.vocab_size, 0.0

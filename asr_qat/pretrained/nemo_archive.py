@@ -58,7 +58,7 @@ class NemoArchive:
         content = self.small_file(CONFIG)
         try:
             return yaml.safe_load(content.decode())
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except Exception as error:  # the bytes decide what the constructors of YAML raise
             raise UserError(f"{self.path}: {CONFIG}: not valid YAML: {error}") from None
 
     def small_file(self, name: str) -> bytes:

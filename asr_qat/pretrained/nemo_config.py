@@ -61,7 +61,7 @@ def expect_class(keys: ConfigKeys, name: str) -> None:
 def front_end_config(keys: ConfigKeys) -> FrontEndConfig:
     """The front end of NeMo's preprocessor."""
     expect_class(keys, "AudioToMelSpectrogramPreprocessor")
-    rate = keys.take("sample_rate", 16000, int)
+    rate = keys.positive("sample_rate", 16000)
     frame, hop = (
         _samples(keys, f"window_{word}", rate, seconds)
         for word, seconds in (("size", 0.02), ("stride", 0.01))
@@ -74,7 +74,8 @@ def front_end_config(keys: ConfigKeys) -> FrontEndConfig:
     keys.only("exact_pad", False)
     keys.only("mag_power", 2.0)
     keys.only("mel_norm", "slaney")
-    config = FrontEndConfig(
+    config = keys.make(
+        FrontEndConfig,
         sample_rate=rate,
         frame_ms=1000 * frame / rate,
         hop_ms=1000 * hop / rate,
@@ -127,7 +128,8 @@ def encoder_config(keys: ConfigKeys, mel_bins: int) -> tuple[EncoderConfig, Enco
     channels = keys.take("subsampling_conv_channels", -1, int)
     bias = keys.take("use_bias", True, bool)
     norm = keys.only("conv_norm_type", "batch_norm", "fused_batch_norm", "layer_norm")
-    config = EncoderConfig(
+    config = keys.make(
+        EncoderConfig,
         blocks=keys.take("n_layers", kind=int),
         dim=dim,
         heads=keys.take("n_heads", 4, int),

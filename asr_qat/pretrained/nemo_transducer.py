@@ -4,7 +4,7 @@ Where a key is absent NeMo's default holds. Keys that change nothing in a traine
 are listed with the reason.
 """
 
-from asr_qat.errors import UserError, require
+from asr_qat.errors import require
 from asr_qat.models.prediction import TransducerConfig
 from asr_qat.pretrained.keys import ConfigKeys
 from asr_qat.pretrained.nemo_config import expect_class
@@ -71,7 +71,8 @@ def transducer_config(
     for part in (prediction, decoder, network, joint):
         part.finish()
     durations, sigma, omega = _durations(keys, classes)
-    return TransducerConfig(
+    return keys.make(
+        TransducerConfig,
         embedding=units,
         units=units,
         joint=width,
@@ -91,16 +92,13 @@ def _durations(keys: ConfigKeys, classes: int) -> tuple[tuple[int, ...], float, 
     if classes == 0:
         return (), plain.sigma, plain.omega
     loss = keys.section("loss")
-    # Big blanks, too, are classes behind the others.
+    # Big blanks, too, are classes after the others.
     if loss.take("loss_name", None) != "tdt":
         raise keys.refusal("joint: num_extra_outputs", classes, "only durations can be imported")
     settings = loss.section("tdt_kwargs")
-    durations = settings.take("durations", kind=list)
-    if len(durations) != classes or not all(type(d) is int for d in durations):
-        raise settings.refusal("durations", durations, f"expected {classes} whole numbers")
-    try:
-        networks = TransducerConfig(2, 2, 2, durations=tuple(durations))
-    except UserError as error:
-        raise UserError(f"{settings.where}: {error}") from None
-    sigma = settings.take("sigma", SIGMA, float)
-    return networks.durations, sigma, settings.take("omega", OMEGA, float)
+    durations = settings.whole_numbers("durations")
+    if len(durations) != classes:
+        raise settings.refusal("durations", [*durations], f"expected {classes} whole numbers")
+    sigma, omega = settings.take("sigma", SIGMA, float), settings.take("omega", OMEGA, float)
+    settings.make(TransducerConfig, 2, 2, 2, durations=durations, sigma=sigma, omega=omega)
+    return durations, sigma, omega

@@ -92,7 +92,7 @@ class TensorTaker:
             )
         values = self._checkpoint.read(name).astype(np.float64)
         if not np.isfinite(values).all():
-            raise UserError(f"{self.where}: tensor {name} holds values that are no numbers")
+            raise UserError(f"{self.where}: tensor {name} holds values that are not numbers")
         self._left.discard(name)
         self._taken()
         return values

@@ -165,8 +165,8 @@ class _Product:
         self.graph.tensors[rounded].name = self.graph.tensors[y].name
         self.graph.tensors[y].name = b""
         self.operator.outputs = [rounded]
-        behind = self._operator("DEQUANTIZE", rounded, y)
-        self.graph.operators.insert(self._position() + 1, behind)
+        dequantize = self._operator("DEQUANTIZE", rounded, y)
+        self.graph.operators.insert(self._position() + 1, dequantize)
 
     def _position(self) -> int:
         return next(i for i, o in enumerate(self.graph.operators) if o is self.operator)

@@ -17,7 +17,7 @@ class LiteRTSteps:
         call: runs a signature by name: its outputs by name.
         blank: class of the blank.
         state_units: channels of each state, by name.
-        durations: frames of each class behind the blank; none of a plain transducer.
+        durations: frames of each class after the blank; none of a plain transducer.
     """
 
     def __init__(

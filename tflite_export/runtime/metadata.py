@@ -37,7 +37,7 @@ class Metadata:
         layers: precision name of each quantized layer.
         full_integer: width of all activations if every tensor is an integer, else None.
         live: how to stream, None for a recogniser of whole utterances.
-        durations: of a token-and-duration transducer, frames of each class behind the blank.
+        durations: of a token-and-duration transducer, frames of each class after the blank.
         subsampling_factor: feature frames to one encoded frame; only written unless it is 4.
         source: where imported weights come from, None for a model that was trained here.
     """
