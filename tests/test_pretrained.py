@@ -25,6 +25,7 @@ from tensorflow import keras
 from asr_qat import cli, files
 from asr_qat.audio.front_end import NEMO_FRONT_END, log_mel, normalize, subsampled_length
 from asr_qat.compat import layer_output
+from asr_qat.decoding.recognition import recognise_ctc
 from asr_qat.models.layer_names import CTC_HEAD, FIRST, JOINT_OUTPUT
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.transducer_functions import TransducerFunctions
@@ -207,6 +208,36 @@ def test_a_file_of_an_imported_network(tmp_path):
     np.testing.assert_allclose(small.encode(features), ours, rtol=0, atol=1e-3)
     audio = reference["audio"][0].astype(np.float32) / 32768
     assert isinstance(small.transcribe(np.concatenate([audio] * 3)), str)  # in windows
+
+
+# What NeMo's own greedy search finds in the five recordings of `an4_audio`, an406-fcaw-b,
+# an426-fvap-b, an401-mdms2-b, an396-miry-b and an391-mjwl-b: `nemo_transcribe.py
+# tests/data/nemo/conformer_ctc.nemo MANIFEST --out texts.json` of `experiments/pretrained`.
+NEMO_TEXTS = [
+    "rubout g n e s three nine",
+    "enter eight",
+    "enter seven one five four",
+    "erase a e f q fifty seven",
+    "enter nine one",
+]
+
+
+@pytest.mark.slow
+def test_texts_of_a_trained_network(an4_audio, tmp_path):
+    """A small Conformer that NeMo trained on AN4 hears here, mistakes and all, what it hears."""
+    path = DATA.parent / "nemo" / "conformer_ctc.nemo"
+    import_checkpoint(path, tmp_path / "model", quiet=True)
+    recogniser = Recogniser.load(tmp_path / "model")
+    config, texts = recogniser.config.front_end, []
+    for audio in an4_audio:
+        features = normalize(log_mel(audio, config), config, recogniser.mean, recogniser.std)
+        logits = recogniser.model([features[None], np.array([len(features)], np.int32)])
+        texts.append(recogniser.tokenizer.decode(recognise_ctc(logits.numpy()[0]).tokens))
+    assert texts == NEMO_TEXTS
+    seconds = max(map(len, an4_audio)) / config.sample_rate
+    (tmp_path / "float.tflite").write_bytes(convert_recogniser(recogniser, None, (seconds,)))
+    device = TFLiteRecogniser(tmp_path / "float.tflite")
+    assert [device.transcribe(audio) for audio in an4_audio] == NEMO_TEXTS
 
 
 def run(*words) -> tuple[int, str]:

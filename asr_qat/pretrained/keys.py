@@ -44,7 +44,7 @@ class ConfigKeys:
         value = self._values.pop(key, default)
         if value is default or kind is None:
             return value
-        if type(value) is not kind and not (kind is float and type(value) is int):
+        if type(value) not in ((int, float) if kind is float else (kind,)):
             raise self.refusal(key, value, f"expected {kind.__name__}")
         if kind in (int, float) and not abs(value) < BEYOND:
             raise self.refusal(key, value, f"expected a number below {BEYOND}")
