@@ -23,8 +23,8 @@ PYTHON := $(shell for p in python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
 WORKERS := 2# processes that run tests, of a few GB each
 # Tests of one file stay in one process: they share what is slow to make. New processes for every
-# 20 files, since TensorFlow does not give back its memory: two for all of them grow to 12 GB each.
-PYTEST = ls -S tests/test_*.py | xargs -n 40 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
+# 25 files, since TensorFlow does not give back its memory: two for all of them grow to 12 GB each.
+PYTEST = ls -S tests/test_*.py | xargs -n 25 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
 	--durations=10
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
