@@ -13,14 +13,12 @@ from tensorflow import keras
 
 from asr_qat import files
 from asr_qat.errors import UserError, require
-from asr_qat.models.kind import ModelKind
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizedLayer
 from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.training.quantized import post_training, post_training_layers
 from tflite_export.convert.bake import BakedLayer, bake, layers_in_file
-from tflite_export.convert.give_back import give_back_memory
 from tflite_export.convert.labels import (
     Functions,
     check_complete,
@@ -68,9 +66,9 @@ def convert(
         UserError: no such model, a precision that it was not trained for, or a length that
             is not in `LEAST_SECONDS` to `MOST_SECONDS`, or is one of a live model.
     """
-    parts = _parts(Recogniser.load(model_dir), precision, seconds, str(model_dir), calibration)
-    give_back_memory()  # of the float weights
-    files.write_bytes(output, _content(parts))
+    recogniser = Recogniser.load(model_dir)
+    content = convert_recogniser(recogniser, precision, seconds, str(model_dir), calibration)
+    files.write_bytes(output, content)
 
 
 def convert_recogniser(
@@ -81,60 +79,21 @@ def convert_recogniser(
     calibration: str | Path | None = None,
 ) -> bytes:
     """The bytes of the `.tflite`; see `convert`."""
-    return _content(_parts(recogniser, precision, seconds, where, calibration))
-
-
-@dataclasses.dataclass(frozen=True)
-class _Parts:
-    """All of a recogniser that a file is made of.
-
-    Attributes:
-        model: the graph, with stand-ins for the kernels.
-        layers: those that are quantized.
-        kernels: float32 `[input, output]` of the others.
-        kind: of the model.
-        sizes: of its signatures.
-        metadata: of the file.
-    """
-
-    model: keras.Model
-    layers: dict[str, BakedLayer]
-    kernels: dict[str, np.ndarray]
-    kind: ModelKind
-    sizes: tuple[int, ...]
-    metadata: Metadata
-
-
-def _parts(
-    recogniser: Recogniser,
-    precision: str | None,
-    seconds: tuple[float, ...] | None,
-    where: str,
-    calibration: str | Path | None,
-) -> _Parts:
-    """Quantize a recogniser, if need be; arguments and errors are those of `convert`."""
     kind = recogniser.config.kind
     require(not (kind.streams and seconds), "--seconds: a live model takes audio of any length")
     frames = tuple(signature_frames(recogniser, seconds or DEFAULT_SECONDS))
     sizes = CHUNKS if kind.streams else frames
     recogniser, trained = _at_precision(recogniser, precision, where, calibration)
-    layers = bake(trained)
-    kernels = float_kernels(recogniser, layers)
+    layers, kernels = bake(trained), float_kernels(recogniser, trained)
     _require_room(layers, kernels, where)
     model = stand_in_model(recogniser, layers)
+    functions = kind.signatures(model, sizes)
     metadata = metadata_of(recogniser, layers)
     metadata = dataclasses.replace(metadata, live=kind.live_format(model, sizes))
-    return _Parts(model, layers, kernels, kind, sizes, metadata)
-
-
-def _content(parts: _Parts) -> bytes:
-    """The bytes of the `.tflite`."""
-    model = parts.model
-    functions = parts.kind.signatures(model, parts.sizes)
     converted, factors = convert_labelled(functions, model.weights, model), merged_factors(model)
-    write_floats(converted, parts.kernels, factors)
-    pack(converted, parts.layers, factors)
-    return finish(converted, parts.metadata)
+    write_floats(converted, kernels, factors)
+    pack(converted, layers, factors)
+    return finish(converted, metadata)
 
 
 def at_precision(
@@ -281,6 +240,7 @@ def convert_labelled(
                 "set TMPDIR to another folder"
             ) from None
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(functions))
+        converter.exclude_conversion_metadata = True  # a fingerprint, for a second copy in memory
         content = converter.convert()
     converted = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     label_products(converted, model, output_operations(converted, functions))
