@@ -3,6 +3,7 @@
 import argparse
 import ast
 import importlib
+import importlib.util
 import json
 import re
 from types import ModuleType
@@ -59,6 +60,8 @@ def test_commands_are_understood(page):
             elif command.program == "make":
                 for target in command.words[1:]:
                     assert re.search(rf"^{target}:", makefile(), re.M), command.line
+            elif command.program == "python" and command.words[1] == "-m":
+                assert importlib.util.find_spec(command.words[2]), command.line
             elif command.program == "python":
                 assert exists(command.words[1]), command.line
             else:

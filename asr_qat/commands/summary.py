@@ -8,7 +8,7 @@ from asr_qat.commands.arguments import positive_int
 from asr_qat.errors import UserError
 
 # Those of asr_qat.models.presets, whose import takes seconds.
-PRESETS = ("tiny", "S", "M", "L", "live_tiny", "live_l")
+PRESETS = ("tiny", "S", "M", "L", "fastconformer_l", "fastconformer_xl", "live_tiny", "live_l")
 VOCABULARY = 1024  # the 1k word pieces of Gulati et al. (2020)
 
 
