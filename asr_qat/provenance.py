@@ -69,7 +69,7 @@ class Provenance:
     def of_this_run(cls, seed: int | None = None) -> "Provenance":
         """That of results of this process."""
         return cls(
-            command=shlex.join([_program(Path(sys.argv[0])), *sys.argv[1:]]),
+            command=shlex.join([*_program(Path(sys.argv[0])), *sys.argv[1:]]),
             commit=code_commit(),
             versions={"python": sys.version.split()[0], **_versions()},
             hardware=hardware(),
@@ -87,9 +87,11 @@ def code_commit() -> str:
     return _commit(PACKAGE)
 
 
-def _program(path: Path) -> str:
-    """Name of the command: `asr-qat` for `python -m asr_qat.cli` too."""
-    return path.parent.name.replace("_", "-") if path.name == "cli.py" else path.name
+def _program(path: Path) -> tuple[str, ...]:
+    """The command: `asr-qat` for `python -m asr_qat.cli` too; of other packages as they are run."""
+    if path.name == "__main__.py" and path.is_relative_to(PACKAGE.parent):
+        return "python", "-m", ".".join(path.parent.relative_to(PACKAGE.parent).parts)
+    return (path.parent.name.replace("_", "-") if path.name == "cli.py" else path.name,)
 
 
 def hardware() -> Hardware:

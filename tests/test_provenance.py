@@ -109,3 +109,19 @@ def test_it_is_read_again_as_it_was_written():
     found = from_dict(Provenance, json.loads(json.dumps(given)), "results.json")
     assert found == Provenance.of_this_run(3)
     assert found.seed == 3 and found.hardware.cores >= 1 and "python" in found.versions
+
+
+@pytest.mark.parametrize(
+    ("program", "command"),
+    [
+        ("/somewhere/bin/asr-qat", "asr-qat --quiet"),
+        (provenance.PACKAGE / "cli.py", "asr-qat --quiet"),
+        (
+            provenance.PACKAGE.parent / "experiments/house/__main__.py",
+            "python -m experiments.house --quiet",
+        ),
+    ],
+)
+def test_the_command_as_it_is_typed(program, command, monkeypatch):
+    monkeypatch.setattr("sys.argv", [str(program), "--quiet"])
+    assert Provenance.of_this_run().command == command
