@@ -114,7 +114,7 @@ def test_a_file_of_random_weights_is_its_keras_model(random_tdt, random_file):
     """Many labels and durations, by both searches; states of both LSTMs."""
     device, decoder = TFLiteRecogniser(random_file), random_tdt.decoder()
     names = {f"prediction_lstm{i}_{s}" for i in ("", "_2") for s in ("output", "cell")}
-    inputs = device.interpreter.get_signature_runner("predict").get_input_details()
+    inputs = device.signatures.inputs("predict")
     assert inputs.keys() == {"label", *names}
     for features in (noise(198, 0), noise(61, 1)):
         encoded = decoder.encode(features[None], [len(features)])
