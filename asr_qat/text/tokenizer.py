@@ -114,11 +114,12 @@ class Tokenizer:
 
     @functools.cached_property
     def lower_case(self) -> bool:
-        """Whether pieces have lower-case letters, as those of most published models do."""
+        """Whether most letters of the pieces are small, as in most published models."""
         ids, of = range(self.vocab_size), self._processor
         marks = (of.is_unknown, of.is_control, of.is_byte)  # written as <unk>, <s>, <0x0A>
         words = [of.id_to_piece(i) for i in ids if not any(is_mark(i) for is_mark in marks)]
-        return any(character.islower() for piece in words for character in piece)
+        letters = "".join(words)
+        return sum(map(str.islower, letters)) > sum(map(str.isupper, letters))
 
     def in_case(self, text: str) -> str:
         """Normalised `text`, whose letters are capitals, in the case of the pieces."""
