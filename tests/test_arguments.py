@@ -1,5 +1,6 @@
 """Arguments: what is refused, in one line."""
 
+import importlib.util
 import sys
 
 import pytest
@@ -10,8 +11,13 @@ from asr_qat.errors import UserError
 from tflite_export import cli as export_cli
 
 pytestmark = pytest.mark.runtime
+in_the_repository = pytest.mark.skipif(
+    importlib.util.find_spec("experiments.benchmarks") is None,
+    reason="the installed package leaves benchmarks out",
+)
 
 
+@in_the_repository
 @pytest.mark.parametrize("option", ["--batch", "--seconds", "--rounds"])
 @pytest.mark.parametrize("word", ["0", "-1", "nan", "inf", "many"])
 def test_benchmark_refuses(option, word):
@@ -19,6 +25,7 @@ def test_benchmark_refuses(option, word):
         build_parser().parse_args(["benchmark", f"{option}={word}"])
 
 
+@in_the_repository
 def test_benchmark_takes():
     args = build_parser().parse_args(["benchmark", "--batch", "2", "--seconds", ".5", "--rounds=1"])
     assert (args.batch, args.seconds, args.rounds) == (2, 0.5, 1)
