@@ -2,6 +2,7 @@
 
 from experiments.pretrained.results import PretrainedResults
 from experiments.pretrained.trained import FileRow, TrainedRow
+from experiments.reports.markdown import markdown_table
 
 NONE = "–"
 MB = 1e6  # bytes
@@ -18,7 +19,7 @@ def pretrained_table(found: PretrainedResults) -> str:
     for row in found.targets:
         value = f"{row.value:.2g}" if isinstance(row.value, float) else str(row.value)
         lines.append([row.name, value, str(row.target), "met" if row.met else "missed"])
-    parts.append(f"All targets:\n\n{_table(lines)}")
+    parts.append(f"All targets:\n\n{markdown_table(lines)}")
     return "\n".join(parts)
 
 
@@ -35,7 +36,7 @@ def _logits(found: PretrainedResults) -> str:
     return (
         "Networks of published sizes with random weights and batch statistics: the largest "
         "difference of a logit to NeMo's, in 10 s and 6 s of noise. A file of float32 weights "
-        f"above 2 GB cannot exist.\n\n{_table(lines)}"
+        f"above 2 GB cannot exist.\n\n{markdown_table(lines)}"
     )
 
 
@@ -46,7 +47,7 @@ def _trained(row: TrainedRow) -> str:
     return (
         f"{row.name}, trained by NeMo on CMU AN4: of {row.utterances} test utterances the Keras "
         f"model gives NeMo's own text for {row.identical_keras}, the float file for "
-        f"{row.identical_tflite}; NeMo's WER is {row.nemo_wer:.2%}.\n\n{_table(lines)}"
+        f"{row.identical_tflite}; NeMo's WER is {row.nemo_wer:.2%}.\n\n{markdown_table(lines)}"
     )
 
 
@@ -57,7 +58,3 @@ def _file(row: FileRow) -> list[str]:
         difference = f"{100 * row.wer_diff:+.1f} [{low:+.1f}, {high:+.1f}] to {row.baseline}"
     size, rate = f"{row.bytes / MB:.2f}", f"{100 * row.wer:.1f}"
     return [row.name, size, rate, difference, row.verdict or NONE]
-
-
-def _table(lines: list[list[str]]) -> str:
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

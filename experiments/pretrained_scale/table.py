@@ -1,6 +1,7 @@
 """The results of `python -m experiments.pretrained_scale` in Markdown."""
 
 from experiments.pretrained_scale.rows import PretrainedScaleResults
+from experiments.reports.markdown import markdown_table
 
 MB = 1e6  # bytes
 
@@ -57,4 +58,4 @@ def pretrained_scale_table(found: PretrainedScaleResults) -> str:
 def _table(columns: list[str], rows: list[list[str]], words: int = 1) -> str:
     """Rows of cells; the first `words` columns are text, the others numbers."""
     rule = ["---"] * words + ["---:"] * (len(columns) - words)
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in (columns, rule, *rows))
+    return markdown_table((columns, rule, *rows))

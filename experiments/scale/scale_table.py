@@ -1,5 +1,6 @@
 """The results of `tflite-export scale` in Markdown."""
 
+from experiments.reports.markdown import markdown_table
 from experiments.scale.scale_rows import ScaleResults, ScaleRow
 
 NONE = "–"
@@ -12,7 +13,7 @@ def scale_table(found: ScaleResults) -> str:
     columns += ["Faster", "Peak MB", "of float", "Export, s", "Export peak, GB"]
     lines = [columns, ["---", *["---:"] * (len(columns) - 1)]]
     lines += [_file(row) for row in found.rows]
-    tables = _table(lines)
+    tables = markdown_table(lines)
     compared = {name: t for name, t in found.presets.items() if t.deviation is not None}
     if compared:
         lines = [["Preset", "Parameters", "Paper", "Deviation"], ["---", "---:", "---:", "---:"]]
@@ -25,7 +26,7 @@ def scale_table(found: ScaleResults) -> str:
             ]
             for name, t in compared.items()
         ]
-        tables += f"\n{_table(lines)}"
+        tables += f"\n{markdown_table(lines)}"
     return f"{tables}\n{_notes(found)}\n"
 
 
@@ -68,7 +69,3 @@ def _notes(found: ScaleResults) -> str:
             "with mixed 4 and 8 bits in a large-scale system; parameters: Gulati et al. (2020)."
         )
     return "\n".join(notes)
-
-
-def _table(lines: list[list[str]]) -> str:
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
