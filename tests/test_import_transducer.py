@@ -10,6 +10,7 @@ from asr_qat.errors import UserError
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.keras_decoder import TransducerDecoder
 from asr_qat.models.prediction import TransducerConfig
+from asr_qat.models.presets import PRESETS, TRANSDUCERS
 from asr_qat.models.transducer import build_transducer
 from asr_qat.models.transducer_functions import TransducerFunctions
 from asr_qat.pretrained.encoder_weights import Norm
@@ -157,6 +158,17 @@ def test_configuration():
     plain = configuration(())
     del plain["loss"]
     assert transducer_config(ConfigKeys(plain, "file"), 32, 40).durations == ()
+
+
+@pytest.mark.parametrize(("preset", "layers"), [("fastconformer_l", 1), ("fastconformer_xl", 2)])
+def test_presets_are_what_nemo_configures(preset, layers):
+    """Its fast-conformer_transducer_bpe.yaml, with the values of its table of sizes."""
+    values, dim = configuration(()), PRESETS[preset].dim
+    values["decoder"]["prednet"] |= {"pred_hidden": 640, "pred_rnn_layers": layers}
+    network = values["joint"]["jointnet"]
+    network |= {"encoder_hidden": dim, "pred_hidden": 640, "joint_hidden": 640}
+    del values["loss"]
+    assert transducer_config(ConfigKeys(values, "file"), dim, 40) == TRANSDUCERS[preset]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,12 @@ def _fast(blocks: int, dim: int, feed_forward: int) -> EncoderConfig:
     )
 
 
+def _nemo_transducer(layers: int) -> TransducerConfig:
+    return TransducerConfig(
+        embedding=640, units=640, joint=640, dropout=0.2, layers=layers, activation="relu"
+    )
+
+
 PRESETS: dict[str, EncoderConfig] = {
     # For corpora of about an hour, on which attention over the whole utterance learns whole
     # transcripts by heart.
@@ -46,6 +52,10 @@ TRANSDUCERS: dict[str, TransducerConfig] = {
     "S": TransducerConfig(embedding=320, units=320, joint=384),
     "M": TransducerConfig(embedding=256, units=640, joint=640),
     "L": TransducerConfig(embedding=640, units=640, joint=640),
+    # Those of NeMo's FastConformer transducers of these sizes: `pred_hidden`, `joint_hidden` and
+    # `pred_rnn_layers` of its examples/asr/conf/fastconformer/fast-conformer_transducer_bpe.yaml.
+    "fastconformer_l": _nemo_transducer(layers=1),
+    "fastconformer_xl": _nemo_transducer(layers=2),
     "live_tiny": TransducerConfig(embedding=128, units=128, joint=128, dropout=0.2, ctc_weight=0.3),
     "live_l": TransducerConfig(embedding=640, units=640, joint=640),
 }

@@ -75,7 +75,7 @@ def scale(
 
     Args:
         model: kind of the models.
-        presets: `S`, `M` or `L`.
+        presets: names of `asr_qat.models.presets`, no live ones.
         tokenizer: the vocabulary; its size is the number of outputs.
         labels_per_second: of speech, in this vocabulary, which sets how often a transducer's
             search calls predict; None for CTC models.
