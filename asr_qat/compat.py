@@ -27,6 +27,7 @@ __all__ = [
     "inside_xla",
     "layer_of",
     "layer_output",
+    "nodes",
     "quantized_weight",
     "unwrapped",
     "weight_averages",
@@ -44,13 +45,21 @@ def unwrapped(layer: keras.layers.Layer) -> keras.layers.Layer:
     return getattr(layer, "layer", layer)
 
 
+def nodes(model: keras.Model) -> list[Any]:
+    """The calls of layers in a Functional model, each after those whose results it takes.
+
+    A node has `layer`, `call_args`, `call_kwargs`, `keras_inputs` and `outputs`.
+    """
+    by_depth = model._nodes_by_depth
+    return [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+
+
 def layer_output(model: keras.Model, name: str) -> Any:
     """The tensor that a layer gives in a Functional model.
 
     The layer's own `output` may be that of another model: decoding makes models of its layers.
     """
-    nodes = [node for each in model._nodes_by_depth.values() for node in each]
-    (output,) = (node.outputs for node in nodes if node.layer.name == name)
+    (output,) = (node.outputs for node in nodes(model) if node.layer.name == name)
     return output
 
 

@@ -1,0 +1,13 @@
+"""From stock Keras layers to layers with one quantized product each.
+
+A Keras layer may hold no product, one, or several: a `MultiHeadAttention` has four. What is
+quantized, named, exported and compared is a product, so a model of stock layers is rewritten first:
+the same function, in layers of `asr_qat.quantize` that have one kernel each. `rewrite` does it;
+each of the other files knows a family of layers.
+
+    dense           Dense
+    convolution     Conv2D of 1x1
+    folding         batch normalisation after one of them becomes a part of it
+
+A layer that none of them knows stays as it is.
+"""

@@ -1,0 +1,86 @@
+"""Batch normalisation after a product becomes a part of it.
+
+On the device a normalisation with fixed statistics is a factor and an offset of each channel. A
+converter multiplies the factor into the weights before it, which then no longer are what was
+trained. So it is multiplied in before the training: `kernel * gamma / sqrt(variance + epsilon)`,
+and the statistics stay fixed from there on (as in Jacob et al., 2018, section 3.2, at their end).
+"""
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from asr_qat.compat import nodes
+from asr_qat.quantize.stock.rewrite import Call, Folds, Rewriter
+
+FOLDABLE = (
+    keras.layers.Dense,
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv1D,
+    keras.layers.SeparableConv2D,
+)
+
+
+def find_folds(model: keras.Model) -> Folds:
+    """Layers without activation whose outputs nothing but one batch normalisation reads."""
+    readers: dict[int, list[keras.layers.Layer]] = {}
+    makers, calls = {}, []
+    for node in nodes(model):
+        calls.append(node.layer)
+        for x in node.keras_inputs:
+            readers.setdefault(id(x), []).append(node.layer)
+        for y in tf.nest.flatten(node.outputs):
+            makers[id(y)] = node.layer
+    outputs = {id(y) for y in tf.nest.flatten(model.outputs)}
+    found = {}
+    for y, layer in makers.items():
+        if not isinstance(layer, FOLDABLE) or y in outputs or len(readers.get(y, [])) != 1:
+            continue
+        (reader,) = readers[y]
+        alone = calls.count(layer) == 1 and calls.count(reader) == 1
+        if alone and _last_axis(reader) and layer.activation is keras.activations.linear:
+            found[id(layer)] = reader
+    return found
+
+
+def fold_batch_normalization(
+    layer: keras.layers.BatchNormalization, rewriter: Rewriter
+) -> Call | None:
+    """Nothing in its place, if the layer before it takes it over."""
+    return (lambda x, **_: x) if rewriter.is_taken(layer) else None
+
+
+def factor_and_offset(layer: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
+    """What the normalisation multiplies by and adds, with its statistics: `[channels]` each."""
+    deviation = np.sqrt(layer.moving_variance.numpy() + layer.epsilon)
+    factor = (layer.gamma.numpy() if layer.scale else 1.0) / deviation
+    offset = (layer.beta.numpy() if layer.center else 0.0) - layer.moving_mean.numpy() * factor
+    return factor, offset
+
+
+def folded_weights(
+    layer: keras.layers.Layer, rewriter: Rewriter, kernel: np.ndarray
+) -> list[np.ndarray]:
+    """Kernel and bias of a layer with what it takes over; the kernel alone if it has no bias.
+
+    Args:
+        layer: with a bias or without.
+        rewriter: knows the normalisation.
+        kernel: `[..., channels]`, the last one of the layer.
+    """
+    bias = layer.bias.numpy() if layer.use_bias else None
+    normalization = rewriter.take_fold(layer)
+    if normalization is not None:
+        factor, offset = factor_and_offset(normalization)
+        kernel = kernel * factor
+        bias = offset if bias is None else bias * factor + offset
+    return [kernel] if bias is None else [kernel, bias]
+
+
+def _last_axis(layer: keras.layers.Layer) -> bool:
+    if type(layer) is not keras.layers.BatchNormalization:
+        return False
+    (axis,) = layer.axis
+    return axis == layer.input_spec.ndim - 1

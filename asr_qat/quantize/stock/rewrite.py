@@ -1,0 +1,145 @@
+"""Rewrite a Functional model layer by layer; the function that it computes stays the same."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from asr_qat.compat import nodes
+from asr_qat.errors import UserError
+
+LayerType = TypeVar("LayerType", bound=keras.layers.Layer)
+Call = Callable[..., Any]  # what a layer is replaced by: a function of the arguments of its call
+Rule = Callable[[keras.layers.Layer, "Rewriter"], Call | None]
+Folds = Mapping[int, keras.layers.BatchNormalization]  # by the identity of the layer before it
+
+
+class Rewriter:
+    """Makes the same function of other layers. Models inside of a model become part of it.
+
+    Args:
+        rules: by the class of a layer: gives what takes its place, or None if it stays.
+        find_folds: gives the layers of a model that take over the batch normalisation after them.
+    """
+
+    def __init__(
+        self,
+        rules: Mapping[type[keras.layers.Layer], Rule],
+        find_folds: Callable[[keras.Model], Folds],
+    ):
+        self._rules = rules
+        self._find_folds = find_folds
+        self._folds: dict[int, keras.layers.BatchNormalization] = {}
+        self._taken: set[int] = set()
+        self._prefix = ""  # of names: the models that a layer is nested in
+        self._weights: list[tuple[keras.layers.Layer, list[np.ndarray]]] = []
+        self._replaced: dict[int, Call] = {}  # by the identity of a layer: it may be shared
+
+    def rewrite(self, model: keras.Model) -> keras.Model:
+        """The model in other layers, with its weights.
+
+        Args:
+            model: Functional, or Sequential and built.
+
+        Raises:
+            UserError: the model is neither.
+        """
+        require_graph(model)
+        inputs = [
+            keras.Input(batch_shape=x.shape, dtype=x.dtype, name=layer.name)
+            for x, layer in zip(tf.nest.flatten(model.inputs), model._input_layers, strict=True)
+        ]
+        outputs = self._outputs(model, inputs)
+        made = keras.Model(tf.nest.pack_sequence_as(model.input, inputs), outputs, name=model.name)
+        for layer, weights in self._weights:
+            layer.set_weights(weights)
+        return made
+
+    def layer(
+        self,
+        cls: type[LayerType],
+        name: str,
+        config: Mapping[str, Any],
+        weights: list[np.ndarray],
+    ) -> LayerType:
+        """A new layer, which gets these weights when the model is complete.
+
+        Args:
+            cls: its class.
+            name: its name in its own model, such as `attention.query`.
+            config: arguments of the class.
+            weights: in the order of `get_weights`.
+        """
+        made = cls(**config, name=self._prefix + name)
+        self._weights.append((made, weights))
+        return made
+
+    def copy(self, layer: LayerType) -> LayerType:
+        """The same layer again, with its weights."""
+        made = layer.__class__.from_config(
+            {**layer.get_config(), "name": self._prefix + layer.name}
+        )
+        self._weights.append((made, layer.get_weights()))
+        return made
+
+    def take_fold(self, layer: keras.layers.Layer) -> keras.layers.BatchNormalization | None:
+        """The batch normalisation that what replaces the layer has to do, too, or None."""
+        normalization = self._folds.get(id(layer))
+        if normalization is not None:
+            self._taken.add(id(normalization))
+        return normalization
+
+    def is_taken(self, layer: keras.layers.BatchNormalization) -> bool:
+        """Whether the layer before this batch normalisation has taken it over."""
+        return id(layer) in self._taken
+
+    def _outputs(self, model: keras.Model, inputs: list[Any]) -> Any:
+        """The outputs of a model for these inputs, by its rewritten layers."""
+        self._folds.update(self._find_folds(model))
+        values = {id(old): x for old, x in zip(tf.nest.flatten(model.inputs), inputs, strict=True)}
+
+        def mapped(value: Any) -> Any:
+            return tf.nest.map_structure(lambda each: values.get(id(each), each), value)
+
+        for node in nodes(model):
+            if isinstance(node.layer, keras.layers.InputLayer):
+                continue
+            outputs = self._replacement(node.layer)(
+                *mapped(node.call_args), **mapped(node.call_kwargs)
+            )
+            before, after = tf.nest.flatten(node.outputs), tf.nest.flatten(outputs)
+            values.update({id(old): new for old, new in zip(before, after, strict=True)})
+        return mapped(model.output)
+
+    def _replacement(self, layer: keras.layers.Layer) -> Call:
+        if id(layer) not in self._replaced:
+            self._replaced[id(layer)] = self._new_replacement(layer)
+        return self._replaced[id(layer)]
+
+    def _new_replacement(self, layer: keras.layers.Layer) -> Call:
+        if isinstance(layer, keras.Model):
+            require_graph(layer)
+            return lambda x, **_: self._nested(layer, tf.nest.flatten(x))
+        rule = self._rules.get(type(layer))
+        replacement = rule(layer, self) if rule else None
+        return self.copy(layer) if replacement is None else replacement
+
+    def _nested(self, model: keras.Model, inputs: list[Any]) -> Any:
+        outside, self._prefix = self._prefix, f"{self._prefix}{model.name}."
+        try:
+            return self._outputs(model, inputs)
+        finally:
+            self._prefix = outside
+
+
+def require_graph(model: keras.Model) -> None:
+    """Raise `UserError` if a model has no graph of layers."""
+    if isinstance(model, keras.Sequential) and not model.built:
+        raise UserError(f"{model.name}: the model has no input shape: begin it with keras.Input")
+    if not hasattr(model, "_nodes_by_depth"):
+        raise UserError(
+            f"{model.name}: a subclassed model, {type(model).__name__}, shows its layers only while "
+            "it runs: build it as keras.Model(inputs, outputs), where outputs call its parts"
+        )
