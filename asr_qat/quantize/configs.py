@@ -10,6 +10,7 @@ from asr_qat.quantize.precision import Precision
 from asr_qat.quantize.quantizers import KernelQuantizer
 
 
+@keras.utils.register_keras_serializable("asr_qat")
 class DenseQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
     """Quantizes the kernel of `asr_qat.quantize.dense.Dense`, and its input with it.
 
