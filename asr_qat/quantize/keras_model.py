@@ -11,9 +11,8 @@ or layer by layer, by tfmot's own functions:
 Stock layers become layers of one product each first, see `asr_qat.quantize.stock`.
 """
 
-import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tensorflow import keras
@@ -22,14 +21,13 @@ from asr_qat.compat import QuantizeScheme
 from asr_qat.errors import UserError
 from asr_qat.quantize import apply
 from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.quantize.calibrate import calibrate, needs_calibration
 from asr_qat.quantize.dense import QUANTIZED_LAYERS
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.quantize.scheme import PrecisionRegistry
 from asr_qat.quantize.stock.rules import in_products
 
-logger = logging.getLogger(__name__)
-
-Overrides = Mapping[str, str] | Callable[[keras.layers.Layer], str | None]
+Overrides = Mapping[str, str] | Callable[[Any], str | None]
 
 
 def quantize_model(
@@ -60,6 +58,44 @@ def quantize_model(
     quantized = apply.quantize_model(products, config)
     require_quantized(quantized, apply.quantized_layers(quantized))
     return quantized
+
+
+def quantize_after_training(
+    model: keras.Model,
+    precision: str = "w4a8",
+    calibration: Iterable[Any] | None = None,
+    overrides: Overrides | None = None,
+) -> keras.Model:
+    """As `quantize_model`, of a model that is not trained any further.
+
+    Args:
+        model: as of `quantize_model`.
+        precision: as of `quantize_model`, by name.
+        calibration: batches of the model's inputs, for static ranges of activations (`a8s`). Of
+            pairs, as `fit` takes them, the first ones are used.
+        overrides: as of `quantize_model`.
+
+    Raises:
+        UserError: as of `quantize_model`, or static ranges and nothing to find them in.
+    """
+    products = model if _has_products(model) else in_products(model)
+    config = QuantizationConfig(precision, "ptq", overrides=by_pattern(overrides, products))
+    quantized = quantize_model(products, config)
+    layers = apply.quantized_layers(quantized)
+    if needs_calibration(layers):
+        if calibration is None:
+            raise UserError(
+                f"{precision}: its activations have static ranges: give `calibration`, batches of "
+                "inputs to find them in"
+            )
+        calibrate(layers, products, (_inputs(batch, products) for batch in calibration))
+    return quantized
+
+
+def _inputs(batch: Any, model: keras.Model) -> Any:
+    """The inputs of a batch, which may have labels and weights beside them."""
+    pair = isinstance(batch, tuple) and len(batch) in (2, 3)
+    return batch[0] if pair and len(batch) != len(model.inputs) else batch
 
 
 class Scheme(QuantizeScheme):
@@ -128,11 +164,10 @@ def by_pattern(overrides: Overrides | None, model: keras.Model) -> dict[str, str
     if overrides is None or isinstance(overrides, Mapping):
         return dict(overrides or {})
     found = {}
-    for layer in model.layers:
-        if isinstance(layer, tuple(QUANTIZED_LAYERS.values())):
-            precision = overrides(layer)
-            if precision is not None:
-                found[f"^{re.escape(layer.name)}$"] = precision
+    for layer in _products(model):
+        precision = overrides(layer)
+        if precision is not None:
+            found[f"^{re.escape(layer.name)}$"] = precision
     return found
 
 
@@ -148,5 +183,10 @@ def require_quantized(model: keras.Model, quantized: Mapping[str, Any]) -> None:
     )
 
 
+def _products(model: keras.Model) -> list[keras.layers.Layer]:
+    """The layers that can be quantized."""
+    return [layer for layer in model.layers if type(layer) in QUANTIZED_LAYERS.values()]
+
+
 def _has_products(model: keras.Model) -> bool:
-    return any(isinstance(layer, tuple(QUANTIZED_LAYERS.values())) for layer in model.layers)
+    return bool(_products(model))

@@ -5,8 +5,8 @@ its own: it can merge nothing into them, and what multiplies by an input is the 
 layer. Then the packed integers take the places of the inputs, see `tflite_export.convert.pack`.
 """
 
-import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
@@ -32,7 +32,7 @@ Shapes = Shape | Mapping[str, Shape]  # of the one input, or by the name of the 
 
 def export(
     model: keras.Model,
-    output: str | os.PathLike[str],
+    output: str | Path,
     signatures: Mapping[str, Shapes] | None = None,
 ) -> None:
     """Write a Keras model as `.tflite`.
@@ -70,9 +70,9 @@ def converted(model: keras.Model, signatures: Mapping[str, Shapes] | None = None
     return serialize(made)
 
 
-def _one(model: keras.Model) -> dict[str, dict[str, Shape]]:
+def _one(model: keras.Model) -> dict[str, Shapes]:
     """The signature of a model for which none was given."""
-    shapes = {
+    shapes: dict[str, Shape] = {
         name: [1, *x.shape[1:]] if x.shape[0] is None else list(x.shape)
         for name, x in zip(model.input_names, tf.nest.flatten(model.inputs), strict=True)
     }

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from asr_qat.arrays import Array
 from asr_qat.compat import nodes
 from asr_qat.quantize.stock.rewrite import Call, Folds, Rewriter
 
@@ -52,7 +53,7 @@ def fold_batch_normalization(
     return (lambda x, **_: x) if rewriter.is_taken(layer) else None
 
 
-def factor_and_offset(layer: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
+def factor_and_offset(layer: keras.layers.BatchNormalization) -> tuple[Array, Array]:
     """What the normalisation multiplies by and adds, with its statistics: `[channels]` each."""
     deviation = np.sqrt(layer.moving_variance.numpy() + layer.epsilon)
     factor = (layer.gamma.numpy() if layer.scale else 1.0) / deviation
@@ -60,9 +61,7 @@ def factor_and_offset(layer: keras.layers.BatchNormalization) -> tuple[np.ndarra
     return factor, offset
 
 
-def folded_weights(
-    layer: keras.layers.Layer, rewriter: Rewriter, kernel: np.ndarray
-) -> list[np.ndarray]:
+def folded_weights(layer: keras.layers.Layer, rewriter: Rewriter, kernel: Array) -> list[Array]:
     """Kernel and bias of a layer with what it takes over; the kernel alone if it has no bias.
 
     Args:
@@ -83,4 +82,4 @@ def _last_axis(layer: keras.layers.Layer) -> bool:
     if type(layer) is not keras.layers.BatchNormalization:
         return False
     (axis,) = layer.axis
-    return axis == layer.input_spec.ndim - 1
+    return bool(axis == layer.input_spec.ndim - 1)

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from asr_qat.arrays import Array
 from asr_qat.compat import nodes
 from asr_qat.errors import UserError
 
@@ -34,7 +34,7 @@ class Rewriter:
         self._folds: dict[int, keras.layers.BatchNormalization] = {}
         self._taken: set[int] = set()
         self._prefix = ""  # of names: the models that a layer is nested in
-        self._weights: list[tuple[keras.layers.Layer, list[np.ndarray]]] = []
+        self._weights: list[tuple[keras.layers.Layer, list[Array]]] = []
         self._replaced: dict[int, Call] = {}  # by the identity of a layer: it may be shared
 
     def rewrite(self, model: keras.Model) -> keras.Model:
@@ -62,7 +62,7 @@ class Rewriter:
         cls: type[LayerType],
         name: str,
         config: Mapping[str, Any],
-        weights: list[np.ndarray],
+        weights: list[Array],
     ) -> LayerType:
         """A new layer, which gets these weights when the model is complete.
 
@@ -72,13 +72,13 @@ class Rewriter:
             config: arguments of the class.
             weights: in the order of `get_weights`.
         """
-        made = cls(**config, name=self._prefix + name)
+        made: LayerType = cls(**config, name=self._prefix + name)
         self._weights.append((made, weights))
         return made
 
     def copy(self, layer: LayerType) -> LayerType:
         """The same layer again, with its weights."""
-        made = layer.__class__.from_config(
+        made: LayerType = layer.__class__.from_config(
             {**layer.get_config(), "name": self._prefix + layer.name}
         )
         self._weights.append((made, layer.get_weights()))
@@ -140,6 +140,6 @@ def require_graph(model: keras.Model) -> None:
         raise UserError(f"{model.name}: the model has no input shape: begin it with keras.Input")
     if not hasattr(model, "_nodes_by_depth"):
         raise UserError(
-            f"{model.name}: a subclassed model, {type(model).__name__}, shows its layers only while "
-            "it runs: build it as keras.Model(inputs, outputs), where outputs call its parts"
+            f"{model.name}: {type(model).__name__} is a subclassed model, and shows its layers "
+            "only while it runs: build it as keras.Model(inputs, outputs), calling its parts"
         )
