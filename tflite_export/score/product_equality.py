@@ -115,10 +115,10 @@ class _ProbedRecogniser(TFLiteRecogniser):
 
 
 class _Product:
-    """A FULLY_CONNECTED operator, in any signature, and the Keras layer of the same name."""
+    """A labelled operator, in any signature, and the Keras layer of the same name."""
 
     def __init__(self, operator, name: str, layer: QuantizedLayer, factor: float):
-        self.layer, self.bias = name, layer.bias
+        self.name, self.layer = name, layer
         integers, grid = layer.integers()
         self.kernel = QuantizedKernel(
             integers,
@@ -135,11 +135,10 @@ class _Product:
 
     def check(self, given: np.ndarray, got: np.ndarray) -> None:
         """Compare LiteRT's output with that of the Keras layer for the same input."""
-        got = got.reshape(-1, got.shape[-1])
-        rows = tf.constant(given.reshape(-1, given.shape[-1]))
-        expected = self.kernel.dense(rows, self.bias, self.fused) * self.factor
-        expected = expected.numpy()
-        self.rows += len(got)
+        x, layer = tf.constant(given), self.layer.layer
+        expected = layer.quantized_call(x, self.kernel, self.layer.bias, self.fused) * self.factor
+        expected = expected.numpy().reshape(got.shape)
+        self.rows += got.size // got.shape[-1]
         self.error = max(self.error, float(np.abs(expected - got).max()))
         self.low, self.high = min(self.low, float(got.min())), max(self.high, float(got.max()))
 
@@ -147,7 +146,7 @@ class _Product:
         """The row of the report."""
         smallest = float(np.finfo(np.float32).tiny)
         return ProductError(
-            layer=self.layer,
+            layer=self.name,
             rows=self.rows,
             factor=self.factor,
             max_error=self.error / max(self.high - self.low, smallest),
@@ -170,6 +169,6 @@ def _quantized(graph, operator) -> bool:
 
 
 def graph_activation(operator):
-    """The activation that is fused into a FULLY_CONNECTED operator."""
+    """The activation that is fused into a product."""
     fused = operator.builtinOptions.fusedActivationFunction
     return {0: keras.activations.linear, 1: keras.activations.relu}[fused]

@@ -1,0 +1,50 @@
+"""What layers with a quantized product have in common, whatever the shape of the product."""
+
+from typing import Any, ClassVar, TypeVar
+
+import tensorflow as tf
+from tensorflow import keras
+
+from asr_qat.quantize.precision import Precision
+from asr_qat.quantize.products import Function, QuantizedKernel
+
+LayerClass = TypeVar("LayerClass", bound=type[keras.layers.Layer])
+QUANTIZED_LAYERS: dict[str, type[keras.layers.Layer]] = {}  # by name, see `quantized_layer`
+
+
+def quantized_layer(cls: LayerClass) -> LayerClass:
+    """Class decorator: `quantize_scope` finds the layer by its name when a model is cloned."""
+    QUANTIZED_LAYERS[cls.__name__] = cls
+    return cls
+
+
+class ProductLayer:
+    """Mixin of a Keras layer whose product with a kernel `[..., output]` can be quantized.
+
+    The layer is the stock one until a quantizer replaces its kernel by a `QuantizedKernel`. To
+    the quantizer every kernel is a matrix `[input, output]`: all axes but the last are the
+    inputs of an output channel.
+
+    Attributes:
+        operation: TensorFlow's name of the product.
+        kernel: float `[..., output]`, or a `QuantizedKernel`.
+        bias: `[output]`, or None.
+        activation: a function of Keras.
+        offset: float `[output]` that an exported model adds to the rows of the kernel, or None.
+    """
+
+    operation: ClassVar[str]
+    kernel: Any
+    bias: Any
+    activation: Function
+    offset: Any = None
+
+    def executed(self, precision: Precision) -> Precision:
+        """The precision of this layer, which has weights already, where `precision` is wanted."""
+        raise NotImplementedError
+
+    def quantized_call(
+        self, x: tf.Tensor, kernel: QuantizedKernel, bias: tf.Tensor | None, activation: Function
+    ) -> tf.Tensor:
+        """`activation(x * kernel + bias)`, where * is the product of this layer."""
+        raise NotImplementedError
