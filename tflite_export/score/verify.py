@@ -18,7 +18,8 @@ from tensorflow import keras
 
 from asr_qat.arrays import Array
 from asr_qat.errors import require
-from tflite_export.score.product_equality import Probes
+from asr_qat.quantize.apply import quantized_layers
+from tflite_export.score.product_probes import ProductProbes
 from tflite_export.score.rows import ProductError
 
 SMALLEST = float(np.finfo(np.float32).tiny)
@@ -87,7 +88,8 @@ def verify(
             is cut into the batches of the signature.
         signature: that is run. None: the first one.
         xnnpack: with LiteRT's delegate, as by default. Without it 4-bit products of an even
-            number of inputs quantize their activations symmetrically, unlike in training.
+            number of inputs, 32 and more, quantize their activations symmetrically, unlike in
+            training.
 
     Raises:
         UserError: no such signature, or fewer inputs than its batch.
@@ -95,7 +97,8 @@ def verify(
     batches = inputs if isinstance(inputs, list) and len(model.inputs) == 1 else [inputs]
     with tempfile.TemporaryDirectory() as folder:
         probed = Path(folder) / "probed.tflite"
-        probes = Probes(path, model, probed)
+        layers = quantized_layers(model)
+        probes = ProductProbes(path, layers, {}, probed)
         kind = OpResolverType.AUTO if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         interpreter = Interpreter(str(probed), experimental_op_resolver_type=kind)
         names = list(interpreter.get_signature_list())
@@ -104,9 +107,7 @@ def verify(
         outputs = _run(model, interpreter, signature, batches, probes)
     found = probes.summary()
     seen = {product.layer for product in found}
-    return Verification(
-        tuple(found), outputs, tuple(name for name in probes.layers if name not in seen)
-    )
+    return Verification(tuple(found), outputs, tuple(name for name in layers if name not in seen))
 
 
 def _run(
@@ -114,7 +115,7 @@ def _run(
     interpreter: Interpreter,
     signature: str,
     batches: Iterable[Any],
-    probes: Probes,
+    probes: ProductProbes,
 ) -> tuple[OutputError, ...]:
     runner = interpreter.get_signature_runner(signature)
     details = runner.get_input_details()
