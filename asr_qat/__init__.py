@@ -13,8 +13,8 @@ models. A `Recogniser`, described by its `ModelConfig`, is a model with its voca
 statistics, in memory or in a folder. `summarize` counts its parameters and bytes.
 
 Quantization: `QuantizationConfig` says how, `quantize_model` does it, `quantized_layers` shows what
-is inside. `Dense` is the layer that can be quantized; `parse_precision` reads the name of a
-`Precision`, such as `w4a8`.
+is inside. `Dense` and `Conv2D` are the layers that can be quantized; `parse_precision` reads the
+name of a `Precision`, such as `w4a8`.
 
 Training: `CTCLoss`, `TransducerLoss` and `TDTLoss` for `model.fit`, and `Evaluator` for the word
 error rate, with a `CTCDecoder` or a `TransducerDecoder`; or all of it by `train` with a
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from asr_qat.quantize.apply import QuantizationConfig as QuantizationConfig
     from asr_qat.quantize.apply import quantize_model as quantize_model
     from asr_qat.quantize.apply import quantized_layers as quantized_layers
+    from asr_qat.quantize.conv import Conv2D as Conv2D
     from asr_qat.quantize.dense import Dense as Dense
     from asr_qat.quantize.precision import Precision as Precision
     from asr_qat.quantize.precision import parse
@@ -77,6 +78,7 @@ else:
         {
             "CTCDecoder": "asr_qat.models.keras_decoder",
             "CTCLoss": "asr_qat.losses.ctc",
+            "Conv2D": "asr_qat.quantize.conv",
             "DataConfig": "asr_qat.corpora.dataset",
             "Dense": "asr_qat.quantize.dense",
             "EncoderConfig": "asr_qat.models.encoder_config",

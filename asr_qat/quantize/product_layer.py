@@ -27,6 +27,8 @@ class ProductLayer:
 
     Attributes:
         operation: TensorFlow's name of the product.
+        name: of the layer.
+        use_bias: whether it has one.
         kernel: float `[..., output]`, or a `QuantizedKernel`.
         bias: `[output]`, or None.
         activation: a function of Keras.
@@ -34,6 +36,8 @@ class ProductLayer:
     """
 
     operation: ClassVar[str]
+    name: str
+    use_bias: bool
     kernel: Any
     bias: Any
     activation: Function
