@@ -17,6 +17,7 @@ from tensorflow import keras
 
 from asr_qat.models.layer_names import ATTENTION_POSITION, block_layer
 from asr_qat.models.model_directory import Recogniser, build_float
+from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.product_layer import ProductLayer
 from tflite_export.convert.bake import BakedLayer
 
@@ -41,6 +42,7 @@ def stand_in_model(recogniser: Recogniser, layers: Mapping[str, BakedLayer]) -> 
         if layer.use_bias:
             layer.bias.assign(trained.bias)
         if layer.name in layers and (offset := layers[layer.name].offset) is not None:
+            assert isinstance(layer, Dense)
             layer.add_offset()
             assert layer.offset is not None
             layer.offset.assign(offset)
