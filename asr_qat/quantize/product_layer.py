@@ -31,8 +31,6 @@ class ProductLayer:
     Attributes:
         name: of the layer.
         operation: TensorFlow's name of the product.
-        name: of the layer.
-        use_bias: whether it has one.
         kernel: float `[..., output]`, or a `QuantizedKernel`.
         use_bias: whether it has one.
         bias: `[output]`, or None.
@@ -42,8 +40,6 @@ class ProductLayer:
 
     name: str
     operation: ClassVar[str]
-    name: str
-    use_bias: bool
     kernel: Any
     use_bias: bool
     bias: Any
