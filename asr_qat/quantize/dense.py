@@ -48,9 +48,7 @@ class Dense(keras.layers.Dense):
 
 def product(x: tf.Tensor, kernel: Any) -> tf.Tensor:
     """`x` `[..., input]` times a kernel `[input, output]`, quantized or not: `[..., output]`."""
-    if isinstance(kernel, QuantizedKernel):
-        return kernel.product(x)
-    return tf.tensordot(x, kernel, 1)
+    return tf.tensordot(x, kernel, 1) if tf.is_tensor(kernel) else kernel.product(x)
 
 
 def with_kernel(function: Callable[[Any], Any], kernel: Any) -> Any:
@@ -58,7 +56,7 @@ def with_kernel(function: Callable[[Any], Any], kernel: Any) -> Any:
 
     For a function with a loop in it: TensorFlow cannot differentiate the choice inside of one.
     """
-    if not isinstance(kernel, QuantizedKernel) or kernel.active is None:
+    if tf.is_tensor(kernel) or kernel.active is None:
         return function(kernel)
     quantized = dataclasses.replace(kernel, active=None)
     return tf.cond(kernel.active, lambda: function(quantized), lambda: function(kernel.weights))

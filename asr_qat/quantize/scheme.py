@@ -8,9 +8,10 @@ import tensorflow_model_optimization as tfmot
 from tensorflow import keras
 
 from asr_qat.compat import QuantizeRegistry, QuantizeScheme
-from asr_qat.quantize.configs import DenseQuantizeConfig
+from asr_qat.quantize.configs import DenseQuantizeConfig, RowsQuantizeConfig
 from asr_qat.quantize.dense import QUANTIZED_LAYERS, Dense
 from asr_qat.quantize.precision import Precision, Range, parse
+from asr_qat.quantize.rows import RowEmbedding
 
 
 class PrecisionRegistry(QuantizeRegistry):
@@ -42,7 +43,10 @@ class PrecisionRegistry(QuantizeRegistry):
         inside of a recurrence or of a joint network has dynamic activations and no offset, and
         is clipped where a scale would be learned.
         """
-        found = self.precision(layer.name) if isinstance(layer, Dense) else None
+        product = isinstance(layer, tuple(QUANTIZED_LAYERS.values()))
+        found = self.precision(layer.name) if product else None
+        if found is not None and not isinstance(layer, Dense):
+            return layer.executed(found)
         if found is not None and found.block and layer.kernel.shape[0] % found.block:
             found = dataclasses.replace(found, block=None)
         if found is None or type(layer) is Dense:
@@ -58,7 +62,8 @@ class PrecisionRegistry(QuantizeRegistry):
         """The config of a supported layer, `more` arguments of its `KernelQuantizer` in it."""
         precision = self.of(layer)
         assert precision is not None
-        return DenseQuantizeConfig(precision, **{**self._more, **more})
+        config = RowsQuantizeConfig if isinstance(layer, RowEmbedding) else DenseQuantizeConfig
+        return config(precision, **{**self._more, **more})
 
     def precisions(self) -> list[Precision]:
         """All that a layer may have, but for float."""
@@ -92,5 +97,9 @@ class PrecisionScheme(QuantizeScheme):
 def quantize_scope() -> Any:
     """The scope in which quantized models are cloned and loaded."""
     return tfmot.quantization.keras.quantize_scope(
-        {**QUANTIZED_LAYERS, "DenseQuantizeConfig": DenseQuantizeConfig}
+        {
+            **QUANTIZED_LAYERS,
+            "DenseQuantizeConfig": DenseQuantizeConfig,
+            "RowsQuantizeConfig": RowsQuantizeConfig,
+        }
     )
