@@ -12,9 +12,11 @@ Models: `EncoderConfig`, `TransducerConfig` and `StreamingConfig` are the shapes
 models. A `Recogniser`, described by its `ModelConfig`, is a model with its vocabulary and
 statistics, in memory or in a folder. `summarize` counts its parameters and bytes.
 
-Quantization: `QuantizationConfig` says how, `quantize_model` does it, `quantized_layers` shows what
-is inside. `Dense` is the layer that can be quantized; `parse_precision` reads the name of a
-`Precision`, such as `w4a8`.
+Quantization of any Keras model: `quantize_model` prepares it for training, and
+`quantize_after_training` does without; `Scheme` is what tfmot's `quantize_apply` takes, and
+`quantize_scope` that in which Keras clones and loads. `QuantizationConfig` says how in detail,
+`quantized_layers` shows what is inside. `Dense` is the layer that can be quantized;
+`parse_precision` reads the name of a `Precision`, such as `w4a8`.
 
 Training: `CTCLoss`, `TransducerLoss` and `TDTLoss` for `model.fit`, and `Evaluator` for the word
 error rate, with a `CTCDecoder` or a `TransducerDecoder`; or all of it by `train` with a
@@ -60,11 +62,14 @@ if TYPE_CHECKING:
     from asr_qat.models.summary import summarize as summarize
     from asr_qat.models.transducer import build_transducer as build_transducer
     from asr_qat.quantize.apply import QuantizationConfig as QuantizationConfig
-    from asr_qat.quantize.apply import quantize_model as quantize_model
     from asr_qat.quantize.apply import quantized_layers as quantized_layers
     from asr_qat.quantize.dense import Dense as Dense
+    from asr_qat.quantize.keras_model import Scheme as Scheme
+    from asr_qat.quantize.keras_model import quantize_after_training as quantize_after_training
+    from asr_qat.quantize.keras_model import quantize_model as quantize_model
     from asr_qat.quantize.precision import Precision as Precision
     from asr_qat.quantize.precision import parse
+    from asr_qat.quantize.scheme import quantize_scope as quantize_scope
     from asr_qat.text.tokenizer import Tokenizer as Tokenizer
     from asr_qat.training.config import TrainConfig as TrainConfig
     from asr_qat.training.run import train as train
@@ -90,6 +95,7 @@ else:
             "QuantizationConfig": "asr_qat.quantize.apply",
             "Recogniser": "asr_qat.models.model_directory",
             "STREAMING": "asr_qat.models.presets",
+            "Scheme": "asr_qat.quantize.keras_model",
             "StreamingConfig": "asr_qat.models.streaming_config",
             "TDTLoss": "asr_qat.losses.tdt",
             "TRANSDUCERS": "asr_qat.models.presets",
@@ -104,7 +110,9 @@ else:
             "load_yaml": "asr_qat.config",
             "parse_precision": "asr_qat.quantize.precision:parse",
             "prepare": "asr_qat.corpora.prepare",
-            "quantize_model": "asr_qat.quantize.apply",
+            "quantize_after_training": "asr_qat.quantize.keras_model",
+            "quantize_model": "asr_qat.quantize.keras_model",
+            "quantize_scope": "asr_qat.quantize.scheme",
             "quantized_layers": "asr_qat.quantize.apply",
             "read_audio": "asr_qat.audio.decode",
             "read_corpus": "asr_qat.corpora.fallback",

@@ -9,7 +9,7 @@ and search. `load_live_model` and `Session` recognise a stream while it is spoke
 reads the `Metadata` of a file, and `inspect_file` takes it apart.
 
 With TensorFlow: `convert_model` writes the file of a model directory, `convert_recogniser` makes
-the bytes of a recogniser in memory.
+the bytes of a recogniser in memory. `export` writes the file of any Keras model.
 
     import tflite_export
 
@@ -24,6 +24,7 @@ from asr_qat.lazy import lazy_names
 if TYPE_CHECKING:
     from tflite_export.convert.convert import convert
     from tflite_export.convert.convert import convert_recogniser as convert_recogniser
+    from tflite_export.convert.keras_export import export as export
     from tflite_export.runtime.live.live_model import load_model
     from tflite_export.runtime.live.session import Session as Session
     from tflite_export.runtime.metadata import Metadata as Metadata
@@ -44,6 +45,7 @@ else:
             "Transcriber": "tflite_export.runtime.transcriber",
             "convert_model": "tflite_export.convert.convert:convert",
             "convert_recogniser": "tflite_export.convert.convert",
+            "export": "tflite_export.convert.keras_export",
             "inspect_file": "tflite_export.score.inspect:inspect",
             "load": "tflite_export.runtime.transcriber",
             "load_live_model": "tflite_export.runtime.live.live_model:load_model",

@@ -8,7 +8,8 @@ from typing import Literal
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.compat import QuantizeWrapperV2, quantized_weight
+from asr_qat import compat
+from asr_qat.compat import quantized_weight
 from asr_qat.errors import UserError, require
 from asr_qat.quantize.grids import Grid
 from asr_qat.quantize.mixture import check_overrides, with_mixture
@@ -17,6 +18,7 @@ from asr_qat.quantize.precision import FLOAT_BITS, WEIGHT_BITS, Precision
 from asr_qat.quantize.quantizers import ActivationRanges, KernelQuantizer
 from asr_qat.quantize.scheme import PrecisionRegistry
 from asr_qat.quantize.static_ranges import StaticRanges
+from asr_qat.quantize.wrapper import QuantizeWrapperV2
 
 STAGE_BITS = tuple(bits for bits in WEIGHT_BITS if bits != FLOAT_BITS)
 
@@ -193,7 +195,7 @@ def quantized_layers(model: keras.Model) -> dict[str, QuantizedLayer]:
     """The quantized layers of a model from `quantize_model`, by name."""
     found = {}
     for layer in model.layers:
-        if isinstance(layer, QuantizeWrapperV2):
+        if isinstance(layer, compat.QuantizeWrapperV2):
             kernel, quantizer, variables = quantized_weight(layer)
             found[layer.name] = QuantizedLayer(kernel, layer.layer.bias, quantizer, variables)
     return found

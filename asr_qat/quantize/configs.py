@@ -11,6 +11,7 @@ from asr_qat.quantize.quantizers import KernelQuantizer
 from asr_qat.quantize.rows import RowQuantizer
 
 
+@keras.utils.register_keras_serializable("asr_qat")
 class DenseQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
     """Quantizes the kernel of `asr_qat.quantize.dense.Dense`, and its input with it.
 
@@ -59,6 +60,7 @@ class DenseQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
         return self.quantizer.get_config()
 
 
+@keras.utils.register_keras_serializable("asr_qat")
 class RowsQuantizeConfig(DenseQuantizeConfig):
     """Quantizes the table of a `RowEmbedding`, whose outputs are float."""
 

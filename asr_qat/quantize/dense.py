@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import tensorflow as tf
 from tensorflow import keras
 
+from asr_qat.quantize.device_kernel import DeviceKernel
 from asr_qat.quantize.products import QuantizedKernel
 
 LayerClass = TypeVar("LayerClass", bound=type[keras.layers.Layer])
@@ -14,9 +15,10 @@ QUANTIZED_LAYERS: dict[str, type[keras.layers.Layer]] = {}  # by name, see `quan
 
 
 def quantized_layer(cls: LayerClass) -> LayerClass:
-    """Class decorator: `quantize_scope` finds the layer by its name when a model is cloned."""
+    """Class decorator: Keras finds the layer by its name when a model is cloned or loaded."""
     QUANTIZED_LAYERS[cls.__name__] = cls
-    return cls
+    registered: LayerClass = keras.utils.register_keras_serializable("asr_qat")(cls)
+    return registered
 
 
 @quantized_layer
@@ -27,7 +29,7 @@ class Dense(keras.layers.Dense):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """`activation(inputs @ kernel + bias)`: `[..., input]` to `[..., units]`."""
-        if isinstance(self.kernel, QuantizedKernel):
+        if isinstance(self.kernel, QuantizedKernel | DeviceKernel):
             return self.kernel.dense(inputs, self.bias if self.use_bias else None, self.activation)
         if self.offset is None:
             return super().call(inputs)
@@ -48,7 +50,9 @@ class Dense(keras.layers.Dense):
 
 def product(x: tf.Tensor, kernel: Any) -> tf.Tensor:
     """`x` `[..., input]` times a kernel `[input, output]`, quantized or not: `[..., output]`."""
-    return tf.tensordot(x, kernel, 1) if tf.is_tensor(kernel) else kernel.product(x)
+    if isinstance(kernel, QuantizedKernel | DeviceKernel):
+        return kernel.product(x)
+    return tf.tensordot(x, kernel, 1)
 
 
 def with_kernel(function: Callable[[Any], Any], kernel: Any) -> Any:
@@ -56,7 +60,7 @@ def with_kernel(function: Callable[[Any], Any], kernel: Any) -> Any:
 
     For a function with a loop in it: TensorFlow cannot differentiate the choice inside of one.
     """
-    if tf.is_tensor(kernel) or kernel.active is None:
+    if not isinstance(kernel, QuantizedKernel) or kernel.active is None:
         return function(kernel)
     quantized = dataclasses.replace(kernel, active=None)
     return tf.cond(kernel.active, lambda: function(quantized), lambda: function(kernel.weights))

@@ -1,7 +1,9 @@
 """The tfmot scheme: no graph rewriting, and a registry that goes by layer name."""
 
+import contextlib
 import dataclasses
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow_model_optimization as tfmot
@@ -12,6 +14,7 @@ from asr_qat.quantize.configs import DenseQuantizeConfig, RowsQuantizeConfig
 from asr_qat.quantize.dense import QUANTIZED_LAYERS, Dense
 from asr_qat.quantize.precision import Precision, Range, parse
 from asr_qat.quantize.rows import RowEmbedding
+from asr_qat.quantize.wrapper import QuantizeWrapperV2
 
 
 class PrecisionRegistry(QuantizeRegistry):
@@ -94,12 +97,14 @@ class PrecisionScheme(QuantizeScheme):
         return self._registry
 
 
-def quantize_scope() -> Any:
-    """The scope in which quantized models are cloned and loaded."""
-    return tfmot.quantization.keras.quantize_scope(
-        {
-            **QUANTIZED_LAYERS,
-            "DenseQuantizeConfig": DenseQuantizeConfig,
-            "RowsQuantizeConfig": RowsQuantizeConfig,
-        }
-    )
+@contextlib.contextmanager
+def quantize_scope() -> Iterator[None]:
+    """The scope in which quantized models are cloned and loaded, those of tfmot's functions too."""
+    ours = {
+        **QUANTIZED_LAYERS,
+        "DenseQuantizeConfig": DenseQuantizeConfig,
+        "RowsQuantizeConfig": RowsQuantizeConfig,
+        "QuantizeWrapperV2": QuantizeWrapperV2,  # which can load what tfmot's own saved
+    }
+    with tfmot.quantization.keras.quantize_scope(), keras.utils.custom_object_scope(ours):
+        yield

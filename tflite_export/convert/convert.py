@@ -1,14 +1,12 @@
 """From a model directory to one `.tflite` file."""
 
 import dataclasses
-import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.tools import flatbuffer_utils
 from tensorflow import keras
 
 from asr_qat import files
@@ -19,6 +17,7 @@ from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.training.quantized import post_training, post_training_layers
 from tflite_export.convert.bake import BakedLayer, bake, layers_in_file
+from tflite_export.convert.converter import flatbuffer_of
 from tflite_export.convert.labels import (
     Functions,
     check_complete,
@@ -32,7 +31,6 @@ from tflite_export.convert.pack import pack, write_floats
 from tflite_export.convert.serialize import attach_metadata, serialize
 from tflite_export.convert.stand_ins import stand_in_model
 from tflite_export.runtime.metadata import Metadata
-from tflite_export.silence import silence
 
 DEFAULT_SECONDS = (4.0, 16.0)  # utterance lengths of the signatures
 CHUNKS = (1, 3)  # encoded frames of a live model's steps: 40 and 120 ms
@@ -228,21 +226,7 @@ def convert_labelled(
     Raises:
         UserError: the disk is full.
     """
-    module = tf.Module()
-    module.weights = weights  # not the model: Keras would trace every layer again
-    with tempfile.TemporaryDirectory() as folder, silence():
-        try:
-            tf.saved_model.save(module, folder, signatures=functions)
-        except tf.errors.OpError as error:
-            reason = error.message.rsplit("; ", 1)[-1].split(" [Op:")[0]
-            raise UserError(
-                f"{folder}: cannot write the intermediate model ({reason}): free some space, or "
-                "set TMPDIR to another folder"
-            ) from None
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(functions))
-        converter.exclude_conversion_metadata = True  # a fingerprint, for a second copy in memory
-        content = converter.convert()
-    converted = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    converted = flatbuffer_of(functions, weights)
     label_products(converted, model, output_operations(converted, functions))
     check_complete(converted, model, functions)
     separate_kernels(converted)

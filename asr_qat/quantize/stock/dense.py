@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import numpy as np
 from tensorflow import keras
 
+from asr_qat.arrays import Array
 from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.stock.folding import folded_weights
 from asr_qat.quantize.stock.masks import around_mask
@@ -30,7 +30,7 @@ def shared_config(layer: keras.layers.Layer) -> dict[str, Any]:
 
 
 def dense_like(
-    layer: keras.layers.Layer, rewriter: Rewriter, kernel: np.ndarray, name: str | None = None
+    layer: keras.layers.Layer, rewriter: Rewriter, kernel: Array, name: str | None = None
 ) -> Dense:
     """A product with the activation, the bias and what is folded into a layer.
 

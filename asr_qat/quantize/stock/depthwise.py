@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import numpy as np
 from tensorflow import keras
 
+from asr_qat.arrays import Array
 from asr_qat.quantize.depthwise import DepthwiseConv
 from asr_qat.quantize.stock.dense import dense_like, shared_config
 from asr_qat.quantize.stock.folding import folded_weights
@@ -33,9 +33,7 @@ def rewrite_separable(layer: Separable, rewriter: Rewriter) -> Call | str:
     if layer.data_format != "channels_last":
         return NOT_LAST
     config = {**_config(layer), "use_bias": False}
-    depthwise = rewriter.layer(
-        DepthwiseConv, f"{layer.name}.depthwise", config, [_matrix(layer)]
-    )
+    depthwise = rewriter.layer(DepthwiseConv, f"{layer.name}.depthwise", config, [_matrix(layer)])
     pointwise = layer.pointwise_kernel.numpy()
     pointwise = pointwise.reshape(pointwise.shape[-2:])
     product = dense_like(layer, rewriter, pointwise, f"{layer.name}.pointwise")
@@ -43,7 +41,7 @@ def rewrite_separable(layer: Separable, rewriter: Rewriter) -> Call | str:
     return lambda x, **_: product(depthwise(masks.off(x)))
 
 
-def _matrix(layer: Depthwise | Separable) -> np.ndarray:
+def _matrix(layer: Depthwise | Separable) -> Array:
     """The depthwise kernel `[..., channels, outputs of each]` as `[taps, channels * outputs]`."""
     kernel = layer.depthwise_kernel.numpy()
     return kernel.reshape(-1, kernel.shape[-2] * kernel.shape[-1])

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from asr_qat.arrays import Array
 from asr_qat.compat import nodes
 from asr_qat.quantize.stock.rewrite import Call, Folds, Rewriter
 
@@ -54,7 +55,7 @@ def fold_batch_normalization(
     return "no product before it could take it over; its weights are vectors: they take few bytes"
 
 
-def factor_and_offset(layer: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
+def factor_and_offset(layer: keras.layers.BatchNormalization) -> tuple[Array, Array]:
     """What the normalisation multiplies by and adds, with its statistics: `[channels]` each."""
     deviation = np.sqrt(layer.moving_variance.numpy() + layer.epsilon)
     factor = (layer.gamma.numpy() if layer.scale else 1.0) / deviation
@@ -62,9 +63,7 @@ def factor_and_offset(layer: keras.layers.BatchNormalization) -> tuple[np.ndarra
     return factor, offset
 
 
-def folded_weights(
-    layer: keras.layers.Layer, rewriter: Rewriter, kernel: np.ndarray
-) -> list[np.ndarray]:
+def folded_weights(layer: keras.layers.Layer, rewriter: Rewriter, kernel: Array) -> list[Array]:
     """Kernel and bias of a layer with what it takes over; the kernel alone if it has no bias.
 
     Args:
@@ -85,4 +84,4 @@ def _last_axis(layer: keras.layers.Layer) -> bool:
     if type(layer) is not keras.layers.BatchNormalization:
         return False
     (axis,) = layer.axis
-    return axis == layer.input_spec.ndim - 1
+    return bool(axis == layer.input_spec.ndim - 1)

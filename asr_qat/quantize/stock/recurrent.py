@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import numpy as np
 from tensorflow import keras
 
+from asr_qat.arrays import Array
 from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.recurrence import GRURecurrence, LSTMRecurrence, Recurrence
 from asr_qat.quantize.stock.masks import Masks
@@ -103,7 +103,7 @@ def steps_of(layer: Recurrent, rewriter: Rewriter, in_order: bool) -> Call:
     return call
 
 
-def _weights(layer: Recurrent) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _weights(layer: Recurrent) -> tuple[list[Array], list[Array]]:
     """Kernel, and bias if any: of the product of the inputs, and of that of the state."""
     kernel, recurrent_kernel, *biases = layer.get_weights()
     if biases and biases[0].ndim == 2:  # GRU with `reset_after`

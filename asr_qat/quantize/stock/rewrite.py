@@ -4,10 +4,10 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from asr_qat.arrays import Array
 from asr_qat.compat import nodes
 from asr_qat.errors import UserError
 from asr_qat.quantize.stock.left import Left, reason_without_rule
@@ -41,7 +41,7 @@ class Rewriter:
         self._folds: dict[int, keras.layers.BatchNormalization] = {}
         self._taken: set[int] = set()
         self.prefix = ""
-        self._weights: list[tuple[keras.layers.Layer, list[np.ndarray]]] = []
+        self._weights: list[tuple[keras.layers.Layer, list[Array]]] = []
         self._replaced: dict[int, Call] = {}  # by the identity of a layer: it may be shared
 
     def rewrite(self, model: keras.Model) -> keras.Model:
@@ -69,7 +69,7 @@ class Rewriter:
         cls: type[LayerType],
         name: str,
         config: Mapping[str, Any],
-        weights: list[np.ndarray],
+        weights: list[Array],
     ) -> LayerType:
         """A new layer, which gets these weights when the model is complete.
 
@@ -79,7 +79,7 @@ class Rewriter:
             config: arguments of the class.
             weights: in the order of `get_weights`.
         """
-        made = cls(**config, name=self.prefix + name)
+        made: LayerType = cls(**config, name=self.prefix + name)
         self._weights.append((made, weights))
         return made
 
@@ -100,7 +100,7 @@ class Rewriter:
 
     def copy(self, layer: LayerType) -> LayerType:
         """The same layer again, with its weights."""
-        made = layer.__class__.from_config(
+        made: LayerType = layer.__class__.from_config(
             {**layer.get_config(), "name": self.prefix + layer.name}
         )
         self._weights.append((made, layer.get_weights()))
@@ -158,6 +158,6 @@ def require_graph(model: keras.Model) -> None:
         raise UserError(f"{model.name}: the model has no input shape: begin it with keras.Input")
     if not hasattr(model, "_nodes_by_depth"):
         raise UserError(
-            f"{model.name}: a subclassed model, {type(model).__name__}, shows its layers only while "
-            "it runs: build it as keras.Model(inputs, outputs), where outputs call its parts"
+            f"{model.name}: {type(model).__name__} is a subclassed model, and shows its layers "
+            "only while it runs: build it as keras.Model(inputs, outputs), calling its parts"
         )

@@ -1,0 +1,52 @@
+"""The kernel of a product in a graph that is exported: the integers are not in it yet."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+
+@dataclasses.dataclass(eq=False)
+class DeviceKernel:
+    """What an exporter puts in place of a layer's kernel: an input of its graph.
+
+    A converter merges factors and normalisations into constants. Of an input it knows nothing, so
+    it leaves the product alone. The integers take the input's place in the finished file.
+
+    Attributes:
+        weights: the input, float32 `[output, input]`, as the device multiplies by it.
+        offset: float32 `[output]` of an asymmetric grid, or None.
+    """
+
+    weights: tf.Tensor
+    offset: tf.Tensor | None = None
+
+    def product(self, x: tf.Tensor) -> tf.Tensor:
+        """`x` `[..., input]` times the weights: `[..., output]`."""
+        rows = tf.reshape(x, [-1, x.shape[-1]])
+        y = tf.matmul(rows, self.weights, transpose_b=True)
+        return self._with_offset(_like(x, y), x)
+
+    def dense(
+        self, x: tf.Tensor, bias: tf.Tensor | None, activation: Callable[[tf.Tensor], Any]
+    ) -> Any:
+        """`activation(x @ weights + bias)`, as of `QuantizedKernel`."""
+        rows = tf.reshape(x, [-1, x.shape[-1]])
+        y = tf.matmul(rows, self.weights, transpose_b=True)
+        if bias is not None:
+            y = tf.nn.bias_add(y, bias)
+        return activation(self._with_offset(_like(x, y), x))
+
+    def _with_offset(self, y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        if self.offset is None:
+            return y
+        return y + tf.reduce_sum(x, axis=-1, keepdims=True) * self.offset
+
+
+def _like(x: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Rows `[rows, output]` in the shape of `x` `[..., input]`: `[..., output]`."""
+    before = x.shape[:-1]
+    if before.is_fully_defined():
+        return tf.reshape(rows, [*before, rows.shape[-1]])
+    return tf.reshape(rows, tf.concat([tf.shape(x)[:-1], [rows.shape[-1]]], axis=0))

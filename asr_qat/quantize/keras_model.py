@@ -1,0 +1,192 @@
+"""Quantize any Functional or Sequential Keras model for training.
+
+    model = asr_qat.quantize_model(model, "w4a8")
+    model.compile(...)
+    model.fit(...)
+
+or layer by layer, by tfmot's own functions:
+
+    model = tfmot.quantization.keras.quantize_apply(annotated, scheme=asr_qat.Scheme("w4a8"))
+
+Stock layers become layers of one product each first, see `asr_qat.quantize.stock`.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from tensorflow import keras
+
+from asr_qat.compat import QuantizeScheme
+from asr_qat.errors import UserError
+from asr_qat.quantize import apply
+from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.quantize.calibrate import calibrate, needs_calibration
+from asr_qat.quantize.dense import QUANTIZED_LAYERS
+from asr_qat.quantize.precision import FLOAT
+from asr_qat.quantize.scheme import PrecisionRegistry
+from asr_qat.quantize.stock.rules import in_products
+
+Overrides = Mapping[str, str] | Callable[[Any], str | None]
+
+
+def quantize_model(
+    model: keras.Model,
+    precision: str | QuantizationConfig = "w4a8",
+    overrides: Overrides | None = None,
+) -> keras.Model:
+    """A copy of a model, weights included, whose products train and run with quantized weights.
+
+    Args:
+        model: Functional, or Sequential and built. One that has layers of `asr_qat.quantize`
+            keeps its stock layers as they are.
+        precision: of every product, see `asr_qat.quantize.precision`; or a whole configuration.
+        overrides: other precisions, or `float`: by regular expression on the names of the products,
+            the first match wins; or a function of a product's layer that gives one, or None for
+            that of the others.
+
+    Raises:
+        UserError: nothing in the model can be quantized, a model without a graph of layers, an
+            unknown precision, or a pattern that matches no layer.
+    """
+    products = model if _has_products(model) else in_products(model)
+    config = precision
+    if isinstance(config, str):
+        config = QuantizationConfig(config, overrides=by_pattern(overrides, products))
+    elif overrides:
+        raise UserError("overrides: give them in the QuantizationConfig, or the precision by name")
+    quantized = apply.quantize_model(products, config)
+    require_quantized(quantized, apply.quantized_layers(quantized))
+    return quantized
+
+
+def quantize_after_training(
+    model: keras.Model,
+    precision: str = "w4a8",
+    calibration: Iterable[Any] | None = None,
+    overrides: Overrides | None = None,
+) -> keras.Model:
+    """As `quantize_model`, of a model that is not trained any further.
+
+    Args:
+        model: as of `quantize_model`.
+        precision: as of `quantize_model`, by name.
+        calibration: batches of the model's inputs, for static ranges of activations (`a8s`). Of
+            pairs, as `fit` takes them, the first ones are used.
+        overrides: as of `quantize_model`.
+
+    Raises:
+        UserError: as of `quantize_model`, or static ranges and nothing to find them in.
+    """
+    products = model if _has_products(model) else in_products(model)
+    config = QuantizationConfig(precision, "ptq", overrides=by_pattern(overrides, products))
+    quantized = quantize_model(products, config)
+    layers = apply.quantized_layers(quantized)
+    if needs_calibration(layers):
+        if calibration is None:
+            raise UserError(
+                f"{precision}: its activations have static ranges: give `calibration`, batches of "
+                "inputs to find them in"
+            )
+        calibrate(layers, products, (_inputs(batch, products) for batch in calibration))
+    return quantized
+
+
+def _inputs(batch: Any, model: keras.Model) -> Any:
+    """The inputs of a batch, which may have labels and weights beside them."""
+    pair = isinstance(batch, tuple) and len(batch) in (2, 3)
+    return batch[0] if pair and len(batch) != len(model.inputs) else batch
+
+
+class Scheme(QuantizeScheme):
+    """The scheme of a precision for `tfmot.quantization.keras.quantize_apply`.
+
+    What is annotated is quantized, where it has products, and nothing else. A tfmot
+    `QuantizeConfig` of an annotated layer is kept. Use a scheme for one model.
+
+    Args:
+        precision: as of `quantize_model`.
+        overrides: as of `quantize_model`.
+    """
+
+    def __init__(self, precision: str = "w4a8", overrides: Overrides | None = None):
+        self._precision = precision
+        self._overrides = overrides
+        self._registry: _AnnotatedRegistry | None = None
+
+    def get_layout_transformer(self) -> "Scheme":
+        """This scheme: see `apply`."""
+        return self
+
+    def apply(
+        self, model: keras.Model, layer_quantize_map: Mapping[str, Any]
+    ) -> tuple[keras.Model, dict[str, Any]]:
+        """The model in products, and the products among what was annotated."""
+        products = model if _has_products(model) else in_products(model)
+        config = QuantizationConfig(
+            self._precision, overrides=by_pattern(self._overrides, products)
+        )
+        registry = config.registry()
+        found = {}
+        for layer in products.layers:
+            # The products of `attention` are `attention.query` and others.
+            given = layer_quantize_map.get(layer.name.partition(".")[0])
+            if given is not None and (registry.supports(layer) or given.get("quantize_config")):
+                found[layer.name] = given
+        require_quantized(products, found)
+        self._registry = _AnnotatedRegistry(registry, set(found))
+        return products, found
+
+    def get_quantize_registry(self) -> "_AnnotatedRegistry":
+        """The registry of the model that `apply` saw."""
+        assert self._registry is not None  # tfmot transforms the layout first
+        return self._registry
+
+
+class _AnnotatedRegistry:
+    """Supports annotated layers alone: tfmot asks for those before them, too."""
+
+    def __init__(self, registry: PrecisionRegistry, names: set[str]):
+        self._registry = registry
+        self._names = names
+
+    def supports(self, layer: keras.layers.Layer) -> bool:
+        """Whether the layer was annotated and has a product."""
+        return layer.name in self._names and self._registry.supports(layer)
+
+    def get_quantize_config(self, layer: keras.layers.Layer) -> Any:
+        """As of `PrecisionRegistry`."""
+        return self._registry.get_quantize_config(layer)
+
+
+def by_pattern(overrides: Overrides | None, model: keras.Model) -> dict[str, str]:
+    """Precisions by regular expression: a function is asked for each product of the model."""
+    if overrides is None or isinstance(overrides, Mapping):
+        return dict(overrides or {})
+    found = {}
+    for layer in _products(model):
+        precision = overrides(layer)
+        if precision is not None:
+            found[f"^{re.escape(layer.name)}$"] = precision
+    return found
+
+
+def require_quantized(model: keras.Model, quantized: Mapping[str, Any]) -> None:
+    """Raise `UserError` if nothing is quantized."""
+    if quantized:
+        return
+    kinds = sorted({type(layer).__name__ for layer in model.layers if layer.weights})
+    have = f"its layers with weights are {', '.join(kinds)}" if kinds else "it has no weights"
+    raise UserError(
+        f"{model.name}: nothing is quantized: {have}, and none of them has a product that is not "
+        f"{FLOAT}"
+    )
+
+
+def _products(model: keras.Model) -> list[keras.layers.Layer]:
+    """The layers that can be quantized."""
+    return [layer for layer in model.layers if type(layer) in QUANTIZED_LAYERS.values()]
+
+
+def _has_products(model: keras.Model) -> bool:
+    return bool(_products(model))

@@ -1,0 +1,169 @@
+"""From a Keras model of any kind to one `.tflite` file.
+
+The converter sees the kernels of quantized products as inputs of the graph, each with a name of
+its own: it can merge nothing into them, and what multiplies by an input is the product of that
+layer. Then the packed integers take the places of the inputs, see `tflite_export.convert.pack`.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
+from tensorflow import keras
+
+from asr_qat import files
+from asr_qat.compat import QuantizeWrapperV2, unwrapped
+from asr_qat.errors import require
+from asr_qat.quantize.apply import quantized_layers
+from asr_qat.quantize.device_kernel import DeviceKernel
+from tflite_export.convert.bake import BakedLayer, bake
+from tflite_export.convert.converter import flatbuffer_of
+from tflite_export.convert.labels import tidy_names
+from tflite_export.convert.pack import pack
+from tflite_export.convert.serialize import serialize
+
+SIGNATURE = "serving_default"
+KERNEL = "kernel_"  # begins the names of inputs that kernels take the place of
+
+Shape = Sequence[int | None]
+Shapes = Shape | Mapping[str, Shape]  # of the one input, or by the name of the input
+
+
+def export(
+    model: keras.Model,
+    output: str | Path,
+    signatures: Mapping[str, Shapes] | None = None,
+) -> None:
+    """Write a Keras model as `.tflite`.
+
+    Args:
+        model: Functional or Sequential; of one from `asr_qat.quantize_model`, or from tfmot with
+            `asr_qat.Scheme`, the products are stored as packed integers.
+        output: file to write.
+        signatures: shapes of the inputs, by the name of the signature; all signatures share the
+            weights. A dimension of None stays open: it can be set before each run, and costs
+            speed, since parts of the graph that depend on it cannot be delegated. None: one
+            signature with a batch of 1.
+
+    Raises:
+        UserError: a precision that the device does not execute, a shape that does not fit the
+            model, or the disk is full.
+    """
+    files.write_bytes(output, converted(model, signatures))
+
+
+def converted(model: keras.Model, signatures: Mapping[str, Shapes] | None = None) -> bytes:
+    """The bytes of the `.tflite`; see `export`."""
+    layers = bake(quantized_layers(model))
+    shapes = {
+        name: _shapes(model, given, name) for name, given in (signatures or _one(model)).items()
+    }
+    plain = _without_wrappers(model)
+    names = {f"{KERNEL}{number}": name for number, name in enumerate(layers)}
+    functions = {name: _function(plain, given, layers, names) for name, given in shapes.items()}
+    made = flatbuffer_of(functions, plain.weights)
+    for index in range(len(made.subgraphs)):
+        _take_kernels(made, index, names)
+    pack(made, layers, {})
+    tidy_names(made)
+    return serialize(made)
+
+
+def _one(model: keras.Model) -> dict[str, Shapes]:
+    """The signature of a model for which none was given."""
+    shapes: dict[str, Shape] = {
+        name: [1, *x.shape[1:]] if x.shape[0] is None else list(x.shape)
+        for name, x in zip(model.input_names, tf.nest.flatten(model.inputs), strict=True)
+    }
+    return {SIGNATURE: shapes}
+
+
+def _shapes(model: keras.Model, given: Shapes, signature: str) -> dict[str, tf.TensorSpec]:
+    """What each input of a signature is. Raises as `export` does."""
+    inputs = dict(zip(model.input_names, tf.nest.flatten(model.inputs), strict=True))
+    if not isinstance(given, Mapping):
+        require(
+            len(inputs) == 1,
+            f"signature {signature}: the model has the inputs {', '.join(inputs)}: give a shape "
+            "for each, by name",
+        )
+        given = dict.fromkeys(inputs, given)
+    require(
+        given.keys() == inputs.keys(),
+        f"signature {signature}: has the inputs {', '.join(given)}, and the model "
+        f"{', '.join(inputs)}",
+    )
+    found = {}
+    for name, x in inputs.items():
+        shape = tf.TensorShape(given[name])
+        require(
+            shape.is_compatible_with(x.shape),
+            f"signature {signature}: {name} is {list(shape)}, and the model takes {list(x.shape)}",
+        )
+        found[name] = tf.TensorSpec(shape, x.dtype, name)
+    return found
+
+
+def _without_wrappers(model: keras.Model) -> keras.Model:
+    """The model in plain layers. Their kernels are not the trained ones: they are not read."""
+
+    def plain(layer: keras.layers.Layer) -> keras.layers.Layer:
+        inner = unwrapped(layer) if isinstance(layer, QuantizeWrapperV2) else layer
+        return inner.__class__.from_config({**inner.get_config(), "name": layer.name})
+
+    made = keras.models.clone_model(model, clone_function=plain)
+    for old, new in zip(model.layers, made.layers, strict=True):
+        if not isinstance(old, QuantizeWrapperV2):
+            new.set_weights(old.get_weights())
+        elif old.layer.bias is not None:
+            new.bias.assign(old.layer.bias)
+    return made
+
+
+def _function(
+    model: keras.Model,
+    inputs: Mapping[str, tf.TensorSpec],
+    layers: Mapping[str, BakedLayer],
+    names: Mapping[str, str],
+) -> tf.types.experimental.ConcreteFunction:
+    """A function of the model's inputs and its kernels."""
+    kernels = {
+        number: tf.TensorSpec(layers[name].shape, tf.float32, number)
+        for number, name in names.items()
+    }
+
+    def run(**given: tf.Tensor) -> dict[str, tf.Tensor]:
+        for number, name in names.items():
+            layer = model.get_layer(name)
+            layer.kernel = DeviceKernel(given[number], layers[name].offset)
+        x = tf.nest.pack_sequence_as(model.input, [given[name] for name in model.input_names])
+        outputs = tf.nest.flatten(model(x, training=False))
+        return dict(zip(model.output_names, outputs, strict=True))
+
+    return tf.function(run, autograph=False).get_concrete_function(**inputs, **kernels)
+
+
+def _take_kernels(model: schema.ModelT, index: int, names: Mapping[str, str]) -> None:
+    """Make constants of the kernels, which are inputs of graph `index`, and label their products.
+
+    Raises:
+        ValueError: something else than a product reads a kernel.
+    """
+    graph = model.subgraphs[index]
+    (signature,) = [each for each in model.signatureDefs if each.subgraphIndex == index]
+    kernels = {
+        entry.tensorIndex: names[entry.name.decode()]
+        for entry in signature.inputs
+        if entry.name.decode() in names
+    }
+    for operator in graph.operators:
+        read = [int(tensor) for tensor in operator.inputs]
+        for tensor in kernels.keys() & set(read):
+            code = model.operatorCodes[operator.opcodeIndex].builtinCode
+            if code != schema.BuiltinOperator.FULLY_CONNECTED or read.index(tensor) != 1:
+                raise ValueError(f"{kernels[tensor]}: its kernel is read by operator {code}")
+            label = f"{kernels[tensor]}/product@{index}"
+            graph.tensors[operator.outputs[0]].name = label.encode()
+    graph.inputs = [tensor for tensor in graph.inputs if tensor not in kernels]
+    signature.inputs = [each for each in signature.inputs if each.tensorIndex not in kernels]
