@@ -117,7 +117,7 @@ class Recurrence(Dense):
     def _unrolled(
         self, first: Any, kernel: Any, gates: tf.Tensor, carried: Carried, mask: tf.Tensor | None
     ) -> list[Carried]:
-        """What each step gives, in the order of the computation; `first`: the first one's kernel."""
+        """What each step gives, in the order of the computation; the first has its own kernel."""
         found = []
         steps = range(gates.shape[1])
         for step in reversed(steps) if self.go_backwards else steps:
