@@ -66,10 +66,11 @@ class Recurrence(Dense):
         self.in_order = in_order
         self.zero_output_for_mask = zero_output_for_mask
         self.most_unrolled = MOST_UNROLLED
+        self.input_spec = None  # not one tensor
 
     def build(self, input_shape: Any) -> None:
         super().build([None, self.state_units])
-        self.input_spec = None  # not one tensor
+        self.input_spec = None
 
     def call(self, inputs: Any) -> list[tf.Tensor]:
         gates, *states = tf.nest.flatten(inputs)
@@ -104,8 +105,7 @@ class Recurrence(Dense):
         carried = (zeros, *(states or [zeros] * self.states))
         steps = gates.shape[1]
         if steps is None or steps > self.most_unrolled:
-            outputs, *states = self._loop(kernel, gates, carried, mask)
-            return [outputs if self.return_sequences else outputs[:, -1], *states]
+            return self._looped(kernel, gates, carried, mask)
         first = kernel if states else None
         found = self._unrolled(first, kernel, gates, carried, mask)
         outputs, states = [output for output, *_ in found], found[-1][1:]
@@ -140,10 +140,12 @@ class Recurrence(Dense):
             return self._carry(kernel, now[0], carried, now[1] if len(now) == 2 else None)
 
         outputs, *states = tf.scan(step, elements, carried)
-        outputs = tf.transpose(outputs, [1, 0, 2])
+        states = [state[-1] for state in states]
+        if not self.return_sequences:
+            return [outputs[-1], *states]
         if self.go_backwards and self.in_order:
-            outputs = tf.reverse(outputs, [1])
-        return [outputs, *(state[-1] for state in states)]
+            outputs = tf.reverse(outputs, [0])
+        return [tf.transpose(outputs, [1, 0, 2]), *states]
 
     def _carry(
         self, kernel: Any, gates: tf.Tensor, carried: Carried, keep: tf.Tensor | None

@@ -29,7 +29,7 @@ class QuantizedRows:
     active: tf.Tensor | None = None
 
     def rows(self, ids: tf.Tensor) -> tf.Tensor:
-        """Rows `[..., units]` of int32 `ids` `[...]`, rounded; the gradient passes straight."""
+        """Rows `[rows, units]` of int32 `ids` `[rows]`, rounded; the gradient passes straight."""
         rows = tf.gather(self.weights, ids)
         integers, grid = quantize_rows_of(tf.stop_gradient(rows), self.precision)
         rounded = rows + tf.stop_gradient(values(integers, grid)[..., 0] - rows)
@@ -118,9 +118,14 @@ class RowEmbedding(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        ids = tf.cast(inputs, tf.int32)
+        ids = tf.reshape(tf.cast(inputs, tf.int32), [-1])  # the device looks up a vector
         plain = tf.is_tensor(self.kernel)
-        return tf.gather(self.kernel, ids) if plain else self.kernel.rows(ids)
+        rows = tf.gather(self.kernel, ids) if plain else self.kernel.rows(ids)
+        known = inputs.shape.is_fully_defined()
+        shape = inputs.shape if known else tf.shape(inputs)
+        rows = tf.reshape(rows, tf.concat([shape, [self.units]], axis=0))
+        rows.set_shape([*inputs.shape, self.units])
+        return rows
 
     def executed(self, precision: Precision) -> Precision:
         """Float outputs, and a width at which a row fills whole bytes.
