@@ -46,16 +46,19 @@ def assert_same(expected, got, tolerance: float = SAME) -> None:
         np.testing.assert_allclose(other, one, atol=tolerance * reach, rtol=0)
 
 
-def rewritten(model: keras.Model, inputs, left: tuple[str, ...] = ()) -> keras.Model:
+def rewritten(
+    model: keras.Model, inputs, left: tuple[str, ...] = (), patches: str | None = None
+) -> keras.Model:
     """The model in products, which is checked to compute the same, in tfmot's wrappers too.
 
     Args:
         model: of stock layers; its weights become random.
         inputs: of a batch.
         left: names of the layers that stay.
+        patches: as of `stock_rewriter`.
     """
     randomize(model)
-    rewriter = stock_rewriter()
+    rewriter = stock_rewriter(patches)
     products = rewriter.rewrite(model)
     assert tuple(each.name for each in rewriter.left) == left
     expected = outputs(model, inputs)

@@ -5,6 +5,8 @@ import pytest
 from tensorflow import keras
 
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model, quantized_layers
+from asr_qat.quantize.conv import Conv2D
+from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.stock.rules import in_products
 from tests.stock_fixtures import outputs, randomize, rewritten, values
 
@@ -64,6 +66,36 @@ def test_batch_normalisation_is_folded():
     h = L.BatchNormalization(name="second", scale=False)(h)
     found = rewritten(keras.Model(x, h), values((2, 6, 6, 3)))
     assert names(found) == ["depthwise", "separable.depthwise", "separable.pointwise"]
+
+
+@pytest.mark.parametrize("patches", [None, "conv"])
+@pytest.mark.parametrize(
+    ("arguments", "lengths"),
+    [
+        ({"padding": "same", "activation": "relu"}, (5, 6)),
+        ({"padding": "same", "strides": 2, "use_bias": False}, (6, 7)),
+        ({"padding": "valid", "dilation_rate": 2}, (7, 8)),
+    ],
+)
+def test_larger_kernels(arguments, lengths, patches):
+    """In both directions and in one, of known and of unknown lengths."""
+    for known in (True, False):
+        x = keras.Input((*lengths, 3) if known else (None, None, 3))
+        model = keras.Model(x, L.Conv2D(4, (2, 3), name="conv", **arguments)(x))
+        found = rewritten(model, values((2, *lengths, 3)), patches=patches)
+        assert isinstance(found.get_layer("conv"), Dense if patches else Conv2D)
+    x = keras.Input((lengths[0], 3))
+    h = L.Conv1D(4, 3, name="conv", **arguments)(x)
+    h = L.BatchNormalization()(h) if "activation" not in arguments else h
+    found = rewritten(keras.Model(x, h), values((2, lengths[0], 3)), patches=patches)
+    assert names(found) == ["conv"]
+
+
+@pytest.mark.parametrize("patches", [None, "conv"])
+def test_causal_convolution(patches):
+    x = keras.Input((None, 3))
+    layer = L.Conv1D(5, 3, padding="causal", dilation_rate=2, name="conv")
+    rewritten(keras.Model(x, layer(x)), values((2, 6, 3)), patches=patches)
 
 
 def test_what_stays():

@@ -12,8 +12,8 @@ from asr_qat.quantize.rows import RowQuantizer
 
 
 @keras.utils.register_keras_serializable("asr_qat")
-class DenseQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
-    """Quantizes the kernel of `asr_qat.quantize.dense.Dense`, and its input with it.
+class KernelQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
+    """Quantizes the kernel of a `ProductLayer`, and its input with it.
 
     The input is quantized inside the layer's product, because its scale is needed to rescale
     the integer sum; so is the output, where it has a static range. Else it stays float, as on
@@ -61,7 +61,7 @@ class DenseQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
 
 
 @keras.utils.register_keras_serializable("asr_qat")
-class RowsQuantizeConfig(DenseQuantizeConfig):
+class RowsQuantizeConfig(KernelQuantizeConfig):
     """Quantizes the table of a `RowEmbedding`, whose outputs are float."""
 
     quantizer_class = RowQuantizer

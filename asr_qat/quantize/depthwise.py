@@ -6,12 +6,12 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.quantize.dense import quantized_layer
 from asr_qat.quantize.precision import Precision
+from asr_qat.quantize.product_layer import ProductLayer, quantized_layer
 
 
 @quantized_layer
-class DepthwiseConv(keras.layers.Layer):
+class DepthwiseConv(ProductLayer, keras.layers.Layer):
     """A depthwise convolution in one or two directions; its kernel is a matrix `[taps, channels]`.
 
     The weights of a channel have one scale. Its inputs stay float.
@@ -30,6 +30,8 @@ class DepthwiseConv(keras.layers.Layer):
     Call arguments:
         inputs: `[batch, steps, channels]` or `[batch, height, width, channels]`.
     """
+
+    operation = "DepthwiseConv2dNative"
 
     def __init__(
         self,

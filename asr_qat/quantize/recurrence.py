@@ -8,14 +8,15 @@ from typing import Any, ClassVar
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.quantize.dense import Dense, product, quantized_layer, with_kernel
+from asr_qat.quantize.dense import InnerDense, product, with_kernel
+from asr_qat.quantize.product_layer import quantized_layer
 
 MOST_UNROLLED = 32  # steps that are written out one by one; more are a loop in the graph
 States = list[tf.Tensor]  # `[batch, units]` each, the output of the step before first
 Carried = tuple[tf.Tensor, ...]  # from step to step: the output that is given, and the states
 
 
-class Recurrence(Dense):
+class Recurrence(InnerDense):
     """Steps with a state; its kernel `[units, gates * units]` multiplies the output before.
 
     A fixed number of steps, up to `most_unrolled`, is written out: each has a product of its own
@@ -98,6 +99,7 @@ class Recurrence(Dense):
             y = product(output, kernel)
         return tf.nn.bias_add(y, self.bias) if self.use_bias else y
 
+    @tf.autograph.experimental.do_not_convert  # nothing to convert, and it takes a second to see it
     def _run(
         self, kernel: Any, gates: tf.Tensor, states: States, mask: tf.Tensor | None
     ) -> list[tf.Tensor]:
@@ -127,11 +129,10 @@ class Recurrence(Dense):
             found.append(carried)
         return found
 
-    def _loop(
+    def _looped(
         self, kernel: Any, gates: tf.Tensor, carried: Carried, mask: tf.Tensor | None
     ) -> list[tf.Tensor]:
-        """Outputs `[batch, steps, units]`, and the states after the last step."""
-        elements = [gates] if mask is None else [gates, mask]
+                elements = [gates] if mask is None else [gates, mask]
         if self.go_backwards:
             elements = [tf.reverse(each, [1]) for each in elements]
         elements = [tf.experimental.numpy.swapaxes(each, 0, 1) for each in elements]

@@ -6,9 +6,9 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.quantize.dense import quantized_layer
 from asr_qat.quantize.grids import Grid, best_share, grid_of, on_grid, values
 from asr_qat.quantize.precision import Precision
+from asr_qat.quantize.product_layer import ProductLayer, quantized_layer
 from asr_qat.quantize.quantizers import KernelQuantizer, Variables
 
 
@@ -74,7 +74,7 @@ class RowQuantizer(KernelQuantizer):
 
 
 @quantized_layer
-class RowEmbedding(keras.layers.Layer):
+class RowEmbedding(ProductLayer, keras.layers.Layer):
     """Rows of a table `[vocabulary, units]`, the kernel, each of them with a scale of its own.
 
     The device looks them up and converts them to float: EMBEDDING_LOOKUP.
@@ -92,6 +92,8 @@ class RowEmbedding(keras.layers.Layer):
         `[..., units]`.
     """
 
+    operation = "GatherV2"
+    use_bias = False
     bias = None
 
     def __init__(

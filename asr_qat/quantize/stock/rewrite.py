@@ -1,6 +1,7 @@
 """Rewrite a Functional model layer by layer; the function that it computes stays the same."""
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -24,6 +25,8 @@ class Rewriter:
     Args:
         rules: by the class of a layer: gives what takes its place, or why it stays.
         find_folds: gives the layers of a model that take over the batch normalisation after them.
+        patches: regular expression, searched in the names of convolutions: these become dense
+            products of patches.
 
     Attributes:
         left: the layers with weights that stay as they are.
@@ -34,10 +37,12 @@ class Rewriter:
         self,
         rules: Mapping[type[keras.layers.Layer], Rule],
         find_folds: Callable[[keras.Model], Folds],
+        patches: str | None = None,
     ):
         self.left: list[Left] = []
         self._rules = rules
         self._find_folds = find_folds
+        self._patches = patches
         self._folds: dict[int, keras.layers.BatchNormalization] = {}
         self._taken: set[int] = set()
         self.prefix = ""
@@ -105,6 +110,12 @@ class Rewriter:
         )
         self._weights.append((made, layer.get_weights()))
         return made
+
+    def as_patches(self, layer: keras.layers.Layer) -> bool:
+        """Whether a convolution is wanted as a product of patches."""
+        return self._patches is not None and bool(
+            re.search(self._patches, self.prefix + layer.name)
+        )
 
     def take_fold(self, layer: keras.layers.Layer) -> keras.layers.BatchNormalization | None:
         """The batch normalisation that what replaces the layer has to do, too, or None."""

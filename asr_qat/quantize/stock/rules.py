@@ -32,21 +32,26 @@ RULES: dict[type[keras.layers.Layer], Rule] = {
 }
 
 
-def stock_rewriter() -> Rewriter:
+def stock_rewriter(patches: str | None = None) -> Rewriter:
     """What makes layers with one quantizable product each of stock layers.
 
     After `rewrite`, its `left` are the layers with weights that stay float.
+
+    Args:
+        patches: regular expression, searched in the names of convolutions: these become dense
+            products of patches, which may have weights of 4 or 2 bits.
     """
-    return Rewriter(RULES, find_folds)
+    return Rewriter(RULES, find_folds, patches)
 
 
-def in_products(model: keras.Model) -> keras.Model:
+def in_products(model: keras.Model, patches: str | None = None) -> keras.Model:
     """The same function of layers with one quantizable product each, see `asr_qat.quantize.stock`.
 
     Args:
         model: a Functional model, or a Sequential one that is built.
+        patches: as of `stock_rewriter`.
 
     Raises:
         UserError: the model is neither.
     """
-    return stock_rewriter().rewrite(model)
+    return stock_rewriter(patches).rewrite(model)

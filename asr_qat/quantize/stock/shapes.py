@@ -64,3 +64,32 @@ class BatchToSteps(keras.layers.Layer):
         y, x = inputs
         batch, steps = lengths(x)[:2]
         return reshaped(y, [batch, steps, *lengths(y)[1:]])
+
+
+@kernel_free
+class ToImage(keras.layers.Layer):
+    """`[batch, steps, channels]` as images of height 1: `[batch, 1, steps, channels]`.
+
+    Args:
+        before: zeros that are put before the first step.
+    """
+
+    def __init__(self, before: int = 0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.before = before
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        if self.before:
+            inputs = tf.pad(inputs, [[0, 0], [self.before, 0], [0, 0]])
+        return tf.expand_dims(inputs, 1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "before": self.before}
+
+
+@kernel_free
+class FromImage(keras.layers.Layer):
+    """Images of height 1 `[batch, 1, steps, channels]` as `[batch, steps, channels]`."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        return tf.squeeze(inputs, 1)
