@@ -40,7 +40,7 @@ def take_kernels(model: schema.ModelT, index: int, names: Mapping[str, str]) -> 
     for operator in graph.operators:  # in the order of their execution
         read = [before.get(int(tensor), int(tensor)) for tensor in operator.inputs]
         operator.inputs = read
-        if fences & set(read):
+        if fences & set(read) and _code(model, operator) == schema.BuiltinOperator.MUL:
             (before[int(operator.outputs[0])],) = set(read) - fences
             continue
         found = [tensor for tensor in read if tensor in kernels]
