@@ -99,7 +99,10 @@ def test_another_model_is_noticed(exported_transducer, transducer, manifest):
         assert len(row.logits) == 2
 
 
-@pytest.mark.parametrize(("precision", "width"), [("w4a8", "4"), ("w2a8", "2")])
+@pytest.mark.parametrize(
+    ("precision", "width"),
+    [("w4a8", "4"), pytest.param("w4", "4", marks=pytest.mark.long), ("w2a8", "2")],
+)
 def test_every_product_has_the_width(exported_transducer, transducer, precision, width):
     """Embedding, recurrence and output of the joint network too."""
     found = inspect(exported_transducer(precision))
@@ -126,11 +129,9 @@ def test_every_product_is_equal(exported_transducer, transducer, precision):
 @pytest.mark.parametrize(
     "layer",
     [
-        *(
-            pytest.param(n, marks=pytest.mark.long)
-            for n in ("prediction_embedding", "joint_output")
-        ),
+        pytest.param("prediction_embedding", marks=pytest.mark.long),
         "prediction_lstm",
+        pytest.param("joint_output", marks=pytest.mark.long),
     ],
 )
 def test_another_kernel_is_noticed(exported_transducer, transducer, layer):
