@@ -69,7 +69,7 @@ def test_other_weights_are_seen(x, tmp_path):
 
 
 def test_without_xnnpack_some_products_differ(x, tmp_path):
-    """LiteRT's own kernel for even rows of 32 weights and more quantizes activations symmetrically."""
+    """LiteRT quantizes activations symmetrically there, for even rows of 32 weights and more."""
     model = asr_qat.quantize_model(chain(), "w4a8")
     tflite_export.export(model, tmp_path / "m.tflite")
     found = tflite_export.verify(model, tmp_path / "m.tflite", x, xnnpack=False)

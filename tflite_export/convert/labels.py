@@ -13,7 +13,7 @@ would spend a tenth of its bytes on them.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -25,7 +25,12 @@ from asr_qat.quantize.product_layer import ProductLayer
 
 NO_TENSOR = -1
 OPERATIONS_BACK = 16  # from an output back to its product
-OPERATORS = (schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperator.CONV_2D)
+MULTIPLICATIONS = (schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperator.CONV_2D)
+OPERATORS = (
+    *MULTIPLICATIONS,
+    schema.BuiltinOperator.DEPTHWISE_CONV_2D,
+    schema.BuiltinOperator.EMBEDDING_LOOKUP,
+)
 _LABEL = re.compile(r"([^/]+)/product(@\d+)?")
 
 Functions = Mapping[str, tf.types.experimental.ConcreteFunction]
@@ -33,16 +38,18 @@ Functions = Mapping[str, tf.types.experimental.ConcreteFunction]
 
 def products(model: schema.ModelT) -> Iterator[tuple[schema.SubGraphT, schema.OperatorT]]:
     """Every labelled product: (subgraph, operator)."""
-    for graph, operator in _multiplications(model):
+    for graph, operator in _operators(model, OPERATORS):
         if _LABEL.fullmatch(_output_name(graph, operator)):
             yield graph, operator
 
 
-def _multiplications(model: schema.ModelT) -> Iterator[tuple[schema.SubGraphT, schema.OperatorT]]:
-    """Every operator that may be the product of a layer: (subgraph, operator)."""
+def _operators(
+    model: schema.ModelT, kinds: Collection[int]
+) -> Iterator[tuple[schema.SubGraphT, schema.OperatorT]]:
+    """Every operator of some kinds: (subgraph, operator)."""
     for graph in model.subgraphs:
         for operator in graph.operators:
-            if model.operatorCodes[operator.opcodeIndex].builtinCode in OPERATORS:
+            if model.operatorCodes[operator.opcodeIndex].builtinCode in kinds:
                 yield graph, operator
 
 
@@ -121,11 +128,13 @@ def label_products(
     factors = merged_factors(keras_model)
     numbers = {id(graph): index for index, graph in enumerate(model.subgraphs)}
     checked = set()
-    for graph, operator in _multiplications(model):
+    for graph, operator in _operators(model, MULTIPLICATIONS):
         index, tensor = numbers[id(graph)], int(operator.outputs[0])
         operations = (outputs or {}).get((index, tensor)) or _output_name(graph, operator)
-        if _is_stock_convolution(operations, keras_model):
-            continue
+        if isinstance(operator.builtinOptions, schema.Conv2DOptionsT) and not (
+            _names_in(operations) & layers.keys()
+        ):
+            continue  # of a stock layer; `check_complete` would miss another one
         name = _layer_of(operations, layers)
         weights = graph.tensors[operator.inputs[1]]
         factor = factors.get(name, 1.0)
@@ -171,12 +180,6 @@ def _product_layers(keras_model: keras.Model) -> dict[str, ProductLayer]:
 def _names_in(operations: str) -> set[str]:
     """The words of operations `MODEL/LAYER/OPERATION;...`, names of layers among them."""
     return {part for path in operations.split(";") for part in path.split("/")}
-
-
-def _is_stock_convolution(operations: str, keras_model: keras.Model) -> bool:
-    """Whether operations are those of a Conv2D that no quantizer knows."""
-    stock = {layer.name for layer in keras_model.layers if type(layer) is keras.layers.Conv2D}
-    return bool(_names_in(operations) & stock)
 
 
 def _layer_of(operations: str, layers: Mapping[str, ProductLayer]) -> str:
