@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from tensorflow import keras
 
+from examples.any_keras.score import show
 from examples.any_keras.workflow import Example, Split
 
 CLASSES = 10
@@ -44,3 +45,6 @@ def build() -> keras.Model:
 EXAMPLE = Example(
     "image classifier", data, build, epochs=30, more_epochs=20, overrides={"digit": "w8a8"}
 )
+
+if __name__ == "__main__":
+    show(EXAMPLE)

@@ -1,7 +1,7 @@
 """What the examples share: one float model, trained on in float and at 8, 4 and 2 bits."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,10 @@ import tflite_export
 
 BATCH = 64
 SEED = 0
-PRECISIONS = {"int8": "w8a8", "int4": "w4a8", "int2": "w2a8"}
 FLOAT, INT4 = "float32", "int4"
+PRECISIONS = {"int8": "w8a8", INT4: "w4a8", "int2": "w2a8"}
 AFTER_TRAINING = "int4 after training"
+WORK = Path("work/any_keras")  # for files
 
 Inputs = dict[str, np.ndarray]  # by name, the first dimension is that of the examples
 
@@ -43,7 +44,6 @@ class Example:
         epochs: that the float model is trained.
         more_epochs: that it is trained on, in float or quantized.
         overrides: precisions of products by pattern, as of `asr_qat.quantize_model`.
-        shapes: of the inputs, as of `tflite_export.export`: one signature.
     """
 
     name: str
@@ -71,22 +71,31 @@ class Example:
         self.train_on(quantized, train)
         return quantized
 
-    def write_files(self, model: keras.Model, train: Split, folder: Path) -> dict[str, Path]:
-        """The `.tflite` of each variant, by its name; the first one is float, trained on."""
+    def variants(self, model: keras.Model, train: Split) -> dict[str, keras.Model]:
+        """What a trained float model becomes, by name; the first one is float, trained on."""
         longer = keras.models.clone_model(model)
         longer.set_weights(model.get_weights())
         self.train_on(longer, train)
-        made = {FLOAT: longer}
+        found = {FLOAT: longer}
         for name, precision in PRECISIONS.items():
-            made[name] = self.quantized(model, precision, train)
-        made[AFTER_TRAINING] = asr_qat.quantize_after_training(
+            found[name] = self.quantized(model, precision, train)
+        found[AFTER_TRAINING] = asr_qat.quantize_after_training(
             longer, PRECISIONS[INT4], overrides=self.overrides
         )
-        files = {}
-        for name, each in made.items():
-            files[name] = folder / f"{name.replace(' ', '_')}.tflite"
-            tflite_export.export(each, files[name])
-        return files
+        return found
+
+
+def write(models: Mapping[str, keras.Model], test: Split, folder: Path) -> dict[str, Path]:
+    """The `.tflite` of each model, for one example at a time."""
+    files = {name: folder / f"{name.replace(' ', '_')}.tflite" for name in models}
+    for name, model in models.items():
+        tflite_export.export(model, files[name], {"serving_default": shapes(test)})
+    return files
+
+
+def shapes(split: Split) -> dict[str, tuple[int, ...]]:
+    """Of the inputs of one example, by name."""
+    return {name: (1, *x.shape[1:]) for name, x in split.inputs.items()}
 
 
 def fit(model: keras.Model, train: Split, epochs: int, rate: float) -> None:
