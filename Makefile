@@ -22,10 +22,7 @@ BIN := $(VENV)/bin
 PYTHON := $(shell for p in python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
 WORKERS := 2# processes that run tests, of a few GB each
-# Tests of one file stay in one process: they share what is slow to make. New processes for every
-# 25 files, since TensorFlow does not give back its memory: two for all of them grow to 12 GB each.
-PYTEST = ls -S tests/test_*.py | xargs -n 25 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
-	--durations=10
+TESTS = tests.run --workers $(WORKERS)
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 
@@ -79,13 +76,17 @@ notebooks: $(VENV)/notebooks.stamp
 		--ExecutePreprocessor.timeout=-1 --ExecutePreprocessor.record_timing=False
 
 test: lint $(VENV)/notebooks.stamp
-	$(PYTEST) -m "not long"
+	$(BIN)/python -m $(TESTS) -m "not long"
 
 test-all: lint $(VENV)/notebooks.stamp
-	$(PYTEST) -m "long or not long" --hypothesis-profile=thorough
+	$(BIN)/python -m $(TESTS) -m "long or not long" --hypothesis-profile=thorough
 
 coverage: $(VENV)/dev.stamp $(VENV)/notebooks.stamp
-	$(PYTEST) -m "not long" --cov --cov-append --cov-report=term --cov-report=html
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m $(TESTS) -m "not long"
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage html --quiet
+	$(BIN)/coverage report
 
 test-runtime:
 	tests/runtime_environment.sh $(PYTHON)

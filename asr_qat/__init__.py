@@ -15,8 +15,8 @@ statistics, in memory or in a folder. `summarize` counts its parameters and byte
 Quantization of any Keras model: `quantize_model` prepares it for training, and
 `quantize_after_training` does without; `Scheme` is what tfmot's `quantize_apply` takes, and
 `quantize_scope` that in which Keras clones and loads. `QuantizationConfig` says how in detail,
-`quantized_layers` shows what is inside. `Dense` is the layer that can be quantized;
-`parse_precision` reads the name of a `Precision`, such as `w4a8`.
+`quantized_layers` shows what is inside. `Dense` and `Conv2D` are the layers that can
+be quantized; `parse_precision` reads the name of a `Precision`, such as `w4a8`.
 
 Training: `CTCLoss`, `TransducerLoss` and `TDTLoss` for `model.fit`, and `Evaluator` for the word
 error rate, with a `CTCDecoder` or a `TransducerDecoder`; or all of it by `train` with a
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from asr_qat.models.transducer import build_transducer as build_transducer
     from asr_qat.quantize.apply import QuantizationConfig as QuantizationConfig
     from asr_qat.quantize.apply import quantized_layers as quantized_layers
+    from asr_qat.quantize.conv import Conv2D as Conv2D
     from asr_qat.quantize.dense import Dense as Dense
     from asr_qat.quantize.keras_model import Scheme as Scheme
     from asr_qat.quantize.keras_model import quantize_after_training as quantize_after_training
@@ -82,6 +83,7 @@ else:
         {
             "CTCDecoder": "asr_qat.models.keras_decoder",
             "CTCLoss": "asr_qat.losses.ctc",
+            "Conv2D": "asr_qat.quantize.conv",
             "DataConfig": "asr_qat.corpora.dataset",
             "Dense": "asr_qat.quantize.dense",
             "EncoderConfig": "asr_qat.models.encoder_config",

@@ -1,11 +1,14 @@
 """Shared fixtures: a synthetic corpus, the folder prepared from it, and the real AN4."""
 
+import contextlib
 import fcntl
 import gc
 import importlib.util
 import logging
 import os
-from collections.abc import Callable
+import resource
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -44,9 +47,9 @@ def garbage_goes_between_modules():
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory) -> Path:
-    """A folder that all processes of pytest-xdist have in common."""
-    own = tmp_path_factory.getbasetemp()
-    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    """A folder that all processes of `tests.run` have in common."""
+    shared = os.environ.get("ASR_QAT_TESTS_SHARED")
+    return Path(shared) if shared else tmp_path_factory.getbasetemp()
 
 
 def made_once(path: Path, make: Callable[[Path], object]) -> Path:
@@ -59,6 +62,19 @@ def made_once(path: Path, make: Callable[[Path], object]) -> Path:
             make(path)
             done.touch()
     return path
+
+
+@contextlib.contextmanager
+def small_files(limit: int) -> Iterator[None]:
+    """As on a full disk: this process can write files of `limit` bytes at most."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.fixture(autouse=True)

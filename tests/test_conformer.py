@@ -183,7 +183,9 @@ def test_count_by_hand(config):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PRESETS)
 def test_count_by_hand_of_the_presets(name):
-    assert encoder_parameters(PRESETS[name]) == counted(PRESETS[name])
+    """Of two blocks: the others are as large."""
+    config = dataclasses.replace(PRESETS[name], blocks=2)
+    assert encoder_parameters(config) == counted(config)
 
 
 @pytest.mark.parametrize(("name", "tolerance"), [("S", 0.03), ("M", 0.05), ("L", 0.03)])

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from asr_qat.quantize.precision import GRAMMAR
-from tests.conftest import SAMPLE_RATE
+from tests.conftest import SAMPLE_RATE, small_files
 
 pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow
@@ -251,13 +251,12 @@ def own_lines(err: str) -> str:
     return "\n".join(line for line in err.splitlines() if line.startswith("tflite-export"))
 
 
-def test_converting_on_a_full_disk(model_directory, tmp_path):
+def test_converting_on_a_full_disk(refused, model_directory, tmp_path):
     """The temporary files of the conversion are the first that meet it."""
     output = tmp_path / "out/model.tflite"
-    words = ("convert", model_directory, "--precision", "w4a8", "-o", output)
-    done = full_disk(4096, *words)
-    assert done.returncode == 1, done.stderr
-    said = message(own_lines(done.stderr))
+    words = ("convert", model_directory, "--precision", "w4a8", "-o", output, "--seconds", 1)
+    with small_files(4096):
+        said = refused(*words)
     assert "cannot write the intermediate model (File too large)" in said
     assert not output.parent.exists() or not list(output.parent.iterdir())
 
@@ -271,14 +270,8 @@ def test_an_output_that_cannot_be_written_keeps_the_old_one(
     output = tmp_path / "model.tflite"
     output.write_bytes(b"the earlier one")
     monkeypatch.setattr(convert, "convert_recogniser", lambda *_: good.read_bytes())
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    with small_files(4096):
         code, _, err = tflite_export("convert", model_directory, "-o", output)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
     assert code == 1
     assert f"{output}: File too large" in message(err)
     assert output.read_bytes() == b"the earlier one"

@@ -13,6 +13,7 @@ from tensorflow import keras
 import asr_qat
 import tflite_export
 from asr_qat.errors import UserError
+from tests.docs_pages import blocks
 from tflite_export.convert.bake import unpacked_integers
 from tflite_export.convert.labels import layer_of_product, products
 
@@ -214,3 +215,10 @@ def test_a_float_model_is_exported_too(model, images, tmp_path):
     tflite_export.export(model, tmp_path / "float.tflite")
     found = on_device(tmp_path / "float.tflite", "serving_default", image=images[:1])
     np.testing.assert_allclose(found, model(images[:1]), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("page", ["any-keras-model", "from-tfmot"])
+def test_the_examples_of_the_page_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = [b.text for b in blocks(f"docs/how-to/{page}.md") if b.language == "python"]
+    exec("\n".join(code), {})

@@ -5,12 +5,23 @@ import sys
 
 import pytest
 
+from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.run import train
+from asr_qat.training.start import first_recogniser
 from asr_qat.training.word_error_rate import Evaluator
-from tests.training_fixtures import ENCODER, W4, as_yaml, configuration, history, refusal, weights
+from tests.training_fixtures import (
+    ENCODER,
+    W4,
+    as_yaml,
+    assert_same_weights,
+    configuration,
+    history,
+    refusal,
+    weights,
+)
 
 pytest_plugins = ["tests.training_fixtures"]
 
@@ -49,10 +60,15 @@ def test_quantized_training_starts_from_the_float_weights(float_run, prepared_fo
     assert ours == sorted(value.tobytes() for value in weights(recogniser))
 
     # A quantized model is trained on as it is, and not quantized otherwise.
-    start = {"start": str(tmp_path / "w4"), "encoder": None, "steps": 1}
+    start, folder = (
+        {"start": str(tmp_path / "w4"), "encoder": None},
+        PreparedFolder(prepared_folder),
+    )
     for same in (None, W4):
         kept = configuration(prepared_folder, tmp_path / f"on{same}", quantization=same, **start)
-        assert train(kept, quiet=True).config.quantization == W4
+        started = first_recogniser(kept, folder)
+        assert started.config.quantization == W4
+        assert_same_weights(started, quantized)
     other = configuration(
         prepared_folder, tmp_path / "w8", quantization=QuantizationConfig("w8a8"), **start
     )

@@ -47,7 +47,7 @@ def test_a_client_that_disconnects_had_a_stream(monkeypatch):
     original = LiveServer._work
     monkeypatch.setattr(LiveServer, "_work", work)
     with running() as (address, server):
-        deeds = act(disconnects, address, lambda: heard.count("accept") >= 3)
+        deeds = act(disconnects, address, lambda: heard.count("Session") >= 5)
         assert deeds.broken == deeds.messages >= 3 and deeds.closed == 0
         while server.streams:
             time.sleep(0.01)

@@ -1,5 +1,6 @@
 """Parameters, bits and bytes of every layer."""
 
+import dataclasses
 import json
 import re
 
@@ -129,6 +130,7 @@ def summary(monkeypatch, capsys, *words):
 
 
 def test_the_command_prints_a_preset(monkeypatch, capsys):
+    monkeypatch.setitem(PRESETS, "tiny", dataclasses.replace(PRESETS["tiny"], blocks=1))
     words = ("--preset", "tiny", "--vocab-size", "128", "--precision", "w4a8")
     _, printed, _ = summary(monkeypatch, capsys, *words)  # a transducer
     assert re.search(r"^joint_output +16,641 +4 +9,288$", printed, re.MULTILINE)
@@ -138,7 +140,7 @@ def test_the_command_prints_a_preset(monkeypatch, capsys):
     assert re.search(r"^ctc_output +16,641 +4 +9,288$", printed, re.MULTILINE)
     _, blocks, _ = summary(monkeypatch, capsys, *words, "--by", "block", "--json")
     content = json.loads(blocks)
-    assert [row["name"] for row in content["rows"]][-2:] == ["block_05", "ctc"]
+    assert [row["name"] for row in content["rows"]][-2:] == ["block_00", "ctc"]
     assert content["total"]["bytes"] == np.sum([row["bytes"] for row in content["rows"]])
     assert f"{content['total']['bytes']:,}" in printed
     assert content["ratio"] == 4 * content["total"]["parameters"] / content["total"]["bytes"]

@@ -83,6 +83,7 @@ def _corpus_of(wheel: Path, monkeypatch, cache: Path):
 def test_the_recordings_are_the_same_every_time(wheel, monkeypatch, tmp_path):
     few = {"train": ("f2", "sandro"), "dev": ("adam",), "test": ("victor",)}  # most are breathy
     monkeypatch.setattr(synthetic, "VARIANTS", few)
+    monkeypatch.setattr(synthetic, "SENTENCES", dict.fromkeys(SPLITS, 2))
     first = _corpus_of(wheel, monkeypatch, tmp_path / "first")
     second = _corpus_of(wheel, monkeypatch, tmp_path / "second")
     assert "SYNTHETIC" in first.description

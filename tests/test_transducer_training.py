@@ -82,6 +82,7 @@ def test_evaluation_of_a_batch_is_that_of_each_utterance(transducer_run, folder)
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_wer")
 def test_interrupted_and_resumed_is_as_in_one_go(prepared_folder, tmp_path, monkeypatch):
     whole = configuration(
         prepared_folder,
@@ -266,7 +267,8 @@ def test_frames_at_once_of_a_training(folder, tmp_path):
         dataclasses.replace(config, frames_at_once=0)
 
 
-def test_networks_of_the_preset_with_the_same_encoder(folder, tmp_path):
+def test_networks_of_the_preset_with_the_same_encoder(folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(PRESETS, "tiny", dataclasses.replace(PRESETS["tiny"], blocks=1))
     tiny, other = (
         Recogniser.create(ModelConfig(shape, folder.stats.front_end), folder.tokenizer, *STATS)
         for shape in (PRESETS["tiny"], ENCODER)

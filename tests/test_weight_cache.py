@@ -20,9 +20,9 @@ pytest_plugins = ["tests.export_fixtures"]
 LIVE = Path(__file__).parent / "data/tones_live.tflite"
 IN_A_PROCESS = """
 import sys, numpy as np
-from tests.export_fixtures import noise
 from tflite_export.runtime.recogniser import TFLiteRecogniser
-print(TFLiteRecogniser(sys.argv[1], weight_cache=True).encode(noise(90)).tobytes().hex()[:4096])
+encoded = TFLiteRecogniser(sys.argv[1], weight_cache=True).encode(np.load(sys.argv[2]))
+print(encoded.tobytes().hex()[:4096])
 """
 
 
@@ -91,9 +91,10 @@ def test_another_litert_or_processor_has_a_cache_of_its_own(exported, monkeypatc
 
 
 @pytest.mark.slow
-def test_processes_that_start_at_once(exported, folder):
-    path = exported("w4a8")
-    command = [sys.executable, "-c", IN_A_PROCESS, str(path)]
+def test_processes_that_start_at_once(exported, folder, tmp_path):
+    path, features = exported("w4a8"), tmp_path / "features.npy"
+    np.save(features, noise(90))
+    command = [sys.executable, "-c", IN_A_PROCESS, str(path), str(features)]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     said = {process.communicate(timeout=120)[0].strip() for process in started}
     assert said == {TFLiteRecogniser(path).encode(noise(90)).tobytes().hex()[:4096]}

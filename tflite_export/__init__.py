@@ -9,7 +9,8 @@ and search. `load_live_model` and `Session` recognise a stream while it is spoke
 reads the `Metadata` of a file, and `inspect_file` takes it apart.
 
 With TensorFlow: `convert_model` writes the file of a model directory, `convert_recogniser` makes
-the bytes of a recogniser in memory. `export` writes the file of any Keras model.
+the bytes of a recogniser in memory. `export` writes the file of any Keras model, and `verify`
+compares the two.
 
     import tflite_export
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tflite_export.runtime.transcriber import Transcriber as Transcriber
     from tflite_export.runtime.transcriber import load as load
     from tflite_export.score.inspect import inspect
+    from tflite_export.score.verify import verify as verify
 
     convert_model, inspect_file, load_live_model = convert, inspect, load_model
 else:
@@ -50,5 +52,6 @@ else:
             "load": "tflite_export.runtime.transcriber",
             "load_live_model": "tflite_export.runtime.live.live_model:load_model",
             "read_metadata": "tflite_export.runtime.metadata",
+            "verify": "tflite_export.score.verify",
         },
     )

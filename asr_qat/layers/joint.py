@@ -9,7 +9,8 @@ from tensorflow import keras
 
 from asr_qat.losses.fused_transducer import fused_transition_log_probs
 from asr_qat.losses.transducer import token_log_probs
-from asr_qat.quantize.dense import Dense, product, quantized_layer, with_kernel
+from asr_qat.quantize.dense import InnerDense, product, with_kernel
+from asr_qat.quantize.product_layer import quantized_layer
 from asr_qat.quantize.products import QuantizedKernel
 
 Activation = Literal["tanh", "relu"]
@@ -17,7 +18,7 @@ _ACTIVATIONS = {"tanh": tf.tanh, "relu": tf.nn.relu}
 
 
 @quantized_layer
-class Joint(Dense):
+class Joint(InnerDense):
     """`f(encoded + predicted) @ kernel + bias` for every pair of a frame and a label count.
 
     With labels as a third input it goes on to what the loss needs of these logits, which

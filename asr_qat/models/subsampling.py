@@ -14,6 +14,7 @@ from asr_qat.layers.masking import FrameMask, ZeroPadding
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.layer_names import subsampling_name
 from asr_qat.models.layer_source import LayerSource, new_layer
+from asr_qat.quantize.conv import Conv2D
 from asr_qat.quantize.dense import Dense
 
 FRAME_MASK = "frame_mask"  # layer of the mask of the encoded frames
@@ -81,8 +82,9 @@ def subsample(features, edges: Edges, config: EncoderConfig, layer: LayerSource 
 
 
 def _convolution(x, stage: int, config: EncoderConfig, layer: LayerSource):
+    # The first one reads one channel, and stays float: it has few weights and all the signal.
     return layer(
-        keras.layers.Conv2D,
+        Conv2D if stage else keras.layers.Conv2D,
         config.subsampling,
         3,
         strides=2,

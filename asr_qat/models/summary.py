@@ -1,6 +1,7 @@
 """Parameters, bits and bytes of every layer."""
 
 import dataclasses
+import math
 
 import numpy as np
 from tensorflow import keras
@@ -53,10 +54,10 @@ def summarize(
             precision = registry.of(layer) if registry else None
         size, bits = _bytes(parameters, FLOAT_BITS), FLOAT_BITS
         if precision is not None:
-            kernel = next(w for w in weights if w.shape.rank == 2)
-            inputs, outputs = kernel.shape
-            size = kernel_bytes(inputs, outputs, precision)
-            size += _bytes(parameters - int(np.prod(kernel.shape)), FLOAT_BITS)
+            *inputs, outputs = next(w.shape for w in weights if w.shape.rank >= 2)
+            kernel = math.prod(inputs) * outputs
+            size = kernel_bytes(math.prod(inputs), outputs, precision)
+            size += _bytes(parameters - kernel, FLOAT_BITS)
             bits = precision.weight_bits
         rows.append(LayerSummary(layer.name, parameters, bits, size))
     return rows

@@ -15,6 +15,7 @@ from asr_qat.quantize.grids import Grid
 from asr_qat.quantize.mixture import check_overrides, with_mixture
 from asr_qat.quantize.policies import policy
 from asr_qat.quantize.precision import FLOAT_BITS, WEIGHT_BITS, Precision
+from asr_qat.quantize.product_layer import ProductLayer
 from asr_qat.quantize.quantizers import ActivationRanges, KernelQuantizer
 from asr_qat.quantize.scheme import PrecisionRegistry
 from asr_qat.quantize.static_ranges import StaticRanges
@@ -28,8 +29,9 @@ class QuantizationConfig:
     """How a model is quantized in training.
 
     Attributes:
-        precision: that of every Dense layer, e.g. `w4a8` (see `asr_qat.quantize.precision`), or a
-            mixture by name, e.g. `two_bit` (see `asr_qat.quantize.policies`).
+        precision: that of every layer with a product, e.g. `w4a8` (see
+            `asr_qat.quantize.precision`), or a mixture by name, e.g. `two_bit` (see
+            `asr_qat.quantize.policies`). A `Conv2D` has weights of 8 bits where fewer are wanted.
         mode: `native` multiplies integers as the device does, `fake` rounded floats; `ptq` does
             what `native` does, in a model that was quantized after training.
         start_step: training steps in float before the quantization begins.
@@ -113,7 +115,7 @@ class QuantizationConfig:
 
 @tf.autograph.experimental.do_not_convert  # nothing to convert, and it takes seconds to see it
 def quantize_model(model: keras.Model, config: QuantizationConfig) -> keras.Model:
-    """A copy of `model`, weights included, whose Dense layers train and run quantized.
+    """A copy of `model`, weights included, whose products train and run quantized.
 
     Args:
         model: a Functional model of this package, not quantized.
@@ -160,16 +162,21 @@ class QuantizedLayer:
     """A layer as the quantizer sees it.
 
     Attributes:
-        kernel: the trained float weights `[input, output]`.
-        bias: `[output]` or None.
+        layer: that computes the product.
+        kernel: its trained float weights `[..., output]`.
         quantizer: turns the kernel into integers and scales.
         variables: what the quantizer remembers, by name.
     """
 
+    layer: ProductLayer
     kernel: tf.Variable
-    bias: tf.Variable | None
     quantizer: KernelQuantizer
     variables: dict[str, tf.Variable]
+
+    @property
+    def bias(self) -> tf.Variable | None:
+        """`[output]`, if it has one."""
+        return self.layer.bias
 
     @property
     def precision(self) -> Precision:
@@ -197,7 +204,7 @@ def quantized_layers(model: keras.Model) -> dict[str, QuantizedLayer]:
     for layer in model.layers:
         if isinstance(layer, compat.QuantizeWrapperV2):
             kernel, quantizer, variables = quantized_weight(layer)
-            found[layer.name] = QuantizedLayer(kernel, layer.layer.bias, quantizer, variables)
+            found[layer.name] = QuantizedLayer(layer.layer, kernel, quantizer, variables)
     return found
 
 
@@ -217,7 +224,7 @@ def layers_without_copy(
         quantizer = registry.get_quantize_config(layer).quantizer
         variables = quantizer.build(layer.kernel.shape, "kernel", keras.layers.Layer(name=name))
         quantizer.initialize(layer.kernel, variables)
-        found[name] = QuantizedLayer(layer.kernel, layer.bias, quantizer, variables)
+        found[name] = QuantizedLayer(layer, layer.kernel, quantizer, variables)
     return found
 
 

@@ -11,8 +11,8 @@ from asr_qat.quantize.quantizers import KernelQuantizer
 
 
 @keras.utils.register_keras_serializable("asr_qat")
-class DenseQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
-    """Quantizes the kernel of `asr_qat.quantize.dense.Dense`, and its input with it.
+class KernelQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
+    """Quantizes the kernel of a `ProductLayer`, and its input with it.
 
     The input is quantized inside the layer's product, because its scale is needed to rescale
     the integer sum; so is the output, where it has a static range. Else it stays float, as on

@@ -1,36 +1,29 @@
-"""The Dense layer of every quantized product."""
+"""The Dense layer of every quantized product of matrices."""
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat.quantize.device_kernel import DeviceKernel
-from asr_qat.quantize.products import QuantizedKernel
-
-LayerClass = TypeVar("LayerClass", bound=type[keras.layers.Layer])
-QUANTIZED_LAYERS: dict[str, type[keras.layers.Layer]] = {}  # by name, see `quantized_layer`
-
-
-def quantized_layer(cls: LayerClass) -> LayerClass:
-    """Class decorator: Keras finds the layer by its name when a model is cloned or loaded."""
-    QUANTIZED_LAYERS[cls.__name__] = cls
-    registered: LayerClass = keras.utils.register_keras_serializable("asr_qat")(cls)
-    return registered
+from asr_qat.quantize.precision import Precision, Range
+from asr_qat.quantize.product_layer import Kernel, ProductLayer, quantized_layer
+from asr_qat.quantize.products import Function, QuantizedKernel
 
 
 @quantized_layer
-class Dense(keras.layers.Dense):
+class Dense(ProductLayer, keras.layers.Dense):
     """The stock Dense layer, until a quantizer replaces its kernel by a `QuantizedKernel`."""
 
-    offset = None
+    operation = "MatMul"
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """`activation(inputs @ kernel + bias)`: `[..., input]` to `[..., units]`."""
+        bias = self.bias if self.use_bias else None
         if isinstance(self.kernel, QuantizedKernel | DeviceKernel):
-            return self.kernel.dense(inputs, self.bias if self.use_bias else None, self.activation)
+            return self.quantized_call(inputs, self.kernel, bias, self.activation)
         if self.offset is None:
             return super().call(inputs)
         outputs = tf.tensordot(inputs, self.kernel, 1)
@@ -39,6 +32,23 @@ class Dense(keras.layers.Dense):
         outputs += tf.reduce_sum(inputs, axis=-1, keepdims=True) * self.offset
         return self.activation(outputs)
 
+    def quantized_call(
+        self, x: tf.Tensor, kernel: Kernel, bias: tf.Tensor | None, activation: Function
+    ) -> tf.Tensor:
+        """`activation(x @ kernel + bias)`."""
+        return kernel.dense(x, bias, activation)
+
+    def device_shape(self) -> tuple[int, ...]:
+        """(output, input), as the device has it."""
+        inputs, outputs = self.kernel.shape
+        return outputs, inputs
+
+    def executed(self, precision: Precision) -> Precision:
+        """Blocks that do not divide the inputs are replaced by a scale for each channel."""
+        if precision.block and self.kernel.shape[0] % precision.block:
+            return dataclasses.replace(precision, block=None)
+        return precision
+
     def add_offset(self) -> None:
         """Add a weight `[units]` to all rows of the kernel, as the device does: by the row sum.
 
@@ -46,6 +56,20 @@ class Dense(keras.layers.Dense):
         their scale.
         """
         self.offset = self.add_weight("offset", [self.units], initializer="zeros")
+
+
+class InnerDense(Dense):
+    """A layer that does more than its product, such as a recurrence or a joint network.
+
+    The product has dynamic activations and no offset, and is clipped where a scale would be
+    learned.
+    """
+
+    def executed(self, precision: Precision) -> Precision:
+        searched: Range = "clip" if precision.range == "learned" else precision.range
+        return dataclasses.replace(
+            super().executed(precision), static=False, asymmetric=False, range=searched
+        )
 
 
 def product(x: tf.Tensor, kernel: Any) -> tf.Tensor:

@@ -12,31 +12,40 @@ class DeviceKernel:
     """What an exporter puts in place of a layer's kernel: an input of its graph.
 
     A converter merges factors and normalisations into constants. Of an input it knows nothing, so
-    it leaves the product alone. The integers take the input's place in the finished file.
+    it leaves the kernel alone. The integers take the input's place in the finished file.
+
+    It also moves what is added before a product behind it, since `(x + b) @ k = x @ k + b @ k`; but
+    not with quantized activations, which would then be those of another input. So the product reads
+    its input times the `fence`, a one that the converter does not know either.
 
     Attributes:
-        weights: the input, float32 `[output, input]`, as the device multiplies by it.
+        weights: the input, float32 in the layer's `device_shape`: `[output, input]` of a dense
+            product.
+        fence: an input of the graph, float32 scalar; the exporter takes its products out again.
         offset: float32 `[output]` of an asymmetric grid, or None.
     """
 
     weights: tf.Tensor
+    fence: tf.Tensor
     offset: tf.Tensor | None = None
 
     def product(self, x: tf.Tensor) -> tf.Tensor:
         """`x` `[..., input]` times the weights: `[..., output]`."""
-        rows = tf.reshape(x, [-1, x.shape[-1]])
-        y = tf.matmul(rows, self.weights, transpose_b=True)
-        return self._with_offset(_like(x, y), x)
+        return self.dense(x, None, tf.identity)
 
     def dense(
         self, x: tf.Tensor, bias: tf.Tensor | None, activation: Callable[[tf.Tensor], Any]
     ) -> Any:
         """`activation(x @ weights + bias)`, as of `QuantizedKernel`."""
-        rows = tf.reshape(x, [-1, x.shape[-1]])
+        rows = tf.reshape(self.fenced(x), [-1, x.shape[-1]])
         y = tf.matmul(rows, self.weights, transpose_b=True)
         if bias is not None:
             y = tf.nn.bias_add(y, bias)
         return activation(self._with_offset(_like(x, y), x))
+
+    def fenced(self, x: tf.Tensor) -> tf.Tensor:
+        """The input of a product, as the converter is to see it."""
+        return x * self.fence
 
     def _with_offset(self, y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         if self.offset is None:

@@ -5,11 +5,12 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.quantize.dense import Dense, quantized_layer
+from asr_qat.quantize.dense import InnerDense
+from asr_qat.quantize.product_layer import quantized_layer
 
 
 @quantized_layer
-class Embedding(Dense):
+class Embedding(InnerDense):
     """Rows of a table: the product of one-hot rows with the kernel `[vocab_size, units]`.
 
     A row of a quantized kernel comes out as its integers times their scales, since a one-hot

@@ -44,10 +44,9 @@ class Grid:
 
 
 def blocks_of(weights: tf.Tensor, block: int | None) -> tf.Tensor:
-    """`[input, output]` as it is, or as `[blocks, block, output]`."""
-    if block is None:
-        return weights
-    return tf.reshape(weights, [-1, block, weights.shape[-1]])
+    """`[..., output]` as a matrix `[input, output]`, or as `[blocks, block, output]`."""
+    rows = [-1] if block is None else [-1, block]
+    return tf.reshape(weights, [*rows, weights.shape[-1]])
 
 
 def largest_integer(bits: int) -> float:

@@ -22,8 +22,8 @@ from asr_qat.errors import UserError
 from asr_qat.quantize import apply
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.calibrate import calibrate, needs_calibration
-from asr_qat.quantize.dense import QUANTIZED_LAYERS
 from asr_qat.quantize.precision import FLOAT
+from asr_qat.quantize.product_layer import ProductLayer
 from asr_qat.quantize.scheme import PrecisionRegistry
 from asr_qat.quantize.stock.rules import in_products
 
@@ -183,9 +183,9 @@ def require_quantized(model: keras.Model, quantized: Mapping[str, Any]) -> None:
     )
 
 
-def _products(model: keras.Model) -> list[keras.layers.Layer]:
+def _products(model: keras.Model) -> list[ProductLayer]:
     """The layers that can be quantized."""
-    return [layer for layer in model.layers if type(layer) in QUANTIZED_LAYERS.values()]
+    return [layer for layer in model.layers if isinstance(layer, ProductLayer)]
 
 
 def _has_products(model: keras.Model) -> bool:

@@ -5,7 +5,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.quantize.dense import Dense, product, quantized_layer, with_kernel
+from asr_qat.quantize.dense import InnerDense, product, with_kernel
+from asr_qat.quantize.product_layer import quantized_layer
 
 State = tuple[tf.Tensor, tf.Tensor]  # output and cell
 WithState = tuple[tf.Tensor, tf.Tensor, tf.Tensor]  # gates or outputs first
@@ -13,7 +14,7 @@ FORGET_BIAS = 1.0  # added to the forget gate, so that an initial cell remembers
 
 
 @quantized_layer
-class LSTM(Dense):
+class LSTM(InnerDense):
     """What an LSTM does step by step; its kernel `[units, 4 * units]` multiplies the output.
 
     The product of the inputs, which needs no earlier step, and the bias are a Dense layer of

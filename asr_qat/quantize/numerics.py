@@ -13,7 +13,10 @@ def round_straight_through(x: tf.Tensor) -> tf.Tensor:
     return tf.round(x), lambda upstream: upstream
 
 
-def row_parameters(x: tf.Tensor, bits: int = 8) -> tuple[tf.Tensor, tf.Tensor]:
+Axes = int | tuple[int, ...]
+
+
+def row_parameters(x: tf.Tensor, bits: int = 8, axes: Axes = -1) -> tuple[tf.Tensor, tf.Tensor]:
     """Scale and zero point of each row, as LiteRT's dynamic kernels (XNNPACK) compute them.
 
     The range of a row is widened to hold zero and mapped to the 255 steps of int8. LiteRT knows
@@ -22,13 +25,14 @@ def row_parameters(x: tf.Tensor, bits: int = 8) -> tuple[tf.Tensor, tf.Tensor]:
     Args:
         x: float32 `[..., channels]`.
         bits: width of the integers.
+        axes: of a row, whose values share a scale.
 
     Returns:
-        Inverse scale and zero point, float32 `[..., 1]`.
+        Inverse scale and zero point, float32 `[..., 1]`, of length 1 along `axes`.
     """
     smallest, largest = integer_range(bits)
-    low = tf.minimum(tf.reduce_min(x, axis=-1, keepdims=True), 0.0)
-    high = tf.maximum(tf.reduce_max(x, axis=-1, keepdims=True), 0.0)
+    low = tf.minimum(tf.reduce_min(x, axis=axes, keepdims=True), 0.0)
+    high = tf.maximum(tf.reduce_max(x, axis=axes, keepdims=True), 0.0)
     empty = low == high
     inverse = tf.where(empty, 1.0, (largest - smallest) / tf.where(empty, 1.0, high - low))
     from_low, from_high = smallest - low * inverse, largest - high * inverse
@@ -36,21 +40,31 @@ def row_parameters(x: tf.Tensor, bits: int = 8) -> tuple[tf.Tensor, tf.Tensor]:
     return inverse, tf.round(tf.clip_by_value(zero_point, smallest, largest))
 
 
-def quantize_rows(x: tf.Tensor, bits: int = 8) -> tuple[tf.Tensor, tf.Tensor]:
+def quantize_rows(x: tf.Tensor, bits: int = 8, axes: Axes = -1) -> tuple[tf.Tensor, tf.Tensor]:
     """Integers of each row, its zero point subtracted.
 
     Args:
         x: float32 `[..., channels]`.
         bits: width of the integers.
+        axes: of a row, whose values share a scale.
 
     Returns:
         Integers `[..., channels]`, at 8 bits in [-255, 255], and scales `[..., 1]`, both float32:
         `x ~ integers * scales`. No gradient is defined: see `asr_qat.quantize.products`.
     """
     smallest, largest = integer_range(bits)
-    inverse, zero_point = row_parameters(x, bits)
+    inverse, zero_point = row_parameters(x, bits, axes)
     integers = tf.clip_by_value(tf.round(x * inverse), smallest - zero_point, largest - zero_point)
     return integers, 1.0 / inverse
+
+
+def quantize_straight_through(
+    x: tf.Tensor, bits: int = 8, axes: Axes = -1
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """As `quantize_rows`; the gradient of the integers is that of `x / scales`, scales constant."""
+    integers, scales = quantize_rows(tf.stop_gradient(x), bits, axes)
+    seen = x / scales
+    return seen + tf.stop_gradient(integers - seen), scales
 
 
 def integer_range(bits: int) -> tuple[float, float]:

@@ -5,10 +5,11 @@
 | `mixed_4_8` | w4a8         | w8a8      | w8a8                            | w8a8         | w8a8 |
 | `two_bit`   | w2a8         | w2a8      | w4a8                            | w8a8         | w4a8 |
 
-The rest are the prediction and joint networks of a transducer. Convolutions that are no dense
-products, norms and biases stay float. `mixed_4_8` is after the large-scale system of Ding et al.
-(2022), 4-bit and 8-bit weights and about a fifth of float32; which layers had which width there
-is not known. `two_bit` is after Rybakov et al. (2023, arXiv 2305.16619), with three levels.
+The rest are the prediction and joint networks of a transducer. A full convolution of the
+subsampling has 8-bit weights; its first convolution, depthwise ones, norms and biases stay float.
+`mixed_4_8` is after the large-scale system of Ding et al. (2022), 4-bit and 8-bit weights and about
+a fifth of float32; which layers had which width there is not known. `two_bit` is after Rybakov et
+al. (2023, arXiv 2305.16619), with three levels.
 
 Other mixtures are overrides of a `QuantizationConfig`. The first and last of six blocks at 8 bits:
 `{precision: w4a8, overrides: {"^block_0[05]_": w8a8}}`. `asr-qat assign` finds them by itself.

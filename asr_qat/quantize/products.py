@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat.quantize.grids import Grid, values
-from asr_qat.quantize.numerics import quantize_rows
+from asr_qat.quantize.numerics import quantize_rows, quantize_straight_through
 from asr_qat.quantize.static_ranges import StaticRanges
 
 Function = Callable[[tf.Tensor], tf.Tensor]
@@ -21,14 +21,15 @@ Gradient = Callable[[tf.Tensor], tuple[tf.Tensor, ...]]  # of the output: one fo
 
 @dataclasses.dataclass(eq=False)
 class QuantizedKernel:
-    """What a quantizer puts in place of a Dense layer's kernel.
+    """What a quantizer puts in place of a layer's kernel.
 
     Attributes:
         integers: float32 `[input, output]`, or `[blocks, block, output]`, whole numbers.
         grid: what they stand for.
         activation_bits: width of the inputs, None for float inputs.
         native: integer product, or fake quantization.
-        weights: the float weights `[input, output]`, used while `active` is false.
+        weights: the float weights in their own shape, `[input, output]` of a Dense layer, used
+            while `active` is false.
         active: boolean scalar, or None for always.
         ranges: of input and output, where they do not depend on the row; see `dense`.
         trained: the float weights, where the gradient goes to them directly; see
@@ -168,9 +169,7 @@ def native_block_product(
     """
     seen = x
     if activation_bits:
-        rows, row_scale = quantize_rows(tf.stop_gradient(x), activation_bits)
-        seen = x / row_scale
-        seen += tf.stop_gradient(rows - seen)
+        seen, row_scale = quantize_straight_through(x, activation_bits)
     sums = tf.matmul(_blocked(seen, integers), integers) * grid.scale
     y = tf.reduce_sum(sums, axis=0)
     y = y * row_scale if activation_bits else y

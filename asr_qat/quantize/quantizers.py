@@ -1,6 +1,7 @@
 """The tfmot quantizer of a kernel: any grid of `asr_qat.quantize.grids`, any activations."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -72,10 +73,10 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
                 synchronization=tf.VariableSynchronization.ON_READ,
                 aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
             )
-        inputs, outputs = tensor_shape
+        *inputs, outputs = tensor_shape
         shape = [1, outputs]
         if precision.block:
-            shape = [inputs // precision.block, *shape]
+            shape = [math.prod(inputs) // precision.block, *shape]
         if precision.range == "clip":
             found["share"] = self._add(layer, f"{name}_share", shape, trainable=False)
         if precision.range == "learned":
@@ -97,7 +98,7 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
         return layer.add_weight(name, shape, trainable=trainable, initializer="ones", **options)
 
     def initialize(self, kernel: tf.Tensor, variables: Variables) -> None:
-        """Set a searched or learned range from the kernel `[input, output]`."""
+        """Set a searched or learned range from the kernel `[..., output]`."""
         if self.precision.range not in ("clip", "learned"):
             return
         weights = blocks_of(tf.convert_to_tensor(kernel), self.precision.block)
@@ -113,7 +114,7 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
     def __call__(
         self, inputs: tf.Tensor, training: Any, weights: Variables, **kwargs: Any
     ) -> QuantizedKernel:
-        """The `QuantizedKernel` of the float weights `inputs` `[input, output]`."""
+        """The `QuantizedKernel` of the float weights `inputs` `[..., output]`."""
         kernel = tf.convert_to_tensor(inputs)
         active = None
         if self.start_step:
@@ -141,7 +142,12 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
         return ranged and not (precision.static or precision.block or precision.asymmetric)
 
     def quantize(self, kernel: tf.Tensor, variables: Variables) -> tuple[tf.Tensor, Grid]:
-        """Integers `[input, output]`, or `[blocks, block, output]`, and their grid."""
+        """Integers `[input, output]`, or `[blocks, block, output]`, and their grid.
+
+        Args:
+            kernel: `[..., output]`; all axes but the last are inputs.
+            variables: from `build`.
+        """
         weights = blocks_of(kernel, self.precision.block)
         if self.precision.weight_bits == FLOAT_BITS:
             return weights, Grid(tf.ones([1, weights.shape[-1]]))
@@ -163,7 +169,7 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
         return dataclasses.replace(self.precision, weight_bits=bits)
 
     def rounded(self, kernel: tf.Tensor, variables: Variables) -> tf.Tensor:
-        """The values `[input, output]` that the quantized kernel stands for."""
+        """The values that the quantized kernel stands for, in the shape of `kernel`."""
         integers, grid = self.quantize(tf.convert_to_tensor(kernel), variables)
         return tf.reshape(values(integers, grid), kernel.shape)
 

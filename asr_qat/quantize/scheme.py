@@ -1,7 +1,6 @@
 """The tfmot scheme: no graph rewriting, and a registry that goes by layer name."""
 
 import contextlib
-import dataclasses
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -10,9 +9,9 @@ import tensorflow_model_optimization as tfmot
 from tensorflow import keras
 
 from asr_qat.compat import QuantizeRegistry, QuantizeScheme
-from asr_qat.quantize.configs import DenseQuantizeConfig
-from asr_qat.quantize.dense import QUANTIZED_LAYERS, Dense
-from asr_qat.quantize.precision import Precision, Range, parse
+from asr_qat.quantize.configs import KernelQuantizeConfig
+from asr_qat.quantize.precision import Precision, parse
+from asr_qat.quantize.product_layer import QUANTIZED_LAYERS, ProductLayer
 from asr_qat.quantize.wrapper import QuantizeWrapperV2
 
 
@@ -20,7 +19,7 @@ class PrecisionRegistry(QuantizeRegistry):
     """The quantize config of each layer.
 
     Args:
-        precision: name of the precision of every Dense layer.
+        precision: name of the precision of every layer with a product.
         overrides: precision names by regular expression, searched in the layer's name; the
             first match wins.
         more: arguments of `KernelQuantizer` for all layers.
@@ -41,27 +40,20 @@ class PrecisionRegistry(QuantizeRegistry):
     def of(self, layer: keras.layers.Layer) -> Precision | None:
         """The precision of a layer that has weights already, None for float.
 
-        Blocks that do not divide its inputs are replaced by a scale for each channel. A product
-        inside of a recurrence or of a joint network has dynamic activations and no offset, and
-        is clipped where a scale would be learned.
+        Each kind of layer says what it executes where another precision is wanted.
         """
-        found = self.precision(layer.name) if isinstance(layer, Dense) else None
-        if found is not None and found.block and layer.kernel.shape[0] % found.block:
-            found = dataclasses.replace(found, block=None)
-        if found is None or type(layer) is Dense:
-            return found
-        searched: Range = "clip" if found.range == "learned" else found.range
-        return dataclasses.replace(found, static=False, asymmetric=False, range=searched)
+        wanted = self.precision(layer.name) if isinstance(layer, ProductLayer) else None
+        return None if wanted is None else layer.executed(wanted)
 
     def supports(self, layer: keras.layers.Layer) -> bool:
         """Whether `layer` is to be quantized."""
         return self.of(layer) is not None
 
-    def get_quantize_config(self, layer: keras.layers.Layer, **more: Any) -> DenseQuantizeConfig:
+    def get_quantize_config(self, layer: keras.layers.Layer, **more: Any) -> KernelQuantizeConfig:
         """The config of a supported layer, `more` arguments of its `KernelQuantizer` in it."""
         precision = self.of(layer)
         assert precision is not None
-        return DenseQuantizeConfig(precision, **{**self._more, **more})
+        return KernelQuantizeConfig(precision, **{**self._more, **more})
 
     def precisions(self) -> list[Precision]:
         """All that a layer may have, but for float."""
@@ -97,7 +89,7 @@ def quantize_scope() -> Iterator[None]:
     """The scope in which quantized models are cloned and loaded, those of tfmot's functions too."""
     ours = {
         **QUANTIZED_LAYERS,
-        "DenseQuantizeConfig": DenseQuantizeConfig,
+        "KernelQuantizeConfig": KernelQuantizeConfig,
         "QuantizeWrapperV2": QuantizeWrapperV2,  # which can load what tfmot's own saved
     }
     with tfmot.quantization.keras.quantize_scope(), keras.utils.custom_object_scope(ours):

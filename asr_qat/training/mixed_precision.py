@@ -12,11 +12,13 @@ from asr_qat.layers.dropout import Dropout
 from asr_qat.layers.gated_linear_unit import GatedLinearUnit
 from asr_qat.layers.masking import ZeroPadding
 from asr_qat.layers.relative_attention import RelativeAttention
+from asr_qat.quantize.conv import Conv2D
 from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.scheme import quantize_scope
 
-# A quantized Dense layer is in a wrapper, and is none of these.
+# A quantized layer is in a wrapper, and is none of these.
 LOW_PRECISION = (
+    Conv2D,
     Dense,
     Dropout,
     GatedLinearUnit,

@@ -24,8 +24,8 @@ from tensorflow import keras
 
 from asr_qat.errors import require
 from asr_qat.quantize.apply import quantized_layers
-from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.grids import blocks_of
+from asr_qat.quantize.product_layer import ProductLayer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +77,8 @@ class NormDecay:
     """Adds the penalty's gradient to those of a model.
 
     Args:
-        model: its quantized kernels are penalised; in a float model those of all Dense layers,
-            which are quantized later.
+        model: its quantized kernels are penalised; in a float model those of all products, which
+            are quantized later.
         config: how much.
     """
 
@@ -88,8 +88,8 @@ class NormDecay:
             layer.kernel.ref(): layer.precision.block for layer in quantized_layers(model).values()
         }
         if not self._blocks:
-            dense = [layer for layer in model.layers if isinstance(layer, Dense)]
-            self._blocks = {layer.kernel.ref(): None for layer in dense}
+            layers = [layer for layer in model.layers if isinstance(layer, ProductLayer)]
+            self._blocks = {layer.kernel.ref(): None for layer in layers}
 
     def added(self, gradients, weights):
         """`gradients` of the variables `weights` and of the penalty."""

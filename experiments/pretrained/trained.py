@@ -57,7 +57,11 @@ class Case:
         return f"{self.checkpoint.removesuffix('.nemo')}, {self.head} head"
 
 
-CASES = (Case("conformer_ctc.nemo", "ctc", "nemo_an4_ctc_w4a8.yaml"),)
+CASES = (
+    Case("conformer_ctc.nemo", "ctc", "nemo_an4_ctc_w4a8.yaml"),
+    Case("fastconformer_hybrid.nemo", "ctc", "nemo_an4_hybrid_ctc_w4a8.yaml"),
+    Case("fastconformer_hybrid.nemo", "transducer", "nemo_an4_hybrid_transducer_w4a8.yaml"),
+)
 
 
 @dataclasses.dataclass(frozen=True)

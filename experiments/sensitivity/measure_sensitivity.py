@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow import keras
 
 from asr_qat.corpora.dataset import DataConfig, Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
@@ -35,8 +36,8 @@ from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.summary import summarize
 from asr_qat.progress import progress_bar
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model, quantized_layers
-from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.precision import FLOAT, parse
+from asr_qat.quantize.product_layer import ProductLayer
 from asr_qat.training.word_error_rate import damaged_shards
 from experiments.sensitivity.layer_sensitivity import LayerSensitivity, Sensitivity
 
@@ -81,13 +82,13 @@ def measure_sensitivity(
     sizes = {name: _bytes(recogniser, name) for name in (FLOAT, *wanted)}
     losses = UtteranceLosses(recogniser, folder, split, utterances)
     before = losses()
-    parts: dict[str, list[Dense]] = {}
+    parts: dict[str, list[keras.layers.Layer]] = {}
     for layer in layers:
         parts.setdefault(part_of(layer.name), []).append(layer)
     count = (len(layers) + len(parts)) * len(wanted)
     bar = progress_bar("sensitivity", count, "layer", quiet)
 
-    def measured(name: str, together: list[Dense]) -> list[LayerSensitivity]:
+    def measured(name: str, together: list[keras.layers.Layer]) -> list[LayerSensitivity]:
         rows = []
         kernels = [layer.kernel.numpy() for layer in together]
         for precision in wanted:
@@ -191,7 +192,9 @@ def _own_targets(targets: np.ndarray, found: list[list[int]]):
 
 
 def _is_assigned(layer: Any, recogniser: Recogniser) -> bool:
-    return isinstance(layer, Dense) and layer.name not in recogniser.config.kind.training_only
+    return (
+        isinstance(layer, ProductLayer) and layer.name not in recogniser.config.kind.training_only
+    )
 
 
 def rounded_kernels(recogniser: Recogniser, name: str) -> dict[str, np.ndarray]:

@@ -21,7 +21,8 @@ class BakedLayer:
 
     Attributes:
         precision: of the layer.
-        shape: of the weights, (output, input).
+        shape: of the weights, (output, input); all axes of a convolution's kernel but the last
+            are its inputs.
         packed: their integers, see `packed_integers`.
         scale: float32 `[output]`, or `[output, blocks]`.
         offset: float32 `[output]` of an asymmetric grid, else None.
@@ -68,19 +69,19 @@ def bake_layer(name: str, layer: QuantizedLayer) -> BakedLayer:
     Raises:
         UserError: a precision that the device does not execute.
     """
-    precision, (inputs, outputs) = layer.precision, layer.kernel.shape
+    precision, outputs = layer.precision, layer.kernel.shape[-1]
     if not precision.on_device:
         raise UserError(
             f"{name}: LiteRT does not execute {precision.name}, it exists in training only: "
             "see asr_qat/quantize/precision.py for those that it does"
         )
     integers, grid = layer.integers()
-    integers = tf.reshape(integers, [inputs, outputs]).numpy().T.astype(np.int8)
+    integers = tf.reshape(integers, [-1, outputs]).numpy().T.astype(np.int8)
     scale = np.reshape(grid.scale, [-1, outputs]).T
     ranges = layer.ranges()
     return BakedLayer(
         precision,
-        (outputs, inputs),
+        integers.shape,
         packed_integers(integers, precision.storage_bits),
         np.ascontiguousarray(scale if precision.block else scale[:, 0]),
         None if grid.offset is None else np.reshape(grid.offset, [-1]),

@@ -13,8 +13,8 @@ from asr_qat import files
 from asr_qat.errors import UserError, require
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizedLayer
-from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.precision import FLOAT
+from asr_qat.quantize.product_layer import ProductLayer
 from asr_qat.training.quantized import post_training, post_training_layers
 from tflite_export.convert.bake import BakedLayer, bake, layers_in_file
 from tflite_export.convert.converter import flatbuffer_of
@@ -174,12 +174,12 @@ def metadata_of(
 
 
 def float_kernels(recogniser: Recogniser, layers: Collection[str]) -> dict[str, np.ndarray]:
-    """Kernels `[input, output]` of the layers of the file but for `layers`, by name."""
+    """Kernels `[..., output]` of the layers of the file but for `layers`, by name."""
     others = recogniser.config.kind.training_only | set(layers)
     return {
         layer.name: layer.kernel.numpy()
         for layer in recogniser.model.layers
-        if isinstance(layer, Dense) and layer.name not in others
+        if isinstance(layer, ProductLayer) and layer.name not in others
     }
 
 

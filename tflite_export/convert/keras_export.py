@@ -13,17 +13,20 @@ from ai_edge_litert import schema_py_generated as schema
 from tensorflow import keras
 
 from asr_qat import files
+from asr_qat.arrays import Array
 from asr_qat.compat import QuantizeWrapperV2, unwrapped
 from asr_qat.errors import require
 from asr_qat.quantize.apply import quantized_layers
 from asr_qat.quantize.device_kernel import DeviceKernel
-from tflite_export.convert.bake import BakedLayer, bake
+from tflite_export.convert.bake import bake
 from tflite_export.convert.converter import flatbuffer_of
-from tflite_export.convert.labels import tidy_names
+from tflite_export.convert.labels import OPERATORS, tidy_names
 from tflite_export.convert.pack import pack
 from tflite_export.convert.serialize import serialize
 
 SIGNATURE = "serving_default"
+LAYOUTS = (schema.BuiltinOperator.TRANSPOSE, schema.BuiltinOperator.RESHAPE)
+FENCE = "fence"  # see `DeviceKernel`
 KERNEL = "kernel_"  # begins the names of inputs that kernels take the place of
 
 Shape = Sequence[int | None]
@@ -61,7 +64,17 @@ def converted(model: keras.Model, signatures: Mapping[str, Shapes] | None = None
     }
     plain = _without_wrappers(model)
     names = {f"{KERNEL}{number}": name for number, name in enumerate(layers)}
-    functions = {name: _function(plain, given, layers, names) for name, given in shapes.items()}
+    kernels = {
+        number: tf.TensorSpec(plain.get_layer(name).device_shape(), tf.float32, number)
+        for number, name in names.items()
+    }
+    if kernels:
+        kernels[FENCE] = tf.TensorSpec([], tf.float32, FENCE)
+    offsets = {name: layer.offset for name, layer in layers.items()}
+    functions = {
+        name: _function(plain, {**given, **kernels}, names, offsets)
+        for name, given in shapes.items()
+    }
     made = flatbuffer_of(functions, plain.weights)
     for index in range(len(made.subgraphs)):
         _take_kernels(made, index, names)
@@ -124,46 +137,56 @@ def _without_wrappers(model: keras.Model) -> keras.Model:
 def _function(
     model: keras.Model,
     inputs: Mapping[str, tf.TensorSpec],
-    layers: Mapping[str, BakedLayer],
     names: Mapping[str, str],
+    offsets: Mapping[str, Array | None],
 ) -> tf.types.experimental.ConcreteFunction:
-    """A function of the model's inputs and its kernels."""
-    kernels = {
-        number: tf.TensorSpec(layers[name].shape, tf.float32, number)
-        for number, name in names.items()
-    }
+    """A function of the model's inputs and its kernels, whose layers are `names`."""
 
     def run(**given: tf.Tensor) -> dict[str, tf.Tensor]:
         for number, name in names.items():
             layer = model.get_layer(name)
-            layer.kernel = DeviceKernel(given[number], layers[name].offset)
+            layer.kernel = DeviceKernel(given[number], given[FENCE], offsets[name])
         x = tf.nest.pack_sequence_as(model.input, [given[name] for name in model.input_names])
         outputs = tf.nest.flatten(model(x, training=False))
         return dict(zip(model.output_names, outputs, strict=True))
 
-    return tf.function(run, autograph=False).get_concrete_function(**inputs, **kernels)
+    return tf.function(run, autograph=False).get_concrete_function(**inputs)
 
 
 def _take_kernels(model: schema.ModelT, index: int, names: Mapping[str, str]) -> None:
     """Make constants of the kernels, which are inputs of graph `index`, and label their products.
+
+    What only changes a kernel's layout goes: the device has it in its own.
 
     Raises:
         ValueError: something else than a product reads a kernel.
     """
     graph = model.subgraphs[index]
     (signature,) = [each for each in model.signatureDefs if each.subgraphIndex == index]
-    kernels = {
-        entry.tensorIndex: names[entry.name.decode()]
-        for entry in signature.inputs
-        if entry.name.decode() in names
-    }
-    for operator in graph.operators:
-        read = [int(tensor) for tensor in operator.inputs]
-        for tensor in kernels.keys() & set(read):
-            code = model.operatorCodes[operator.opcodeIndex].builtinCode
-            if code != schema.BuiltinOperator.FULLY_CONNECTED or read.index(tensor) != 1:
-                raise ValueError(f"{kernels[tensor]}: its kernel is read by operator {code}")
-            label = f"{kernels[tensor]}/product@{index}"
+    inputs = {each.tensorIndex: each.name.decode() for each in signature.inputs}
+    kernels = {tensor: names[name] for tensor, name in inputs.items() if name in names}
+    fences = {tensor for tensor, name in inputs.items() if name == FENCE}
+    gone = kernels.keys() | fences
+    graph.inputs = [tensor for tensor in graph.inputs if tensor not in gone]
+    signature.inputs = [each for each in signature.inputs if each.tensorIndex not in gone]
+    kept = []
+    before: dict[int, int] = {}  # the fence, by the tensor behind it
+    for operator in graph.operators:  # in the order of their execution
+        operator.inputs = read = [
+            before.get(int(tensor), int(tensor)) for tensor in operator.inputs
+        ]
+        code = model.operatorCodes[operator.opcodeIndex].builtinCode
+        if fences & set(read):
+            (before[int(operator.outputs[0])],) = set(read) - fences
+            continue
+        found = [tensor for tensor in read if tensor in kernels]
+        if found and code in LAYOUTS:
+            kernels[int(operator.outputs[0])] = kernels[found[0]]
+            continue
+        kept.append(operator)
+        if found and (code not in OPERATORS or read[1:2] != found):
+            raise ValueError(f"{kernels[found[0]]}: its kernel is read by operator {code}")
+        if found:
+            label = f"{kernels[found[0]]}/product@{index}"
             graph.tensors[operator.outputs[0]].name = label.encode()
-    graph.inputs = [tensor for tensor in graph.inputs if tensor not in kernels]
-    signature.inputs = [each for each in signature.inputs if each.tensorIndex not in kernels]
+    graph.operators = kept

@@ -1,4 +1,4 @@
-"""Names in the flatbuffer: every dense product carries the name of its Keras layer.
+"""Names in the flatbuffer: every product carries the name of its Keras layer.
 
 The converter invents names for constants, but the result of a product keeps those of the
 TensorFlow operations it was fused from, `MODEL/block_00_ffn1_expand/Tensordot;...`: the layer is
@@ -11,6 +11,7 @@ In the file a product keeps its layer's name alone, and all other names are drop
 would spend a tenth of its bytes on them.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
@@ -20,21 +21,33 @@ from ai_edge_litert import schema_py_generated as schema
 from tensorflow import keras
 
 from asr_qat.layers.dropout import Dropout
-from asr_qat.quantize.dense import Dense
+from asr_qat.quantize.product_layer import ProductLayer
 
 NO_TENSOR = -1
 OPERATIONS_BACK = 16  # from an output back to its product
+OPERATORS = (schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperator.CONV_2D)
+_LABEL = re.compile(r"([^/]+)/product(@\d+)?")
 
 Functions = Mapping[str, tf.types.experimental.ConcreteFunction]
 
 
 def products(model: schema.ModelT) -> Iterator[tuple[schema.SubGraphT, schema.OperatorT]]:
-    """Every FULLY_CONNECTED operator with constant weights: (subgraph, operator)."""
+    """Every labelled product: (subgraph, operator)."""
+    for graph, operator in _multiplications(model):
+        if _LABEL.fullmatch(_output_name(graph, operator)):
+            yield graph, operator
+
+
+def _multiplications(model: schema.ModelT) -> Iterator[tuple[schema.SubGraphT, schema.OperatorT]]:
+    """Every operator that may be the product of a layer: (subgraph, operator)."""
     for graph in model.subgraphs:
         for operator in graph.operators:
-            code = model.operatorCodes[operator.opcodeIndex].builtinCode
-            if code == schema.BuiltinOperator.FULLY_CONNECTED:
+            if model.operatorCodes[operator.opcodeIndex].builtinCode in OPERATORS:
                 yield graph, operator
+
+
+def _output_name(graph: schema.SubGraphT, operator: schema.OperatorT) -> str:
+    return (graph.tensors[operator.outputs[0]].name or b"").decode()
 
 
 def merged_factors(keras_model: keras.Model) -> dict[str, float]:
@@ -49,7 +62,7 @@ def merged_factors(keras_model: keras.Model) -> dict[str, float]:
         scale = layer.scale if isinstance(layer, keras.layers.Rescaling) else None
         own = (scale,) if scale is not None else getattr(layer, "input_factors", ())
         for source, factor in zip(_sources(layer), own, strict=False):
-            if isinstance(source, Dense) and source.offset is None and factor != 1.0:
+            if isinstance(source, ProductLayer) and source.offset is None and factor != 1.0:
                 factors[source.name] = factors.get(source.name, 1.0) * float(factor)
     return factors
 
@@ -79,7 +92,7 @@ def output_operations(model: schema.ModelT, functions: Functions) -> dict[tuple[
             names: list[str] = []
             while operation.inputs and len(names) < OPERATIONS_BACK:
                 names.append(operation.name)
-                if operation.type == "MatMul":
+                if operation.type in ("MatMul", "Conv2D"):
                     break
                 operation = operation.inputs[0].op
             found[signature.subgraphIndex, output.tensorIndex] = ";".join(reversed(names))
@@ -91,7 +104,7 @@ def label_products(
     keras_model: keras.Model,
     outputs: Mapping[tuple[int, int], str] | None = None,
 ) -> None:
-    """Name the output of each dense product `LAYER/product`.
+    """Name the output of each product `LAYER/product`; convolutions of stock layers have none.
 
     Until `tidy_names`, the number of the graph follows after an @: packing needs unique names.
 
@@ -101,24 +114,27 @@ def label_products(
         outputs: see `output_operations`.
 
     Raises:
-        ValueError: a product of no Dense layer, or with other weights than its layer has: the
+        ValueError: a product of no layer, or with other weights than its layer has: the
             converter has merged something into them.
     """
-    layers = {layer.name: layer for layer in keras_model.layers if isinstance(layer, Dense)}
+    layers = _product_layers(keras_model)
     factors = merged_factors(keras_model)
     numbers = {id(graph): index for index, graph in enumerate(model.subgraphs)}
     checked = set()
-    for graph, operator in products(model):
+    for graph, operator in _multiplications(model):
         index, tensor = numbers[id(graph)], int(operator.outputs[0])
-        weights, output = graph.tensors[operator.inputs[1]], graph.tensors[tensor]
-        name = _layer_of((outputs or {}).get((index, tensor)) or output.name.decode(), layers)
+        operations = (outputs or {}).get((index, tensor)) or _output_name(graph, operator)
+        if _is_stock_convolution(operations, keras_model):
+            continue
+        name = _layer_of(operations, layers)
+        weights = graph.tensors[operator.inputs[1]]
         factor = factors.get(name, 1.0)
         pair = (weights.buffer, id(layers[name].kernel), factor)
         if pair not in checked:
             content = model.buffers[weights.buffer].data.view(np.float32).reshape(weights.shape)
             _check_weights(name, content, layers[name], factor)
             checked.add(pair)
-        output.name = f"{name}/product@{index}".encode()
+        graph.tensors[tensor].name = f"{name}/product@{index}".encode()
 
 
 def check_complete(model: schema.ModelT, keras_model: keras.Model, functions: Functions) -> None:
@@ -128,14 +144,15 @@ def check_complete(model: schema.ModelT, keras_model: keras.Model, functions: Fu
         ValueError: one is missing, or there more often: the converter computes equal products
             once, and may find others.
     """
-    layers = {layer.name: layer for layer in keras_model.layers if isinstance(layer, Dense)}
+    layers = _product_layers(keras_model)
     for signature in model.signatureDefs or []:
         graph, key = model.subgraphs[signature.subgraphIndex], signature.signatureKey.decode()
         found = Counter(layer_of_product(g, o) for g, o in products(model) if g is graph)
         expected = Counter(
-            _layer_of(operation.name, layers)
+            name
             for operation in functions[key].graph.get_operations()
-            if operation.type == "MatMul"
+            for name in _names_in(operation.name) & layers.keys()
+            if operation.type == layers[name].operation
         )
         if found != expected:
             names = ", ".join(sorted((found - expected) | (expected - found)))
@@ -144,21 +161,35 @@ def check_complete(model: schema.ModelT, keras_model: keras.Model, functions: Fu
 
 def layer_of_product(graph: schema.SubGraphT, operator: schema.OperatorT) -> str:
     """The layer that a product is labelled with."""
-    return graph.tensors[operator.outputs[0]].name.decode().partition("/product")[0]
+    return _output_name(graph, operator).partition("/product")[0]
 
 
-def _layer_of(operations: str, layers: Mapping[str, Dense]) -> str:
-    """The one Dense layer among operations `MODEL/LAYER/OPERATION;...`."""
-    parts = {part for path in operations.split(";") for part in path.split("/")}
-    found = sorted(parts & layers.keys())
+def _product_layers(keras_model: keras.Model) -> dict[str, ProductLayer]:
+    return {layer.name: layer for layer in keras_model.layers if isinstance(layer, ProductLayer)}
+
+
+def _names_in(operations: str) -> set[str]:
+    """The words of operations `MODEL/LAYER/OPERATION;...`, names of layers among them."""
+    return {part for path in operations.split(";") for part in path.split("/")}
+
+
+def _is_stock_convolution(operations: str, keras_model: keras.Model) -> bool:
+    """Whether operations are those of a Conv2D that no quantizer knows."""
+    stock = {layer.name for layer in keras_model.layers if type(layer) is keras.layers.Conv2D}
+    return bool(_names_in(operations) & stock)
+
+
+def _layer_of(operations: str, layers: Mapping[str, ProductLayer]) -> str:
+    """The one layer with a product among operations `MODEL/LAYER/OPERATION;...`."""
+    found = sorted(_names_in(operations) & layers.keys())
     if len(found) != 1:
         named = "none" if not found else " and ".join(found)
-        raise ValueError(f"{operations}: expected a product of one Dense layer, found {named}")
+        raise ValueError(f"{operations}: expected a product of one layer, found {named}")
     return found[0]
 
 
-def _check_weights(name: str, content: np.ndarray, layer: Dense, factor: float) -> None:
-    kernel = layer.kernel.numpy().T
+def _check_weights(name: str, content: np.ndarray, layer: ProductLayer, factor: float) -> None:
+    kernel = np.moveaxis(layer.kernel.numpy(), -1, 0)  # both operators have outputs first
     if kernel.shape != content.shape or not np.allclose(content, factor * kernel, rtol=1e-5):
         raise ValueError(
             f"{name}: the weights of its product are not the layer's: the converter merged "
@@ -167,7 +198,7 @@ def _check_weights(name: str, content: np.ndarray, layer: Dense, factor: float) 
 
 
 def tidy_names(model: schema.ModelT) -> None:
-    """Empty the names of all tensors that neither a signature nor a dense product needs."""
+    """Empty the names of all tensors that neither a signature nor a product needs."""
     for graph in model.subgraphs:
         interface = {*graph.inputs, *graph.outputs}
         for index, tensor in enumerate(graph.tensors):

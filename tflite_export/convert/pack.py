@@ -62,14 +62,14 @@ def write_floats(
 
     Args:
         model: as of `pack`.
-        kernels: float32 `[input, output]` by name.
+        kernels: float32 `[..., output]` by name.
         factors: see `merged_factors`.
     """
     for graph, operator in products(model):
         name = layer_of_product(graph, operator)
         buffer = model.buffers[graph.tensors[operator.inputs[1]].buffer]
         if name in kernels and buffer.data is None:  # signatures share it
-            weights = np.float32(factors.get(name, 1.0)) * np.transpose(kernels[name])
+            weights = np.float32(factors.get(name, 1.0)) * np.moveaxis(kernels[name], -1, 0)
             buffer.data = np.ascontiguousarray(weights).reshape(-1).view(np.uint8)
 
 
@@ -91,7 +91,7 @@ class Buffers:
 
 
 class _Product:
-    """A labelled FULLY_CONNECTED operator and the layer that it is the product of.
+    """A labelled operator and the layer that it is the product of.
 
     The converter merges constant factors after a product (the half step of a feed-forward
     module) into its weights and bias; here they go into the scales of weights and output.
@@ -126,8 +126,10 @@ class _Product:
     def make_dynamic(self) -> None:
         """Int8 activations, quantized row by row at run time."""
         # XNNPACK always does it so. A product that it does not take, for its number of inputs
-        # or for want of XNNPACK, would else be computed with symmetric activations.
-        self.operator.builtinOptions.asymmetricQuantizeInputs = True
+        # or for want of XNNPACK, would else be computed with symmetric activations; but for
+        # convolutions, which have no such option.
+        if hasattr(self.operator.builtinOptions, "asymmetricQuantizeInputs"):
+            self.operator.builtinOptions.asymmetricQuantizeInputs = True
 
     def dequantize_kernel(self) -> None:
         """Float activations: the weights are converted back to float."""

@@ -18,11 +18,12 @@ from tensorflow import keras
 from asr_qat.models.layer_names import ATTENTION_POSITION, block_layer
 from asr_qat.models.model_directory import Recogniser, build_float
 from asr_qat.quantize.dense import Dense
+from asr_qat.quantize.product_layer import ProductLayer
 from tflite_export.convert.bake import BakedLayer
 
 
 def stand_in_model(recogniser: Recogniser, layers: Mapping[str, BakedLayer]) -> keras.Model:
-    """The plain model of a recogniser, with stand-ins for the kernels of its Dense layers.
+    """The plain model of a recogniser, with stand-ins for the kernels of its products.
 
     Args:
         recogniser: quantized or not.
@@ -35,12 +36,13 @@ def stand_in_model(recogniser: Recogniser, layers: Mapping[str, BakedLayer]) -> 
             continue
         trained = recogniser.model.get_layer(layer.name)
         trained = getattr(trained, "layer", trained)  # a quantized layer is in a wrapper
-        if not isinstance(layer, Dense):
+        if not isinstance(layer, ProductLayer):
             layer.set_weights(trained.get_weights())
             continue
         if layer.use_bias:
             layer.bias.assign(trained.bias)
         if layer.name in layers and (offset := layers[layer.name].offset) is not None:
+            assert isinstance(layer, Dense)
             layer.add_offset()
             assert layer.offset is not None
             layer.offset.assign(offset)

@@ -12,7 +12,7 @@ class ListedConstant:
     """A vector of constants.
 
     Attributes:
-        layer: the dense layer that it is a kernel or bias of, or `other`.
+        layer: that it is a kernel or bias of, if it is one with a product, or `other`.
         used_by: an operator that reads it.
         shape: of the tensor.
         bytes: of the vector.
@@ -127,7 +127,7 @@ class Contents(Recorded):
         bytes: of the file.
         bytes_by_part: of its parts.
         bytes_by_type: of the constants, by type of their elements.
-        bytes_by_layer: of the constants, by dense layer.
+        bytes_by_layer: of the constants, by layer with a product.
         tensor_types: number of tensors of each type, constants and activations.
         operators: number of each kind, for each signature and in `total`.
         custom_operators: their names, those of Flex among them.

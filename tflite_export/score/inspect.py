@@ -25,7 +25,7 @@ from tflite_export.score.rows import combine
 
 LARGEST = 10  # float tensors that are listed
 FOLDED_TABLE_BYTES = 64 * 1024  # a float constant above this should be a layer's kernel
-OTHER = "other"  # the layer of constants that belong to no dense product
+OTHER = "other"  # the layer of constants that belong to no product
 DENSE = "FULLY_CONNECTED"
 KERNEL_INPUT = {DENSE: 1, "CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "CONV_3D": 1, "TRANSPOSE_CONV": 1}
 BIAS_INPUT = 2
@@ -164,7 +164,7 @@ def _constants(model: schema.ModelT, names: list[str]) -> list[Constant]:
                 bytes=len(data),
                 used_by=used_by,
                 kernel=KERNEL_INPUT.get(used_by) == position,
-                layer=_layer(graph, operator, position) if used_by == DENSE else OTHER,
+                layer=_layer(graph, operator, position) if operator else OTHER,
             )
     return list(found.values())
 
@@ -182,7 +182,7 @@ def _uses(graph: schema.SubGraphT, names: list[str]) -> dict[int, tuple[schema.O
 
 
 def _layer(graph: schema.SubGraphT, operator: schema.OperatorT, position: int) -> str:
-    """Layer of a dense product's kernel or bias, from the product's name."""
+    """Layer of a product's kernel or bias, from the product's name."""
     name = (graph.tensors[operator.outputs[0]].name or b"").decode()
     labelled = name.endswith("/product") and position in (KERNEL_INPUT[DENSE], BIAS_INPUT)
     return name.removesuffix("/product") if labelled else OTHER

@@ -6,7 +6,7 @@ the same function, in layers of `asr_qat.quantize` that have one kernel each. `r
 each of the other files knows a family of layers.
 
     dense           Dense
-    convolution     Conv2D of 1x1
+    convolution     Conv2D
     folding         batch normalisation after one of them becomes a part of it
 
 A layer that none of them knows stays as it is.

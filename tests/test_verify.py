@@ -1,0 +1,92 @@
+"""`tflite_export.verify`: what a file computes beside its Keras model."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow import keras
+
+import asr_qat
+import tflite_export
+from asr_qat.errors import UserError
+
+layers = keras.layers
+
+
+@pytest.fixture(scope="module")
+def x() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(4, 9, 8, 4)).astype(np.float32)
+
+
+def chain() -> keras.Model:
+    """Products after biases, factors and normalisations that a converter would like to move."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((9, 8, 4))
+    y = layers.Rescaling(3.0, offset=0.7)(image)
+    y = layers.Conv2D(8, 3, strides=2, padding="same", bias_initializer="normal", name="conv")(y)
+    y = layers.BatchNormalization(beta_initializer="normal", name="folded")(y)
+    y = layers.Dense(32, bias_initializer="normal", name="linear")(y)
+    y = layers.Dense(16, activation="relu", bias_initializer="normal", name="rectified")(y)
+    y = layers.BatchNormalization(beta_initializer="normal", name="alone")(y)
+    y = layers.Dense(8, activation=tf.nn.relu6, name="bounded")(y)
+    y = layers.Conv2D(8, 2, use_bias=False, name="last_conv")(layers.ZeroPadding2D(1)(y))
+    y = layers.Dense(6, activation="tanh", name="last")(layers.GlobalAveragePooling2D()(y) * 0.5)
+    return keras.Model(image, y)
+
+
+@pytest.mark.parametrize("precision", ["w8a8", "w4a8", "w2a8-clip", "w4", "w2a8-asym"])
+def test_every_product_is_equal(precision, x, tmp_path):
+    model = asr_qat.quantize_model(chain(), precision)
+    tflite_export.export(model, tmp_path / "m.tflite")
+    found = tflite_export.verify(model, tmp_path / "m.tflite", x)
+    names = [product.layer for product in found.products]
+    assert names == ["conv", "linear", "rectified", "bounded", "last_conv", "last"]
+    assert found.not_in_file == ()
+    assert found.max_product_error < 5e-6
+    assert found.max_output_error < 0.02
+
+
+def test_a_shared_layer_has_several_products(x, tmp_path):
+    shared = layers.Dense(4, name="shared")
+    image = keras.Input((9, 8, 4))
+    model = keras.Model(image, shared(layers.ReLU()(shared(image))))
+    quantized = asr_qat.quantize_model(model, "w4a8")
+    tflite_export.export(quantized, tmp_path / "m.tflite")
+    (product,) = tflite_export.verify(quantized, tmp_path / "m.tflite", x).products
+    assert product.rows == 2 * x[..., 0].size
+    assert product.max_error < 1e-6
+
+
+def test_other_weights_are_seen(x, tmp_path):
+    model = asr_qat.quantize_model(chain(), "w4a8")
+    tflite_export.export(model, tmp_path / "m.tflite")
+    kernel = model.get_layer("linear").layer.variables
+    bias = next(each for each in kernel if each.shape == [32])
+    bias.assign(bias + 0.05)
+    found = tflite_export.verify(model, tmp_path / "m.tflite", x)
+    wrong = [product.layer for product in found.products if product.max_error > 1e-5]
+    assert wrong == ["linear"]
+    assert " linear\n" in str(found)
+
+
+def test_without_xnnpack_some_products_differ(x, tmp_path):
+    """LiteRT quantizes activations symmetrically there, for even rows of 32 weights and more."""
+    model = asr_qat.quantize_model(chain(), "w4a8")
+    tflite_export.export(model, tmp_path / "m.tflite")
+    found = tflite_export.verify(model, tmp_path / "m.tflite", x, xnnpack=False)
+    errors = {product.layer: product.max_error for product in found.products}
+    assert errors["rectified"] > 1e-4  # of 32 inputs
+    assert errors["linear"] < 1e-6  # of 8
+
+
+def test_signatures(x, tmp_path):
+    model = asr_qat.quantize_model(chain(), "w4a8")
+    shapes = {"two": (2, 9, 8, 4), "any": (None, 9, 8, 4)}
+    tflite_export.export(model, tmp_path / "m.tflite", shapes)
+    for name in shapes:
+        found = tflite_export.verify(model, tmp_path / "m.tflite", x, name)
+        assert found.max_product_error < 1e-6
+        assert found.outputs[0].rows == len(x)
+    with pytest.raises(UserError, match="signature 'three': has "):
+        tflite_export.verify(model, tmp_path / "m.tflite", x, "three")
+    with pytest.raises(UserError, match="takes batches of 2"):
+        tflite_export.verify(model, tmp_path / "m.tflite", x[:1], "two")

@@ -1,0 +1,162 @@
+"""The quantized products of a `.tflite`, each watched while the file runs.
+
+A copy of the file gets the inputs and outputs of its products as further outputs of its
+signatures. What LiteRT feeds to a product on the way is fed to the Keras product, and the results
+are compared.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
+from tensorflow import keras
+
+from asr_qat.quantize.apply import QuantizedLayer
+from asr_qat.quantize.grids import Grid
+from asr_qat.quantize.products import Function, QuantizedKernel
+from tflite_export.convert.labels import products
+from tflite_export.score.rows import ProductError
+
+PROBE = "probe_"  # begins the names of the further outputs
+ACTIVATIONS = {
+    schema.ActivationFunctionType.NONE: keras.activations.linear,
+    schema.ActivationFunctionType.RELU: keras.activations.relu,
+    schema.ActivationFunctionType.RELU6: tf.nn.relu6,
+    schema.ActivationFunctionType.TANH: keras.activations.tanh,
+}
+
+
+class ProductProbes:
+    """Compares every quantized product whenever a signature has run.
+
+    Args:
+        path: the `.tflite`.
+        layers: the quantized layers of its Keras model, by name.
+        factors: see `tflite_export.convert.labels.merged_factors`.
+        probed: file to write: the copy with further outputs.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        layers: Mapping[str, QuantizedLayer],
+        factors: Mapping[str, float],
+        probed: Path,
+    ):
+        model = flatbuffer_utils.read_model(os.fspath(path))
+        self._products: dict[str, _Product] = {}
+        self._found: dict[str, tuple[str, Function]] = {}  # layer and fused activation of a probe
+        for number, (graph, operator) in enumerate(list(products(model))):
+            name = _layer(graph, operator)
+            if name not in layers and not _quantized(graph, operator):
+                continue  # float in both
+            if name not in self._products:
+                layer = layers[name]
+                self._products[name] = _Product(name, layer, factors.get(name, 1.0))
+            probe = f"{PROBE}{number}"  # a layer may have several products
+            self._found[probe] = name, graph_activation(operator)
+            _expose(model, graph, operator, probe)
+        flatbuffer_utils.write_model(model, os.fspath(probed))
+
+    def check(self, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """A signature's outputs without those of its products, which are compared."""
+        for probe, (name, fused) in self._found.items():
+            if f"{probe}/input" in outputs:
+                given, got = outputs[f"{probe}/input"], outputs[f"{probe}/output"]
+                self._products[name].check(given, got, fused)
+        return {name: value for name, value in outputs.items() if not name.startswith(PROBE)}
+
+    def summary(self) -> list[ProductError]:
+        """A row for each product that has run, in graph order."""
+        return [product.summary() for product in self._products.values() if product.rows]
+
+
+def _expose(model: schema.ModelT, graph, operator, probe: str) -> None:
+    """Make the float input and output of a product outputs of the graph's signature."""
+    index = next(i for i, other in enumerate(model.subgraphs) if other is graph)
+    (signature,) = [s for s in model.signatureDefs if s.subgraphIndex == index]
+    ends = {
+        "input": _beyond(model, graph, operator.inputs[0], "QUANTIZE"),
+        "output": _beyond(model, graph, operator.outputs[0], "DEQUANTIZE"),
+    }
+    for side, tensor in ends.items():
+        entry = schema.TensorMapT()
+        entry.name, entry.tensorIndex = f"{probe}/{side}", tensor
+        signature.outputs.append(entry)
+        graph.outputs = [*graph.outputs, tensor]
+
+
+def _beyond(model: schema.ModelT, graph, tensor: int, conversion: str) -> int:
+    """The float tensor before the QUANTIZE, or after the DEQUANTIZE, of an int8 one."""
+    if graph.tensors[tensor].type != schema.TensorType.INT8:
+        return tensor
+    wanted = getattr(schema.BuiltinOperator, conversion)
+    for operator in graph.operators:
+        near, far = operator.inputs[0], operator.outputs[0]
+        if conversion == "QUANTIZE":
+            near, far = far, near
+        if near == tensor and model.operatorCodes[operator.opcodeIndex].builtinCode == wanted:
+            return far
+    raise ValueError(f"an int8 tensor without {conversion}")
+
+
+class _Product:
+    """A labelled operator, in any signature, and the Keras layer of the same name."""
+
+    def __init__(self, name: str, layer: QuantizedLayer, factor: float):
+        self.name, self.layer = name, layer
+        integers, grid = layer.integers()
+        self.kernel = QuantizedKernel(
+            integers,
+            Grid(grid.scale),  # the device adds what an offset gives after the product
+            layer.precision.activation_bits,
+            native=True,
+            weights=tf.convert_to_tensor(layer.kernel),
+            ranges=layer.ranges(),
+        )
+        self.factor = factor if grid.offset is None else 1.0  # as in `merged_factors`
+        self.rows, self.error = 0, 0.0
+        self.low, self.high = np.inf, -np.inf
+
+    def check(self, given: np.ndarray, got: np.ndarray, fused: Function) -> None:
+        """Compare LiteRT's output with that of the Keras layer for the same input."""
+        x, layer = tf.constant(given), self.layer.layer
+        expected = layer.quantized_call(x, self.kernel, self.layer.bias, fused) * self.factor
+        expected = expected.numpy().reshape(got.shape)
+        self.rows += got.size // got.shape[-1]
+        self.error = max(self.error, float(np.abs(expected - got).max()))
+        self.low, self.high = min(self.low, float(got.min())), max(self.high, float(got.max()))
+
+    def summary(self) -> ProductError:
+        """The row of the report."""
+        smallest = float(np.finfo(np.float32).tiny)
+        return ProductError(
+            layer=self.name,
+            rows=self.rows,
+            factor=self.factor,
+            max_error=self.error / max(self.high - self.low, smallest),
+        )
+
+
+def _layer(graph, operator) -> str:
+    """Name of the Keras layer that a product is labelled with."""
+    name = graph.tensors[operator.inputs[1]].name or graph.tensors[operator.outputs[0]].name
+    return name.decode().split("/")[0]
+
+
+def _quantized(graph, operator) -> bool:
+    """Whether the weights are integers; for float activations they pass a DEQUANTIZE."""
+    weights = operator.inputs[1]
+    for other in graph.operators:
+        if weights in other.outputs:
+            (weights,) = other.inputs
+    return graph.tensors[weights].type != schema.TensorType.FLOAT32
+
+
+def graph_activation(operator) -> Function:
+    """The activation that is fused into a product."""
+    return ACTIVATIONS[operator.builtinOptions.fusedActivationFunction]
