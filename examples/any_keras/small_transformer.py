@@ -31,7 +31,7 @@ def data() -> tuple[Split, Split]:
         if count and len(word) <= LETTERS and set(word) <= set(string.ascii_lowercase):
             syllables.setdefault(word, count)
     words = np.random.default_rng(0).permutation(sorted(syllables))
-    letters = np.array([_numbers(word) for word in words], np.int32)
+    letters = np.array([numbers(word) for word in words], np.int32)
     labels = np.array([min(syllables[word], CLASSES) - 1 for word in words])
     tested = round(TEST_SHARE * len(words))
     end = tested + TRAINED
@@ -41,7 +41,8 @@ def data() -> tuple[Split, Split]:
     )
 
 
-def _numbers(word: str) -> list[int]:
+def numbers(word: str) -> list[int]:
+    """Of the letters, from 1; zeros after the word, `[12]`."""
     return [ord(letter) - ord("a") + 1 for letter in word] + [0] * (LETTERS - len(word))
 
 
