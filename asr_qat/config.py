@@ -9,16 +9,14 @@ import dataclasses
 import difflib
 import functools
 import json
-import re
 import types
 import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import yaml
-
 from asr_qat.errors import UserError
+from asr_qat.plain_yaml import parse
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -51,11 +49,11 @@ def load_yaml(path: str | Path, kind: type[Config], settings: Sequence[str] = ()
         UserError: naming the file and the key that is missing, unknown or of a wrong type.
     """
     try:
-        content = _parse(Path(path).read_text(encoding="utf-8"))
+        content = parse(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such configuration file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from None
     content = content or {}
     for setting in settings if isinstance(content, dict) else ():  # else the file is refused below
         _set(content, setting)
@@ -66,8 +64,8 @@ def _set(content: dict[str, Any], setting: str) -> None:
     """Put the value of `KEY=VALUE` into nested dictionaries."""
     path, equals, text = setting.partition("=")
     try:
-        value = _parse(text)
-    except yaml.YAMLError:
+        value = parse(text)
+    except ValueError:
         equals = ""
     if not equals or not path:
         raise UserError(f"--set {setting}: expected KEY=VALUE, such as batches.batch_size=16")
@@ -77,23 +75,6 @@ def _set(content: dict[str, Any], setting: str) -> None:
             raise UserError(f"--set {setting}: '{key}' holds no further keys")
         content = content.setdefault(key, {})
     content[last] = value
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2 in what surprises in 1.1: `1e-3` is a number, `2026-01-31` is text."""
-
-    yaml_implicit_resolvers = {
-        first: [(tag, form) for tag, form in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-_EXPONENT = re.compile(r"[-+]?\d+e[-+]?\d+$", re.IGNORECASE)
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
-
-
-def _parse(text: str) -> Any:
-    return yaml.load(text, _Loader)  # noqa: S506  # a safe one
 
 
 def override(config: Config, **given: Any) -> Config:

@@ -30,7 +30,7 @@ def groups_of(seconds: Mapping[str, float]) -> list[list[str]]:
     groups: list[list[str]] = []
     room = 0.0
     for name in sorted(seconds, key=lambda name: (-seconds[name], name)):
-        if seconds[name] > room:
+        if not groups or seconds[name] > room:
             groups.append([])
             room = GROUP_SECONDS
         groups[-1].append(name)

@@ -187,6 +187,45 @@ def test_missing_keys(write, missing):
     assert f"key '{missing}' is missing" in refusal(write(kept))
 
 
+# Ten times ten times ten ... values, of which nine lines hold ten each.
+ALIASES = "\n".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 10)}]" for n in range(1, 10))
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("a: " + "[" * 100_000, "nested too deeply"),
+        ("\n".join(f"{' ' * depth}a:" for depth in range(3000)), "nested too deeply"),
+        ("x0: &x0 [1]\n" + ALIASES, "more than 100,000 values, with aliases written out"),
+        ("steps: &x [*x]", "more than 100,000 values"),
+        ("steps: 1\nsteps: 2", "the key 'steps' is given twice in line 2, column 1"),
+        ("batches: {cache: true, cache: false}", "the key 'cache' is given twice in line 1"),
+        ("data: !!binary aGVsbG8=", "the tag 'tag:yaml.org,2002:binary' in line 1, column 7"),
+        ("data: !!timestamp 2026-01-31", "the tag 'tag:yaml.org,2002:timestamp'"),
+        ("data: !!set {a, b}", "the tag 'tag:yaml.org,2002:set'"),
+        ("data: !!python/object/apply:os.getcwd []", "python/object/apply:os.getcwd'"),
+        ("[1, 2]: 3", "unhashable key"),
+        ("steps: !!bool 3", "a value is not what its tag says"),
+        (f"steps: {'9' * 6000}", "Exceeds the limit"),
+        ("steps: 1\n---\nsteps: 2", "expected a single document"),
+    ],
+    ids=range(14),
+)
+def test_absurd_yaml(write, text, complaint):
+    message = refusal(write(text))
+    assert message.startswith(f"{write(text)}: not valid YAML: ")
+    assert complaint in message
+    with pytest.raises(UserError, match="^--set .*: expected KEY=VALUE"):
+        load_yaml(write(NEEDED), TrainConfig, [f"data={text}"])
+
+
+def test_aliases_are_read(write):
+    config = load_yaml(
+        write(NEEDED.replace("d\n", "&here d\n").replace("o\n", "*here\n")), TrainConfig
+    )
+    assert config.output == config.data == "d"
+
+
 @pytest.mark.parametrize("text", ["a: [1\n", "a: b: c\n", "\t- x", "{"])
 def test_bad_yaml(write, text):
     assert "not valid YAML" in refusal(write(text))

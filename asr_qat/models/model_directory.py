@@ -74,14 +74,19 @@ class Recogniser:
         Raises:
             UserError: naming the file that is missing, damaged or does not fit the others.
         """
+        found = cls.load_without_model(path)
+        recogniser = cls.create(found.config, found.tokenizer, found.mean, found.std)
+        load_weights(recogniser.model, Path(path) / WEIGHTS)
+        return recogniser
+
+    @classmethod
+    def load_without_model(cls, path: str | Path) -> "Recogniser":
+        """Read all of a model directory but its weights: `model` is None. Raises as `load`."""
         path = Path(path)
         _check_complete(path)
         config = from_dict(ModelConfig, files.read_json(path / CONFIG), str(path / CONFIG))
         mean, std = _stats(path / STATS, config.front_end.mel_bins)
-        tokenizer = Tokenizer.load(path / TOKENIZER)
-        recogniser = cls.create(config, tokenizer, mean, std)
-        load_weights(recogniser.model, path / WEIGHTS)
-        return recogniser
+        return cls(config, Tokenizer.load(path / TOKENIZER), mean, std, None)
 
     def stats_for(self, folder: PreparedFolder) -> FeatureStats:
         """The folder's statistics, with this recogniser's normalisation and front end."""

@@ -1,14 +1,18 @@
 """The weights of a Keras model in one HDF5 file, with a checksum of their values."""
 
+import functools
 import hashlib
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import h5py
+import numpy as np
 from tensorflow import keras
 
 from asr_qat import files
 from asr_qat.errors import UserError
+from asr_qat.quantize.product_layer import ProductLayer
 
 CHECKSUM = "sha256"  # attribute of the file; those of earlier versions have none
 
@@ -48,6 +52,37 @@ def load_weights(model: keras.Model, path: Path) -> None:
         ) from None
     if not whole:
         raise UserError(f"{path}: damaged (not the values that were saved): copy it again")
+
+
+def load_all_but_kernels(
+    model: keras.Model, path: Path, take: Callable[[ProductLayer, np.ndarray], None]
+) -> None:
+    """Read the weights of `model` but for the kernels of its products, which it need not have.
+
+    Args:
+        model: not quantized.
+        path: the file. Errors are those of `load_weights`.
+        take: is called with each product's layer and its kernel, one at a time.
+    """
+    for layer in model.layers:
+        if isinstance(layer, ProductLayer):
+            # Keras finds a layer's place in the file, and asks it to read there.
+            layer.load_own_variables = functools.partial(_load_bias, layer, take)
+    load_weights(model, path)
+
+
+def _load_bias(
+    layer: ProductLayer,
+    take: Callable[[ProductLayer, np.ndarray], None],
+    stored: Mapping[str, h5py.Dataset],
+) -> None:
+    shapes = [tuple(stored[str(i)].shape) for i in range(len(stored))]
+    expected = [tuple(weight.shape) for weight in layer.weights]
+    if shapes != expected:
+        raise ValueError(f"{layer.name}: weights of shapes {shapes}, not {expected}")
+    take(layer, stored["0"][()])
+    if layer.use_bias:
+        layer.bias.assign(stored["1"])
 
 
 def _checksum(file: h5py.File) -> str:

@@ -163,7 +163,7 @@ class QuantizedLayer:
 
     Attributes:
         layer: that computes the product.
-        kernel: its trained float weights `[..., output]`.
+        kernel: its trained float weights `[..., output]`, a variable or a tensor.
         quantizer: turns the kernel into integers and scales.
         variables: what the quantizer remembers, by name.
     """
@@ -221,11 +221,18 @@ def layers_without_copy(
     registry, found = config.registry(), {}
     for name in _supported(model, config):
         layer = model.get_layer(name)
-        quantizer = registry.get_quantize_config(layer).quantizer
-        variables = quantizer.build(layer.kernel.shape, "kernel", keras.layers.Layer(name=name))
-        quantizer.initialize(layer.kernel, variables)
-        found[name] = QuantizedLayer(layer, layer.kernel, quantizer, variables)
+        found[name] = quantized_with(layer, layer.kernel, registry)
     return found
+
+
+def quantized_with(
+    layer: ProductLayer, kernel: tf.Tensor, registry: PrecisionRegistry
+) -> QuantizedLayer:
+    """A layer as `registry` quantizes it, with a float kernel that need not be its own."""
+    quantizer = registry.get_quantize_config(layer).quantizer
+    variables = quantizer.build(kernel.shape, "kernel", keras.layers.Layer(name=layer.name))
+    quantizer.initialize(kernel, variables)
+    return QuantizedLayer(layer, kernel, quantizer, variables)
 
 
 def steps_to_complete(model: keras.Model) -> int:

@@ -8,6 +8,7 @@ from tensorflow import keras
 
 from asr_qat.quantize.precision import Precision
 from asr_qat.quantize.quantizers import KernelQuantizer
+from asr_qat.quantize.rows import RowQuantizer
 
 
 @keras.utils.register_keras_serializable("asr_qat")
@@ -23,10 +24,12 @@ class KernelQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
         more: further arguments of `KernelQuantizer`.
     """
 
+    quantizer_class = KernelQuantizer
+
     def __init__(self, precision: Precision | dict[str, Any], **more: Any):
         if isinstance(precision, dict):
             precision = Precision(**precision)
-        self.quantizer = KernelQuantizer(precision, **more)
+        self.quantizer = self.quantizer_class(precision, **more)
 
     def get_weights_and_quantizers(
         self, layer: keras.layers.Layer
@@ -55,3 +58,10 @@ class KernelQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return self.quantizer.get_config()
+
+
+@keras.utils.register_keras_serializable("asr_qat")
+class RowsQuantizeConfig(KernelQuantizeConfig):
+    """Quantizes the table of a `RowEmbedding`, whose outputs are float."""
+
+    quantizer_class = RowQuantizer

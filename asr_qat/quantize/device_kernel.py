@@ -43,6 +43,14 @@ class DeviceKernel:
             y = tf.nn.bias_add(y, bias)
         return activation(self._with_offset(_like(x, y), x))
 
+    def rows(self, ids: tf.Tensor) -> tf.Tensor:
+        """Rows of a table, as of `QuantizedRows`."""
+        return tf.gather(self.weights, ids)
+
+    def values(self) -> tf.Tensor:
+        """The weights themselves, as of `QuantizedKernel`."""
+        return self.weights
+
     def fenced(self, x: tf.Tensor) -> tf.Tensor:
         """The input of a product, as the converter is to see it."""
         return x * self.fence

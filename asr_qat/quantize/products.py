@@ -75,6 +75,11 @@ class QuantizedKernel:
 
         return self._on_rows(x, quantized, lambda rows: finish(tf.matmul(rows, self.weights)))
 
+    def values(self) -> tf.Tensor:
+        """The weights `[input, output]` themselves, rounded to what the integers stand for."""
+        rounded = tf.reshape(values(self.integers, self.grid), self.weights.shape)
+        return rounded if self.active is None else tf.where(self.active, rounded, self.weights)
+
     def _on_rows(self, x: tf.Tensor, quantized: Function, plain: Function) -> tf.Tensor:
         """Apply one of two functions of rows `[rows, input]` to `x` `[..., input]`."""
         rows = tf.reshape(x, [-1, x.shape[-1]])

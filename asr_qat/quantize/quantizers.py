@@ -63,16 +63,7 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
         """Adds what this precision has to remember; `initialize` gives it sensible values."""
         precision, found = self.precision, {}
         if self.start_step or self.stages or precision.range == "clip":
-            found["step"] = layer.add_weight(
-                name + "_step",
-                shape=(),
-                dtype=tf.int64,
-                trainable=False,
-                initializer="zeros",
-                # Each replica of a distributed training counts for itself.
-                synchronization=tf.VariableSynchronization.ON_READ,
-                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-            )
+            found["step"] = self._add_step(layer, name)
         *inputs, outputs = tensor_shape
         shape = [1, outputs]
         if precision.block:
@@ -88,6 +79,18 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
             for end in ("input_low", "input_high", "output_low", "output_high"):
                 found[end] = self._add(layer, f"{name}_{end}", [], trainable=learned)
         return found
+
+    def _add_step(self, layer: keras.layers.Layer, name: str) -> tf.Variable:
+        return layer.add_weight(
+            name + "_step",
+            shape=(),
+            dtype=tf.int64,
+            trainable=False,
+            initializer="zeros",
+            # Each replica of a distributed training counts for itself.
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
 
     def _add(
         self, layer: keras.layers.Layer, name: str, shape: list[int], trainable: bool

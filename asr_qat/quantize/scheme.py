@@ -9,9 +9,10 @@ import tensorflow_model_optimization as tfmot
 from tensorflow import keras
 
 from asr_qat.compat import QuantizeRegistry, QuantizeScheme
-from asr_qat.quantize.configs import KernelQuantizeConfig
+from asr_qat.quantize.configs import KernelQuantizeConfig, RowsQuantizeConfig
 from asr_qat.quantize.precision import Precision, parse
 from asr_qat.quantize.product_layer import QUANTIZED_LAYERS, ProductLayer
+from asr_qat.quantize.rows import RowEmbedding
 from asr_qat.quantize.wrapper import QuantizeWrapperV2
 
 
@@ -53,7 +54,8 @@ class PrecisionRegistry(QuantizeRegistry):
         """The config of a supported layer, `more` arguments of its `KernelQuantizer` in it."""
         precision = self.of(layer)
         assert precision is not None
-        return KernelQuantizeConfig(precision, **{**self._more, **more})
+        config = RowsQuantizeConfig if isinstance(layer, RowEmbedding) else KernelQuantizeConfig
+        return config(precision, **{**self._more, **more})
 
     def precisions(self) -> list[Precision]:
         """All that a layer may have, but for float."""
@@ -90,6 +92,7 @@ def quantize_scope() -> Iterator[None]:
     ours = {
         **QUANTIZED_LAYERS,
         "KernelQuantizeConfig": KernelQuantizeConfig,
+        "RowsQuantizeConfig": RowsQuantizeConfig,
         "QuantizeWrapperV2": QuantizeWrapperV2,  # which can load what tfmot's own saved
     }
     with tfmot.quantization.keras.quantize_scope(), keras.utils.custom_object_scope(ours):

@@ -58,7 +58,7 @@ def post_training(
     Raises:
         UserError: static ranges and no data for them.
     """
-    return quantized(recogniser, _after_training(precision), calibration)
+    return quantized(recogniser, after_training(precision), calibration)
 
 
 def post_training_layers(
@@ -70,13 +70,14 @@ def post_training_layers(
 
     Arguments and errors are those of `post_training`.
     """
-    quantization = _after_training(precision)
+    quantization = after_training(precision)
     layers = layers_without_copy(recogniser.model, quantization)
     _set_ranges(layers, recogniser, quantization, calibration)
     return quantization, layers
 
 
-def _after_training(precision: str | QuantizationConfig) -> QuantizationConfig:
+def after_training(precision: str | QuantizationConfig) -> QuantizationConfig:
+    """The configuration of `post_training`."""
     if isinstance(precision, str):
         precision = QuantizationConfig(precision)
     return dataclasses.replace(precision, mode="ptq", start_step=0, layer_interval=0, stages={})

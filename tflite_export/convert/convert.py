@@ -1,7 +1,6 @@
 """From a model directory to one `.tflite` file."""
 
 import dataclasses
-from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,10 @@ from tensorflow import keras
 from asr_qat import files
 from asr_qat.errors import UserError, require
 from asr_qat.models.model_directory import Recogniser
-from asr_qat.quantize.apply import QuantizedLayer
 from asr_qat.quantize.precision import FLOAT
-from asr_qat.quantize.product_layer import ProductLayer
-from asr_qat.training.quantized import post_training, post_training_layers
-from tflite_export.convert.bake import BakedLayer, bake, layers_in_file
+from tflite_export.convert.bake import BakedLayer
 from tflite_export.convert.converter import flatbuffer_of
+from tflite_export.convert.file_weights import FileWeights, weights_of, weights_of_directory
 from tflite_export.convert.labels import (
     Functions,
     check_complete,
@@ -29,7 +26,6 @@ from tflite_export.convert.labels import (
 from tflite_export.convert.own_kernels import separate_kernels
 from tflite_export.convert.pack import pack, write_floats
 from tflite_export.convert.serialize import attach_metadata, serialize
-from tflite_export.convert.stand_ins import stand_in_model
 from tflite_export.runtime.metadata import Metadata
 
 DEFAULT_SECONDS = (4.0, 16.0)  # utterance lengths of the signatures
@@ -64,9 +60,9 @@ def convert(
         UserError: no such model, a precision that it was not trained for, or a length that
             is not in `LEAST_SECONDS` to `MOST_SECONDS`, or is one of a live model.
     """
-    recogniser = Recogniser.load(model_dir)
-    content = convert_recogniser(recogniser, precision, seconds, str(model_dir), calibration)
-    files.write_bytes(output, content)
+    sizes = _signature_sizes(Recogniser.load_without_model(model_dir), seconds)
+    weights = weights_of_directory(model_dir, precision, calibration)
+    files.write_bytes(output, _converted(weights, sizes, str(model_dir)))
 
 
 def convert_recogniser(
@@ -77,65 +73,29 @@ def convert_recogniser(
     calibration: str | Path | None = None,
 ) -> bytes:
     """The bytes of the `.tflite`; see `convert`."""
+    sizes = _signature_sizes(recogniser, seconds)
+    return _converted(weights_of(recogniser, precision, where, calibration), sizes, where)
+
+
+def _converted(weights: FileWeights, sizes: tuple[int, ...], where: str) -> bytes:
+    recogniser, layers, model = weights.recogniser, weights.layers, weights.model
     kind = recogniser.config.kind
-    require(not (kind.streams and seconds), "--seconds: a live model takes audio of any length")
-    frames = tuple(signature_frames(recogniser, seconds or DEFAULT_SECONDS))
-    sizes = CHUNKS if kind.streams else frames
-    recogniser, trained = _at_precision(recogniser, precision, where, calibration)
-    layers, kernels = bake(trained), float_kernels(recogniser, trained)
-    _require_room(layers, kernels, where)
-    model = stand_in_model(recogniser, layers)
+    _require_room(layers, weights.kernels, where)
     functions = kind.signatures(model, sizes)
     metadata = metadata_of(recogniser, layers)
     metadata = dataclasses.replace(metadata, live=kind.live_format(model, sizes))
     converted, factors = convert_labelled(functions, model.weights, model), merged_factors(model)
-    write_floats(converted, kernels, factors)
+    write_floats(converted, weights.kernels, factors)
     pack(converted, layers, factors)
     return finish(converted, metadata)
 
 
-def at_precision(
-    recogniser: Recogniser,
-    precision: str | None,
-    where: str = "model",
-    calibration: str | Path | None = None,
-) -> Recogniser:
-    """The recogniser as it was trained, or a float one quantized after training.
-
-    Arguments and errors are those of `convert`.
-    """
-    after_training = _after_training(recogniser, precision, where)
-    return post_training(recogniser, after_training, calibration) if after_training else recogniser
-
-
-def _at_precision(
-    recogniser: Recogniser, precision: str | None, where: str, calibration: str | Path | None
-) -> tuple[Recogniser, dict[str, QuantizedLayer]]:
-    """As `at_precision`, with the quantized layers of the file, and without a copy of the model.
-
-    A recogniser that is quantized here keeps its float model, with the configuration of the file.
-    """
-    after_training = _after_training(recogniser, precision, where)
-    if after_training is None:
-        return recogniser, layers_in_file(recogniser)
-    quantization, layers = post_training_layers(recogniser, after_training, calibration)
-    config = dataclasses.replace(recogniser.config, quantization=quantization)
-    training_only = config.kind.training_only
-    in_file = {name: layer for name, layer in layers.items() if name not in training_only}
-    return dataclasses.replace(recogniser, config=config), in_file
-
-
-def _after_training(recogniser: Recogniser, precision: str | None, where: str) -> str | None:
-    """The precision at which a float model is to be quantized. Raises as `convert` does."""
-    trained = recogniser.config.quantization
-    if trained is None:
-        return None if precision == FLOAT else precision
-    if precision not in (None, trained.precision):
-        raise UserError(
-            f"{where}: trained at {trained.precision}, cannot be exported at {precision}: "
-            f"use --precision {trained.precision}, or a float model"
-        )
-    return None
+def _signature_sizes(recogniser: Recogniser, seconds: tuple[float, ...] | None) -> tuple[int, ...]:
+    """Feature frames of the signatures, or encoded frames of a live model's steps."""
+    streams = recogniser.config.kind.streams
+    require(not (streams and seconds), "--seconds: a live model takes audio of any length")
+    frames = tuple(signature_frames(recogniser, seconds or DEFAULT_SECONDS))
+    return CHUNKS if streams else frames
 
 
 def signature_frames(recogniser: Recogniser, seconds: tuple[float, ...]) -> list[int]:
@@ -171,16 +131,6 @@ def metadata_of(
         subsampling_factor=recogniser.config.encoder.subsampling_factor,
         source=recogniser.config.source,
     )
-
-
-def float_kernels(recogniser: Recogniser, layers: Collection[str]) -> dict[str, np.ndarray]:
-    """Kernels `[..., output]` of the layers of the file but for `layers`, by name."""
-    others = recogniser.config.kind.training_only | set(layers)
-    return {
-        layer.name: layer.kernel.numpy()
-        for layer in recogniser.model.layers
-        if isinstance(layer, ProductLayer) and layer.name not in others
-    }
 
 
 def _require_room(

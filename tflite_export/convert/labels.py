@@ -124,8 +124,10 @@ def label_products(
     for graph, operator in _multiplications(model):
         index, tensor = numbers[id(graph)], int(operator.outputs[0])
         operations = (outputs or {}).get((index, tensor)) or _output_name(graph, operator)
-        if _is_stock_convolution(operations, keras_model):
-            continue
+        if isinstance(operator.builtinOptions, schema.Conv2DOptionsT) and not (
+            _names_in(operations) & layers.keys()
+        ):
+            continue  # of a stock layer; `check_complete` would miss another one
         name = _layer_of(operations, layers)
         weights = graph.tensors[operator.inputs[1]]
         factor = factors.get(name, 1.0)
@@ -171,12 +173,6 @@ def _product_layers(keras_model: keras.Model) -> dict[str, ProductLayer]:
 def _names_in(operations: str) -> set[str]:
     """The words of operations `MODEL/LAYER/OPERATION;...`, names of layers among them."""
     return {part for path in operations.split(";") for part in path.split("/")}
-
-
-def _is_stock_convolution(operations: str, keras_model: keras.Model) -> bool:
-    """Whether operations are those of a Conv2D that no quantizer knows."""
-    stock = {layer.name for layer in keras_model.layers if type(layer) is keras.layers.Conv2D}
-    return bool(_names_in(operations) & stock)
 
 
 def _layer_of(operations: str, layers: Mapping[str, ProductLayer]) -> str:

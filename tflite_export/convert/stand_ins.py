@@ -17,7 +17,6 @@ from tensorflow import keras
 
 from asr_qat.models.layer_names import ATTENTION_POSITION, block_layer
 from asr_qat.models.model_directory import Recogniser, build_float
-from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.product_layer import ProductLayer
 from tflite_export.convert.bake import BakedLayer
 
@@ -29,8 +28,7 @@ def stand_in_model(recogniser: Recogniser, layers: Mapping[str, BakedLayer]) -> 
         recogniser: quantized or not.
         layers: its quantized layers by name; those of asymmetric grids get their offsets.
     """
-    with tf.variable_creator_scope(_SharedKernels().create):
-        plain = build_float(recogniser.config, recogniser.tokenizer.vocab_size)
+    plain = new_stand_ins(recogniser)
     for layer in plain.layers:
         if layer.name in recogniser.config.kind.training_only:
             continue
@@ -41,12 +39,23 @@ def stand_in_model(recogniser: Recogniser, layers: Mapping[str, BakedLayer]) -> 
             continue
         if layer.use_bias:
             layer.bias.assign(trained.bias)
-        if layer.name in layers and (offset := layers[layer.name].offset) is not None:
-            assert isinstance(layer, Dense)
-            layer.add_offset()
-            assert layer.offset is not None
-            layer.offset.assign(offset)
+    add_offsets(plain, layers)
     return plain
+
+
+def new_stand_ins(recogniser: Recogniser) -> keras.Model:
+    """The plain model of a recogniser, whose own is not read, with initial vectors."""
+    with tf.variable_creator_scope(_SharedKernels().create):
+        return build_float(recogniser.config, recogniser.tokenizer.vocab_size)
+
+
+def add_offsets(plain: keras.Model, layers: Mapping[str, BakedLayer]) -> None:
+    """Give the layers of asymmetric grids their offsets."""
+    for name, layer in layers.items():
+        if layer.offset is not None:
+            dense = plain.get_layer(name)
+            dense.add_offset()
+            dense.offset.assign(layer.offset)
 
 
 class _SharedKernels:

@@ -7,6 +7,7 @@ from tensorflow import keras
 from asr_qat.arrays import Array
 from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.stock.folding import folded_weights
+from asr_qat.quantize.stock.masks import around_mask
 from asr_qat.quantize.stock.rewrite import Call, Rewriter
 
 # What a layer's arguments and those of the product in its place have in common.
@@ -46,4 +47,4 @@ def dense_like(
 
 def rewrite_dense(layer: keras.layers.Dense, rewriter: Rewriter) -> Call:
     """The same product."""
-    return dense_like(layer, rewriter, layer.kernel.numpy())
+    return around_mask(rewriter, layer.name, dense_like(layer, rewriter, layer.kernel.numpy()))

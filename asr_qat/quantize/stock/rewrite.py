@@ -1,6 +1,8 @@
 """Rewrite a Functional model layer by layer; the function that it computes stays the same."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import tensorflow as tf
@@ -9,10 +11,11 @@ from tensorflow import keras
 from asr_qat.arrays import Array
 from asr_qat.compat import nodes
 from asr_qat.errors import UserError
+from asr_qat.quantize.stock.left import Left, reason_without_rule
 
 LayerType = TypeVar("LayerType", bound=keras.layers.Layer)
 Call = Callable[..., Any]  # what a layer is replaced by: a function of the arguments of its call
-Rule = Callable[[keras.layers.Layer, "Rewriter"], Call | None]
+Rule = Callable[[keras.layers.Layer, "Rewriter"], Call | str]
 Folds = Mapping[int, keras.layers.BatchNormalization]  # by the identity of the layer before it
 
 
@@ -20,20 +23,29 @@ class Rewriter:
     """Makes the same function of other layers. Models inside of a model become part of it.
 
     Args:
-        rules: by the class of a layer: gives what takes its place, or None if it stays.
+        rules: by the class of a layer: gives what takes its place, or why it stays.
         find_folds: gives the layers of a model that take over the batch normalisation after them.
+        patches: regular expression, searched in the names of convolutions: these become dense
+            products of patches.
+
+    Attributes:
+        left: the layers with weights that stay as they are.
+        prefix: of the names of new layers: what they are inside of.
     """
 
     def __init__(
         self,
         rules: Mapping[type[keras.layers.Layer], Rule],
         find_folds: Callable[[keras.Model], Folds],
+        patches: str | None = None,
     ):
+        self.left: list[Left] = []
         self._rules = rules
         self._find_folds = find_folds
+        self._patches = patches
         self._folds: dict[int, keras.layers.BatchNormalization] = {}
         self._taken: set[int] = set()
-        self._prefix = ""  # of names: the models that a layer is nested in
+        self.prefix = ""
         self._weights: list[tuple[keras.layers.Layer, list[Array]]] = []
         self._replaced: dict[int, Call] = {}  # by the identity of a layer: it may be shared
 
@@ -72,17 +84,38 @@ class Rewriter:
             config: arguments of the class.
             weights: in the order of `get_weights`.
         """
-        made: LayerType = cls(**config, name=self._prefix + name)
+        made: LayerType = cls(**config, name=self.prefix + name)
         self._weights.append((made, weights))
         return made
+
+    def replacement(self, layer: keras.layers.Layer) -> Call:
+        """What takes the place of a layer; of a shared one, the same each time."""
+        if id(layer) not in self._replaced:
+            self._replaced[id(layer)] = self._new_replacement(layer)
+        return self._replaced[id(layer)]
+
+    @contextlib.contextmanager
+    def inside(self, name: str) -> Iterator[None]:
+        """New layers get the name of what they are inside of before their own."""
+        outside, self.prefix = self.prefix, f"{self.prefix}{name}."
+        try:
+            yield
+        finally:
+            self.prefix = outside
 
     def copy(self, layer: LayerType) -> LayerType:
         """The same layer again, with its weights."""
         made: LayerType = layer.__class__.from_config(
-            {**layer.get_config(), "name": self._prefix + layer.name}
+            {**layer.get_config(), "name": self.prefix + layer.name}
         )
         self._weights.append((made, layer.get_weights()))
         return made
+
+    def as_patches(self, layer: keras.layers.Layer) -> bool:
+        """Whether a convolution is wanted as a product of patches."""
+        return self._patches is not None and bool(
+            re.search(self._patches, self.prefix + layer.name)
+        )
 
     def take_fold(self, layer: keras.layers.Layer) -> keras.layers.BatchNormalization | None:
         """The batch normalisation that what replaces the layer has to do, too, or None."""
@@ -106,32 +139,28 @@ class Rewriter:
         for node in nodes(model):
             if isinstance(node.layer, keras.layers.InputLayer):
                 continue
-            outputs = self._replacement(node.layer)(
+            outputs = self.replacement(node.layer)(
                 *mapped(node.call_args), **mapped(node.call_kwargs)
             )
             before, after = tf.nest.flatten(node.outputs), tf.nest.flatten(outputs)
             values.update({id(old): new for old, new in zip(before, after, strict=True)})
         return mapped(model.output)
 
-    def _replacement(self, layer: keras.layers.Layer) -> Call:
-        if id(layer) not in self._replaced:
-            self._replaced[id(layer)] = self._new_replacement(layer)
-        return self._replaced[id(layer)]
-
     def _new_replacement(self, layer: keras.layers.Layer) -> Call:
         if isinstance(layer, keras.Model):
             require_graph(layer)
             return lambda x, **_: self._nested(layer, tf.nest.flatten(x))
         rule = self._rules.get(type(layer))
-        replacement = rule(layer, self) if rule else None
-        return self.copy(layer) if replacement is None else replacement
+        found = rule(layer, self) if rule else reason_without_rule(layer)
+        if not isinstance(found, str):
+            return found
+        if layer.weights:
+            self.left.append(Left(self.prefix + layer.name, type(layer).__name__, found))
+        return self.copy(layer)
 
     def _nested(self, model: keras.Model, inputs: list[Any]) -> Any:
-        outside, self._prefix = self._prefix, f"{self._prefix}{model.name}."
-        try:
+        with self.inside(model.name):
             return self._outputs(model, inputs)
-        finally:
-            self._prefix = outside
 
 
 def require_graph(model: keras.Model) -> None:

@@ -19,13 +19,12 @@ from asr_qat.models.model_directory import Recogniser
 from tflite_export.convert.bake import bake, layers_in_file
 from tflite_export.convert.convert import (
     DEFAULT_SECONDS,
-    at_precision,
     convert_labelled,
     finish,
-    float_kernels,
     metadata_of,
     signature_frames,
 )
+from tflite_export.convert.file_weights import at_precision, float_kernels
 from tflite_export.convert.full_integer.calibrate import activation_ranges
 from tflite_export.convert.full_integer.graph import integer_model
 from tflite_export.convert.full_integer.quantize import quantize_all

@@ -1,0 +1,105 @@
+"""LSTM and GRU in products, against the stock layers."""
+
+import numpy as np
+import pytest
+from tensorflow import keras
+
+from asr_qat.quantize.recurrence import Recurrence
+from tests.stock_fixtures import assert_same, outputs, rewritten, values
+
+L = keras.layers
+STEPS, CHANNELS = 5, 3
+WAYS = ("forward", "backward")
+
+
+def looped(model: keras.Model) -> keras.Model:
+    """The model with loops in its graph."""
+    for layer in model.layers:
+        if isinstance(layer, Recurrence):
+            layer.most_unrolled = 0
+    return model
+
+
+def check(layer, masked: bool = False, left: tuple[str, ...] = ()) -> keras.Model:
+    """A layer computes the same, its steps written out and in a loop."""
+    x = keras.Input((STEPS, CHANNELS))
+    y = layer(L.Masking()(x) if masked else x)
+    model = keras.Model(x, y if not left else L.Dense(2)(y))
+    inputs = values((4, STEPS, CHANNELS))
+    if masked:
+        inputs[0, 3:] = inputs[1, :2] = inputs[2, 2] = 0.0
+    found = rewritten(model, inputs, left)
+    assert_same(outputs(model, inputs), outputs(looped(found), inputs))
+    return found
+
+
+KINDS = [
+    lambda **more: L.LSTM(4, **more),
+    lambda **more: L.GRU(4, **more),
+    lambda **more: L.GRU(4, reset_after=False, **more),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("go_backwards", "return_sequences", "masked"),
+    [(False, True, True), (True, True, False), (True, False, True)],
+)
+def test_recurrence(kind, go_backwards, return_sequences, masked):
+    layer = kind(go_backwards=go_backwards, return_sequences=return_sequences)
+    check(layer, masked)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_arguments(kind):
+    check(kind(activation="relu", recurrent_activation="hard_sigmoid", use_bias=False))
+    every = {"return_sequences": True, "return_state": True, "zero_output_for_mask": True}
+    check(kind(dropout=0.5, **every), masked=True)
+
+
+@pytest.mark.parametrize("merge", ["concat", "mul", None])
+def test_bidirectional(merge):
+    inner = L.LSTM(4, return_sequences=True, name="lstm")
+    found = check(L.Bidirectional(inner, merge, name="both"), masked=True)
+    products = [layer.name for layer in found.layers if layer.weights]
+    expected = [f"both.{way}_lstm.{part}" for way in WAYS for part in ("input", "recurrent")]
+    assert sorted(products) == sorted(expected)
+
+
+def test_bidirectional_last_outputs():
+    check(L.Bidirectional(L.GRU(4)))
+    check(L.Bidirectional(L.LSTM(4), backward_layer=L.LSTM(3, go_backwards=True)), masked=True)
+
+
+def test_states_and_any_number_of_steps():
+    x, h, c = keras.Input((None, CHANNELS)), keras.Input((4,)), keras.Input((4,))
+    layer = L.LSTM(4, return_sequences=True)
+    model = keras.Model([x, h, c], layer(x, initial_state=[h, c]))
+    rewritten(model, [values((2, 7, CHANNELS)), values((2, 4), 1), values((2, 4), 2)])
+
+
+@pytest.mark.parametrize("argument", ["recurrent_dropout", "time_major"])
+def test_what_stays(argument):
+    value = {"recurrent_dropout": 0.5, "time_major": True}[argument]
+    check(L.LSTM(4, name="stays", **{argument: value}), left=("stays",))
+
+
+def test_other_cells_stay():
+    check(L.SimpleRNN(4, name="simple"), left=("simple",))
+    check(L.Bidirectional(L.SimpleRNN(4), name="both"), left=("both",))
+
+
+def test_a_long_sequence_trains():
+    """A loop has a gradient, and quantization that begins later does not hinder it."""
+    from asr_qat.quantize.apply import QuantizationConfig, quantize_model
+
+    x = keras.Input((40, CHANNELS))
+    model = keras.Model(x, L.LSTM(4)(x))
+    found = rewritten(model, values((2, 40, CHANNELS)))
+    for start in (0, 2):
+        quantized = quantize_model(found, QuantizationConfig("w4a8", start_step=start))
+        quantized.compile("adam", "mse")
+        before = [weight.copy() for weight in quantized.get_weights()]
+        quantized.fit(values((4, 40, CHANNELS)), np.ones([4, 4]), verbose=0)
+        moved = [np.any(a != b) for a, b in zip(before, quantized.get_weights(), strict=True)]
+        assert sum(moved) >= 3  # both kernels and the bias

@@ -1,0 +1,139 @@
+"""What of a model's weights goes into its file, from memory or straight from a model directory.
+
+A float directory that is exported as it is, or quantized after training, needs no Keras model of
+its own: its kernels are read from the disk one at a time, and only their integers are kept. A model
+that was trained quantized is built, since its quantizers remember things, and so is one whose
+static ranges have to be measured.
+"""
+
+import dataclasses
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from asr_qat.errors import UserError
+from asr_qat.models.model_config import ModelConfig
+from asr_qat.models.model_directory import WEIGHTS, Recogniser
+from asr_qat.models.weights import load_all_but_kernels
+from asr_qat.quantize.apply import QuantizedLayer, quantized_with
+from asr_qat.quantize.precision import FLOAT
+from asr_qat.quantize.product_layer import ProductLayer
+from asr_qat.training.quantized import after_training, post_training, post_training_layers
+from tflite_export.convert.bake import BakedLayer, bake, bake_layer, layers_in_file
+from tflite_export.convert.stand_ins import add_offsets, new_stand_ins, stand_in_model
+
+
+@dataclasses.dataclass(frozen=True)
+class FileWeights:
+    """What goes into a file.
+
+    Attributes:
+        recogniser: its configuration says how the file is quantized; its model is not read.
+        layers: the quantized ones by name.
+        kernels: float32 `[..., output]` of the other products by name.
+        model: stand-ins for both, with all other weights.
+    """
+
+    recogniser: Recogniser
+    layers: dict[str, BakedLayer]
+    kernels: dict[str, np.ndarray]
+    model: keras.Model
+
+
+def weights_of_directory(
+    path: str | Path, precision: str | None, calibration: str | Path | None
+) -> FileWeights:
+    """From a model directory; arguments and errors are those of `convert`."""
+    recogniser = Recogniser.load_without_model(path)
+    wanted = _wanted(recogniser.config, precision, str(path))
+    quantization = after_training(wanted) if wanted else None
+    static = quantization and any(p.static for p in quantization.registry().precisions())
+    if recogniser.config.quantization or static:
+        return weights_of(Recogniser.load(path), precision, str(path), calibration)
+    registry = quantization.registry() if quantization else None
+    training_only = recogniser.config.kind.training_only
+    layers: dict[str, BakedLayer] = {}
+    kernels: dict[str, np.ndarray] = {}
+
+    def take(layer: ProductLayer, kernel: np.ndarray) -> None:
+        if layer.name in training_only:
+            return
+        if registry is None or not registry.supports(layer):
+            kernels[layer.name] = kernel
+            return
+        found = quantized_with(layer, tf.constant(kernel), registry)
+        layers[layer.name] = bake_layer(layer.name, found)
+
+    model = new_stand_ins(recogniser)
+    load_all_but_kernels(model, Path(path) / WEIGHTS, take)
+    add_offsets(model, layers)
+    config = dataclasses.replace(recogniser.config, quantization=quantization)
+    return FileWeights(dataclasses.replace(recogniser, config=config), layers, kernels, model)
+
+
+def weights_of(
+    recogniser: Recogniser, precision: str | None, where: str, calibration: str | Path | None
+) -> FileWeights:
+    """From a recogniser in memory; arguments and errors are those of `convert`."""
+    wanted = _wanted(recogniser.config, precision, where)
+    if wanted is None:
+        trained = layers_in_file(recogniser)
+    else:
+        recogniser, trained = _quantized(recogniser, wanted, calibration)
+    layers = bake(trained)
+    kernels, model = float_kernels(recogniser, layers), stand_in_model(recogniser, layers)
+    return FileWeights(recogniser, layers, kernels, model)
+
+
+def _quantized(
+    recogniser: Recogniser, precision: str, calibration: str | Path | None
+) -> tuple[Recogniser, dict[str, QuantizedLayer]]:
+    """A float recogniser with the configuration of the file, and its quantized layers.
+
+    It keeps its float model: there is no copy.
+    """
+    quantization, layers = post_training_layers(recogniser, precision, calibration)
+    config = dataclasses.replace(recogniser.config, quantization=quantization)
+    training_only = config.kind.training_only
+    in_file = {name: layer for name, layer in layers.items() if name not in training_only}
+    return dataclasses.replace(recogniser, config=config), in_file
+
+
+def at_precision(
+    recogniser: Recogniser,
+    precision: str | None,
+    where: str = "model",
+    calibration: str | Path | None = None,
+) -> Recogniser:
+    """The recogniser as it was trained, or a float one quantized after training.
+
+    Arguments and errors are those of `convert`.
+    """
+    wanted = _wanted(recogniser.config, precision, where)
+    return post_training(recogniser, wanted, calibration) if wanted else recogniser
+
+
+def _wanted(config: ModelConfig, precision: str | None, where: str) -> str | None:
+    """The precision at which a float model is to be quantized. Raises as `convert` does."""
+    trained = config.quantization
+    if trained is None:
+        return None if precision == FLOAT else precision
+    if precision not in (None, trained.precision):
+        raise UserError(
+            f"{where}: trained at {trained.precision}, cannot be exported at {precision}: "
+            f"use --precision {trained.precision}, or a float model"
+        )
+    return None
+
+
+def float_kernels(recogniser: Recogniser, layers: Collection[str]) -> dict[str, np.ndarray]:
+    """Kernels `[..., output]` of the layers of the file but for `layers`, by name."""
+    others = recogniser.config.kind.training_only | set(layers)
+    return {
+        layer.name: layer.kernel.numpy()
+        for layer in recogniser.model.layers
+        if isinstance(layer, ProductLayer) and layer.name not in others
+    }
