@@ -132,7 +132,7 @@ class Recurrence(InnerDense):
     def _looped(
         self, kernel: Any, gates: tf.Tensor, carried: Carried, mask: tf.Tensor | None
     ) -> list[tf.Tensor]:
-                elements = [gates] if mask is None else [gates, mask]
+        elements = [gates] if mask is None else [gates, mask]
         if self.go_backwards:
             elements = [tf.reverse(each, [1]) for each in elements]
         elements = [tf.experimental.numpy.swapaxes(each, 0, 1) for each in elements]
