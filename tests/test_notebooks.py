@@ -45,6 +45,23 @@ SAID = {  # patterns of what each shows
         r"ctc_output: w8a8",
         r"\| w4a8\.tflite \| \d",
     ],
+    "05_image_classifier": [
+        r"898 examples in training, 899 in the test",
+        r"hidden: w4a8\ndigit: w8a8",
+        r"int4 +\d+\.\d\d \[",
+        r"\d+ of 899 are wrong",
+    ],
+    "06_keyword_spotter": [
+        r"pointwise3: w4a8\nword: w8a8",
+        r"int2 +\d+\.\d\d \[",
+        r"bytes with both signatures",
+        r"largest difference to the clip in Keras: \d",
+    ],
+    "07_small_transformer": [
+        r"attention0\.query: w4a8",
+        r"int4 after training +\d+\.\d\d \[",
+        r"dictionary: \d",
+    ],
 }
 
 

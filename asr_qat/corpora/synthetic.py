@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import soundfile
@@ -68,7 +69,7 @@ def read(path: Path) -> Corpus:
         UserError: a damaged wheel, or an espeak-ng that does not work here.
     """
     recordings = plan()
-    folder = _spoken(path, recordings)
+    folder = spoken(path, recordings)
     splits = {
         split: [
             Utterance(
@@ -114,9 +115,16 @@ def _plan_split(split: str) -> list[Recording]:
     ]
 
 
-def _spoken(wheel: Path, recordings: dict[str, list[Recording]]) -> Path:
-    """The cache's folder of recordings, one WAV file for each of them."""
-    everything = [dataclasses.asdict(each) for split in SPLITS for each in recordings[split]]
+def spoken(wheel: Path, recordings: Mapping[str, list[Recording]]) -> Path:
+    """The cache's folder of recordings, one WAV file `ID.wav` for each of them.
+
+    They are spoken the first time. Args and errors are those of `read`.
+
+    Args:
+        wheel: of espeak-ng.
+        recordings: by split; other recordings of the same splits have a folder of their own.
+    """
+    everything = [dataclasses.asdict(each) for split in recordings.values() for each in split]
     described = json.dumps([VERSION, RECIPE, everything])
     digest = hashlib.sha256(described.encode()).hexdigest()[:8]
     folder = cache_folder() / f"synthetic-{digest}"

@@ -10,6 +10,8 @@ from typing import TypeVar
 from asr_qat import files
 from asr_qat.config import from_dict
 from asr_qat.errors import UserError
+from experiments.any_keras.results import AnyKerasResults
+from experiments.any_keras.table import any_keras_table
 from experiments.benchmarks.rows import InputResults, LossResults, StepResults
 from experiments.cost.cost_page import cost_page
 from experiments.cost.cost_rows import CostResults
@@ -136,6 +138,7 @@ def _study(path: Path) -> Rendered:
 KINDS: dict[str, Render] = {
     "demo*.json": _demo,
     "transducer_an4.json": _demo,
+    "any_keras.json": _table(AnyKerasResults, any_keras_table),
     "equality*.json": _alone(EqualityResults),
     "house.json": _alone(HouseResults),
     "pretrained.json": _table(PretrainedResults, pretrained_table),

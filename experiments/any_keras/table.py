@@ -1,0 +1,58 @@
+"""The results of `python -m experiments.any_keras` in Markdown."""
+
+from examples.any_keras.score import FileRow
+from experiments.any_keras.example_rows import ExampleRow
+from experiments.any_keras.results import AnyKerasResults
+from experiments.reports.markdown import markdown_table
+
+NONE = "–"
+KB = 1000  # bytes
+
+
+def any_keras_table(found: AnyKerasResults) -> str:
+    """The promises, then the sections that were measured."""
+    met = sum(bool(row.met) for row in found.targets)
+    lines = [["Target", "Measured", "Bar", ""], ["---", "---:", "---:", "---"]]
+    for row in found.targets:
+        value = f"{row.value:.2f}" if isinstance(row.value, float) else str(row.value)
+        lines.append([row.name, value, str(row.target), "met" if row.met else "missed"])
+    parts = [f"**{met} of {len(found.targets)} targets met.**\n", markdown_table(lines)]
+    parts += [_example(row) for row in found.examples]
+    return "\n".join(parts)
+
+
+def _example(row: ExampleRow) -> str:
+    columns = ["File", "kB", "Accuracy % [95%]", "To float, points [95%]", "Verdict", "ms"]
+    lines = [columns, ["---", "---:", "---:", "---:", "---", "---:"]]
+    lines += [_file(each) for each in row.files]
+    notes = [
+        f"The {row.name}: {row.parameters / 1000:.0f} thousand parameters, {row.trained:,} "
+        f"examples in training, {row.tested:,} in the test; CPU time of one with one thread."
+    ]
+    if row.left_by_tfmot:
+        notes.append(f"tfmot's 8 bits do not know {', '.join(row.left_by_tfmot)}: left in float.")
+    notes += [f"{name}: no row: {reason}." for name, reason in row.failures.items()]
+    if row.streaming is not None:
+        stream = row.streaming
+        notes.append(
+            f"One file of {stream.bytes / KB:.1f} kB for clips and streams: after the last step of "
+            f"{stream.clips} clips no logit is further than {stream.difference:.1e} from that of "
+            f"the whole clip, the largest being {stream.range:.1f}."
+        )
+    return f"{' '.join(notes)}\n\n{markdown_table(lines)}"
+
+
+def _file(row: FileRow) -> list[str]:
+    low, high = (100 * bound for bound in row.accuracy_ci)
+    difference = NONE
+    if row.difference is not None and row.difference_ci is not None:
+        least, most = (100 * bound for bound in row.difference_ci)
+        difference = f"{100 * row.difference:+.2f} [{least:+.2f}, {most:+.2f}]"
+    return [
+        row.name,
+        f"{row.bytes / KB:.1f}",
+        f"{100 * row.accuracy:.2f} [{low:.1f}, {high:.1f}]",
+        difference,
+        row.verdict or NONE,
+        f"{row.latency_ms:.3f}",
+    ]
