@@ -31,7 +31,7 @@ OPERATORS = (
     schema.BuiltinOperator.DEPTHWISE_CONV_2D,
     schema.BuiltinOperator.EMBEDDING_LOOKUP,
 )
-_LABEL = re.compile(r"([^/]+)/product(@\d+)?")
+_LABEL = re.compile(r"(.+)/product(@\d+)?")
 
 Functions = Mapping[str, tf.types.experimental.ConcreteFunction]
 

@@ -31,6 +31,21 @@ ACTIVATIONS = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class _Watched:
+    """An operator of the file.
+
+    Attributes:
+        layer: whose product it is.
+        activation: that is fused into it.
+        added: see `added_to_bias`.
+    """
+
+    layer: str
+    activation: Function
+    added: float
+
+
 class ProductProbes:
     """Compares every quantized product whenever a signature has run.
 
@@ -50,7 +65,7 @@ class ProductProbes:
     ):
         model = flatbuffer_utils.read_model(os.fspath(path))
         self._products: dict[str, _Product] = {}
-        self._found: dict[str, tuple[str, Function]] = {}  # layer and fused activation of a probe
+        self._found: dict[str, _Watched] = {}  # by the name of the probe
         for number, (graph, operator) in enumerate(list(products(model))):
             name = _layer(graph, operator)
             if name not in layers and not _quantized(graph, operator):
@@ -59,16 +74,17 @@ class ProductProbes:
                 layer = layers[name]
                 self._products[name] = _Product(name, layer, factors.get(name, 1.0))
             probe = f"{PROBE}{number}"  # a layer may have several products
-            self._found[probe] = name, graph_activation(operator)
+            added = added_to_bias(model, graph, operator, layers[name], factors.get(name, 1.0))
+            self._found[probe] = _Watched(name, graph_activation(operator), added)
             _expose(model, graph, operator, probe)
         flatbuffer_utils.write_model(model, os.fspath(probed))
 
     def check(self, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """A signature's outputs without those of its products, which are compared."""
-        for probe, (name, fused) in self._found.items():
+        for probe, watched in self._found.items():
             if f"{probe}/input" in outputs:
                 given, got = outputs[f"{probe}/input"], outputs[f"{probe}/output"]
-                self._products[name].check(given, got, fused)
+                self._products[watched.layer].check(given, got, watched)
         return {name: value for name, value in outputs.items() if not name.startswith(PROBE)}
 
     def summary(self) -> list[ProductError]:
@@ -108,7 +124,7 @@ def _beyond(model: schema.ModelT, graph, tensor: int, conversion: str) -> int:
 class _Product:
     """A labelled operator, in any signature, and the Keras layer of the same name."""
 
-    def __init__(self, name: str, layer: QuantizedLayer, factor: float):
+    def __init__(self, name: str, layer: QuantizedLayer, factor: float) -> float:
         self.name, self.layer = name, layer
         kernel, self.factor = layer.quantizer(layer.kernel, False, layer.variables), factor
         self.kernel = dataclasses.replace(kernel, active=None)  # as if training were complete
@@ -120,10 +136,13 @@ class _Product:
         self.rows, self.error = 0, 0.0
         self.low, self.high = np.inf, -np.inf
 
-    def check(self, given: np.ndarray, got: np.ndarray, fused: Function) -> None:
+    def check(self, given: np.ndarray, got: np.ndarray, watched: _Watched) -> None:
         """Compare LiteRT's output with that of the Keras layer for the same input."""
-        x, layer = tf.constant(given), self.layer.layer
-        expected = layer.quantized_call(x, self.kernel, self.layer.bias, fused) * self.factor
+        x, layer, bias = tf.constant(given), self.layer.layer, self.layer.bias
+        if watched.added:
+            bias = watched.added if bias is None else bias + watched.added
+            bias = tf.broadcast_to(bias, [got.shape[-1]])
+        expected = layer.quantized_call(x, self.kernel, bias, watched.activation) * self.factor
         expected = expected.numpy().reshape(got.shape)
         self.rows += got.size // got.shape[-1]
         self.error = max(self.error, float(np.abs(expected - got).max()))
@@ -143,7 +162,7 @@ class _Product:
 def _layer(graph, operator) -> str:
     """Name of the Keras layer that a product is labelled with."""
     name = graph.tensors[operator.inputs[1]].name or graph.tensors[operator.outputs[0]].name
-    return name.decode().split("/")[0]
+    return name.decode().rpartition("/")[0]
 
 
 def _quantized(graph, operator) -> bool:
@@ -160,3 +179,23 @@ def graph_activation(operator) -> Function:
     if operator.builtinOptions is None:
         return keras.activations.linear
     return ACTIVATIONS[operator.builtinOptions.fusedActivationFunction]
+
+
+def added_to_bias(
+    model: schema.ModelT, graph, operator, layer: QuantizedLayer, factor: float
+) -> float:
+    """A number that the converter added to all of a product's bias, such as the 3 of hard sigmoid.
+
+    What is added after a product becomes a part of its bias. 0 if the biases differ otherwise: then
+    the products do, too.
+    """
+    inputs = [int(tensor) for tensor in operator.inputs]
+    data = None
+    if len(inputs) > 2 and inputs[2] >= 0:
+        data = model.buffers[graph.tensors[inputs[2]].buffer].data
+    if data is None or graph.tensors[inputs[2]].type != schema.TensorType.FLOAT32:
+        return 0.0
+    held = np.array(data, np.uint8).view(np.float32)
+    own = 0.0 if layer.bias is None else factor * layer.bias.numpy()
+    added = held - own
+    return float(added[0]) if np.ptp(added) <= 1e-5 * np.abs(held).max() else 0.0
