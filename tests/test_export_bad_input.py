@@ -269,7 +269,7 @@ def test_an_output_that_cannot_be_written_keeps_the_old_one(
 
     output = tmp_path / "model.tflite"
     output.write_bytes(b"the earlier one")
-    monkeypatch.setattr(convert, "convert_recogniser", lambda *_: good.read_bytes())
+    monkeypatch.setattr(convert, "_converted", lambda *_: good.read_bytes())
     with small_files(4096):
         code, _, err = tflite_export("convert", model_directory, "-o", output)
     assert code == 1

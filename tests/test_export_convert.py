@@ -1,6 +1,7 @@
 """What the converter writes: widths, integers, scales, shared weights, labels."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -219,6 +220,26 @@ def test_the_file_is_that_of_the_weights_themselves(deeper, monkeypatch, precisi
     shared = convert_recogniser(deeper, precision, SECONDS[:1])
     monkeypatch.setattr(stand_ins, "role_of", lambda name: name)
     assert convert_recogniser(deeper, precision, SECONDS[:1]) == shared
+
+
+@pytest.mark.parametrize("precision", ["float", "w2a8-asym", "w4a8"])
+def test_a_directory_gives_the_file_of_its_model(float_recogniser, tmp_path, precision):
+    """Byte for byte, though its kernels are read one at a time, and no model is built for them."""
+    float_recogniser.save(tmp_path / "model")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Recogniser, "create", None)
+        convert(tmp_path / "model", tmp_path / "model.tflite", precision, SECONDS[:1])
+    expected = convert_recogniser(float_recogniser, precision, SECONDS[:1])
+    assert (tmp_path / "model.tflite").read_bytes() == expected
+
+
+def test_a_directory_with_other_weights_is_refused(float_recogniser, deeper, tmp_path):
+    float_recogniser.save(tmp_path / "model")
+    deeper.save(tmp_path / "deeper")
+    shutil.copy(tmp_path / "model" / "model.weights.h5", tmp_path / "deeper")
+    with pytest.raises(UserError, match="model.weights.h5: damaged, or made for another"):
+        convert(tmp_path / "deeper", tmp_path / "model.tflite", "w4a8", SECONDS[:1])
+    assert not (tmp_path / "model.tflite").exists()
 
 
 def test_every_block_has_its_own_weights(deeper, tmp_path):

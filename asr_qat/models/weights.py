@@ -92,7 +92,7 @@ def _checksum(file: h5py.File) -> str:
     def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
         if isinstance(item, h5py.Dataset):
             digest.update(f"{name} {item.dtype} {item.shape} ".encode())
-            digest.update(item[()].tobytes())
+            digest.update(np.ascontiguousarray(item[()]).data)
 
     file.visititems(add)
     return digest.hexdigest()

@@ -98,11 +98,13 @@ def bake_layer(name: str, layer: QuantizedLayer) -> BakedLayer:
 
 def packed_integers(integers: np.ndarray, bits: int) -> np.ndarray:
     """Integers of any shape as bytes, the first one in the lowest bits: uint8 `[bytes]`."""
-    flat = integers.reshape(-1).astype(np.int8)
+    flat = integers.reshape(-1).astype(np.int8).view(np.uint8)
     each = 8 // bits
-    flat = np.pad(flat, (0, -len(flat) % each)).reshape(-1, each)
-    masked = (flat.astype(np.uint8) & (2**bits - 1)) << (bits * np.arange(each, dtype=np.uint8))
-    return np.bitwise_or.reduce(masked.astype(np.uint8), axis=1)
+    parts = np.pad(flat, (0, -len(flat) % each)).reshape(-1, each) & np.uint8(2**bits - 1)
+    packed = parts[:, 0].copy()
+    for place in range(1, each):
+        packed |= parts[:, place] << np.uint8(bits * place)
+    return packed
 
 
 def unpacked_integers(packed: np.ndarray, bits: int, shape: tuple[int, ...]) -> np.ndarray:

@@ -49,7 +49,7 @@ def weights_of_directory(
     """From a model directory; arguments and errors are those of `convert`."""
     recogniser = Recogniser.load_without_model(path)
     wanted = _wanted(recogniser.config, precision, str(path))
-    quantization = after_training(wanted) if wanted else None
+    quantization = None if wanted is None else after_training(wanted)
     static = quantization and any(p.static for p in quantization.registry().precisions())
     if recogniser.config.quantization or static:
         return weights_of(Recogniser.load(path), precision, str(path), calibration)
@@ -113,7 +113,7 @@ def at_precision(
     Arguments and errors are those of `convert`.
     """
     wanted = _wanted(recogniser.config, precision, where)
-    return post_training(recogniser, wanted, calibration) if wanted else recogniser
+    return recogniser if wanted is None else post_training(recogniser, wanted, calibration)
 
 
 def _wanted(config: ModelConfig, precision: str | None, where: str) -> str | None:
