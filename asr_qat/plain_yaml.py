@@ -9,8 +9,9 @@ import yaml
 MOST_VALUES = 100_000  # in a file whose aliases are written out
 # YAML 1.2 has neither: `2026-01-31` is text there, and `<<` a key like any other.
 _LEFT_OUT = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:merge"}
-_PLAIN = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str")}
-_PLAIN |= {"tag:yaml.org,2002:seq", "tag:yaml.org,2002:map", None}  # None refuses all others
+_PLAIN: set[str | None] = {
+    f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map")
+} | {None}  # what refuses all others
 
 
 class _Loader(yaml.SafeLoader):

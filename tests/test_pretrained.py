@@ -39,7 +39,7 @@ def imported(tmp_path_factory) -> Callable[..., tuple[Recogniser, dict]]:
     folder = tmp_path_factory.mktemp("imported")
 
     @functools.cache
-    def recogniser(name: str, head: str | None = None) -> tuple[Recogniser, dict]:
+    def recogniser(name: str, head: str | None) -> tuple[Recogniser, dict]:
         path = folder / f"{name}_{head}"
         import_checkpoint(checkpoint(name), path, head, quiet=True)
         return Recogniser.load(path), dict(np.load(DATA / f"{name}.npz"))
@@ -74,7 +74,7 @@ def test_ctc_logits(imported, name, head):
 @pytest.mark.parametrize("name", TRANSDUCERS)
 def test_transducer_logits(imported, name):
     """Of each frame after each of the labels, durations too."""
-    recogniser, reference = imported(name)
+    recogniser, reference = imported(name, None)
     functions = TransducerFunctions(recogniser.model)
     encoded = functions.encode(inputs(reference))
     state = [tf.zeros((2, units)) for _, units in functions.states]
@@ -96,7 +96,7 @@ def test_transducer_logits(imported, name):
 
 @pytest.mark.parametrize("name", ["ctc", "hf_ctc"])
 def test_features(imported, name):
-    recogniser, reference = imported(name)
+    recogniser, reference = imported(name, None)
     config = recogniser.config.front_end
     assert config == NEMO_FRONT_END
     for row, samples in enumerate(reference["samples"]):
@@ -109,7 +109,7 @@ def test_features(imported, name):
 
 
 def test_word_pieces_of_a_tokenizer_json(imported):
-    recogniser, reference = imported("hf_ctc")
+    recogniser, reference = imported("hf_ctc", None)
     (nemo,) = (m for n, m in members(checkpoint("ctc")).items() if n.endswith("tokenizer.model"))
     assert recogniser.tokenizer.pieces() == Tokenizer.from_bytes(nemo).pieces()
     text, ids = str(reference["text"]), reference["ids"].tolist()
@@ -161,7 +161,7 @@ def test_a_folder_of_several_files(imported, tmp_path):
         index |= dict.fromkeys(part, file)
     files.write_json(split / "model.safetensors.index.json", {"weight_map": index})
     import_checkpoint(split, tmp_path / "halves", quiet=True)
-    expected = imported("hf_ctc")[0].model.get_weights()
+    expected = imported("hf_ctc", None)[0].model.get_weights()
     found = Recogniser.load(tmp_path / "halves").model.get_weights()
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2**-7, atol=2**-7 * np.abs(theirs).max())
@@ -173,7 +173,7 @@ def test_a_plain_archive(imported, tmp_path):
     """As NeMo writes now; the weights stay in it while they are read."""
     path = plain(checkpoint("ctc"), tmp_path / "plain.nemo")
     import_checkpoint(path, tmp_path / "model", quiet=True)
-    ours, theirs = Recogniser.load(tmp_path / "model"), imported("ctc")[0]
+    ours, theirs = Recogniser.load(tmp_path / "model"), imported("ctc", None)[0]
     assert ours.tokenizer.pieces() == theirs.tokenizer.pieces()
     np.testing.assert_array_equal(ours.mean, theirs.mean)
     np.testing.assert_array_equal(ours.std, theirs.std)
@@ -184,7 +184,7 @@ def test_a_plain_archive(imported, tmp_path):
 @pytest.mark.slow
 def test_a_file_of_an_imported_network(imported, tmp_path):
     """Import, convert, transcribe: the float file computes the logits, the 4-bit one runs."""
-    recogniser, reference = imported("fastconformer-ctc")
+    recogniser, reference = imported("fastconformer-ctc", None)
     count = int(reference["lengths"][1])
     features = reference["features"][1, :count]
     (tmp_path / "float.tflite").write_bytes(convert_recogniser(recogniser, None, (0.5,)))
