@@ -5,7 +5,7 @@ from tensorflow import keras
 
 from asr_qat.quantize.stock.einsum import Contraction, contraction
 from asr_qat.quantize.stock.rules import stock_rewriter
-from tests.stock_fixtures import rewritten, values
+from tests.stock_fixtures import assert_same, outputs, rewritten, values
 
 L = keras.layers
 
@@ -117,6 +117,25 @@ def test_dropout_of_a_training_call_stays():
     found = stock_rewriter().rewrite(model)
     y = [found(values((1, 8))).numpy() for _ in range(8)]
     assert any((each != y[0]).any() for each in y[1:])
+
+
+def test_a_nested_model_in_training_mode():
+    y = keras.Input((8,))
+    part = keras.Model(y, L.Dropout(0.5)(L.Dense(8, name="a")(y)), name="part")
+    x = keras.Input((8,))
+    found = stock_rewriter().rewrite(keras.Model(x, part(x, training=True)))
+    y = [found(values((1, 8))).numpy() for _ in range(8)]
+    assert any((each != y[0]).any() for each in y[1:])
+
+
+def test_a_normalisation_by_the_batch_is_not_folded():
+    x = keras.Input((8,))
+    h = L.BatchNormalization(name="norm")(L.Dense(4, name="a")(x), training=True)
+    model = keras.Model(x, h)
+    rewriter = stock_rewriter()
+    found = rewriter.rewrite(model)
+    assert [each.name for each in rewriter.left] == ["norm"]
+    assert_same(outputs(model, values((6, 8))), outputs(found, values((6, 8))))
 
 
 def test_reasons():

@@ -40,6 +40,18 @@ def recurrent() -> Made:
     return ended(x, layers.GRU(8, reset_after=False, name="old_gru")(y)), signal(6, 16)
 
 
+def masked() -> Made:
+    """Labels, of which 0 is none; with masks all outputs are those of the labels alone."""
+    ids = keras.Input((6,), dtype="int32", name="ids")
+    y = layers.Embedding(20, 8, mask_zero=True, name="table")(ids)
+    y = layers.MultiHeadAttention(2, 4, name="attention")(y, y, use_causal_mask=True)
+    y = layers.LSTM(8, return_sequences=True, name="lstm")(y)
+    model = ended(ids, layers.GlobalAveragePooling1D()(y))
+    given = np.random.default_rng(0).integers(1, 20, (4, 6)).astype(np.int32)
+    given[0, 4:] = given[1, 2] = 0
+    return model, given
+
+
 def images() -> Made:
     x = keras.Input((12, 12, 8), name="x")
     y = layers.SeparableConv2D(16, 3, padding="same", name="separable")(x)
@@ -65,7 +77,8 @@ def nested() -> Made:
 
 @pytest.mark.parametrize("precision", ["w4a8", "w2a8"])
 @pytest.mark.parametrize(
-    ("make", "count"), [(transformer, 8), (recurrent, 9), (images, 5), (sound, 5), (nested, 3)]
+    ("make", "count"),
+    [(transformer, 8), (recurrent, 9), (masked, 8), (images, 5), (sound, 5), (nested, 3)],
 )
 def test_every_product_is_equal(make: Callable[[], Made], count: int, precision: str, tmp_path):
     keras.utils.set_random_seed(0)

@@ -110,7 +110,7 @@ class Recurrence(InnerDense):
             return self._looped(kernel, gates, carried, mask)
         first = kernel if states else None
         found = self._unrolled(first, kernel, gates, carried, mask)
-        outputs, states = [output for output, *_ in found], found[-1][1:]
+        outputs, states = [output for output, *_ in found], list(found[-1][1:])
         if not self.return_sequences:
             return [outputs[-1], *states]
         reverse = self.go_backwards and self.in_order
@@ -120,7 +120,7 @@ class Recurrence(InnerDense):
         self, first: Any, kernel: Any, gates: tf.Tensor, carried: Carried, mask: tf.Tensor | None
     ) -> list[Carried]:
         """What each step gives, in the order of the computation; the first has its own kernel."""
-        found = []
+        found: list[Carried] = []
         steps = range(gates.shape[1])
         for step in reversed(steps) if self.go_backwards else steps:
             now = tf.reshape(gates[:, step : step + 1], [-1, gates.shape[2]])

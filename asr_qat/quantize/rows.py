@@ -59,7 +59,7 @@ class RowQuantizer(KernelQuantizer):
         """Nothing: a row's range is found when it is read."""
         del kernel, variables
 
-    def __call__(
+    def __call__(  # type: ignore[override]  # rows are no product
         self, inputs: tf.Tensor, training: Any, weights: Variables, **kwargs: Any
     ) -> QuantizedRows:
         """The `QuantizedRows` of the float table `inputs`."""

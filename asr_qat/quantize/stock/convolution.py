@@ -13,11 +13,10 @@ from asr_qat.quantize.stock.patches import Patches
 from asr_qat.quantize.stock.rewrite import Call, Rewriter
 from asr_qat.quantize.stock.shapes import FromImage, ToImage
 
-Conv = keras.layers.Conv1D | keras.layers.Conv2D
 STEPS = {1: keras.layers.MaxPooling1D, 2: keras.layers.MaxPooling2D}
 
 
-def rewrite_conv(layer: Conv, rewriter: Rewriter) -> Call | str:
+def rewrite_conv(layer: keras.layers.Layer, rewriter: Rewriter) -> Call | str:
     """A dense product of pixels or of patches, or a convolution."""
     if layer.data_format != "channels_last":
         return NOT_LAST
@@ -40,7 +39,7 @@ def rewrite_conv(layer: Conv, rewriter: Rewriter) -> Call | str:
     return call
 
 
-def _pixels(layer: Conv, rewriter: Rewriter) -> list[keras.layers.Layer]:
+def _pixels(layer: keras.layers.Layer, rewriter: Rewriter) -> list[keras.layers.Layer]:
     """A dense product of every pixel, or of every other one."""
     kernel = layer.kernel.numpy()
     product = dense_like(layer, rewriter, kernel.reshape(kernel.shape[-2:]))
@@ -51,7 +50,7 @@ def _pixels(layer: Conv, rewriter: Rewriter) -> list[keras.layers.Layer]:
     return [rewriter.layer(STEPS[layer.rank], f"{layer.name}.step", config, []), product]
 
 
-def _patches(layer: Conv, rewriter: Rewriter) -> list[keras.layers.Layer]:
+def _patches(layer: keras.layers.Layer, rewriter: Rewriter) -> list[keras.layers.Layer]:
     """A dense product of the patches that the kernel sees: more work, but any width."""
     config = {key: getattr(layer, key) for key in ("kernel_size", "strides", "dilation_rate")}
     config["padding"] = layer.padding
@@ -62,7 +61,7 @@ def _patches(layer: Conv, rewriter: Rewriter) -> list[keras.layers.Layer]:
     ]
 
 
-def _convolution(layer: Conv, rewriter: Rewriter) -> list[keras.layers.Layer]:
+def _convolution(layer: keras.layers.Layer, rewriter: Rewriter) -> list[keras.layers.Layer]:
     """A convolution; in one direction, that of an image of height 1."""
     config = {key: getattr(layer, key) for key in ("filters", "padding")}
     for key in ("kernel_size", "strides", "dilation_rate"):

@@ -11,12 +11,10 @@ from asr_qat.quantize.stock.folding import folded_weights
 from asr_qat.quantize.stock.masks import Masks
 from asr_qat.quantize.stock.rewrite import Call, Rewriter
 
-Depthwise = keras.layers.DepthwiseConv1D | keras.layers.DepthwiseConv2D
-Separable = keras.layers.SeparableConv1D | keras.layers.SeparableConv2D
 NOT_LAST = "its channels are not the last axis"  # why a layer stays
 
 
-def rewrite_depthwise(layer: Depthwise, rewriter: Rewriter) -> Call | str:
+def rewrite_depthwise(layer: keras.layers.Layer, rewriter: Rewriter) -> Call | str:
     """The same convolution."""
     if layer.data_format != "channels_last":
         return NOT_LAST
@@ -28,7 +26,7 @@ def rewrite_depthwise(layer: Depthwise, rewriter: Rewriter) -> Call | str:
     return lambda x, **_: product(masks.off(x))
 
 
-def rewrite_separable(layer: Separable, rewriter: Rewriter) -> Call | str:
+def rewrite_separable(layer: keras.layers.Layer, rewriter: Rewriter) -> Call | str:
     """A convolution of each channel, then a dense product."""
     if layer.data_format != "channels_last":
         return NOT_LAST
@@ -41,13 +39,14 @@ def rewrite_separable(layer: Separable, rewriter: Rewriter) -> Call | str:
     return lambda x, **_: product(depthwise(masks.off(x)))
 
 
-def _matrix(layer: Depthwise | Separable) -> Array:
+def _matrix(layer: keras.layers.Layer) -> Array:
     """The depthwise kernel `[..., channels, outputs of each]` as `[taps, channels * outputs]`."""
-    kernel = layer.depthwise_kernel.numpy()
-    return kernel.reshape(-1, kernel.shape[-2] * kernel.shape[-1])
+    kernel: Array = layer.depthwise_kernel.numpy()
+    matrix: Array = kernel.reshape(-1, kernel.shape[-2] * kernel.shape[-1])
+    return matrix
 
 
-def _config(layer: Depthwise | Separable) -> dict[str, Any]:
+def _config(layer: keras.layers.Layer) -> dict[str, Any]:
     config = layer.get_config()
     own = ("kernel_size", "strides", "padding", "dilation_rate", "depth_multiplier")
     found = {key: config[key] for key in own}

@@ -25,11 +25,16 @@ FOLDABLE = (
 
 
 def find_folds(model: keras.Model) -> Folds:
-    """Layers without activation whose outputs nothing but one batch normalisation reads."""
+    """Layers without activation whose outputs nothing but one batch normalisation reads.
+
+    Not where one of the two is called several times, or in training mode whatever the model does.
+    """
     readers: dict[int, list[keras.layers.Layer]] = {}
     makers, calls = {}, []
     for node in nodes(model):
         calls.append(node.layer)
+        if node.call_kwargs.get("training"):  # the statistics are those of the batch, always
+            calls.append(node.layer)
         for x in node.keras_inputs:
             readers.setdefault(id(x), []).append(node.layer)
         for y in tf.nest.flatten(node.outputs):

@@ -10,7 +10,6 @@ from asr_qat.quantize.recurrence import GRURecurrence, LSTMRecurrence, Recurrenc
 from asr_qat.quantize.stock.masks import Masks
 from asr_qat.quantize.stock.rewrite import Call, Rewriter
 
-Recurrent = keras.layers.LSTM | keras.layers.GRU
 RECURRENCES: dict[type[keras.layers.Layer], type[Recurrence]] = {
     keras.layers.LSTM: LSTMRecurrence,
     keras.layers.GRU: GRURecurrence,
@@ -22,11 +21,18 @@ MERGES = {
     "ave": keras.layers.Average,
 }
 INPUT = ("bias_initializer", "kernel_initializer", "kernel_regularizer", "dtype", "trainable")
-STEPS = ("activation", "recurrent_activation", "return_sequences", "go_backwards")
-STEPS = (*STEPS, "reset_after", "dtype", "trainable")
+STEPS = (
+    "activation",
+    "recurrent_activation",
+    "return_sequences",
+    "go_backwards",
+    "reset_after",
+    "dtype",
+    "trainable",
+)
 
 
-def rewrite_recurrent(layer: Recurrent, rewriter: Rewriter) -> Call | str:
+def rewrite_recurrent(layer: keras.layers.Layer, rewriter: Rewriter) -> Call | str:
     """A dense product of all inputs, then the steps."""
     return reason_to_stay(layer) or steps_of(layer, rewriter, in_order=False)
 
@@ -66,7 +72,7 @@ def reason_to_stay(layer: keras.layers.Layer) -> str | None:
     return None
 
 
-def steps_of(layer: Recurrent, rewriter: Rewriter, in_order: bool) -> Call:
+def steps_of(layer: keras.layers.Layer, rewriter: Rewriter, in_order: bool) -> Call:
     """What replaces a recurrent layer.
 
     Args:
@@ -103,7 +109,7 @@ def steps_of(layer: Recurrent, rewriter: Rewriter, in_order: bool) -> Call:
     return call
 
 
-def _weights(layer: Recurrent) -> tuple[list[Array], list[Array]]:
+def _weights(layer: keras.layers.Layer) -> tuple[list[Array], list[Array]]:
     """Kernel, and bias if any: of the product of the inputs, and of that of the state."""
     kernel, recurrent_kernel, *biases = layer.get_weights()
     if biases and biases[0].ndim == 2:  # GRU with `reset_after`

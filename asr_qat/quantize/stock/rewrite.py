@@ -1,6 +1,7 @@
 """Rewrite a Functional model layer by layer; the function that it computes stays the same."""
 
 import contextlib
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -128,8 +129,14 @@ class Rewriter:
         """Whether the layer before this batch normalisation has taken it over."""
         return id(layer) in self._taken
 
-    def _outputs(self, model: keras.Model, inputs: list[Any]) -> Any:
-        """The outputs of a model for these inputs, by its rewritten layers."""
+    def _outputs(self, model: keras.Model, inputs: list[Any], training: bool | None = None) -> Any:
+        """The outputs of a model for these inputs, by its rewritten layers.
+
+        Args:
+            model: whose layers are called.
+            inputs: in the order of `model.inputs`.
+            training: as the model is called, where that is fixed.
+        """
         self._folds.update(self._find_folds(model))
         values = {id(old): x for old, x in zip(tf.nest.flatten(model.inputs), inputs, strict=True)}
 
@@ -139,9 +146,10 @@ class Rewriter:
         for node in nodes(model):
             if isinstance(node.layer, keras.layers.InputLayer):
                 continue
-            outputs = self.replacement(node.layer)(
-                *mapped(node.call_args), **mapped(node.call_kwargs)
-            )
+            given = mapped(node.call_kwargs)
+            if training is not None and "training" in inspect.signature(node.layer.call).parameters:
+                given = {"training": training, **given}
+            outputs = self.replacement(node.layer)(*mapped(node.call_args), **given)
             before, after = tf.nest.flatten(node.outputs), tf.nest.flatten(outputs)
             values.update({id(old): new for old, new in zip(before, after, strict=True)})
         return mapped(model.output)
@@ -149,18 +157,19 @@ class Rewriter:
     def _new_replacement(self, layer: keras.layers.Layer) -> Call:
         if isinstance(layer, keras.Model):
             require_graph(layer)
-            return lambda x, **_: self._nested(layer, tf.nest.flatten(x))
+            return lambda x, training=None, **_: self._nested(layer, tf.nest.flatten(x), training)
         rule = self._rules.get(type(layer))
         found = rule(layer, self) if rule else reason_without_rule(layer)
         if not isinstance(found, str):
             return found
         if layer.weights:
             self.left.append(Left(self.prefix + layer.name, type(layer).__name__, found))
-        return self.copy(layer)
+        same: Call = self.copy(layer)
+        return same
 
-    def _nested(self, model: keras.Model, inputs: list[Any]) -> Any:
+    def _nested(self, model: keras.Model, inputs: list[Any], training: bool | None) -> Any:
         with self.inside(model.name):
-            return self._outputs(model, inputs)
+            return self._outputs(model, inputs, training)
 
 
 def require_graph(model: keras.Model) -> None:

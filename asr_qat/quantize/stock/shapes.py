@@ -11,7 +11,7 @@ from asr_qat.quantize.stock.masks import kernel_free
 
 def lengths(x: tf.Tensor) -> list[Any]:
     """The length of each axis: a number if it is known, a scalar tensor if not."""
-    known = x.shape.as_list()
+    known: list[Any] = x.shape.as_list()
     if None not in known:
         return known
     now = tf.unstack(tf.shape(x))
