@@ -131,7 +131,12 @@ def build() -> keras.Model:
 
 
 EXAMPLE = Example(
-    "keyword spotter", data, build, epochs=6, more_epochs=3, overrides={"word": "w8a8"}
+    "keyword spotter",
+    data,
+    build,
+    epochs=6,
+    more_epochs=3,
+    overrides={"depthwise": "float", "word": "w8a8"},
 )
 
 
