@@ -117,7 +117,9 @@ def build() -> keras.Model:
 
     def product(x, name: str):
         x = layers.Conv2D(CHANNELS, 1, use_bias=False, name=name)(x)
-        return layers.ReLU(name=f"{name}_relu")(layers.BatchNormalization(name=f"{name}_norm")(x))
+        return layers.ReLU(name=f"{name}_relu")(
+            layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+        )
 
     x = product(frames, "stem")
     for block in range(BLOCKS):
