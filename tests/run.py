@@ -19,7 +19,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 SECONDS_FILE = FOLDER / "seconds.json"  # what each file took, for the order; --save writes it
-GROUP_SECONDS = 60.0
+GROUP_SECONDS = 100.0
 UNKNOWN_SECONDS = 5.0  # of a file that was not measured yet
 SLOWEST = 10
 NOTHING_TO_RUN = 5  # pytest's exit code if no test of these files is asked for
@@ -90,7 +90,7 @@ def main() -> int:
         SECONDS_FILE.write_text(json.dumps(rounded, indent=0) + "\n")
     print(f"slowest {SLOWEST} of {len(found)} tests:")
     for (name, test), value in sorted(found.items(), key=lambda item: -item[1])[:SLOWEST]:
-        print(f"{value:7.1f} s  {name}::{test}")
+        print(f"{value:.2f}s tests/{name}::{test}")
     failed = [", ".join(group) for group, good in zip(groups, passed, strict=True) if not good]
     print(f"{len(groups)} groups in {time.monotonic() - started:.0f} s, {len(failed)} failed")
     for group in failed:

@@ -99,8 +99,8 @@ def test_a_configuration_is_read_back_from_its_dictionary(write):
         ("quantization: {precision: w9}\n", "quantization: precision 'w9': expected one of float"),
         ("quantization: {overrides: [a]}\n", 'overrides: expected keys and values, found ["a"]'),
         ("quantization: {overrides: {str: 3, int: 3}}\n", "overrides: str: expected text, found 3"),
-        ("quantization: {overrides: &a {ctc: *a}}\n", "not plain keys and values: Circular"),
-        ("!!binary aGVsbG8=: 3\n", "not plain keys and values: keys must be str"),
+        ("quantization: {overrides: &a {ctc: *a}}\n", "more than 100,000 values"),
+        ("!!binary aGVsbG8=: 3\n", "the tag 'tag:yaml.org,2002:binary' in line "),
         ('preset: "\\ud800"\n', "not plain keys and values: 'utf-8' codec"),
         ("stepz: 3\nquantization: {precision: w9}\n", "quantization: precision 'w9': expected"),
         ("quantization: {precision: null}\n", "quantization: precision: expected text, found null"),
@@ -215,8 +215,6 @@ def test_absurd_yaml(write, text, complaint):
     message = refusal(write(text))
     assert message.startswith(f"{write(text)}: not valid YAML: ")
     assert complaint in message
-    with pytest.raises(UserError, match="^--set .*: expected KEY=VALUE"):
-        load_yaml(write(NEEDED), TrainConfig, [f"data={text}"])
 
 
 def test_aliases_are_read(write):
@@ -269,6 +267,7 @@ def test_settings_in_the_place_of_the_files(tmp_path):
         ("steps", "--set steps: expected KEY=VALUE"),
         ("=3", "--set =3: expected KEY=VALUE"),
         ("steps=[", "--set steps=[: expected KEY=VALUE"),
+        ("data={a: 1, a: 2}", "--set data={a: 1, a: 2}: expected KEY=VALUE"),
         ("steps.more=3", "--set steps.more=3: 'steps' holds no further keys"),
         ("batches.batch_sise=3", "batches: unknown key 'batch_sise': did you mean 'batch_size'?"),
         ("steps=0", "steps: 0 is less than 1"),

@@ -193,7 +193,7 @@ def test_training_with_a_teacher(float_run, prepared_folder, tmp_path):
     assert "was trained with other teacher_weights" in refusal(again)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("without_wer")
 def test_transducer_from_scratch_with_a_ctc_teacher(float_run, prepared_folder, tmp_path):
     config, _ = float_run

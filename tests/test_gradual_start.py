@@ -180,7 +180,11 @@ def test_a_last_stage_after_the_last_step(prepared_folder, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "changes", [{"stages": {0: 8, 2: 4, 5: 2}}, {"overrides": {"block": "w8"}, "layer_interval": 1}]
+    "changes",
+    [
+        {"stages": {0: 8, 2: 4, 5: 2}},
+        pytest.param({"overrides": {"block": "w8"}, "layer_interval": 1}, marks=pytest.mark.long),
+    ],
 )
 def test_a_model_is_kept_at_its_last_stage(prepared_folder, tmp_path, monkeypatch, changes):
     wers = iter([0.1, 0.2, 0.3, 0.4])  # the best ones are those of wider models

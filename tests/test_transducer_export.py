@@ -30,6 +30,7 @@ pytest_plugins = [
 ]  # fmt: skip
 pytestmark = pytest.mark.slow
 
+W4_ALONE = pytest.param("w4", marks=pytest.mark.long)  # float activations, which float has too
 UTTERANCES = [noise(198, 0), noise(61, 1)]
 LSTM_STATES = {"prediction_lstm_output": [1, 16], "prediction_lstm_cell": [1, 16]}
 
@@ -56,7 +57,7 @@ def test_the_signatures(exported_transducer, transducer):
     assert shapes(signatures.outputs("encode_198")) == {"encoded": [1, 50, 14]}
 
 
-@pytest.mark.parametrize("precision", ["float", "w4a8", "w4", "w2a8"])
+@pytest.mark.parametrize("precision", ["float", "w4a8", W4_ALONE, "w2a8"])
 def test_a_file_is_its_keras_model(exported_transducer, transducer, manifest, precision):
     """What is not identical is named, with logits that lie close together."""
     items = recordings(manifest)
@@ -98,7 +99,10 @@ def test_another_model_is_noticed(exported_transducer, transducer, manifest):
         assert len(row.logits) == 2
 
 
-@pytest.mark.parametrize(("precision", "width"), [("w4a8", "4"), ("w4", "4"), ("w2a8", "2")])
+@pytest.mark.parametrize(
+    ("precision", "width"),
+    [("w4a8", "4"), pytest.param("w4", "4", marks=pytest.mark.long), ("w2a8", "2")],
+)
 def test_every_product_has_the_width(exported_transducer, transducer, precision, width):
     """Embedding, recurrence and output of the joint network too."""
     found = inspect(exported_transducer(precision))
@@ -112,7 +116,7 @@ def test_every_product_has_the_width(exported_transducer, transducer, precision,
     assert found.bytes_by_layer["prediction_lstm"] == inputs * outputs * int(width) // 8
 
 
-@pytest.mark.parametrize("precision", ["w4a8", "w4", "w2a8"])
+@pytest.mark.parametrize("precision", ["w4a8", W4_ALONE, "w2a8"])
 def test_every_product_is_equal(exported_transducer, transducer, precision):
     quantized = post_training(transducer, precision)
     rows = product_errors(exported_transducer(precision), quantized, UTTERANCES)
@@ -122,7 +126,14 @@ def test_every_product_is_equal(exported_transducer, transducer, precision):
         assert row.rows > 0, row
 
 
-@pytest.mark.parametrize("layer", ["prediction_embedding", "prediction_lstm", "joint_output"])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        pytest.param("prediction_embedding", marks=pytest.mark.long),
+        "prediction_lstm",
+        pytest.param("joint_output", marks=pytest.mark.long),
+    ],
+)
 def test_another_kernel_is_noticed(exported_transducer, transducer, layer):
     perturbed = post_training(transducer, "w4a8")
     kernel = quantized_layers(perturbed.model)[layer].kernel

@@ -6,8 +6,10 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from asr_qat.arrays import Array
 from asr_qat.quantize.precision import Precision
-from asr_qat.quantize.product_layer import ProductLayer, quantized_layer
+from asr_qat.quantize.product_layer import Kernel, ProductLayer, quantized_layer
+from asr_qat.quantize.products import Function
 
 
 @quantized_layer
@@ -32,6 +34,7 @@ class DepthwiseConv(ProductLayer, keras.layers.Layer):
     """
 
     operation = "DepthwiseConv2dNative"
+    device_axis = 3  # [1, height, width, channels]
 
     def __init__(
         self,
@@ -84,9 +87,21 @@ class DepthwiseConv(ProductLayer, keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """`activation(inputs * kernel + bias)`, in which * is the convolution."""
-        kernel = self.kernel if tf.is_tensor(self.kernel) else self.kernel.values()
-        y = self.convolve(inputs, kernel)
+        if not tf.is_tensor(self.kernel):
+            return self.quantized_call(inputs, self.kernel, self.bias, self.activation)
+        y = self.convolve(inputs, self.kernel)
         return self.activation(y if self.bias is None else tf.nn.bias_add(y, self.bias))
+
+    def quantized_call(
+        self, x: tf.Tensor, kernel: Kernel, bias: tf.Tensor | None, activation: Function
+    ) -> tf.Tensor:
+        """The same with the values of a quantized kernel."""
+        y = self.convolve(x, kernel.values())
+        return activation(y if bias is None else tf.nn.bias_add(y, bias))
+
+    def device_order(self, integers: Array) -> Array:
+        """As they are."""
+        return integers
 
     def executed(self, precision: Precision) -> Precision:
         """Weights of 8 bits, a scale for each channel, and float activations."""

@@ -11,6 +11,7 @@ or layer by layer, by tfmot's own functions:
 Stock layers become layers of one product each first, see `asr_qat.quantize.stock`.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -25,7 +26,10 @@ from asr_qat.quantize.calibrate import calibrate, needs_calibration
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.quantize.product_layer import ProductLayer
 from asr_qat.quantize.scheme import PrecisionRegistry
-from asr_qat.quantize.stock.rules import in_products
+from asr_qat.quantize.stock.rewrite import require_graph
+from asr_qat.quantize.stock.rules import stock_rewriter
+
+logger = logging.getLogger(__name__)
 
 Overrides = Mapping[str, str] | Callable[[Any], str | None]
 
@@ -34,6 +38,7 @@ def quantize_model(
     model: keras.Model,
     precision: str | QuantizationConfig = "w4a8",
     overrides: Overrides | None = None,
+    patches: str | None = None,
 ) -> keras.Model:
     """A copy of a model, weights included, whose products train and run with quantized weights.
 
@@ -44,12 +49,16 @@ def quantize_model(
         overrides: other precisions, or `float`: by regular expression on the names of the products,
             the first match wins; or a function of a product's layer that gives one, or None for
             that of the others.
+        patches: regular expression on the names of convolutions: those that are to be dense
+            products of patches. They may have weights of 4 or 2 bits, and take more memory.
+
+    What stays float is logged, with the reason.
 
     Raises:
         UserError: nothing in the model can be quantized, a model without a graph of layers, an
             unknown precision, or a pattern that matches no layer.
     """
-    products = model if _has_products(model) else in_products(model)
+    products = _in_products(model, patches)
     config = precision
     if isinstance(config, str):
         config = QuantizationConfig(config, overrides=by_pattern(overrides, products))
@@ -65,6 +74,7 @@ def quantize_after_training(
     precision: str = "w4a8",
     calibration: Iterable[Any] | None = None,
     overrides: Overrides | None = None,
+    patches: str | None = None,
 ) -> keras.Model:
     """As `quantize_model`, of a model that is not trained any further.
 
@@ -74,11 +84,12 @@ def quantize_after_training(
         calibration: batches of the model's inputs, for static ranges of activations (`a8s`). Of
             pairs, as `fit` takes them, the first ones are used.
         overrides: as of `quantize_model`.
+        patches: as of `quantize_model`.
 
     Raises:
         UserError: as of `quantize_model`, or static ranges and nothing to find them in.
     """
-    products = model if _has_products(model) else in_products(model)
+    products = _in_products(model, patches)
     config = QuantizationConfig(precision, "ptq", overrides=by_pattern(overrides, products))
     quantized = quantize_model(products, config)
     layers = apply.quantized_layers(quantized)
@@ -107,11 +118,18 @@ class Scheme(QuantizeScheme):
     Args:
         precision: as of `quantize_model`.
         overrides: as of `quantize_model`.
+        patches: as of `quantize_model`.
     """
 
-    def __init__(self, precision: str = "w4a8", overrides: Overrides | None = None):
+    def __init__(
+        self,
+        precision: str = "w4a8",
+        overrides: Overrides | None = None,
+        patches: str | None = None,
+    ):
         self._precision = precision
         self._overrides = overrides
+        self._patches = patches
         self._registry: _AnnotatedRegistry | None = None
 
     def get_layout_transformer(self) -> "Scheme":
@@ -122,7 +140,7 @@ class Scheme(QuantizeScheme):
         self, model: keras.Model, layer_quantize_map: Mapping[str, Any]
     ) -> tuple[keras.Model, dict[str, Any]]:
         """The model in products, and the products among what was annotated."""
-        products = model if _has_products(model) else in_products(model)
+        products = _in_products(model, self._patches)
         config = QuantizationConfig(
             self._precision, overrides=by_pattern(self._overrides, products)
         )
@@ -188,5 +206,14 @@ def _products(model: keras.Model) -> list[ProductLayer]:
     return [layer for layer in model.layers if isinstance(layer, ProductLayer)]
 
 
-def _has_products(model: keras.Model) -> bool:
-    return bool(_products(model))
+def _in_products(model: keras.Model, patches: str | None) -> keras.Model:
+    """The model in layers of one product each; it may have been written in these."""
+    if not isinstance(model, keras.Sequential):
+        require_graph(model)
+        if _products(model):
+            return model
+    rewriter = stock_rewriter(patches)
+    products = rewriter.rewrite(model)
+    for left in rewriter.left:
+        logger.info("%s (%s) stays float: %s", left.name, left.kind, left.reason)
+    return products

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, TypeVar
 import tensorflow as tf
 from tensorflow import keras
 
+from asr_qat.arrays import Array
 from asr_qat.quantize.device_kernel import DeviceKernel
 from asr_qat.quantize.precision import Precision
 from asr_qat.quantize.products import Function, QuantizedKernel
@@ -31,6 +32,7 @@ class ProductLayer:
     Attributes:
         name: of the layer.
         operation: TensorFlow's name of the product.
+        device_axis: of the device's weights, along which each index has a scale of its own.
         kernel: float `[..., output]`, or a `QuantizedKernel`.
         use_bias: whether it has one.
         bias: `[output]`, or None.
@@ -40,6 +42,7 @@ class ProductLayer:
 
     name: str
     operation: ClassVar[str]
+    device_axis: ClassVar[int] = 0
     kernel: Any
     use_bias: bool
     bias: Any
@@ -49,6 +52,14 @@ class ProductLayer:
     def device_shape(self) -> tuple[int, ...]:
         """Shape of the kernel that is an input of an exported graph, see `DeviceKernel`."""
         return tuple(self.kernel.shape)
+
+    def device_order(self, integers: Array) -> Array:
+        """The integers of a kernel in the order of the device, whatever the shape.
+
+        Args:
+            integers: `[input, output]`, as the quantizer gives them.
+        """
+        return integers.T
 
     def executed(self, precision: Precision) -> Precision:
         """The precision of this layer, which has weights already, where `precision` is wanted."""

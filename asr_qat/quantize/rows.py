@@ -6,9 +6,11 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from asr_qat.arrays import Array
 from asr_qat.quantize.grids import Grid, best_share, grid_of, on_grid, values
 from asr_qat.quantize.precision import Precision
 from asr_qat.quantize.product_layer import ProductLayer, quantized_layer
+from asr_qat.quantize.products import Function
 from asr_qat.quantize.quantizers import KernelQuantizer, Variables
 
 
@@ -128,6 +130,17 @@ class RowEmbedding(ProductLayer, keras.layers.Layer):
         rows = tf.reshape(rows, tf.concat([shape, [self.units]], axis=0))
         rows.set_shape([*inputs.shape, self.units])
         return rows
+
+    def device_order(self, integers: Array) -> Array:
+        """As they are."""
+        return integers
+
+    def quantized_call(
+        self, x: tf.Tensor, kernel: Any, bias: tf.Tensor | None, activation: Function
+    ) -> tf.Tensor:
+        """Rows of a quantized table."""
+        del bias, activation  # a lookup has none
+        return kernel.rows(x)
 
     def executed(self, precision: Precision) -> Precision:
         """Float outputs, and a width at which a row fills whole bytes.

@@ -150,25 +150,36 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
             batches = pipeline.training(done).map(
                 lambda inputs, targets: (recogniser.model_inputs(inputs, targets), targets)
             )
-            # One Keras epoch from here to the end: at the end of each, Keras would put the
-            # averaged weights in place of the trained ones.
-            try:
-                model.fit(
-                    distribution.batches(batches),
-                    steps_per_epoch=config.steps - done,
-                    verbose=0,
-                    callbacks=[*callbacks[:2], progress, *callbacks[2:]],
-                )
-            except KeyboardInterrupt:
-                if distribution.chief and checkpoints.is_behind():
-                    checkpoints.save()
-                raise
-            if distribution.chief and checkpoints.is_behind():
-                checkpoints.save()
+            callbacks = [*callbacks[:2], progress, *callbacks[2:]]
+            keep = checkpoints if distribution.chief else None
+            _fit(model, distribution.batches(batches), config.steps - done, callbacks, keep)
             distribution.same(config.steps)  # the others wait for what the chief writes
     elif not quiet:
         _LOGGER.info("%s: all %d steps are done already", output, done)
     return Recogniser.load(output)
+
+
+def _fit(
+    model: TrainedModel,
+    batches: Any,
+    steps: int,
+    callbacks: list[keras.callbacks.Callback],
+    checkpoints: Checkpoints | None,
+) -> None:
+    """Train; the last step has a checkpoint, also of a training that is interrupted."""
+
+    def save() -> None:
+        if checkpoints is not None and checkpoints.is_behind():
+            checkpoints.save()
+
+    try:
+        # One Keras epoch from here to the end: at the end of each, Keras would put the averaged
+        # weights in place of the trained ones.
+        model.fit(batches, steps_per_epoch=steps, verbose=0, callbacks=callbacks)
+    except KeyboardInterrupt:
+        save()
+        raise
+    save()
 
 
 def _evaluators(recogniser: Recogniser, pipeline: Pipeline) -> dict[str, Evaluator]:

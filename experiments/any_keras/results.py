@@ -3,8 +3,10 @@
 import dataclasses
 
 from asr_qat.provenance import Provenance
-from experiments.any_keras import example_rows
+from experiments.any_keras import architectures, example_rows, step_cost
+from experiments.any_keras.architectures import ArchitectureRow
 from experiments.any_keras.example_rows import ExampleRow
+from experiments.any_keras.step_cost import StepRow
 from experiments.targets import Row
 
 
@@ -14,12 +16,21 @@ class AnyKerasResults(Provenance):
 
     Attributes:
         examples: worked examples, by this package and by other tools.
+        architectures: published ones, with initial weights.
+        steps: of training.
         targets: what was promised of them.
     """
 
     examples: tuple[ExampleRow, ...] = ()
+    architectures: tuple[ArchitectureRow, ...] = ()
+    steps: tuple[StepRow, ...] = ()
     targets: tuple[Row, ...] = ()
 
     def with_targets(self) -> "AnyKerasResults":
         """The same with the targets of all sections."""
-        return dataclasses.replace(self, targets=example_rows.targets(self.examples))
+        found = (
+            *example_rows.targets(self.examples),
+            *architectures.targets(self.architectures),
+            *step_cost.targets(self.steps),
+        )
+        return dataclasses.replace(self, targets=found)

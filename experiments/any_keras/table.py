@@ -18,6 +18,8 @@ def any_keras_table(found: AnyKerasResults) -> str:
         lines.append([row.name, value, str(row.target), "met" if row.met else "missed"])
     parts = [f"**{met} of {len(found.targets)} targets met.**\n", markdown_table(lines)]
     parts += [_example(row) for row in found.examples]
+    parts += [_architectures(found)] if found.architectures else []
+    parts += [_steps(found)] if found.steps else []
     return "\n".join(parts)
 
 
@@ -56,3 +58,39 @@ def _file(row: FileRow) -> list[str]:
         row.verdict or NONE,
         f"{row.latency_ms:.3f}",
     ]
+
+
+def _architectures(found: AnyKerasResults) -> str:
+    columns = [
+        "Architecture", "Precision", "Weights, M", "Products", "Packed %", "MB", "Smaller",
+        "Product off", "Output off", "Left in float",
+    ]  # fmt: skip
+    lines = [columns, ["---", "---", *["---:"] * 7, "---"]]
+    for row in found.architectures:
+        left = "; ".join(f"{count}: {reason}" for reason, count in row.left.items())
+        lines.append(
+            [
+                row.name,
+                row.precision,
+                f"{row.weights / 1e6:.2f}",
+                str(row.products),
+                f"{100 * row.packed:.1f}",
+                f"{row.bytes / 1e6:.2f}",
+                f"{row.ratio:.1f}x",
+                f"{row.product_error:.1e}",
+                f"{row.output_error:.1e}",
+                left or NONE,
+            ]
+        )
+    about = (
+        "Architectures with initial weights, quantized after training and exported; the largest "
+        "difference of a product and of an output to Keras, as a share of the range."
+    )
+    return f"{about}\n\n{markdown_table(lines)}"
+
+
+def _steps(found: AnyKerasResults) -> str:
+    lines = [["Training", "Step, s", "Times float"], ["---", "---:", "---:"]]
+    lines += [[row.name, f"{row.seconds:.3f}", f"{row.times:.2f}"] for row in found.steps]
+    about = f"A step of MobileNetV2, batch 32, in turn, threads: {found.steps[0].threads}."
+    return f"{about}\n\n{markdown_table(lines)}"

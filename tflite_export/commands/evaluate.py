@@ -76,7 +76,6 @@ def run(args: argparse.Namespace) -> None:
     from asr_qat.provenance import Provenance
     from tflite_export.runtime.recogniser import TFLiteRecogniser
     from tflite_export.score import evaluate
-    from tflite_export.score.card import write_card
     from tflite_export.score.normalizer import PLAIN, normalizer
     from tflite_export.score.rows import Difference, Evaluation, combine
     from tflite_export.silence import silence
@@ -125,6 +124,19 @@ def run(args: argparse.Namespace) -> None:
         normalizer=args.normalizer,
         by_length=evaluate.by_length(result, items, args.normalizer),
     )
+    _show(args, found)
+    written = args.hypotheses or f"{args.file}.hypotheses.jsonl"
+    evaluate.write_hypotheses(written, items, result.hypotheses)
+    if not args.json:
+        print(f"hypotheses: {written}")
+        if args.card:
+            print(f"model card: {args.file}.md")
+
+
+def _show(args: argparse.Namespace, found: "Evaluation") -> None:
+    """Print the figures, in the form that was asked for, and write them into the card."""
+    from tflite_export.score.card import write_card
+
     if args.card:
         write_card(args.file, found, data_name(args))
     if args.json:
@@ -132,12 +144,6 @@ def run(args: argparse.Namespace) -> None:
     else:
         print(f"{args.data} ({args.split})" if Path(args.data).is_dir() else args.data)
         _print(found)
-    written = args.hypotheses or f"{args.file}.hypotheses.jsonl"
-    evaluate.write_hypotheses(written, items, result.hypotheses)
-    if not args.json:
-        print(f"hypotheses: {written}")
-        if args.card:
-            print(f"model card: {args.file}.md")
 
 
 def _print(found: "Evaluation") -> None:

@@ -21,13 +21,14 @@ class BakedLayer:
 
     Attributes:
         precision: of the layer.
-        shape: of the weights, (output, input); all axes of a convolution's kernel but the last
-            are its inputs.
+        shape: of the weights, as a matrix in the order of the device: (output, input) of a
+            product or a convolution.
         packed: their integers, see `packed_integers`.
         scale: float32 `[output]`, or `[output, blocks]`.
         offset: float32 `[output]` of an asymmetric grid, else None.
         input: scale and zero point of static activations, else None.
         output: the same of the layer's output.
+        axis: of the device's weights, along which the scales are.
     """
 
     precision: Precision
@@ -37,10 +38,11 @@ class BakedLayer:
     offset: np.ndarray | None = None
     input: tuple[float, int] | None = None
     output: tuple[float, int] | None = None
+    axis: int = 0
 
     @property
     def integers(self) -> np.ndarray:
-        """The weights: int8 `[output, input]`."""
+        """The weights: int8, of `shape`."""
         return unpacked_integers(self.packed, self.precision.storage_bits, self.shape)
 
 
@@ -76,17 +78,21 @@ def bake_layer(name: str, layer: QuantizedLayer) -> BakedLayer:
             "see asr_qat/quantize/precision.py for those that it does"
         )
     integers, grid = layer.integers()
-    integers = tf.reshape(integers, [-1, outputs]).numpy().T.astype(np.int8)
-    scale = np.reshape(grid.scale, [-1, outputs]).T
+    matrix = tf.reshape(integers, [-1, outputs]).numpy()
+    integers = layer.layer.device_order(matrix).astype(np.int8)
+    scale = grid.scale.numpy()
+    if precision.block:
+        scale = np.ascontiguousarray(scale.reshape(-1, outputs).T)
     ranges = layer.ranges()
     return BakedLayer(
         precision,
         integers.shape,
         packed_integers(integers, precision.storage_bits),
-        np.ascontiguousarray(scale if precision.block else scale[:, 0]),
+        scale if precision.block else scale.reshape(-1),
         None if grid.offset is None else np.reshape(grid.offset, [-1]),
         None if ranges is None else _numbers(*ranges.input.parameters()),
         None if ranges is None else _numbers(*ranges.output.parameters()),
+        layer.layer.device_axis,
     )
 
 

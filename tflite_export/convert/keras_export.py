@@ -5,11 +5,11 @@ its own: it can merge nothing into them, and what multiplies by an input is the 
 layer. Then the packed integers take the places of the inputs, see `tflite_export.convert.pack`.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import tensorflow as tf
-from ai_edge_litert import schema_py_generated as schema
 from tensorflow import keras
 
 from asr_qat import files
@@ -18,16 +18,15 @@ from asr_qat.compat import QuantizeWrapperV2, unwrapped
 from asr_qat.errors import require
 from asr_qat.quantize.apply import quantized_layers
 from asr_qat.quantize.device_kernel import DeviceKernel
+from asr_qat.quantize.recurrence import Recurrence
 from tflite_export.convert.bake import bake
 from tflite_export.convert.converter import flatbuffer_of
-from tflite_export.convert.labels import OPERATORS, tidy_names
+from tflite_export.convert.kernel_inputs import FENCE, KERNEL, take_kernels
+from tflite_export.convert.labels import tidy_names
 from tflite_export.convert.pack import pack
 from tflite_export.convert.serialize import serialize
 
 SIGNATURE = "serving_default"
-LAYOUTS = (schema.BuiltinOperator.TRANSPOSE, schema.BuiltinOperator.RESHAPE)
-FENCE = "fence"  # see `DeviceKernel`
-KERNEL = "kernel_"  # begins the names of inputs that kernels take the place of
 
 Shape = Sequence[int | None]
 Shapes = Shape | Mapping[str, Shape]  # of the one input, or by the name of the input
@@ -77,7 +76,7 @@ def converted(model: keras.Model, signatures: Mapping[str, Shapes] | None = None
     }
     made = flatbuffer_of(functions, plain.weights)
     for index in range(len(made.subgraphs)):
-        _take_kernels(made, index, names)
+        take_kernels(made, index, names)
     pack(made, layers, {})
     tidy_names(made)
     return serialize(made)
@@ -146,47 +145,10 @@ def _function(
         for number, name in names.items():
             layer = model.get_layer(name)
             layer.kernel = DeviceKernel(given[number], given[FENCE], offsets[name])
+            if isinstance(layer, Recurrence):
+                layer.most_unrolled = sys.maxsize
         x = tf.nest.pack_sequence_as(model.input, [given[name] for name in model.input_names])
         outputs = tf.nest.flatten(model(x, training=False))
         return dict(zip(model.output_names, outputs, strict=True))
 
     return tf.function(run, autograph=False).get_concrete_function(**inputs)
-
-
-def _take_kernels(model: schema.ModelT, index: int, names: Mapping[str, str]) -> None:
-    """Make constants of the kernels, which are inputs of graph `index`, and label their products.
-
-    What only changes a kernel's layout goes: the device has it in its own.
-
-    Raises:
-        ValueError: something else than a product reads a kernel.
-    """
-    graph = model.subgraphs[index]
-    (signature,) = [each for each in model.signatureDefs if each.subgraphIndex == index]
-    inputs = {each.tensorIndex: each.name.decode() for each in signature.inputs}
-    kernels = {tensor: names[name] for tensor, name in inputs.items() if name in names}
-    fences = {tensor for tensor, name in inputs.items() if name == FENCE}
-    gone = kernels.keys() | fences
-    graph.inputs = [tensor for tensor in graph.inputs if tensor not in gone]
-    signature.inputs = [each for each in signature.inputs if each.tensorIndex not in gone]
-    kept = []
-    before: dict[int, int] = {}  # the fence, by the tensor behind it
-    for operator in graph.operators:  # in the order of their execution
-        operator.inputs = read = [
-            before.get(int(tensor), int(tensor)) for tensor in operator.inputs
-        ]
-        code = model.operatorCodes[operator.opcodeIndex].builtinCode
-        if fences & set(read):
-            (before[int(operator.outputs[0])],) = set(read) - fences
-            continue
-        found = [tensor for tensor in read if tensor in kernels]
-        if found and code in LAYOUTS:
-            kernels[int(operator.outputs[0])] = kernels[found[0]]
-            continue
-        kept.append(operator)
-        if found and (code not in OPERATORS or read[1:2] != found):
-            raise ValueError(f"{kernels[found[0]]}: its kernel is read by operator {code}")
-        if found:
-            label = f"{kernels[found[0]]}/product@{index}"
-            graph.tensors[operator.outputs[0]].name = label.encode()
-    graph.operators = kept

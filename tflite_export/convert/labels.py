@@ -13,7 +13,7 @@ would spend a tenth of its bytes on them.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -25,7 +25,12 @@ from asr_qat.quantize.product_layer import ProductLayer
 
 NO_TENSOR = -1
 OPERATIONS_BACK = 16  # from an output back to its product
-OPERATORS = (schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperator.CONV_2D)
+MULTIPLICATIONS = (schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperator.CONV_2D)
+OPERATORS = (
+    *MULTIPLICATIONS,
+    schema.BuiltinOperator.DEPTHWISE_CONV_2D,
+    schema.BuiltinOperator.EMBEDDING_LOOKUP,
+)
 _LABEL = re.compile(r"([^/]+)/product(@\d+)?")
 
 Functions = Mapping[str, tf.types.experimental.ConcreteFunction]
@@ -33,16 +38,18 @@ Functions = Mapping[str, tf.types.experimental.ConcreteFunction]
 
 def products(model: schema.ModelT) -> Iterator[tuple[schema.SubGraphT, schema.OperatorT]]:
     """Every labelled product: (subgraph, operator)."""
-    for graph, operator in _multiplications(model):
+    for graph, operator in _operators(model, OPERATORS):
         if _LABEL.fullmatch(_output_name(graph, operator)):
             yield graph, operator
 
 
-def _multiplications(model: schema.ModelT) -> Iterator[tuple[schema.SubGraphT, schema.OperatorT]]:
-    """Every operator that may be the product of a layer: (subgraph, operator)."""
+def _operators(
+    model: schema.ModelT, kinds: Collection[int]
+) -> Iterator[tuple[schema.SubGraphT, schema.OperatorT]]:
+    """Every operator of some kinds: (subgraph, operator)."""
     for graph in model.subgraphs:
         for operator in graph.operators:
-            if model.operatorCodes[operator.opcodeIndex].builtinCode in OPERATORS:
+            if model.operatorCodes[operator.opcodeIndex].builtinCode in kinds:
                 yield graph, operator
 
 
@@ -121,7 +128,7 @@ def label_products(
     factors = merged_factors(keras_model)
     numbers = {id(graph): index for index, graph in enumerate(model.subgraphs)}
     checked = set()
-    for graph, operator in _multiplications(model):
+    for graph, operator in _operators(model, MULTIPLICATIONS):
         index, tensor = numbers[id(graph)], int(operator.outputs[0])
         operations = (outputs or {}).get((index, tensor)) or _output_name(graph, operator)
         if isinstance(operator.builtinOptions, schema.Conv2DOptionsT) and not (

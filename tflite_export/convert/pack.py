@@ -38,6 +38,8 @@ def pack(
         product.write_kernel(buffers)
         if product.layer.input is not None and product.layer.output is not None:
             product.make_static(buffers, product.layer.input, product.layer.output)
+        elif product.looks_up:
+            pass  # gives floats
         elif product.layer.precision.activation_bits is None:
             product.dequantize_kernel()
         else:
@@ -104,6 +106,12 @@ class _Product:
         self.factor = np.float32(factor)
         self.scale = layer.scale * self.factor
 
+    @property
+    def looks_up(self) -> bool:
+        """Whether it gives rows of a table."""
+        code = self.model.operatorCodes[self.operator.opcodeIndex].builtinCode
+        return code == schema.BuiltinOperator.EMBEDDING_LOOKUP
+
     def write_kernel(self, buffers: Buffers) -> None:
         """Integers and scales instead of the floats."""
         precision = self.layer.precision
@@ -111,7 +119,8 @@ class _Product:
         self.kernel.type = TYPES[bits]
         self.kernel.buffer = buffers.write(self.name, "kernel", self.layer.packed)
         if precision.block is None:
-            self.kernel.quantization = parameters(self.scale, np.zeros(len(self.scale)))
+            zeros = np.zeros(len(self.scale))
+            self.kernel.quantization = parameters(self.scale, zeros, self.layer.axis)
             return
         half = self.scale.astype(np.float16)
         scales = self._add(half.shape, schema.TensorType.FLOAT16)
@@ -202,10 +211,10 @@ class _Product:
         return operator
 
 
-def parameters(scale, zero_points) -> schema.QuantizationParametersT:
-    """Scale and zero point of the tensor, or of each channel, the first axis."""
+def parameters(scale, zero_points, axis: int = 0) -> schema.QuantizationParametersT:
+    """Scale and zero point of the tensor, or of each channel, along an axis."""
     parameters = schema.QuantizationParametersT()
     parameters.scale = np.atleast_1d(np.asarray(scale, np.float32))
     parameters.zeroPoint = np.atleast_1d(np.asarray(zero_points, np.int64))
-    parameters.quantizedDimension = 0
+    parameters.quantizedDimension = axis
     return parameters

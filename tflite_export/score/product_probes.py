@@ -5,6 +5,7 @@ signatures. What LiteRT feeds to a product on the way is fed to the Keras produc
 are compared.
 """
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -109,16 +110,13 @@ class _Product:
 
     def __init__(self, name: str, layer: QuantizedLayer, factor: float):
         self.name, self.layer = name, layer
-        integers, grid = layer.integers()
-        self.kernel = QuantizedKernel(
-            integers,
-            Grid(grid.scale),  # the device adds what an offset gives after the product
-            layer.precision.activation_bits,
-            native=True,
-            weights=tf.convert_to_tensor(layer.kernel),
-            ranges=layer.ranges(),
-        )
-        self.factor = factor if grid.offset is None else 1.0  # as in `merged_factors`
+        kernel, self.factor = layer.quantizer(layer.kernel, False, layer.variables), factor
+        self.kernel = dataclasses.replace(kernel, active=None)  # as if training were complete
+        if isinstance(kernel, QuantizedKernel):
+            # The device adds what an offset gives after the product, and merges no factor then.
+            grid = Grid(kernel.grid.scale)
+            self.kernel = dataclasses.replace(self.kernel, native=True, grid=grid)
+            self.factor = factor if kernel.grid.offset is None else 1.0
         self.rows, self.error = 0, 0.0
         self.low, self.high = np.inf, -np.inf
 
@@ -158,5 +156,7 @@ def _quantized(graph, operator) -> bool:
 
 
 def graph_activation(operator) -> Function:
-    """The activation that is fused into a product."""
+    """The activation that is fused into a product; a lookup has none."""
+    if operator.builtinOptions is None:
+        return keras.activations.linear
     return ACTIVATIONS[operator.builtinOptions.fusedActivationFunction]

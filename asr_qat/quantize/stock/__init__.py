@@ -5,9 +5,16 @@ quantized, named, exported and compared is a product, so a model of stock layers
 the same function, in layers of `asr_qat.quantize` that have one kernel each. `rewrite` does it;
 each of the other files knows a family of layers.
 
-    dense           Dense
-    convolution     Conv2D
-    folding         batch normalisation after one of them becomes a part of it
+    dense             Dense
+    einsum            EinsumDense that contracts the last axes of its input
+    convolution       Conv1D, Conv2D: of one element dense products, or `patches`
+    depthwise         DepthwiseConv, SeparableConv
+    attention         MultiHeadAttention
+    embedding         Embedding
+    recurrent         LSTM, GRU, Bidirectional
+    time_distributed  TimeDistributed
+    folding           batch normalisation after one of them becomes a part of it
+    masks, shapes     what goes around them
 
-A layer that none of them knows stays as it is.
+A layer that none of them knows stays as it is; `left` says why. `rules` lists them all.
 """

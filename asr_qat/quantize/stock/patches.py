@@ -46,9 +46,9 @@ class Patches(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         directions = range(len(self.kernel_size))
-        borders = [self._border(inputs, i) for i in directions]
         x = inputs
-        if any(end != 0 for border in borders for end in border):
+        if self.padding != "valid":
+            borders = [self._border(inputs, i) for i in directions]
             x = tf.pad(x, [[0, 0], *borders, [0, 0]])
         lengths = [_length(x, i) - self._reach(i) for i in directions]
         shifts = itertools.product(*(range(size) for size in self.kernel_size))
@@ -69,8 +69,6 @@ class Patches(keras.layers.Layer):
     def _border(self, x: tf.Tensor, direction: int) -> list[Any]:
         """Zeros before and after, as of `tf.nn.convolution`."""
         reach, stride = self._reach(direction), self.strides[direction]
-        if self.padding == "valid":
-            return [0, 0]
         if self.padding == "causal":
             return [reach, 0]
         length = _length(x, direction)
