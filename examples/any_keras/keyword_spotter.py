@@ -138,16 +138,17 @@ EXAMPLE = Example(
     build,
     epochs=6,
     more_epochs=3,
-    overrides={"depthwise": "float", "word": "w8a8"},
+    overrides={"word": "w8a8"},
 )
 
 
 def write_streaming(model: keras.Model, path: Path) -> None:
     """A file for clips and for single steps, over the same weights."""
     past = {name: state.shape for name, state in zero_states(1).items()}
+    steps = {"clip": CLIP, "step": 1}
     width = STACKED * FRONT_END.mel_bins
-    shapes = {"clip": {"frames": (1, CLIP, 1, width)}, "step": {"frames": (1, 1, 1, width)}}
-    tflite_export.export(model, path, {name: each | past for name, each in shapes.items()})
+    shapes = {name: {"frames": (1, n, 1, width), **past} for name, n in steps.items()}
+    tflite_export.export(model, path, shapes)
 
 
 def stream(path: Path, frames: np.ndarray) -> np.ndarray:

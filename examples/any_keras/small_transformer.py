@@ -85,7 +85,7 @@ EXAMPLE = Example(
     build,
     epochs=6,
     more_epochs=2,
-    overrides={"embedding": "float", "syllables": "w8a8"},
+    overrides={"syllables": "w8a8"},
 )
 
 if __name__ == "__main__":
