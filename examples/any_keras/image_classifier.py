@@ -33,7 +33,7 @@ def build() -> keras.Model:
     x = image = keras.Input((8, 8, 1), name="image")
     for number, channels in enumerate((16, 32)):
         x = layers.Conv2D(channels, 3, padding="same", use_bias=False, name=f"conv{number}")(x)
-        x = layers.BatchNormalization(name=f"norm{number}")(x)
+        x = layers.BatchNormalization(momentum=0.9, name=f"norm{number}")(x)
         x = layers.ReLU(name=f"relu{number}")(x)
     x = layers.MaxPooling2D(name="pool")(x)
     x = layers.Flatten(name="flatten")(x)

@@ -117,7 +117,9 @@ def build() -> keras.Model:
 
     def product(x, name: str):
         x = layers.Conv2D(CHANNELS, 1, use_bias=False, name=name)(x)
-        return layers.ReLU(name=f"{name}_relu")(layers.BatchNormalization(name=f"{name}_norm")(x))
+        return layers.ReLU(name=f"{name}_relu")(
+            layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+        )
 
     x = product(frames, "stem")
     for block in range(BLOCKS):
@@ -131,16 +133,22 @@ def build() -> keras.Model:
 
 
 EXAMPLE = Example(
-    "keyword spotter", data, build, epochs=6, more_epochs=3, overrides={"word": "w8a8"}
+    "keyword spotter",
+    data,
+    build,
+    epochs=6,
+    more_epochs=3,
+    overrides={"word": "w8a8"},
 )
 
 
 def write_streaming(model: keras.Model, path: Path) -> None:
     """A file for clips and for single steps, over the same weights."""
     past = {name: state.shape for name, state in zero_states(1).items()}
+    steps = {"clip": CLIP, "step": 1}
     width = STACKED * FRONT_END.mel_bins
-    shapes = {"clip": {"frames": (1, CLIP, 1, width)}, "step": {"frames": (1, 1, 1, width)}}
-    tflite_export.export(model, path, {name: each | past for name, each in shapes.items()})
+    shapes = {name: {"frames": (1, n, 1, width), **past} for name, n in steps.items()}
+    tflite_export.export(model, path, shapes)
 
 
 def stream(path: Path, frames: np.ndarray) -> np.ndarray:

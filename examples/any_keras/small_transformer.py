@@ -80,7 +80,12 @@ def build() -> keras.Model:
 
 
 EXAMPLE = Example(
-    "small transformer", data, build, epochs=8, more_epochs=3, overrides={"syllables": "w8a8"}
+    "small transformer",
+    data,
+    build,
+    epochs=6,
+    more_epochs=2,
+    overrides={"syllables": "w8a8"},
 )
 
 if __name__ == "__main__":

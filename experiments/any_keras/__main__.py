@@ -4,6 +4,7 @@ import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from asr_qat import files
 from asr_qat.config import from_dict
@@ -50,7 +51,7 @@ def _run() -> None:
         files.write_text(args.out.with_suffix(".md"), any_keras_table(found))
 
 
-def _before(path: Path) -> dict[str, tuple]:
+def _before(path: Path) -> dict[str, Any]:
     """The rows of the file, by section."""
     if not path.exists():
         return {}

@@ -21,6 +21,21 @@ RECIPES: dict[str, Callable[[], Any]] = {
 def tfmot_model(model: keras.Model) -> tuple[keras.Model, list[str]]:
     """A copy that trains with tfmot's 8 bits, and the names of the layers that it leaves float.
 
+    tfmot quantizes every input of a model, and stops at one of integers: what comes after an
+    embedding is given to it then, and the embedding stays in front of it.
+    """
+    if all(x.dtype.is_floating for x in model.inputs):
+        return _tfmot_floats(model)
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    (embedding,) = [each for each in copy.layers if isinstance(each, keras.layers.Embedding)]
+    rest, left = _tfmot_floats(keras.Model(embedding.output, copy.output))
+    return keras.Model(copy.input, rest(embedding.output)), [embedding.name, *left]
+
+
+def _tfmot_floats(model: keras.Model) -> tuple[keras.Model, list[str]]:
+    """Of a model of float inputs.
+
     tfmot's `quantize_model` stops at a layer that its 8 bits do not know: such layers are not
     annotated then, as its guide says.
     """
