@@ -37,6 +37,8 @@ class ProductLayer:
         use_bias: whether it has one.
         bias: `[output]`, or None.
         activation: a function of Keras.
+        weights: all of them, as of any layer.
+        load_own_variables: reads them, as of any layer.
         offset: float `[output]` that an exported model adds to the rows of the kernel, or None.
     """
 
@@ -47,6 +49,8 @@ class ProductLayer:
     use_bias: bool
     bias: Any
     activation: Function
+    weights: Any
+    load_own_variables: Any
     offset: Any = None
 
     def device_shape(self) -> tuple[int, ...]:

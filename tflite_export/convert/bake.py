@@ -86,7 +86,7 @@ def bake_layer(name: str, layer: QuantizedLayer) -> BakedLayer:
     ranges = layer.ranges()
     return BakedLayer(
         precision,
-        integers.shape,
+        (len(integers), integers.shape[1]),
         packed_integers(integers, precision.storage_bits),
         scale if precision.block else scale.reshape(-1),
         None if grid.offset is None else np.reshape(grid.offset, [-1]),

@@ -124,7 +124,7 @@ def _beyond(model: schema.ModelT, graph, tensor: int, conversion: str) -> int:
 class _Product:
     """A labelled operator, in any signature, and the Keras layer of the same name."""
 
-    def __init__(self, name: str, layer: QuantizedLayer, factor: float) -> float:
+    def __init__(self, name: str, layer: QuantizedLayer, factor: float):
         self.name, self.layer = name, layer
         kernel, self.factor = layer.quantizer(layer.kernel, False, layer.variables), factor
         self.kernel = dataclasses.replace(kernel, active=None)  # as if training were complete
