@@ -54,7 +54,7 @@ def test_the_pythons_that_there_are():
 
 
 def test_seconds_of_tests_are_read():
-    said = "61.53s call     tests/test_a.py::test_x[1]\n0.61s setup    tests/test_b.py::test_y\n"
+    said = "61.53s tests/test_a.py::test_x[1]\n0.61s tests/test_b.py::test_y\n"
     assert repository_rows._DURATION.findall(said) == [
         ("61.53", "tests/test_a.py::test_x[1]"),
         ("0.61", "tests/test_b.py::test_y"),

@@ -61,7 +61,7 @@ def test_other_weights_are_seen(x, tmp_path):
     tflite_export.export(model, tmp_path / "m.tflite")
     kernel = model.get_layer("linear").layer.variables
     bias = next(each for each in kernel if each.shape == [32])
-    bias.assign(bias + 0.05)
+    bias.assign(bias + np.linspace(0, 0.05, 32))
     found = tflite_export.verify(model, tmp_path / "m.tflite", x)
     wrong = [product.layer for product in found.products if product.max_error > 1e-5]
     assert wrong == ["linear"]
