@@ -18,7 +18,7 @@ from examples.any_keras.workflow import Example, Split
 LETTERS = 12  # of the longest words
 CLASSES = 5  # one syllable to five and more
 TEST_SHARE = 0.1
-TRAINED = 24_000  # words
+TRAINED = 16_000  # words
 DIM, HEADS, FEED_FORWARD, BLOCKS = 96, 4, 384, 2
 
 

@@ -78,6 +78,7 @@ def converted(model: keras.Model, signatures: Mapping[str, Shapes] | None = None
     for index in range(len(made.subgraphs)):
         take_kernels(made, index, names)
     pack(made, layers, {})
+    made.metadata = []  # the converter's own: their buffers may have gone with those of no tensor
     tidy_names(made)
     return serialize(made)
 
