@@ -73,11 +73,12 @@ def _other_tools(
     float_file = converter_file(longer, shapes(test))
     for name, kind in RECIPES.items():
         contents[name] = quantizer_file(float_file, kind)
+    first = {name: x[:1] for name, x in test.inputs.items()}
     for name, content in contents.items():
         path = folder / f"{name.replace(' ', '_').replace(',', '')}.tflite"
         files.write_bytes(path, content)
         try:
-            Interpreter(str(path), num_threads=1).allocate_tensors()
+            Interpreter(str(path), num_threads=1).get_signature_runner()(**first)
             paths[name] = path
         except (RuntimeError, ValueError) as error:
             failures[name] = str(error).strip().splitlines()[-1]
