@@ -13,7 +13,7 @@ from examples.any_keras import image_classifier, keyword_spotter, small_transfor
 from examples.any_keras.score import FileRow, score, table
 from examples.any_keras.workflow import FLOAT, INT4, Split, write
 from experiments.any_keras.example_rows import TFMOT, ExampleRow, StreamRow, targets
-from experiments.any_keras.peers import RECIPES, quantizer_file, tfmot_file, tfmot_model
+from experiments.any_keras.peers import RECIPES, converter_file, quantizer_file, tfmot_model
 from experiments.any_keras.results import AnyKerasResults
 from experiments.any_keras.table import any_keras_table
 
@@ -96,13 +96,12 @@ def test_files_side_by_side(few, tmp_path):
 
 
 @pytest.mark.slow
-def test_other_tools(few, tmp_path):
+def test_other_tools(few):
     model = image_classifier.build()
     quantized, left = tfmot_model(model)
     assert left == []
-    write({FLOAT: model}, few, tmp_path)
-    content = (tmp_path / f"{FLOAT}.tflite").read_bytes()
-    made = [tfmot_file(quantized, {"image": (1, 8, 8, 1)})]
+    content = converter_file(model, {"image": (1, 8, 8, 1)})
+    made = [converter_file(quantized, {"image": (1, 8, 8, 1)}, optimize=True)]
     made += [quantizer_file(content, kind) for kind in RECIPES.values()]
     for each in made:
         assert len(each) < len(content) / 3

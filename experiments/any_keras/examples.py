@@ -12,7 +12,7 @@ from examples.any_keras import image_classifier, keyword_spotter, small_transfor
 from examples.any_keras.score import score
 from examples.any_keras.workflow import FLOAT, INT4, Example, Split, shapes, write
 from experiments.any_keras.example_rows import TFMOT, ExampleRow, StreamRow
-from experiments.any_keras.peers import RECIPES, quantizer_file, tfmot_file, tfmot_model
+from experiments.any_keras.peers import RECIPES, converter_file, quantizer_file, tfmot_model
 
 EXAMPLES = (image_classifier.EXAMPLE, keyword_spotter.EXAMPLE, small_transformer.EXAMPLE)
 
@@ -30,7 +30,7 @@ def measure(example: Example, work: Path) -> ExampleRow:
     folder = work / example.name.replace(" ", "_")
     paths = write(models, test, folder)
     failures: dict[str, str] = {}
-    left = _other_tools(example, model, train, test, paths, failures)
+    left = _other_tools(example, (model, models[FLOAT]), (train, test), paths, failures)
     streaming = None
     if example is keyword_spotter.EXAMPLE:
         streaming = _stream(models[INT4], test, folder / "streaming.tflite")
@@ -49,29 +49,36 @@ def measure(example: Example, work: Path) -> ExampleRow:
 
 def _other_tools(
     example: Example,
-    model: keras.Model,
-    train: Split,
-    test: Split,
+    floats: tuple[keras.Model, keras.Model],
+    splits: tuple[Split, Split],
     paths: dict[str, Path],
     failures: dict[str, str],
 ) -> list[str]:
     """Write their files, add them to `paths` or say in `failures` why there is none.
 
+    Args:
+        example: says how long to train.
+        floats: the float model, and the one that was trained on.
+        splits: training and test.
+        paths: of files, by name.
+        failures: reasons, by name.
+
     Returns:
         The layers that tfmot left.
     """
-    folder = paths[FLOAT].parent
+    folder, (model, longer), (train, test) = paths[FLOAT].parent, floats, splits
     trained, left = tfmot_model(model)
     example.train_on(trained, train)
-    contents = {TFMOT: tfmot_file(trained, shapes(test))}
-    float_file = paths[FLOAT].read_bytes()
+    contents = {TFMOT: converter_file(trained, shapes(test), optimize=True)}
+    float_file = converter_file(longer, shapes(test))
     for name, kind in RECIPES.items():
         contents[name] = quantizer_file(float_file, kind)
+    first = {name: x[:1] for name, x in test.inputs.items()}
     for name, content in contents.items():
         path = folder / f"{name.replace(' ', '_').replace(',', '')}.tflite"
         files.write_bytes(path, content)
         try:
-            Interpreter(str(path), num_threads=1).allocate_tensors()
+            Interpreter(str(path), num_threads=1).get_signature_runner()(**first)
             paths[name] = path
         except (RuntimeError, ValueError) as error:
             failures[name] = str(error).strip().splitlines()[-1]

@@ -59,18 +59,21 @@ def _tfmot_floats(model: keras.Model) -> tuple[keras.Model, list[str]]:
     return tfmot.quantization.keras.quantize_apply(copy), left
 
 
-def tfmot_file(model: keras.Model, inputs: Mapping[str, Sequence[int]]) -> bytes:
-    """What TensorFlow's converter makes of a model from tfmot.
+def converter_file(
+    model: keras.Model, inputs: Mapping[str, Sequence[int]], optimize: bool = False
+) -> bytes:
+    """What TensorFlow's converter makes of a model.
 
     Args:
-        model: trained.
+        model: in float, or trained by tfmot.
         inputs: shape of each input, by name.
+        optimize: by its default optimizations, which give tfmot's models their integers.
     """
     specs = {x.name: tf.TensorSpec(inputs[x.name], x.dtype, x.name) for x in model.inputs}
     call = tf.function(lambda **given: model([given[name] for name in model.input_names]))
     function = call.get_concrete_function(**specs)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.optimizations = [tf.lite.Optimize.DEFAULT] if optimize else []
     with silence(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         content: bytes = converter.convert()
@@ -78,7 +81,10 @@ def tfmot_file(model: keras.Model, inputs: Mapping[str, Sequence[int]]) -> bytes
 
 
 def quantizer_file(content: bytes, kind: Callable[[], Any]) -> bytes:
-    """A float file with the weights that LiteRT's quantizer gives it after training."""
+    """A float file of the converter with the weights that LiteRT's quantizer gives it.
+
+    It needs a name for every tensor, which our own files do without.
+    """
     quantizer = litert_quantizer.Quantizer(bytearray(content), kind())
     with silence(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
