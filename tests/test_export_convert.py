@@ -124,7 +124,7 @@ def test_overrides(mixed_file, mixed_recogniser):
         assert_trained_values(model, found[name], trained[name].kernel, bits, factor)
 
 
-@pytest.mark.parametrize("precision", ["float", "w4a8", "w8a8", "w2a8", "w4", "w2"])
+@pytest.mark.parametrize("precision", ["float", "w4a8", "w8a8", "w2a8", "w4", long_case("w2")])
 def test_built_in_operators_alone(exported, precision):
     model = read(exported(precision))
     assert not inspect(exported(precision)).custom_operators
