@@ -64,6 +64,11 @@ def made_once(path: Path, make: Callable[[Path], object]) -> Path:
     return path
 
 
+def long_case(*values):
+    """A case of a parametrised test that adds little to the others: for `make test-all` alone."""
+    return pytest.param(*values, marks=pytest.mark.long)
+
+
 @contextlib.contextmanager
 def small_files(limit: int) -> Iterator[None]:
     """As on a full disk: this process can write files of `limit` bytes at most."""

@@ -18,6 +18,7 @@ from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.targets import PADDING
 from asr_qat.models.ctc import build_ctc
 from asr_qat.models.encoder_config import EncoderConfig
+from tests.conftest import long_case
 
 PLAIN = DataConfig(batch_size=4, speeds=(1.0,), spec_augment=None)
 AUGMENTED = DataConfig(batch_size=4, join=0.3, gain=0.5)
@@ -50,7 +51,7 @@ def texts(batches, folder):
 
 
 @BOTH
-@pytest.mark.parametrize("config", [PLAIN, AUGMENTED], ids=["plain", "augmented"])
+@pytest.mark.parametrize("config", [long_case(PLAIN), AUGMENTED], ids=["plain", "augmented"])
 def test_batches_are_a_function_of_the_seed_and_the_step(folder, cache, config):
     config = dataclasses.replace(config, cache=cache)
     pipeline = Pipeline(folder, config, seed=3)

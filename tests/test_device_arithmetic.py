@@ -15,6 +15,7 @@ from asr_qat.quantize.apply import QuantizationConfig, quantize_model, quantized
 from asr_qat.quantize.calibrate import calibrate
 from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.precision import parse
+from tests.conftest import long_case
 from tests.test_quantize_numerics import KINDS, rows
 from tflite_export.convert.bake import bake_layer
 from tflite_export.convert.convert import convert_labelled
@@ -112,8 +113,16 @@ def test_training_is_what_the_device_computes(precision):
     assert_equal(pair, channels, within(precision))
 
 
-@pytest.mark.parametrize("activation", [None, "relu", "swish"])
-@pytest.mark.parametrize("precision", STATIC)
+@pytest.mark.parametrize(
+    ("precision", "activation"),
+    [
+        *((precision, None) for precision in STATIC),
+        ("w4a8s", "relu"),
+        ("w2a8s-learned", "swish"),
+        *(long_case(precision, "relu") for precision in STATIC if precision != "w4a8s"),
+        *(long_case(precision, "swish") for precision in STATIC[:-1]),
+    ],
+)
 def test_static_products_are_bit_equal(precision, activation):
     """Every output falls on the same integer; after a swish it is a float of its own."""
     pair = make(precision, activation=activation)

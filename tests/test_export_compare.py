@@ -11,7 +11,7 @@ from asr_qat.corpora.recordings import recordings
 from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.text.tokenizer import Tokenizer
-from tests.conftest import SAMPLE_RATE
+from tests.conftest import SAMPLE_RATE, long_case
 from tests.export_fixtures import noise
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score import evaluate
@@ -38,7 +38,7 @@ def test_a_float_file_is_its_model(exported, model_directory, manifest):
     assert found.max_logit_diff < 1e-3
 
 
-@pytest.mark.parametrize("precision", ["w4a8", "w8a8", "w2a8", "w4", "w2", "w2a8-asym"])
+@pytest.mark.parametrize("precision", ["w4a8", "w8a8", "w2a8", "w4", long_case("w2"), "w2a8-asym"])
 def test_a_quantized_file(exported, model_directory, manifest, precision):
     """What is not identical is named, with logits that lie close together."""
     result, found = compared(exported(precision), model_directory, manifest)

@@ -15,6 +15,7 @@ from asr_qat.models.layer_names import block_layer
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizationConfig, quantized_layers
 from asr_qat.quantize.dense import Dense
+from tests.conftest import long_case
 from tests.export_fixtures import (
     DENSE_LAYERS,
     FRAMES,
@@ -72,7 +73,7 @@ def assert_trained_values(model, kernel, weights, bits: int, factor: float = 1.0
     assert kernel.quantization.quantizedDimension == 0
 
 
-@pytest.mark.parametrize("precision", [pytest.param("float", marks=pytest.mark.long), "w2a8"])
+@pytest.mark.parametrize("precision", [long_case("float"), long_case("w4a8"), "w2a8"])
 def test_signatures_share_the_weights(exported, precision):
     two = read(exported(precision))
     first, second = kernels(two)
@@ -123,7 +124,7 @@ def test_overrides(mixed_file, mixed_recogniser):
         assert_trained_values(model, found[name], trained[name].kernel, bits, factor)
 
 
-@pytest.mark.parametrize("precision", ["float", "w4a8", "w8a8", "w2a8", "w4", "w2"])
+@pytest.mark.parametrize("precision", ["float", "w4a8", "w8a8", "w2a8", "w4", long_case("w2")])
 def test_built_in_operators_alone(exported, precision):
     model = read(exported(precision))
     assert not inspect(exported(precision)).custom_operators
@@ -214,7 +215,7 @@ def test_blocks_share_stand_ins(deeper):
     assert len({id(kernel) for kernel in kernels.values()}) == DENSE_LAYERS + 1
 
 
-@pytest.mark.parametrize("precision", [pytest.param("float", marks=pytest.mark.long), "w2a8-asym"])
+@pytest.mark.parametrize("precision", [long_case("float"), "w2a8-asym"])
 def test_the_file_is_that_of_the_weights_themselves(deeper, monkeypatch, precision):
     """Byte for byte, whether products have stand-ins in common or not."""
     shared = convert_recogniser(deeper, precision, SECONDS[:1])

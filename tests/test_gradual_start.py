@@ -1,6 +1,7 @@
 """Gradual start: layer after layer, and from wide to narrow weights."""
 
 import dataclasses
+import functools
 import json
 
 import numpy as np
@@ -20,6 +21,7 @@ from asr_qat.quantize.apply import (
 from asr_qat.quantize.dense import Dense
 from asr_qat.training.run import train
 from asr_qat.training.word_error_rate import Evaluator
+from tests.conftest import long_case
 from tests.training_fixtures import configuration, history, refusal
 
 pytest_plugins = ["tests.training_fixtures"]
@@ -42,9 +44,15 @@ def rows():
     return tf.random.stateless_normal([5, 32], [1, 2])
 
 
+@functools.cache
+def training_graph(quantized):
+    """Traced once, as in a training: the step is not in the graph."""
+    return tf.function(lambda rows: quantized(rows, training=True))
+
+
 def advance(quantized, rows):
     """One training step that moves nothing. Returns the outputs of its forward pass."""
-    return tf.function(lambda: quantized(rows, training=True))().numpy()
+    return training_graph(quantized)(rows).numpy()
 
 
 def at_width(precision, bits):
@@ -183,7 +191,7 @@ def test_a_last_stage_after_the_last_step(prepared_folder, tmp_path):
     "changes",
     [
         {"stages": {0: 8, 2: 4, 5: 2}},
-        pytest.param({"overrides": {"block": "w8"}, "layer_interval": 1}, marks=pytest.mark.long),
+        long_case({"overrides": {"block": "w8"}, "layer_interval": 1}),
     ],
 )
 def test_a_model_is_kept_at_its_last_stage(prepared_folder, tmp_path, monkeypatch, changes):

@@ -13,6 +13,7 @@ from tensorflow import keras
 import asr_qat
 import tflite_export
 from asr_qat.errors import UserError
+from tests.conftest import long_case
 from tests.docs_pages import blocks
 from tflite_export.convert.bake import unpacked_integers
 from tflite_export.convert.labels import layer_of_product, products
@@ -159,7 +160,9 @@ def test_static_ranges_come_from_calibration(model, images):
     assert low[0] == np.mean([images[:4, ::2, ::2].min(), images[4:, ::2, ::2].min()])
 
 
-@pytest.mark.parametrize("precision", ["w8a8", "w4a8", "w2a8", "w2a8-asym", "w4", "w4a8s"])
+@pytest.mark.parametrize(
+    "precision", [long_case("w8a8"), "w4a8", long_case("w2a8"), "w2a8-asym", "w4", "w4a8s"]
+)
 def test_the_file_computes_what_keras_does(precision, model, images, tmp_path):
     quantized = asr_qat.quantize_after_training(model, precision, [images])
     tflite_export.export(quantized, tmp_path / "model.tflite", {"two": (2, 6, 6, 4)})

@@ -15,6 +15,7 @@ from asr_qat.models.model_config import ModelConfig
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizationConfig, quantized_layers
 from asr_qat.text.tokenizer import Tokenizer
+from tests.conftest import long_case
 from tests.export_fixtures import quantized
 from tests.live_fixtures import BINS, ENCODER, STREAMING, TRANSDUCER, normal, whole
 from tflite_export.convert.convert import convert, convert_recogniser
@@ -22,7 +23,7 @@ from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score.inspect import inspect
 from tflite_export.score.product_equality import product_errors
 
-pytest_plugins = ["tests.export_fixtures"]
+pytest_plugins = ["tests.export_fixtures", "tests.transducer_fixtures"]
 pytestmark = pytest.mark.slow
 
 MIXED = QuantizationConfig("w4a8", overrides={"^block_00_": "w8a8", "^joint_encoder$": "float"})
@@ -35,7 +36,8 @@ LENGTHS = (1, 7, 61)
 def recogniser():
     """Float, of random weights."""
     front_end = FrontEndConfig(mel_bins=BINS)
-    config = ModelConfig(ENCODER, front_end, transducer=TRANSDUCER, streaming=STREAMING)
+    encoder = dataclasses.replace(ENCODER, blocks=1)  # the cascade has two
+    config = ModelConfig(encoder, front_end, transducer=TRANSDUCER, streaming=STREAMING)
     tokenizer = Tokenizer.train(["ABC DEF"], 20, "char")
     made = Recogniser.create(config, tokenizer, np.zeros(BINS), np.ones(BINS))
     rng = np.random.default_rng(0)
@@ -44,7 +46,11 @@ def recogniser():
     return made
 
 
-@pytest.fixture(scope="module", params=[None, FLOAT_ACTIVATIONS, MIXED], ids=["float", "w4", "mix"])
+@pytest.fixture(
+    scope="module",
+    params=[None, long_case(FLOAT_ACTIVATIONS), MIXED],
+    ids=["float", "w4", "mix"],
+)
 def exported(request, recogniser, tmp_path_factory):
     """A recogniser and its file."""
     if request.param is not None:
@@ -193,9 +199,5 @@ def test_the_widths_in_words(exported):
         assert device.metadata.widths == device.metadata.precision
 
 
-def test_a_model_of_whole_utterances_does_not_stream(recogniser, tmp_path):
-    config = dataclasses.replace(recogniser.config, streaming=None)
-    whole = Recogniser.create(config, recogniser.tokenizer, recogniser.mean, recogniser.std)
-    path = tmp_path / "whole.tflite"
-    path.write_bytes(convert_recogniser(whole, seconds=(1.0,)))
-    assert TFLiteRecogniser(path).metadata.live is None
+def test_a_model_of_whole_utterances_does_not_stream(exported_transducer):
+    assert TFLiteRecogniser(exported_transducer("float")).metadata.live is None

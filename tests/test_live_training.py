@@ -19,6 +19,7 @@ from asr_qat.training.distillation import DistillationConfig
 from asr_qat.training.run import train
 from asr_qat.training.start import first_recogniser
 from asr_qat.training.start_live import causal_kernel
+from tests.conftest import long_case
 from tests.training_fixtures import ENCODER, configuration, history
 from tests.transducer_fixtures import LSTM
 
@@ -60,7 +61,7 @@ def test_losses_of_both_passes():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sampling", [False, True])
+@pytest.mark.parametrize("sampling", [False, long_case(True)])
 def test_training_from_nothing(prepared_folder, tmp_path, sampling, request):
     if sampling:  # what is recognised is the other's to tell
         request.getfixturevalue("without_wer")

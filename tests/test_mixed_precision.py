@@ -20,6 +20,7 @@ from asr_qat.training.config import OptimizerConfig
 from asr_qat.training.mixed_precision import STEPS_TO_GROW, LossScale, training_copy
 from asr_qat.training.run import train
 from asr_qat.training.training_step import TrainedModel
+from tests.conftest import long_case
 from tests.training_fixtures import W4, configuration, history
 from tests.transducer_fixtures import LSTM, NGRAM
 
@@ -149,7 +150,7 @@ def test_an_overflow_halves_the_scale_and_gives_no_gradient():
 
 
 @pytest.mark.slow
-@LOW
+@pytest.mark.parametrize("compute", [long_case("bfloat16"), "float16"])
 @pytest.mark.usefixtures("without_wer")
 def test_the_saved_model_knows_nothing_of_it(prepared_folder, tmp_path, compute, monkeypatch):
     # So small that no step overflows: such a step would leave the weights as they are.
@@ -168,7 +169,7 @@ def test_the_saved_model_knows_nothing_of_it(prepared_folder, tmp_path, compute,
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "quantization"),
-    [(WITH_CTC, None), (IN_SLICES, W4), (NGRAM, None), (NGRAM, W4)],
+    [long_case(WITH_CTC, None), (IN_SLICES, W4), (NGRAM, None), long_case(NGRAM, W4)],
     ids=["lstm", "lstm-w4a8", "ngram", "ngram-w4a8"],
 )
 @pytest.mark.usefixtures("without_wer")

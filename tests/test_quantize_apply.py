@@ -22,6 +22,7 @@ from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.precision import Precision, parse
 from asr_qat.quantize.scheme import PrecisionScheme, quantize_scope
+from tests.conftest import long_case
 from tests.live_fixtures import live_model
 from tests.quantize_fixtures import quantize_channels
 from tests.transducer_fixtures import LSTM
@@ -82,7 +83,7 @@ def decoded_transducer():
         (None, QuantizationConfig("w4-learned")),
         (None, QuantizationConfig("w8a8s", activation_ranges="learned")),
         (decoded_transducer, QuantizationConfig("w4a8-clip", start_step=3)),
-        (lambda: live_model(bins=BINS), QuantizationConfig("mixed_4_8")),
+        long_case(lambda: live_model(bins=BINS), QuantizationConfig("mixed_4_8")),
     ],
     ids=["ctc", "learned", "static", "transducer", "live"],
 )
@@ -284,8 +285,15 @@ def test_weights_are_saved_and_loaded(float_model, way, tmp_path):
     np.testing.assert_array_equal(other(inputs), expected)
 
 
-@pytest.mark.parametrize("precision", ["w4a8", "w2a8", "w4"])
-@pytest.mark.parametrize("mode", ["native", "fake"])
+@pytest.mark.parametrize(
+    ("precision", "mode"),
+    [
+        ("w4a8", "native"),
+        ("w2a8", "fake"),
+        *(long_case(*case) for case in [("w2a8", "native"), ("w4a8", "fake")]),
+        *(long_case("w4", mode) for mode in ("native", "fake")),
+    ],
+)
 def test_fit_reduces_the_loss(float_model, precision, mode):
     model = quantize_model(float_model, QuantizationConfig(precision, mode))
     inputs = utterances()

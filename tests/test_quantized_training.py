@@ -12,6 +12,7 @@ from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.run import train
 from asr_qat.training.start import first_recogniser
 from asr_qat.training.word_error_rate import Evaluator
+from tests.conftest import long_case
 from tests.training_fixtures import (
     ENCODER,
     W4,
@@ -76,7 +77,7 @@ def test_quantized_training_starts_from_the_float_weights(float_run, prepared_fo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["native", "fake"])
+@pytest.mark.parametrize("mode", ["native", long_case("fake")])
 @pytest.mark.usefixtures("without_wer")
 def test_quantized_training_from_scratch(prepared_folder, tmp_path, mode):
     wanted = QuantizationConfig("w4a8", mode)

@@ -9,6 +9,7 @@ from tensorflow import keras
 import asr_qat
 import tflite_export
 from asr_qat.errors import UserError
+from tests.conftest import long_case
 
 layers = keras.layers
 Made = tuple[keras.Model, np.ndarray]
@@ -75,10 +76,16 @@ def nested() -> Made:
     return ended(x, inner(inner(x) * 2.0)), signal(8)
 
 
-@pytest.mark.parametrize("precision", ["w4a8", "w2a8"])
+FAMILIES = [(transformer, 8), (recurrent, 9), (masked, 8), (images, 5), (sound, 5), (nested, 3)]
+
+
 @pytest.mark.parametrize(
-    ("make", "count"),
-    [(transformer, 8), (recurrent, 9), (masked, 8), (images, 5), (sound, 5), (nested, 3)],
+    ("make", "count", "precision"),
+    [
+        *((*family, "w4a8") for family in FAMILIES),
+        (sound, 5, "w2a8"),
+        *(long_case(*family, "w2a8") for family in FAMILIES if family[0] is not sound),
+    ],
 )
 def test_every_product_is_equal(make: Callable[[], Made], count: int, precision: str, tmp_path):
     keras.utils.set_random_seed(0)

@@ -1,5 +1,7 @@
 """LSTM and GRU in products, against the stock layers."""
 
+import functools
+
 import numpy as np
 import pytest
 from tensorflow import keras
@@ -7,6 +9,7 @@ from tensorflow import keras
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.quantize.recurrence import Recurrence
 from asr_qat.quantize.stock.rules import in_products
+from tests.conftest import long_case
 from tests.stock_fixtures import assert_same, outputs, rewritten, values
 
 L = keras.layers
@@ -35,31 +38,36 @@ def check(layer, masked: bool = False, left: tuple[str, ...] = ()) -> keras.Mode
     return found
 
 
-KINDS = [
-    lambda **more: L.LSTM(4, **more),
-    lambda **more: L.GRU(4, **more),
-    lambda **more: L.GRU(4, reset_after=False, **more),
-]
+LSTM = functools.partial(L.LSTM, 4)
+GRU = functools.partial(L.GRU, 4)
+GRU_V1 = functools.partial(L.GRU, 4, reset_after=False)
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    ("go_backwards", "return_sequences", "masked"),
-    [(False, True, True), (True, True, False), (True, False, True)],
+    ("kind", "go_backwards", "return_sequences", "masked"),
+    [
+        (LSTM, False, True, True),
+        (LSTM, True, True, False),
+        (GRU, True, False, True),
+        (GRU_V1, False, True, True),
+        *(long_case(kind, True, True, False) for kind in (GRU, GRU_V1)),
+        *(long_case(kind, True, False, True) for kind in (LSTM, GRU_V1)),
+        long_case(GRU, False, True, True),
+    ],
 )
 def test_recurrence(kind, go_backwards, return_sequences, masked):
     layer = kind(go_backwards=go_backwards, return_sequences=return_sequences)
     check(layer, masked)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [LSTM, GRU, long_case(GRU_V1)])
 def test_other_arguments(kind):
     check(kind(activation="relu", recurrent_activation="hard_sigmoid", use_bias=False))
     every = {"return_sequences": True, "return_state": True, "zero_output_for_mask": True}
     check(kind(dropout=0.5, **every), masked=True)
 
 
-@pytest.mark.parametrize("merge", ["concat", "mul", None])
+@pytest.mark.parametrize("merge", ["concat", long_case("mul"), None])
 def test_bidirectional(merge):
     inner = L.LSTM(4, return_sequences=True, name="lstm")
     found = check(L.Bidirectional(inner, merge, name="both"), masked=True)

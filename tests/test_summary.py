@@ -16,6 +16,7 @@ from asr_qat.models.presets import PRESETS
 from asr_qat.models.summary import group, summarize, total
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.quantize.policies import POLICIES
+from tests.conftest import long_case
 from tflite_export.score.inspect import inspect
 
 pytest_plugins = ["tests.export_fixtures"]
@@ -79,7 +80,9 @@ def test_groups_sum_up(model):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["float", "w8a8", "w4a8", "w2a8", "mixed_4_8", "two_bit"])
+@pytest.mark.parametrize(
+    "precision", ["float", "w8a8", "w4a8", "w2a8", long_case("mixed_4_8"), "two_bit"]
+)
 def test_bytes_are_those_in_the_file(exported, float_recogniser, precision):
     """The file stores the scales elsewhere, and pads nothing."""
     found = inspect(exported(precision))

@@ -175,6 +175,7 @@ def test_the_shape_of_a_preset_is_remembered(float_run, tmp_path):
     assert _description(dataclasses.replace(config, start=other.output))["encoder"] is None
 
 
+@pytest.mark.usefixtures("without_wer")
 def test_a_start_with_other_dropout(float_run, prepared_folder, tmp_path):
     config, recogniser = float_run
     encoder = dataclasses.replace(ENCODER, dropout=0.3)

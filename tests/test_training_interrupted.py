@@ -14,7 +14,7 @@ from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.run import train
 from asr_qat.training.variational_noise import VariationalNoiseConfig
-from tests.conftest import small_files
+from tests.conftest import long_case, small_files
 from tests.training_fixtures import (
     as_yaml,
     assert_same_weights,
@@ -28,9 +28,7 @@ pytest_plugins = ["tests.training_fixtures"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=pytest.mark.long) for kind in ("float", "w4a8", "noise")]
-)
+@pytest.mark.parametrize("kind", [long_case(kind) for kind in ("float", "w4a8", "noise")])
 def test_killed_and_resumed_is_as_in_one_go(prepared_folder, tmp_path, kind):
     quantization = QuantizationConfig("w4a8", start_step=5) if kind == "w4a8" else None
     steps = 40
@@ -103,6 +101,7 @@ def _listing(folder):
     return " ".join(path.name for path in folder.glob("*.index")) if folder.is_dir() else ""
 
 
+@pytest.mark.usefixtures("without_wer")
 def test_lines_of_a_history_after_the_checkpoint_are_dropped(prepared_folder, tmp_path):
     config = configuration(prepared_folder, tmp_path / "model", steps=2, evaluate_every=1)
     (tmp_path / "model").mkdir()

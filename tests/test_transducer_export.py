@@ -15,6 +15,7 @@ from asr_qat.quantize.apply import quantized_layers
 from asr_qat.quantize.dense import Dense
 from asr_qat.training.quantized import post_training
 from asr_qat.training.run import train
+from tests.conftest import long_case
 from tests.export_fixtures import FRAMES, SECONDS, noise
 from tests.training_fixtures import W4, configuration
 from tests.transducer_fixtures import PLAIN, optimizer
@@ -30,7 +31,8 @@ pytest_plugins = [
 ]  # fmt: skip
 pytestmark = pytest.mark.slow
 
-W4_ALONE = pytest.param("w4", marks=pytest.mark.long)  # float activations, which float has too
+# Float activations, which float has too; another width of weights, as in CTC files.
+FURTHER = [long_case("w4"), long_case("w2a8")]
 UTTERANCES = [noise(198, 0), noise(61, 1)]
 LSTM_STATES = {"prediction_lstm_output": [1, 16], "prediction_lstm_cell": [1, 16]}
 
@@ -57,7 +59,7 @@ def test_the_signatures(exported_transducer, transducer):
     assert shapes(signatures.outputs("encode_198")) == {"encoded": [1, 50, 14]}
 
 
-@pytest.mark.parametrize("precision", ["float", "w4a8", W4_ALONE, "w2a8"])
+@pytest.mark.parametrize("precision", ["float", "w4a8", *FURTHER])
 def test_a_file_is_its_keras_model(exported_transducer, transducer, manifest, precision):
     """What is not identical is named, with logits that lie close together."""
     items = recordings(manifest)
@@ -101,7 +103,7 @@ def test_another_model_is_noticed(exported_transducer, transducer, manifest):
 
 @pytest.mark.parametrize(
     ("precision", "width"),
-    [("w4a8", "4"), pytest.param("w4", "4", marks=pytest.mark.long), ("w2a8", "2")],
+    [("w4a8", "4"), long_case("w4", "4"), long_case("w2a8", "2")],
 )
 def test_every_product_has_the_width(exported_transducer, transducer, precision, width):
     """Embedding, recurrence and output of the joint network too."""
@@ -116,7 +118,7 @@ def test_every_product_has_the_width(exported_transducer, transducer, precision,
     assert found.bytes_by_layer["prediction_lstm"] == inputs * outputs * int(width) // 8
 
 
-@pytest.mark.parametrize("precision", ["w4a8", W4_ALONE, "w2a8"])
+@pytest.mark.parametrize("precision", ["w4a8", *FURTHER])
 def test_every_product_is_equal(exported_transducer, transducer, precision):
     quantized = post_training(transducer, precision)
     rows = product_errors(exported_transducer(precision), quantized, UTTERANCES)
@@ -129,9 +131,9 @@ def test_every_product_is_equal(exported_transducer, transducer, precision):
 @pytest.mark.parametrize(
     "layer",
     [
-        pytest.param("prediction_embedding", marks=pytest.mark.long),
+        long_case("prediction_embedding"),
         "prediction_lstm",
-        pytest.param("joint_output", marks=pytest.mark.long),
+        long_case("joint_output"),
     ],
 )
 def test_another_kernel_is_noticed(exported_transducer, transducer, layer):

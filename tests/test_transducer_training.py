@@ -21,6 +21,7 @@ from asr_qat.training.config import TrainConfig
 from asr_qat.training.run import _description, train
 from asr_qat.training.start import first_recogniser
 from asr_qat.training.word_error_rate import Evaluator
+from tests.conftest import long_case
 from tests.training_fixtures import ENCODER, W4, assert_same_weights, configuration, history
 from tests.transducer_fixtures import LSTM, NGRAM, PLAIN, STEPS, WRITER
 
@@ -154,21 +155,24 @@ def test_an_ngram_learns(prepared_folder, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", [LSTM, NGRAM], ids=["lstm", "ngram"])
-def test_a_start_from_a_ctc_model(float_run, folder, shape):
+@pytest.mark.parametrize(
+    ("shape", "weight"),
+    [(LSTM, 0.3), (NGRAM, 0.0), long_case(LSTM, 0.0), long_case(NGRAM, 0.3)],
+    ids=["lstm-headed", "ngram", "lstm", "ngram-headed"],
+)
+def test_a_start_from_a_ctc_model(float_run, folder, shape, weight):
     """The encoder is taken over, and the CTC head where there is an auxiliary one."""
     before, recogniser = float_run
-    for weight in (0.0, 0.3):
-        wanted = dataclasses.replace(shape, ctc_weight=weight)
-        config = configuration(
-            folder.path, "out", start=before.output, encoder=None,
-            model="transducer", transducer=wanted,
-        )  # fmt: skip
-        started = first_recogniser(config, folder)
-        assert started.config == ModelConfig(ENCODER, recogniser.config.front_end, None, wanted)
-        new = {n for n in by_layer(started) if n.startswith(("prediction_", "joint_"))}
-        assert_taken_over(started, recogniser, new)
-        assert ("ctc_output" in by_layer(started)) == bool(weight)
+    wanted = dataclasses.replace(shape, ctc_weight=weight)
+    config = configuration(
+        folder.path, "out", start=before.output, encoder=None,
+        model="transducer", transducer=wanted,
+    )  # fmt: skip
+    started = first_recogniser(config, folder)
+    assert started.config == ModelConfig(ENCODER, recogniser.config.front_end, None, wanted)
+    new = {n for n in by_layer(started) if n.startswith(("prediction_", "joint_"))}
+    assert_taken_over(started, recogniser, new)
+    assert ("ctc_output" in by_layer(started)) == bool(weight)
 
 
 @pytest.mark.slow
