@@ -11,7 +11,7 @@ from asr_qat.config import from_dict
 from asr_qat.errors import exit_code
 from asr_qat.parser import Parser
 from asr_qat.provenance import provenance
-from experiments.any_keras import architectures, examples, step_cost
+from experiments.any_keras import architectures, examples, executed, step_cost
 from experiments.any_keras.results import AnyKerasResults
 from experiments.any_keras.table import any_keras_table
 
@@ -20,6 +20,7 @@ SECTIONS: dict[str, Callable[[Path], tuple]] = {
     "examples": lambda work: tuple(examples.measure(each, work) for each in examples.EXAMPLES),
     "architectures": architectures.measure,
     "steps": step_cost.measure,
+    "executed": executed.measure,
 }
 
 

@@ -3,9 +3,10 @@
 import dataclasses
 
 from asr_qat.provenance import Provenance
-from experiments.any_keras import architectures, example_rows, step_cost
+from experiments.any_keras import architectures, example_rows, executed, step_cost
 from experiments.any_keras.architectures import ArchitectureRow
 from experiments.any_keras.example_rows import ExampleRow
+from experiments.any_keras.executed import ExecutedRow
 from experiments.any_keras.step_cost import StepRow
 from experiments.targets import Row
 
@@ -18,12 +19,14 @@ class AnyKerasResults(Provenance):
         examples: worked examples, by this package and by other tools.
         architectures: published ones, with initial weights.
         steps: of training.
+        executed: kinds of products in LiteRT.
         targets: what was promised of them.
     """
 
     examples: tuple[ExampleRow, ...] = ()
     architectures: tuple[ArchitectureRow, ...] = ()
     steps: tuple[StepRow, ...] = ()
+    executed: tuple[ExecutedRow, ...] = ()
     targets: tuple[Row, ...] = ()
 
     def with_targets(self) -> "AnyKerasResults":
@@ -32,5 +35,6 @@ class AnyKerasResults(Provenance):
             *example_rows.targets(self.examples),
             *architectures.targets(self.architectures),
             *step_cost.targets(self.steps),
+            *executed.targets(self.executed),
         )
         return dataclasses.replace(self, targets=found)

@@ -20,6 +20,7 @@ def any_keras_table(found: AnyKerasResults) -> str:
     parts += [_example(row) for row in found.examples]
     parts += [_architectures(found)] if found.architectures else []
     parts += [_steps(found)] if found.steps else []
+    parts += [_executed(found)] if found.executed else []
     return "\n".join(parts)
 
 
@@ -94,3 +95,30 @@ def _steps(found: AnyKerasResults) -> str:
     lines += [[row.name, f"{row.seconds:.3f}", f"{row.times:.2f}"] for row in found.steps]
     about = f"A step of MobileNetV2, batch 32, in turn, threads: {found.steps[0].threads}."
     return f"{about}\n\n{markdown_table(lines)}"
+
+
+def _executed(found: AnyKerasResults) -> str:
+    columns = ["Product", "Bits", "Written", "Run by", "Off", "Off without XNNPACK", "Repeats"]
+    lines = [columns, ["---", "---:", "---", "---", "---:", "---:", "---"]]
+    for row in found.executed:
+        errors = (row.error, row.error_built_in)
+        lines.append(
+            [
+                row.kind,
+                str(row.bits),
+                _word(row.written),
+                row.by,
+                *(NONE if error is None else f"{error:.1e}" for error in errors),
+                NONE if row.repeats is None else _word(row.repeats),
+            ]
+        )
+    about = (
+        "What LiteRT makes of each kind of product at each width, int8 activations if nothing else "
+        "is said; the largest difference to Keras, as a share of the range. What is not written is "
+        "stored at the next width that works."
+    )
+    return f"{about}\n\n{markdown_table(lines)}"
+
+
+def _word(value: bool) -> str:
+    return "yes" if value else "no"
