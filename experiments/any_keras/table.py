@@ -14,7 +14,7 @@ def any_keras_table(found: AnyKerasResults) -> str:
     met = sum(bool(row.met) for row in found.targets)
     lines = [["Target", "Measured", "Bar", ""], ["---", "---:", "---:", "---"]]
     for row in found.targets:
-        value = f"{row.value:.2f}" if isinstance(row.value, float) else str(row.value)
+        value = f"{row.value:.3g}" if isinstance(row.value, float) else str(row.value)
         lines.append([row.name, value, str(row.target), "met" if row.met else "missed"])
     parts = [f"**{met} of {len(found.targets)} targets met.**\n", markdown_table(lines)]
     parts += [_example(row) for row in found.examples]
