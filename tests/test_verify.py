@@ -86,6 +86,7 @@ def test_signatures(x, tmp_path):
         found = tflite_export.verify(model, tmp_path / "m.tflite", x, name)
         assert found.max_product_error < 1e-6
         assert found.outputs[0].rows == len(x)
+        assert (found.delegated == found.operators) == (name == "two")  # a fixed shape
     with pytest.raises(UserError, match="signature 'three': has "):
         tflite_export.verify(model, tmp_path / "m.tflite", x, "three")
     with pytest.raises(UserError, match="takes batches of 2"):

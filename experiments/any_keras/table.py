@@ -93,7 +93,8 @@ def _architectures(found: AnyKerasResults) -> str:
 def _steps(found: AnyKerasResults) -> str:
     lines = [["Training", "Step, s", "Times float"], ["---", "---:", "---:"]]
     lines += [[row.name, f"{row.seconds:.3f}", f"{row.times:.2f}"] for row in found.steps]
-    about = f"A step of MobileNetV2, batch 32, in turn, threads: {found.steps[0].threads}."
+    threads = found.steps[0].threads or "as TensorFlow chooses"
+    about = f"A step of MobileNetV2, batch 32, in turn, threads: {threads}."
     return f"{about}\n\n{markdown_table(lines)}"
 
 

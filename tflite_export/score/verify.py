@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from ai_edge_litert.tools import flatbuffer_utils
 from tensorflow import keras
 
 from asr_qat.arrays import Array
 from asr_qat.errors import require
 from asr_qat.quantize.apply import quantized_layers
+from tflite_export.score.delegation import delegation
 from tflite_export.score.product_probes import ProductProbes
 from tflite_export.score.rows import ProductError
 
@@ -48,11 +50,15 @@ class Verification:
         products: every quantized product of the signature, in the order of the graph.
         outputs: of the signature.
         not_in_file: products of the model that the signature does not have.
+        operators: of the signature's graph.
+        delegated: those of them that XNNPACK runs; fewer where a dimension stays open.
     """
 
     products: tuple[ProductError, ...]
     outputs: tuple[OutputError, ...]
     not_in_file: tuple[str, ...]
+    operators: int
+    delegated: int
 
     @property
     def max_product_error(self) -> float:
@@ -69,6 +75,7 @@ class Verification:
         lines = [f"{p.max_error:9.1e}  {p.layer}" for p in self.products]
         lines += [f"{o.max_error:9.1e}  output {o.name}" for o in self.outputs]
         lines += [f"        -  {name}: not in this signature" for name in self.not_in_file]
+        lines.append(f"XNNPACK runs {self.delegated} of {self.operators} operators")
         return "\n".join(["largest difference, as a share of the range", *lines])
 
 
@@ -107,7 +114,22 @@ def verify(
         outputs = _run(model, interpreter, signature, batches, probes)
     found = probes.summary()
     seen = {product.layer for product in found}
-    return Verification(tuple(found), outputs, tuple(name for name in layers if name not in seen))
+    operators, delegated = _operators(path, signature)
+    return Verification(
+        tuple(found),
+        outputs,
+        tuple(name for name in layers if name not in seen),
+        operators,
+        delegated if xnnpack else 0,
+    )
+
+
+def _operators(path: str | Path, signature: str) -> tuple[int, int]:
+    """How many operators the graph of a signature has, and how many XNNPACK runs."""
+    flat = flatbuffer_utils.read_model(str(path))
+    (index,) = [s.subgraphIndex for s in flat.signatureDefs if s.signatureKey.decode() == signature]
+    graph = flat.subgraphs[index]
+    return len(graph.operators), len(delegation(flat, graph).operators)
 
 
 def _run(
