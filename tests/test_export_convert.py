@@ -223,7 +223,7 @@ def test_the_file_is_that_of_the_weights_themselves(deeper, monkeypatch, precisi
     assert convert_recogniser(deeper, precision, SECONDS[:1]) == shared
 
 
-@pytest.mark.parametrize("precision", ["float", "w2a8-asym", "w4a8"])
+@pytest.mark.parametrize("precision", ["float", "w2a8-asym", long_case("w4a8")])
 def test_a_directory_gives_the_file_of_its_model(float_recogniser, tmp_path, precision):
     """Byte for byte, though its kernels are read one at a time, and no model is built for them."""
     float_recogniser.save(tmp_path / "model")

@@ -124,13 +124,15 @@ def test_against_the_keras_model(exported, tflite_export, manifest, tmp_path):
     recogniser, device = exported
     recogniser.save(tmp_path / "model")
     words = ("--streaming", "--compare", tmp_path / "model", "--json", "--quiet")
-    words = ("evaluate", device.path, "--data", manifest, *words)
+    one = tmp_path / "one.jsonl"  # recording: each product of each step is compared
+    one.write_text(manifest.read_text().splitlines()[0] + "\n")
+    words = ("evaluate", device.path, "--data", one, *words)
     code, printed, err = tflite_export(*words, "--hypotheses", tmp_path / "h.jsonl")
     assert (code, err) == (0, "")
     found = json.loads(printed)["against_keras"]
     for name in ("first", "second"):
         own = found[name]
-        assert own["identical_hypotheses"] + len(own["different"]) / 3 == pytest.approx(1)
+        assert own["identical_hypotheses"] + len(own["different"]) == 1
         if recogniser.config.quantization != MIXED:  # a few are on a rounding edge
             assert own["different"] == []
     assert all(row["max_error"] < 1e-5 for row in found["products"])
@@ -144,7 +146,7 @@ def test_another_model_differs(exported, recogniser):
     other = quantized(recogniser, mine.config.quantization)
     kernel = quantized_layers(other.model)["cascade_00_ffn1_expand"].kernel
     kernel.assign(kernel[::-1])  # the same scales
-    rows = product_errors(device.path, other, [normal(61, 0)])
+    rows = product_errors(device.path, other, [normal(13, 0)])
     wrong = [row.layer for row in rows if row.max_error > 1e-3]
     assert wrong == ["cascade_00_ffn1_expand"]
 

@@ -119,6 +119,13 @@ def browser(recording, folder):
             process.wait(30)
 
 
+@pytest.fixture(scope="module")
+def tab(recording, tmp_path_factory):
+    """A tab of a browser that hears the tone: a page that is opened in it begins anew."""
+    with browser(recording, tmp_path_factory.mktemp("browser")) as found:
+        yield found
+
+
 def words_in(heard):
     """The text of each utterance that a session finds in pieces of audio."""
     session = Session(reference_model(0, 2, 1), RULE)
@@ -139,10 +146,10 @@ def hear(heard, seconds):
         time.sleep(0.1)
 
 
-def test_microphone_to_words(recording, tmp_path, monkeypatch):
+def test_microphone_to_words(tab, monkeypatch):
     heard, decode = [], messages.samples_of
     monkeypatch.setattr(messages, "samples_of", lambda m: heard.append(decode(m)) or heard[-1])
-    with running() as (address, server), browser(recording, tmp_path) as tab:
+    with running() as (address, server):
         open_page(tab, address)
         tab.run("document.querySelector('#listen').click()")
         tab.wait_for("document.querySelector('#state').textContent === 'listening'")
@@ -177,16 +184,15 @@ def test_microphone_to_words(recording, tmp_path, monkeypatch):
 
 
 def open_page(tab, address):
-    tab.call("Page.navigate", url=address.replace("ws:", "http:").replace("/stream", "/"))
-    tab.wait_for("document.readyState === 'complete' && !!document.querySelector('#listen')")
+    url = address.replace("ws:", "http:").replace("/stream", "/")
+    tab.call("Page.navigate", url=url)
+    there = f"location.href === '{url}' && document.readyState === 'complete'"
+    tab.wait_for(f"{there} && !!document.querySelector('#listen')")
 
 
-def test_what_the_page_says(recording, tmp_path):
+def test_what_the_page_says(tab):
     """What the model is; that the server is full; notices, until there are words."""
-    with (
-        running(Limits(max_streams=1), about="what it <b>is</b>") as (address, _),
-        browser(recording, tmp_path) as tab,
-    ):
+    with running(Limits(max_streams=1), about="what it <b>is</b>") as (address, _):
         open_page(tab, address)
         tab.wait_for("document.querySelector('#about').textContent === 'what it <b>is</b>'")
         with client(address):
@@ -234,8 +240,8 @@ def test_a_voice(an4_audio, tmp_path):
             tab.wait_for("document.querySelector('#state').textContent === 'off'")
 
 
-def test_no_microphone_says_so(recording, tmp_path):
-    with running() as (address, _), browser(recording, tmp_path) as tab:
+def test_no_microphone_says_so(tab):
+    with running() as (address, _):
         open_page(tab, address)
         tab.run(
             "navigator.mediaDevices.getUserMedia = async () => { throw new Error('not found') }"

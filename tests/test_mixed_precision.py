@@ -152,12 +152,12 @@ def test_an_overflow_halves_the_scale_and_gives_no_gradient():
 @pytest.mark.slow
 @pytest.mark.parametrize("compute", [long_case("bfloat16"), "float16"])
 @pytest.mark.usefixtures("without_wer")
-def test_the_saved_model_knows_nothing_of_it(prepared_folder, tmp_path, compute, monkeypatch):
+def test_the_saved_model_knows_nothing_of_it(float_run, tmp_path, compute, monkeypatch):
     # So small that no step overflows: such a step would leave the weights as they are.
     monkeypatch.setattr(mixed_precision, "FIRST_SCALE", 1.0)
-    plain = configuration(prepared_folder, tmp_path / "float32", quantization=W4)
+    plain, exact = float_run
     low = dataclasses.replace(plain, output=str(tmp_path / compute), compute=compute)
-    exact, near = train(plain, quiet=True), train(low, quiet=True)
+    near = train(low, quiet=True)
     assert near.config == exact.config
     assert {layer.compute_dtype for layer in near.model.layers} <= {"float32", "int32"}
     assert Recogniser.load(low.output).model.get_weights()[0].dtype == np.float32
@@ -169,7 +169,7 @@ def test_the_saved_model_knows_nothing_of_it(prepared_folder, tmp_path, compute,
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "quantization"),
-    [long_case(WITH_CTC, None), (IN_SLICES, W4), (NGRAM, None), long_case(NGRAM, W4)],
+    [long_case(WITH_CTC, None), (IN_SLICES, W4), long_case(NGRAM, None), long_case(NGRAM, W4)],
     ids=["lstm", "lstm-w4a8", "ngram", "ngram-w4a8"],
 )
 @pytest.mark.usefixtures("without_wer")
