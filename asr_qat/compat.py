@@ -24,6 +24,7 @@ __all__ = [
     "QuantizeScheme",
     "QuantizeWrapperV2",
     "all_layers",
+    "inputs_of_call",
     "inside_xla",
     "layer_of",
     "layer_output",
@@ -52,6 +53,14 @@ def nodes(model: keras.Model) -> list[Any]:
     """
     by_depth = model._nodes_by_depth
     return [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+
+
+def inputs_of_call(model: keras.Model, given: Any) -> list[Any]:
+    """What a Functional model is called with, in the order of its inputs.
+
+    A dictionary is read by the names of the inputs.
+    """
+    return list(model._flatten_to_reference_inputs(given))
 
 
 def layer_output(model: keras.Model, name: str) -> Any:

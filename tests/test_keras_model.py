@@ -151,6 +151,10 @@ def test_training_goes_on_after_loading(through_tfmot, model, images, tmp_path):
 def test_static_ranges_come_from_calibration(model, images):
     with pytest.raises(UserError, match="give `calibration`"):
         asr_qat.quantize_after_training(model, "w4a8s")
+    with pytest.raises(UserError, match="calibration: there is no batch"):
+        asr_qat.quantize_after_training(model, "w4a8s", [])
+    with pytest.raises(UserError, match="calibration: give batches in a list"):
+        asr_qat.quantize_after_training(model, "w4a8s", images)
     batches = tf.data.Dataset.from_tensor_slices((images, np.zeros(len(images)))).batch(4)
     quantized = asr_qat.quantize_after_training(model, "w4a8s", batches)
     low = [

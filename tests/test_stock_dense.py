@@ -5,7 +5,7 @@ from tensorflow import keras
 
 from asr_qat.quantize.stock.einsum import Contraction, contraction
 from asr_qat.quantize.stock.rules import stock_rewriter
-from tests.stock_fixtures import assert_same, outputs, rewritten, values
+from tests.stock_fixtures import assert_same, labels, outputs, rewritten, values
 
 L = keras.layers
 
@@ -159,3 +159,11 @@ def test_reasons():
     assert "vectors" in reasons["norm"]
     assert "no stock layer" in reasons["own"]
     assert "no quantized product" in reasons["transpose"]
+
+
+def test_a_layer_in_time_distributed_that_reads_masks_stays():
+    ids = keras.Input((3, 5), dtype="int32")
+    h = L.Embedding(10, 6, mask_zero=True, name="table")(ids)
+    h = L.TimeDistributed(L.GlobalAveragePooling1D(), name="mean")(h)
+    model = keras.Model(ids, L.Dense(2, name="last")(h))
+    rewritten(model, labels((4, 3, 5), 3))

@@ -4,8 +4,10 @@ import functools
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from tensorflow import keras
 
+from asr_qat.errors import UserError
 from asr_qat.quantize.apply import QuantizationConfig, quantize_model
 from asr_qat.quantize.recurrence import Recurrence
 from asr_qat.quantize.stock.rules import in_products
@@ -109,3 +111,19 @@ def test_a_long_sequence_trains():
     quantized.fit(values((4, 40, CHANNELS)), np.ones([4, 4]), verbose=0)
     moved = [np.any(a != b) for a, b in zip(before, quantized.get_weights(), strict=True)]
     assert sum(moved) >= 3  # both kernels and the bias
+
+
+def test_a_mask_that_is_an_input_goes_on():
+    x, mask = keras.Input((STEPS, CHANNELS)), keras.Input((STEPS,), dtype="bool")
+    h = L.LSTM(4, return_sequences=True)(x, mask=mask)
+    h = L.Bidirectional(L.GRU(4, return_sequences=True))(h, mask=mask)
+    model = keras.Model([x, mask], L.LSTM(4)(h))
+    seen = np.array([[1, 1, 1, 0, 0], [0, 1, 0, 1, 1]], bool)
+    rewritten(model, [values((2, STEPS, CHANNELS)), seen])
+
+
+def test_a_constant_first_state_is_refused():
+    x = keras.Input((STEPS, CHANNELS), batch_size=2)
+    y = L.GRU(4, name="steps")(x, initial_state=tf.ones((2, 4)))
+    with pytest.raises(UserError, match=r"steps: its initial_state is a constant"):
+        in_products(keras.Model(x, y))

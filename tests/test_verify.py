@@ -91,3 +91,43 @@ def test_signatures(x, tmp_path):
         tflite_export.verify(model, tmp_path / "m.tflite", x, "three")
     with pytest.raises(UserError, match="takes batches of 2"):
         tflite_export.verify(model, tmp_path / "m.tflite", x[:1], "two")
+
+
+@pytest.mark.parametrize("activation", [None, "relu"])
+@pytest.mark.parametrize("added", [3.0, np.linspace(-3, 3, 8).astype(np.float32)])
+def test_what_is_added_after_a_static_range(activation, added, x, tmp_path):
+    """The converter would make it a part of the bias, and the sum leave the range."""
+    image = keras.Input((9, 8, 4))
+    y = layers.Dense(8, activation, name="last")(image)
+    model = keras.Model(image, [y, tf.nn.relu6(layers.Dense(8, activation)(image) + added)])
+    quantized = asr_qat.quantize_after_training(model, "w8a8s", [x])
+    tflite_export.export(quantized, tmp_path / "m.tflite")
+    found = tflite_export.verify(quantized, tmp_path / "m.tflite", x.astype(np.float64))
+    assert len(found.products) == 2
+    assert found.max_product_error < 1e-6
+    assert found.max_output_error < 1e-6
+
+
+def test_a_file_of_another_model(x, tmp_path):
+    tflite_export.export(asr_qat.quantize_model(chain(), "w4a8"), tmp_path / "m.tflite")
+    image = keras.Input((9, 8, 4))
+    other = asr_qat.quantize_model(keras.Model(image, layers.Dense(4)(image)), "w4a8")
+    with pytest.raises(UserError, match="a quantized product of conv, and the model none"):
+        tflite_export.verify(other, tmp_path / "m.tflite", x)
+
+
+def test_what_is_not_a_number_is_an_error(x, tmp_path):
+    model = asr_qat.quantize_model(chain(), "w4a8")
+    tflite_export.export(model, tmp_path / "m.tflite")
+    found = tflite_export.verify(model, tmp_path / "m.tflite", [x, np.full_like(x, np.nan)])
+    assert np.isnan(found.max_product_error)
+    assert np.isnan(found.max_output_error)
+
+
+@pytest.mark.parametrize("name", ["a-b", "from", "kernel_0", "fence"])
+def test_names_that_a_file_cannot_have(name, tmp_path):
+    image = keras.Input((4,), name=name)
+    quantized = asr_qat.quantize_model(keras.Model(image, layers.Dense(4)(image)), "w4a8")
+    with pytest.raises(UserError, match=f"input {name}: it cannot have this name"):
+        tflite_export.export(quantized, tmp_path / "m.tflite")
+    assert not (tmp_path / "m.tflite").exists()

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
+from asr_qat.errors import require
 from asr_qat.quantize.apply import QuantizedLayer
 
 
@@ -40,6 +41,7 @@ def calibrate(
         for name, ends in extremes(batch).items():
             totals[name] += ends
         count += 1
+    require(count > 0, "calibration: there is no batch in it")
     for name, layer in layers.items():
         _assign(layer, totals[name] / count)
 

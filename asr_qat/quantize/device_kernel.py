@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+from tensorflow import keras
 
 
 @dataclasses.dataclass(eq=False)
@@ -23,11 +24,14 @@ class DeviceKernel:
             product.
         fence: an input of the graph, float32 scalar; the exporter takes its products out again.
         offset: float32 `[output]` of an asymmetric grid, or None.
+        static: the output is rounded to a fixed range. It gets the fence, too: the converter would
+            make what is added behind it a part of the bias, and the range is not that of the sum.
     """
 
     weights: tf.Tensor
     fence: tf.Tensor
     offset: tf.Tensor | None = None
+    static: bool = False
 
     def product(self, x: tf.Tensor) -> tf.Tensor:
         """`x` `[..., input]` times the weights: `[..., output]`."""
@@ -41,7 +45,12 @@ class DeviceKernel:
         y = tf.matmul(rows, self.weights, transpose_b=True)
         if bias is not None:
             y = tf.nn.bias_add(y, bias)
-        return activation(self._with_offset(_like(x, y), x))
+        y = self._with_offset(_like(x, y), x)
+        if not self.static:
+            return activation(y)
+        if activation is keras.activations.relu:  # before the rounding, as of `QuantizedKernel`
+            return self.fenced(activation(y))
+        return activation(self.fenced(y))
 
     def rows(self, ids: tf.Tensor) -> tf.Tensor:
         """Rows of a table, as of `QuantizedRows`."""
@@ -52,7 +61,7 @@ class DeviceKernel:
         return self.weights
 
     def fenced(self, x: tf.Tensor) -> tf.Tensor:
-        """The input of a product, as the converter is to see it."""
+        """The input of a product, or its output, as the converter is to see it."""
         return x * self.fence
 
     def _with_offset(self, y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:

@@ -19,7 +19,7 @@ from typing import Any
 from tensorflow import keras
 
 from asr_qat.compat import QuantizeScheme
-from asr_qat.errors import UserError
+from asr_qat.errors import UserError, require
 from asr_qat.quantize import apply
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.calibrate import calibrate, needs_calibration
@@ -99,6 +99,9 @@ def quantize_after_training(
                 f"{precision}: its activations have static ranges: give `calibration`, batches of "
                 "inputs to find them in"
             )
+        require(
+            not hasattr(calibration, "shape"), "calibration: give batches in a list, such as [images]"
+        )
         calibrate(layers, products, (_inputs(batch, products) for batch in calibration))
     return quantized
 
@@ -147,8 +150,7 @@ class Scheme(QuantizeScheme):
         registry = config.registry()
         found = {}
         for layer in products.layers:
-            # The products of `attention` are `attention.query` and others.
-            given = layer_quantize_map.get(layer.name.partition(".")[0])
+            given = _annotation(layer.name, layer_quantize_map)
             if given is not None and (registry.supports(layer) or given.get("quantize_config")):
                 found[layer.name] = given
         require_quantized(products, found)
@@ -159,6 +161,13 @@ class Scheme(QuantizeScheme):
         """The registry of the model that `apply` saw."""
         assert self._registry is not None  # tfmot transforms the layout first
         return self._registry
+
+
+def _annotation(name: str, annotated: Mapping[str, Any]) -> Any:
+    """Of a layer, or of the one that it is a part of, as `attention.query` of `attention`."""
+    while name not in annotated and "." in name:
+        name = name.rpartition(".")[0]
+    return annotated.get(name)
 
 
 class _AnnotatedRegistry:
@@ -208,8 +217,12 @@ def _products(model: keras.Model) -> list[ProductLayer]:
 
 def _in_products(model: keras.Model, patches: str | None) -> keras.Model:
     """The model in layers of one product each; it may have been written in these."""
+    require_graph(model)
+    require(
+        not apply.quantized_layers(model),
+        f"{model.name}: it is quantized: begin with the float one",
+    )
     if not isinstance(model, keras.Sequential):
-        require_graph(model)
         if _products(model):
             return model
     rewriter = stock_rewriter(patches)

@@ -5,6 +5,7 @@ its own: it can merge nothing into them, and what multiplies by an input is the 
 layer. Then the packed integers take the places of the inputs, see `tflite_export.convert.pack`.
 """
 
+import keyword
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,13 +14,13 @@ import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat import files
-from asr_qat.arrays import Array
 from asr_qat.compat import QuantizeWrapperV2, unwrapped
 from asr_qat.errors import require
 from asr_qat.quantize.apply import quantized_layers
 from asr_qat.quantize.device_kernel import DeviceKernel
 from asr_qat.quantize.recurrence import Recurrence
-from tflite_export.convert.bake import bake
+from asr_qat.quantize.stock.rewrite import require_graph
+from tflite_export.convert.bake import BakedLayer, bake
 from tflite_export.convert.converter import flatbuffer_of
 from tflite_export.convert.kernel_inputs import FENCE, KERNEL, take_kernels
 from tflite_export.convert.labels import tidy_names
@@ -49,14 +50,15 @@ def export(
             signature with a batch of 1.
 
     Raises:
-        UserError: a precision that the device does not execute, a shape that does not fit the
-            model, or the disk is full.
+        UserError: a model without a graph of layers, a precision that the device does not execute,
+            a shape that does not fit the model, the name of an input, or the disk is full.
     """
     files.write_bytes(output, converted(model, signatures))
 
 
 def converted(model: keras.Model, signatures: Mapping[str, Shapes] | None = None) -> bytes:
     """The bytes of the `.tflite`; see `export`."""
+    require_graph(model)
     layers = bake(quantized_layers(model))
     shapes = {
         name: _shapes(model, given, name) for name, given in (signatures or _one(model)).items()
@@ -69,9 +71,8 @@ def converted(model: keras.Model, signatures: Mapping[str, Shapes] | None = None
     }
     if kernels:
         kernels[FENCE] = tf.TensorSpec([], tf.float32, FENCE)
-    offsets = {name: layer.offset for name, layer in layers.items()}
     functions = {
-        name: _function(plain, {**given, **kernels}, names, offsets)
+        name: _function(plain, {**given, **kernels}, names, layers)
         for name, given in shapes.items()
     }
     made = flatbuffer_of(functions, plain.weights)
@@ -109,6 +110,12 @@ def _shapes(model: keras.Model, given: Shapes, signature: str) -> dict[str, tf.T
     )
     found = {}
     for name, x in inputs.items():
+        own = name == FENCE or name.startswith(KERNEL)
+        require(
+            name.isidentifier() and not keyword.iskeyword(name) and not own,
+            f"input {name}: it cannot have this name in a file: use letters, digits and _, such as "
+            "keras.Input(..., name='image')",
+        )
         shape = tf.TensorShape(given[name])
         require(
             shape.is_compatible_with(x.shape),
@@ -138,14 +145,16 @@ def _function(
     model: keras.Model,
     inputs: Mapping[str, tf.TensorSpec],
     names: Mapping[str, str],
-    offsets: Mapping[str, Array | None],
+    layers: Mapping[str, BakedLayer],
 ) -> tf.types.experimental.ConcreteFunction:
     """A function of the model's inputs and its kernels, whose layers are `names`."""
 
     def run(**given: tf.Tensor) -> dict[str, tf.Tensor]:
         for number, name in names.items():
             layer = model.get_layer(name)
-            layer.kernel = DeviceKernel(given[number], given[FENCE], offsets[name])
+            baked = layers[name]
+            static = baked.output is not None
+            layer.kernel = DeviceKernel(given[number], given[FENCE], baked.offset, static)
             if isinstance(layer, Recurrence):
                 layer.most_unrolled = sys.maxsize
         x = tf.nest.pack_sequence_as(model.input, [given[name] for name in model.input_names])

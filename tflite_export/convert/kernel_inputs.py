@@ -51,6 +51,9 @@ def take_kernels(model: schema.ModelT, index: int, names: Mapping[str, str]) -> 
         if found:
             _label(model, graph, operator, found[0], f"{kernels[found[0]]}/product@{index}")
     graph.operators = kept
+    graph.outputs = [before.get(int(tensor), int(tensor)) for tensor in graph.outputs]
+    for each in signature.outputs:
+        each.tensorIndex = before.get(int(each.tensorIndex), int(each.tensorIndex))
 
 
 def _label(model: schema.ModelT, graph, operator, kernel: int, label: str) -> None:

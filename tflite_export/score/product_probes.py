@@ -16,6 +16,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from tensorflow import keras
 
+from asr_qat.errors import require
 from asr_qat.quantize.apply import QuantizedLayer
 from asr_qat.quantize.grids import Grid
 from asr_qat.quantize.products import Function, QuantizedKernel
@@ -70,6 +71,11 @@ class ProductProbes:
             name = _layer(graph, operator)
             if name not in layers and not _quantized(graph, operator):
                 continue  # float in both
+            require(
+                name in layers,
+                f"{path}: has a quantized product of {name}, and the model none: give the model "
+                "that the file was exported from",
+            )
             if name not in self._products:
                 layer = layers[name]
                 self._products[name] = _Product(name, layer, factors.get(name, 1.0))
@@ -145,7 +151,8 @@ class _Product:
         expected = layer.quantized_call(x, self.kernel, bias, watched.activation) * self.factor
         expected = expected.numpy().reshape(got.shape)
         self.rows += got.size // got.shape[-1]
-        self.error = max(self.error, float(np.abs(expected - got).max()))
+        # numpy's keeps a result that is not a number
+        self.error = float(np.maximum(self.error, np.abs(expected - got).max()))
         self.low, self.high = min(self.low, float(got.min())), max(self.high, float(got.max()))
 
     def summary(self) -> ProductError:

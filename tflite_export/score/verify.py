@@ -18,6 +18,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 from tensorflow import keras
 
 from asr_qat.arrays import Array
+from asr_qat.compat import inputs_of_call
 from asr_qat.errors import require
 from asr_qat.quantize.apply import quantized_layers
 from tflite_export.score.delegation import delegation
@@ -63,12 +64,12 @@ class Verification:
     @property
     def max_product_error(self) -> float:
         """Of all products; 0 without any."""
-        return max((product.max_error for product in self.products), default=0.0)
+        return float(np.max([product.max_error for product in self.products], initial=0.0))
 
     @property
     def max_output_error(self) -> float:
         """Of all outputs."""
-        return max(output.max_error for output in self.outputs)
+        return float(np.max([output.max_error for output in self.outputs]))
 
     def __str__(self) -> str:
         """A line for each product and output."""
@@ -146,7 +147,11 @@ def _run(
     expected: dict[str, list[Array]] = {name: [] for name in model.output_names}
     found: dict[str, list[Array]] = {name: [] for name in model.output_names}
     for batch in batches:
-        for part in _parts(dict(zip(model.input_names, tf.nest.flatten(batch), strict=True)), size):
+        arrays = {
+            name: np.asarray(value, details[name]["dtype"])
+            for name, value in zip(model.input_names, inputs_of_call(model, batch), strict=True)
+        }
+        for part in _parts(arrays, size):
             got = probes.check(runner(**part))
             x = tf.nest.pack_sequence_as(model.input, [part[name] for name in model.input_names])
             wanted = tf.nest.flatten(model(x, training=False))
@@ -157,13 +162,12 @@ def _run(
     return tuple(_output(name, expected[name], found[name]) for name in model.output_names)
 
 
-def _parts(batch: dict[str, Any], size: int | None) -> Iterator[dict[str, Array]]:
+def _parts(batch: dict[str, Array], size: int | None) -> Iterator[dict[str, Array]]:
     """Parts of a batch of as many rows as the signature takes; what is left over is not used."""
-    arrays = {name: np.asarray(value) for name, value in batch.items()}
-    rows = min(len(array) for array in arrays.values())
+    rows = min(len(array) for array in batch.values())
     step = size or rows
     for start in range(0, rows - step + 1, step):
-        yield {name: array[start : start + step] for name, array in arrays.items()}
+        yield {name: array[start : start + step] for name, array in batch.items()}
 
 
 def _output(name: str, expected: list[Array], found: list[Array]) -> OutputError:

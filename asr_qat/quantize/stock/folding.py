@@ -6,13 +6,15 @@ trained. So it is multiplied in before the training: `kernel * gamma / sqrt(vari
 and the statistics stay fixed from there on (as in Jacob et al., 2018, section 3.2, at their end).
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat.arrays import Array
 from asr_qat.compat import nodes
-from asr_qat.quantize.stock.rewrite import Call, Folds, Rewriter
+from asr_qat.quantize.stock.rewrite import Call, Folds, Rewriter, require_graph
 
 FOLDABLE = (
     keras.layers.Dense,
@@ -27,28 +29,46 @@ FOLDABLE = (
 def find_folds(model: keras.Model) -> Folds:
     """Layers without activation whose outputs nothing but one batch normalisation reads.
 
-    Not where one of the two is called several times, or in training mode whatever the model does.
+    Not where one of the two is called several times, be it in a model inside of this one or as the
+    layer inside of another layer, or in training mode whatever the model does.
     """
     readers: dict[int, list[keras.layers.Layer]] = {}
-    makers, calls = {}, []
-    for node in nodes(model):
-        calls.append(node.layer)
-        if node.call_kwargs.get("training"):  # the statistics are those of the batch, always
+    makers: dict[int, keras.layers.Layer] = {}
+    calls: list[keras.layers.Layer] = []
+    outputs, seen, by_batch = set(), set(), set()
+    for part, training in _models(model):
+        outputs |= {id(y) for y in tf.nest.flatten(part.outputs)}
+        for node in nodes(part):
+            if training or node.call_kwargs.get("training"):
+                by_batch.add(id(node.layer))  # the statistics are those of the batch, always
+            if id(node) in seen:  # models may have layers, and their calls, in common
+                continue
+            seen.add(id(node))
             calls.append(node.layer)
-        for x in node.keras_inputs:
-            readers.setdefault(id(x), []).append(node.layer)
-        for y in tf.nest.flatten(node.outputs):
-            makers[id(y)] = node.layer
-    outputs = {id(y) for y in tf.nest.flatten(model.outputs)}
+            if isinstance(node.layer, keras.layers.Wrapper):
+                calls.append(node.layer.layer)
+            for x in node.keras_inputs:
+                readers.setdefault(id(x), []).append(node.layer)
+            for y in tf.nest.flatten(node.outputs):
+                makers[id(y)] = node.layer
     found = {}
     for y, layer in makers.items():
         if not isinstance(layer, FOLDABLE) or y in outputs or len(readers.get(y, [])) != 1:
             continue
         (reader,) = readers[y]
-        alone = calls.count(layer) == 1 and calls.count(reader) == 1
+        alone = calls.count(layer) == calls.count(reader) == 1 and id(reader) not in by_batch
         if alone and _last_axis(reader) and layer.activation is keras.activations.linear:
             found[id(layer)] = reader
     return found
+
+
+def _models(model: keras.Model, training: bool = False) -> Iterator[tuple[keras.Model, bool]]:
+    """The model and, for each of their calls, those inside; whether called in training mode."""
+    require_graph(model)
+    yield model, training
+    for node in nodes(model):
+        if isinstance(node.layer, keras.Model):
+            yield from _models(node.layer, training or bool(node.call_kwargs.get("training")))
 
 
 def fold_batch_normalization(

@@ -40,6 +40,14 @@ class WithMask(keras.layers.Layer):
 
 
 @kernel_free
+class WithGivenMask(WithMask):
+    """The first of two tensors, with the second one, bool `[batch, steps]`, as its Keras mask."""
+
+    def compute_mask(self, inputs: list[tf.Tensor], mask: Any = None) -> tf.Tensor:
+        return inputs[1]
+
+
+@kernel_free
 class MaskOf(keras.layers.Layer):
     """The Keras mask of a tensor as a tensor: bool `[batch, steps]`."""
 
@@ -74,6 +82,10 @@ class Masks:
     def back(self, y: Any, x: Any) -> Any:
         """`y` with the mask of `x`."""
         return self._layer(WithMask, "with_mask")([y, x]) if has_mask(x) else y
+
+    def give(self, y: Any, mask: Any) -> Any:
+        """`y` with a mask that is a tensor."""
+        return self._layer(WithGivenMask, "with_given_mask")([y, mask])
 
     def of(self, x: Any) -> Any:
         """The mask as a tensor, or None."""

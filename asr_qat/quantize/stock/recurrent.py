@@ -5,6 +5,7 @@ from typing import Any
 from tensorflow import keras
 
 from asr_qat.arrays import Array
+from asr_qat.errors import UserError
 from asr_qat.quantize.dense import Dense
 from asr_qat.quantize.recurrence import GRURecurrence, LSTMRecurrence, Recurrence
 from asr_qat.quantize.stock.masks import Masks
@@ -95,15 +96,24 @@ def steps_of(layer: keras.layers.Layer, rewriter: Rewriter, in_order: bool) -> C
         rate = {"rate": layer.dropout}
         dropout = rewriter.layer(keras.layers.Dropout, f"{name}.dropout", rate, [])
 
-    def call(x: Any, mask: Any = None, training: bool | None = None, **_: Any) -> Any:
+    def call(
+        x: Any,
+        mask: Any = None,
+        training: bool | None = None,
+        initial_state: Any = None,
+        **_: Any,
+    ) -> Any:
+        if initial_state is not None:  # Keras puts states that are tensors of a model into x
+            raise UserError(f"{name}: its initial_state is a constant: make it an input instead")
         x, *states = x if isinstance(x, list) else [x]
         plain = masks.off(x)
         if dropout is not None:
             plain = dropout(plain, training=training)
-        masked = [masks.of(x) if mask is None else mask]
-        given = [product(plain), *map(masks.off, states), *(m for m in masked if m is not None)]
+        used = masks.of(x) if mask is None else mask
+        given = [product(plain), *map(masks.off, states), *([] if used is None else [used])]
         outputs, *states = steps(given)
-        outputs = masks.back(outputs, x) if layer.return_sequences else outputs
+        if layer.return_sequences:
+            outputs = masks.back(outputs, x) if mask is None else masks.give(outputs, mask)
         return [outputs, *states] if layer.return_state else outputs
 
     return call

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat.arrays import Array
-from asr_qat.compat import nodes
+from asr_qat.compat import inputs_of_call, nodes
 from asr_qat.errors import UserError
 from asr_qat.quantize.stock.left import Left, reason_without_rule
 
@@ -25,7 +25,8 @@ class Rewriter:
 
     Args:
         rules: by the class of a layer: gives what takes its place, or why it stays.
-        find_folds: gives the layers of a model that take over the batch normalisation after them.
+        find_folds: gives the layers of a model, and of those inside of it, that take over the
+            batch normalisation after them.
         patches: regular expression, searched in the names of convolutions: these become dense
             products of patches.
 
@@ -43,8 +44,9 @@ class Rewriter:
         self.left: list[Left] = []
         self._rules = rules
         self._find_folds = find_folds
-        self._patches = patches
-        self._folds: dict[int, keras.layers.BatchNormalization] = {}
+        self._patches = None if patches is None else pattern(patches)
+        self._patched = False
+        self._folds: Folds = {}
         self._taken: set[int] = set()
         self.prefix = ""
         self._weights: list[tuple[keras.layers.Layer, list[Array]]] = []
@@ -57,14 +59,20 @@ class Rewriter:
             model: Functional, or Sequential and built.
 
         Raises:
-            UserError: the model is neither.
+            UserError: the model is neither, or `patches` matches nothing in it; or the same
+                function cannot be made.
         """
         require_graph(model)
         inputs = [
             keras.Input(batch_shape=x.shape, dtype=x.dtype, name=layer.name)
             for x, layer in zip(tf.nest.flatten(model.inputs), model._input_layers, strict=True)
         ]
+        self._folds = self._find_folds(model)
         outputs = self._outputs(model, inputs)
+        if self._patches is not None and not self._patched:
+            raise UserError(
+                f"patches: '{self._patches.pattern}' matches no convolution of several elements"
+            )
         made = keras.Model(tf.nest.pack_sequence_as(model.input, inputs), outputs, name=model.name)
         for layer, weights in self._weights:
             layer.set_weights(weights)
@@ -106,17 +114,23 @@ class Rewriter:
 
     def copy(self, layer: LayerType) -> LayerType:
         """The same layer again, with its weights."""
-        made: LayerType = layer.__class__.from_config(
-            {**layer.get_config(), "name": self.prefix + layer.name}
-        )
+        try:
+            config = {**layer.get_config(), "name": self.prefix + layer.name}
+            made: LayerType = layer.__class__.from_config(config)
+        except (NotImplementedError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(
+                f"{layer.name}: {type(layer).__name__} cannot be made again from its get_config: "
+                f"Keras needs that to clone or load a model, too ({reason})"
+            ) from None
         self._weights.append((made, layer.get_weights()))
         return made
 
     def as_patches(self, layer: keras.layers.Layer) -> bool:
         """Whether a convolution is wanted as a product of patches."""
-        return self._patches is not None and bool(
-            re.search(self._patches, self.prefix + layer.name)
-        )
+        wanted = self._patches is not None and bool(self._patches.search(self.prefix + layer.name))
+        self._patched |= wanted
+        return wanted
 
     def take_fold(self, layer: keras.layers.Layer) -> keras.layers.BatchNormalization | None:
         """The batch normalisation that what replaces the layer has to do, too, or None."""
@@ -137,7 +151,6 @@ class Rewriter:
             inputs: in the order of `model.inputs`.
             training: as the model is called, where that is fixed.
         """
-        self._folds.update(self._find_folds(model))
         values = {id(old): x for old, x in zip(tf.nest.flatten(model.inputs), inputs, strict=True)}
 
         def mapped(value: Any) -> Any:
@@ -146,6 +159,7 @@ class Rewriter:
         for node in nodes(model):
             if isinstance(node.layer, keras.layers.InputLayer):
                 continue
+            require_no_variable(node)
             given = mapped(node.call_kwargs)
             if training is not None and "training" in inspect.signature(node.layer.call).parameters:
                 given = {"training": training, **given}
@@ -157,7 +171,10 @@ class Rewriter:
     def _new_replacement(self, layer: keras.layers.Layer) -> Call:
         if isinstance(layer, keras.Model):
             require_graph(layer)
-            return lambda x, training=None, **_: self._nested(layer, tf.nest.flatten(x), training)
+            return lambda x, training=None, **_: self._nested(
+                layer, inputs_of_call(layer, x), training
+            )
+        require_known_activations(layer)
         rule = self._rules.get(type(layer))
         found = rule(layer, self) if rule else reason_without_rule(layer)
         if not isinstance(found, str):
@@ -168,8 +185,55 @@ class Rewriter:
         return same
 
     def _nested(self, model: keras.Model, inputs: list[Any], training: bool | None) -> Any:
+        pairs = zip(inputs, model.inputs, strict=True)  # of which Keras makes one type
+        inputs = [x if x.dtype == own.dtype else tf.cast(x, own.dtype) for x, own in pairs]
         with self.inside(model.name):
             return self._outputs(model, inputs, training)
+
+
+def pattern(patches: str) -> re.Pattern[str]:
+    """The regular expression of `patches`. Raises `UserError` if it is none."""
+    try:
+        return re.compile(patches)
+    except re.error as error:
+        raise UserError(f"patches: '{patches}' is not a regular expression ({error})") from None
+
+
+def require_known_activations(layer: keras.layers.Layer) -> None:
+    """Raise `UserError` if Keras would take another function for an activation of one's own.
+
+    It stores the name alone, and knows functions of the same name, such as `gelu`.
+    """
+    for role in ("activation", "recurrent_activation"):
+        function = getattr(layer, role, None)
+        if not inspect.isfunction(function) or not _of(layer, "keras", "tf_keras"):
+            continue
+        try:
+            stored = keras.activations.serialize(function)
+            known = _of(function, "keras", "tf_keras", "tensorflow")
+            known = known or keras.activations.get(stored) is function
+        except (TypeError, ValueError):
+            known = False
+        if not known:
+            raise UserError(
+                f"{layer.name}: Keras does not know its {role} {function.__name__} by name: "
+                "decorate the function with @keras.utils.register_keras_serializable()"
+            )
+
+
+def require_no_variable(node: Any) -> None:
+    """Raise `UserError` if an operation reads the weights of a layer: a copy would not."""
+    for each in tf.nest.flatten([node.call_args, node.call_kwargs]):
+        if isinstance(each, tf.Variable):
+            raise UserError(
+                f"{node.layer.name}: it reads the variable {each.name}, which a copy of "
+                "the model cannot share: make a layer of the operation"
+            )
+
+
+def _of(thing: Any, *packages: str) -> bool:
+    module = thing.__module__ if inspect.isfunction(thing) else type(thing).__module__
+    return module.partition(".")[0] in packages
 
 
 def require_graph(model: keras.Model) -> None:

@@ -1,5 +1,6 @@
 """TimeDistributed: what is in it, of all steps at once."""
 
+import inspect
 from typing import Any
 
 from tensorflow import keras
@@ -14,7 +15,7 @@ PER_CHANNEL = (keras.layers.Dense,)  # take an input of any rank
 def rewrite_time_distributed(layer: keras.layers.TimeDistributed, rewriter: Rewriter) -> Call | str:
     """The replacement of the inner layer, with the steps in the batch or as an axis more."""
     inner = layer.layer
-    takes_masks = isinstance(inner, keras.layers.RNN | keras.layers.Bidirectional | keras.Model)
+    takes_masks = "mask" in inspect.signature(inner.call).parameters
     if takes_masks or isinstance(inner, keras.layers.Embedding | keras.layers.Masking):
         return f"{type(inner).__name__} in it may read or make masks of single steps"
     masks = Masks(rewriter, layer.name)
