@@ -15,8 +15,8 @@ statistics, in memory or in a folder. `summarize` counts its parameters and byte
 Quantization of any Keras model: `quantize_model` prepares it for training, and
 `quantize_after_training` does without; `Scheme` is what tfmot's `quantize_apply` takes, and
 `quantize_scope` that in which Keras clones and loads. `QuantizationConfig` says how in detail,
-`quantized_layers` shows what is inside. `Dense` and `Conv2D` are the layers that can
-be quantized; `parse_precision` reads the name of a `Precision`, such as `w4a8`.
+`quantized_layers` shows what is inside. `Dense` and `Conv2D` are layers of one product, for models
+that are written in such layers; `parse_precision` reads the name of a `Precision`, such as `w4a8`.
 
 Training: `CTCLoss`, `TransducerLoss` and `TDTLoss` for `model.fit`, and `Evaluator` for the word
 error rate, with a `CTCDecoder` or a `TransducerDecoder`; or all of it by `train` with a
