@@ -101,7 +101,8 @@ def fields_of(kind: str, bits: int) -> dict[str, Any]:
 def measure_one(kind: str, bits: int) -> ExecutedRow:
     """The row of a kind at a width."""
     keras.utils.set_random_seed(0)
-    model = asr_qat.quantize_model(KINDS[kind](), f"w{bits}a8", patches="patches")
+    patches = "patches" if kind.endswith("patches") else None
+    model = asr_qat.quantize_model(KINDS[kind](), f"w{bits}a8", patches=patches)
     quantizers = [layer.quantizer for layer in asr_qat.quantized_layers(model).values()]
     written = all(quantizer.precision.weight_bits == bits for quantizer in quantizers)
     for quantizer in quantizers:  # whatever the layer would have
