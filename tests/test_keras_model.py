@@ -153,7 +153,7 @@ def test_static_ranges_come_from_calibration(model, images):
         asr_qat.quantize_after_training(model, "w4a8s")
     with pytest.raises(UserError, match="calibration: there is no batch"):
         asr_qat.quantize_after_training(model, "w4a8s", [])
-    with pytest.raises(UserError, match="calibration: give batches in a list"):
+    with pytest.raises(UserError, match="calibration: give a list of batches"):
         asr_qat.quantize_after_training(model, "w4a8s", images)
     batches = tf.data.Dataset.from_tensor_slices((images, np.zeros(len(images)))).batch(4)
     quantized = asr_qat.quantize_after_training(model, "w4a8s", batches)

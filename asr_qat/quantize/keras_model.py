@@ -100,8 +100,7 @@ def quantize_after_training(
                 "inputs to find them in"
             )
         require(
-            not hasattr(calibration, "shape"),
-            "calibration: give batches in a list, such as [images]",
+            not hasattr(calibration, "shape"), "calibration: give a list of batches, such as [x]"
         )
         calibrate(layers, products, (_inputs(batch, products) for batch in calibration))
     return quantized
