@@ -38,7 +38,7 @@ def test_cross_attention_with_key_scores_and_mask():
 
 def test_mask_of_each_head():
     x, mask = keras.Input((4, 6)), keras.Input((2, 4, 4))
-    model = keras.Model([x, mask], L.MultiHeadAttention(2, 3, name="m")(x, x, attention_mask=mask))
+    model = keras.Model([x, mask], L.MultiHeadAttention(2, 3, name="m")(x, x, x, mask, True))
     rewritten(model, [values((3, 4, 6)), labels((3, 2, 4, 4), 2).astype("float32")])
 
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 import asr_qat
+import tflite_export
 from asr_qat.errors import UserError
 from asr_qat.quantize.stock.rules import in_products, stock_rewriter
 from tests.stock_fixtures import assert_same, outputs, randomize, rewritten, values
@@ -147,3 +148,23 @@ def test_a_quantized_model_is_not_quantized_again():
     quantized = asr_qat.quantize_model(keras.Model(x, L.Dense(3)(x)), "w4a8")
     with pytest.raises(UserError, match="it is quantized"):
         asr_qat.quantize_model(quantized, "w8a8")
+
+
+def test_outputs_keep_their_names(tmp_path):
+    x = keras.Input((5, 6))
+    h = L.LSTM(4, return_sequences=True)(x)
+    tags = L.TimeDistributed(L.Dense(3), name="tags")(h)
+    norm = L.BatchNormalization(name="norm")(L.Dense(2)(h))
+    model = keras.Model(x, {"z": tags, "a": norm})
+    found = asr_qat.quantize_model(model, "w4a8")
+    assert found.output_names == model.output_names == ["norm", "tags"]
+    tflite_export.export(found, tmp_path / "m.tflite")
+    verified = tflite_export.verify(found, tmp_path / "m.tflite", values((2, 5, 6)))
+    assert {output.name for output in verified.outputs} == {"norm", "tags"}
+    assert verified.max_product_error < 1e-6
+
+
+def test_a_normalisation_of_two_axes_stays():
+    x = keras.Input((4, 6))
+    norm = L.BatchNormalization(axis=[1, 2], name="norm")
+    rewritten(keras.Model(x, norm(L.Dense(6)(x))), values((5, 4, 6)), left=("norm",))

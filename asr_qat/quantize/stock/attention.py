@@ -120,13 +120,18 @@ def rewrite_attention(layer: keras.layers.MultiHeadAttention, rewriter: Rewriter
     )
 
     def call(
-        query: Any, value: Any, key: Any = None, attention_mask: Any = None, **more: Any
+        query: Any,
+        value: Any,
+        key: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
+        **more: Any,
     ) -> Any:
         key = value if key is None else key
         pairs = ((of_query, query), (of_key, key), (of_value, value))
         given = [masks.back(project(masks.off(x)), x) for project, x in pairs]
         given += [] if attention_mask is None else [attention_mask]
-        found = attention(given, **more)
+        found = attention(given, return_attention_scores=return_attention_scores, **more)
         outputs, *weights = found if isinstance(found, tuple) else [found]
         outputs = masks.back(of_output(outputs), query)
         return [outputs, *weights] if weights else outputs

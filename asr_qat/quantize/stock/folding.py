@@ -108,5 +108,4 @@ def folded_weights(layer: keras.layers.Layer, rewriter: Rewriter, kernel: Array)
 def _last_axis(layer: keras.layers.Layer) -> bool:
     if type(layer) is not keras.layers.BatchNormalization:
         return False
-    (axis,) = layer.axis
-    return bool(axis == layer.input_spec.ndim - 1)
+    return list(layer.axis) == [layer.input_spec.ndim - 1]

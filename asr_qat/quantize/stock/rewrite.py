@@ -73,7 +73,7 @@ class Rewriter:
             raise UserError(
                 f"patches: '{self._patches.pattern}' matches no convolution of several elements"
             )
-        made = keras.Model(tf.nest.pack_sequence_as(model.input, inputs), outputs, name=model.name)
+        made = self._named(model, inputs, outputs)
         for layer, weights in self._weights:
             layer.set_weights(weights)
         return made
@@ -167,6 +167,17 @@ class Rewriter:
             before, after = tf.nest.flatten(node.outputs), tf.nest.flatten(outputs)
             values.update({id(old): new for old, new in zip(before, after, strict=True)})
         return mapped(model.output)
+
+    def _named(self, model: keras.Model, inputs: list[Any], outputs: Any) -> keras.Model:
+        """A model whose outputs have the names of those of another: losses go by them."""
+        given = tf.nest.pack_sequence_as(model.input, inputs)
+        made = keras.Model(given, outputs, name=model.name)
+        taken = {layer.name for layer in made.layers}
+        found = tf.nest.flatten(outputs)
+        for index, name in enumerate(model.output_names):
+            if made.output_names[index] != name and name not in taken:
+                found[index] = keras.layers.Activation("linear", name=name)(found[index])
+        return keras.Model(given, tf.nest.pack_sequence_as(outputs, found), name=model.name)
 
     def _new_replacement(self, layer: keras.layers.Layer) -> Call:
         if isinstance(layer, keras.Model):
