@@ -13,10 +13,11 @@ models. A `Recogniser`, described by its `ModelConfig`, is a model with its voca
 statistics, in memory or in a folder. `summarize` counts its parameters and bytes.
 
 Quantization of any Keras model: `quantize_model` prepares it for training, and
-`quantize_after_training` does without; `Scheme` is what tfmot's `quantize_apply` takes, and
-`quantize_scope` that in which Keras clones and loads. `QuantizationConfig` says how in detail,
-`quantized_layers` shows what is inside. `Dense` and `Conv2D` are layers of one product, for models
-that are written in such layers; `parse_precision` reads the name of a `Precision`, such as `w4a8`.
+`quantize_after_training` does without; `left_in_float` says what they leave. `Scheme` is what
+tfmot's `quantize_apply` takes, and `quantize_scope` that in which Keras clones and loads.
+`QuantizationConfig` says how in detail, `quantized_layers` shows what is inside. `Dense` and
+`Conv2D` are layers of one product, for models that are written in such layers; `parse_precision`
+reads the name of a `Precision`, such as `w4a8`.
 
 Training: `CTCLoss`, `TransducerLoss` and `TDTLoss` for `model.fit`, and `Evaluator` for the word
 error rate, with a `CTCDecoder` or a `TransducerDecoder`; or all of it by `train` with a
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from asr_qat.quantize.conv import Conv2D as Conv2D
     from asr_qat.quantize.dense import Dense as Dense
     from asr_qat.quantize.keras_model import Scheme as Scheme
+    from asr_qat.quantize.keras_model import left_in_float as left_in_float
     from asr_qat.quantize.keras_model import quantize_after_training as quantize_after_training
     from asr_qat.quantize.keras_model import quantize_model as quantize_model
     from asr_qat.quantize.precision import Precision as Precision
@@ -109,6 +111,7 @@ else:
             "UserError": "asr_qat.errors",
             "build_ctc": "asr_qat.models.ctc",
             "build_transducer": "asr_qat.models.transducer",
+            "left_in_float": "asr_qat.quantize.keras_model",
             "load_yaml": "asr_qat.config",
             "parse_precision": "asr_qat.quantize.precision:parse",
             "prepare": "asr_qat.corpora.prepare",

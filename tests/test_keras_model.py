@@ -218,6 +218,32 @@ def test_shapes_that_do_not_fit(model, tmp_path):
     assert not (tmp_path / "m.tflite").exists()
 
 
+def test_a_float_model_is_quantized_on_the_way(model, images, tmp_path):
+    tflite_export.export(model, tmp_path / "now.tflite", precision="w4a8")
+    tflite_export.export(asr_qat.quantize_after_training(model), tmp_path / "before.tflite")
+    assert (tmp_path / "now.tflite").read_bytes() == (tmp_path / "before.tflite").read_bytes()
+
+
+def test_what_is_left_in_float_has_a_reason():
+    image = keras.Input((8, 8, 4))
+    grouped = keras.layers.Conv2D(4, 3, groups=2, name="grouped")(image)
+    model = keras.Model(image, keras.layers.Dense(2)(grouped))
+    assert [(left.name, left.reason) for left in asr_qat.left_in_float(model)] == [
+        ("grouped", "it has 2 groups of channels")
+    ]
+
+
+def test_what_would_be_lost_is_refused():
+    x = keras.Input((4,))
+    model = keras.Model(x, keras.layers.Dense(2)(x), name="lossy")
+    model.add_loss(tf.reduce_sum(model.output))
+    with pytest.raises(UserError, match="lossy: its add_loss would be lost"):
+        asr_qat.quantize_model(model)
+    low = keras.Model(x, keras.layers.Dense(2, dtype="float64", name="wide")(x), name="mixed")
+    with pytest.raises(UserError, match="mixed: wide computes in float64"):
+        asr_qat.quantize_model(low)
+
+
 def test_a_float_model_is_exported_too(model, images, tmp_path):
     tflite_export.export(model, tmp_path / "float.tflite")
     found = on_device(tmp_path / "float.tflite", "serving_default", image=images[:1])

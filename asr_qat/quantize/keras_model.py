@@ -26,6 +26,7 @@ from asr_qat.quantize.calibrate import calibrate, needs_calibration
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.quantize.product_layer import ProductLayer
 from asr_qat.quantize.scheme import PrecisionRegistry
+from asr_qat.quantize.stock.left import Left
 from asr_qat.quantize.stock.rewrite import require_graph
 from asr_qat.quantize.stock.rules import stock_rewriter
 
@@ -67,6 +68,18 @@ def quantize_model(
     quantized = apply.quantize_model(products, config)
     require_quantized(quantized, apply.quantized_layers(quantized))
     return quantized
+
+
+def left_in_float(model: keras.Model, patches: str | None = None) -> list[Left]:
+    """The layers with weights that `quantize_model` would leave in float, and why.
+
+    Args:
+        model: as of `quantize_model`.
+        patches: as of `quantize_model`.
+    """
+    rewriter = stock_rewriter(patches)
+    rewriter.rewrite(model)
+    return rewriter.left
 
 
 def quantize_after_training(
@@ -222,11 +235,21 @@ def _in_products(model: keras.Model, patches: str | None) -> keras.Model:
         not apply.quantized_layers(model),
         f"{model.name}: it is quantized: begin with the float one",
     )
-    if not isinstance(model, keras.Sequential):
-        if _products(model):
-            return model
+    if _products(model) and not isinstance(model, keras.Sequential):
+        return model
+    _require_float32(model)
     rewriter = stock_rewriter(patches)
     products = rewriter.rewrite(model)
     for left in rewriter.left:
         logger.info("%s (%s) stays float: %s", left.name, left.kind, left.reason)
     return products
+
+
+def _require_float32(model: keras.Model) -> None:
+    """Raise `UserError` if layers compute in another type."""
+    for layer in model.layers:
+        kind = layer.compute_dtype
+        if layer.weights and kind in ("float16", "bfloat16", "float64"):
+            raise UserError(
+                f"{model.name}: {layer.name} computes in {kind}: build the model in float32"
+            )

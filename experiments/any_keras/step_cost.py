@@ -12,12 +12,14 @@ from tensorflow import keras
 
 import asr_qat
 from asr_qat.provenance import code_commit
+from asr_qat.quantize.stock.rules import in_products
 from experiments.targets import Row, at_most
 
 ROUNDS = 7
 BATCH, SIZE, CLASSES = 32, 96, 10
 MOST = 1.25  # times the float step
-FLOAT, OWN, TFMOT = "float32", "w4a8", "tfmot, 8 bits"
+FLOAT, FOLDED = "float32", "float32, batch normalisation folded"
+OWN, TFMOT = "w4a8", "tfmot, 8 bits"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +50,7 @@ def measure(work: Path) -> tuple[StepRow, ...]:
     del work
     built: dict[str, Callable[[], keras.Model]] = {
         FLOAT: _build,
+        FOLDED: lambda: in_products(_build()),  # as of the quantized models
         OWN: lambda: asr_qat.quantize_model(_build(), OWN),
         "w2a8": lambda: asr_qat.quantize_model(_build(), "w2a8"),
         TFMOT: lambda: tfmot.quantization.keras.quantize_model(_build()),

@@ -7,8 +7,9 @@ layer. Then the packed integers take the places of the inputs, see `tflite_expor
 
 import keyword
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 from tensorflow import keras
@@ -18,6 +19,7 @@ from asr_qat.compat import QuantizeWrapperV2, unwrapped
 from asr_qat.errors import require
 from asr_qat.quantize.apply import quantized_layers
 from asr_qat.quantize.device_kernel import DeviceKernel
+from asr_qat.quantize.keras_model import quantize_after_training
 from asr_qat.quantize.recurrence import Recurrence
 from asr_qat.quantize.stock.rewrite import require_graph
 from tflite_export.convert.bake import BakedLayer, bake
@@ -37,6 +39,8 @@ def export(
     model: keras.Model,
     output: str | Path,
     signatures: Mapping[str, Shapes] | None = None,
+    precision: str | None = None,
+    calibration: Iterable[Any] | None = None,
 ) -> None:
     """Write a Keras model as `.tflite`.
 
@@ -48,11 +52,15 @@ def export(
             weights. A dimension of None stays open: it can be set before each run, and costs
             speed, since parts of the graph that depend on it cannot be delegated. None: one
             signature with a batch of 1.
+        precision: that a float model is quantized at after training. None: it stays as it is.
+        calibration: as of `asr_qat.quantize_after_training`.
 
     Raises:
         UserError: a model without a graph of layers, a precision that the device does not execute,
             a shape that does not fit the model, the name of an input, or the disk is full.
     """
+    if precision is not None:
+        model = quantize_after_training(model, precision, calibration)
     files.write_bytes(output, converted(model, signatures))
 
 

@@ -63,6 +63,8 @@ class Rewriter:
                 function cannot be made.
         """
         require_graph(model)
+        if any(type(layer).__name__ == "AddLoss" for layer in model.layers):
+            raise UserError(f"{model.name}: its add_loss would be lost: give the loss to compile")
         inputs = [
             keras.Input(batch_shape=x.shape, dtype=x.dtype, name=layer.name)
             for x, layer in zip(tf.nest.flatten(model.inputs), model._input_layers, strict=True)
