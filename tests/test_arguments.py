@@ -38,6 +38,19 @@ def test_prepare_without_fallback():
 
 
 @pytest.mark.parametrize(
+    ("program", "command", "opening"),
+    [
+        (cli, "train", "Train a model from a configuration file."),
+        (export_cli, "inspect", "What is inside a .tflite file."),
+    ],
+)
+def test_help_says_what_the_command_does(capsys, program, command, opening):
+    with pytest.raises(SystemExit):
+        program.build_parser().parse_args([command, "--help"])
+    assert f"\n\n{opening}\n\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("main", "words", "line"),
     [
         (cli.main, ["asr-qat", "train"], "the following arguments are required: --config: see "

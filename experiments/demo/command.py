@@ -8,7 +8,7 @@ from tflite_export.commands.arguments import threads
 def add_parser(subparsers) -> None:
     """Add the subcommand and its arguments."""
     parser = subparsers.add_parser(
-        "demo", help="float model to proven 4-bit .tflite, in 8 to 20 minutes"
+        "demo", help="float model to proven 4-bit .tflite, in about 20 minutes"
     )
     parser.add_argument("--data", help="archive or folder of the corpus")
     parser.add_argument("--corpus", default="an4", choices=("an4", "synthetic"))
