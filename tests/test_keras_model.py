@@ -68,9 +68,14 @@ def test_float_everywhere_is_an_error(model):
         asr_qat.quantize_model(model, "w4a8", {".": "float"})
 
 
+def test_a_number_is_no_precision(model):
+    with pytest.raises(UserError, match="precision: expected a name such as 'w4a8' .* found 4$"):
+        asr_qat.quantize_model(model, 4)
+
+
 def test_nothing_to_quantize_is_an_error():
     bare = keras.Sequential([keras.Input((4,)), keras.layers.Softmax()], name="bare")
-    with pytest.raises(UserError, match="bare: nothing is quantized: it has no weights"):
+    with pytest.raises(UserError, match="bare: nothing is quantized: it has no weights$"):
         asr_qat.quantize_model(bare)
 
 

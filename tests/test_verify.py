@@ -116,6 +116,15 @@ def test_a_file_of_another_model(x, tmp_path):
         tflite_export.verify(other, tmp_path / "m.tflite", x)
 
 
+def test_a_missing_file_and_another_shape(x, tmp_path):
+    path, model = tmp_path / "m.tflite", asr_qat.quantize_model(chain(), "w4a8")
+    with pytest.raises(UserError, match=r"m\.tflite: no such file"):
+        tflite_export.verify(model, path, x)
+    tflite_export.export(model, path)
+    with pytest.raises(UserError, match=r"has the shape \(\d+, 8, 8, 4\), and the file takes"):
+        tflite_export.verify(model, path, x[:, 1:])
+
+
 def test_what_is_not_a_number_is_an_error(x, tmp_path):
     model = asr_qat.quantize_model(chain(), "w4a8")
     tflite_export.export(model, tmp_path / "m.tflite")

@@ -65,6 +65,10 @@ def quantize_model(
         config = QuantizationConfig(config, overrides=by_pattern(overrides, products))
     elif overrides:
         raise UserError("overrides: give them in the QuantizationConfig, or the precision by name")
+    require(
+        isinstance(config, QuantizationConfig),
+        f"precision: expected a name such as 'w4a8' or a QuantizationConfig, found {config!r}",
+    )
     quantized = apply.quantize_model(products, config)
     require_quantized(quantized, apply.quantized_layers(quantized))
     return quantized
@@ -216,11 +220,9 @@ def require_quantized(model: keras.Model, quantized: Mapping[str, Any]) -> None:
     if quantized:
         return
     kinds = sorted({type(layer).__name__ for layer in model.layers if layer.weights})
-    have = f"its layers with weights are {', '.join(kinds)}" if kinds else "it has no weights"
-    raise UserError(
-        f"{model.name}: nothing is quantized: {have}, and none of them has a product that is not "
-        f"{FLOAT}"
-    )
+    layers = f"its layers with weights are {', '.join(kinds)}, and none has a product that is not"
+    why = f"{layers} {FLOAT}" if kinds else "it has no weights"
+    raise UserError(f"{model.name}: nothing is quantized: {why}")
 
 
 def _products(model: keras.Model) -> list[ProductLayer]:

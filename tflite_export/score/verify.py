@@ -100,8 +100,9 @@ def verify(
             training.
 
     Raises:
-        UserError: no such signature, or fewer inputs than its batch.
+        UserError: no such file or signature, inputs of another shape, or fewer than its batch.
     """
+    require(Path(path).is_file(), f"{path}: no such file")
     batches = inputs if isinstance(inputs, list) and len(model.inputs) == 1 else [inputs]
     with tempfile.TemporaryDirectory() as folder:
         probed = Path(folder) / "probed.tflite"
@@ -151,6 +152,8 @@ def _run(
             name: np.asarray(value, details[name]["dtype"])
             for name, value in zip(model.input_names, inputs_of_call(model, batch), strict=True)
         }
+        for name, array in arrays.items():
+            _require_shape(name, array.shape, tuple(map(int, details[name]["shape_signature"])))
         for part in _parts(arrays, size):
             got = probes.check(runner(**part))
             x = tf.nest.pack_sequence_as(model.input, [part[name] for name in model.input_names])
@@ -160,6 +163,13 @@ def _run(
                 found[name].append(got[name])
     require(bool(found[model.output_names[0]]), f"{signature}: takes batches of {size}: give more")
     return tuple(_output(name, expected[name], found[name]) for name in model.output_names)
+
+
+def _require_shape(name: str, given: tuple[int, ...], taken: tuple[int, ...]) -> None:
+    """Raise `UserError` unless an input fits a file, where -1 takes any size."""
+    sizes = zip(given[1:], taken[1:], strict=False)
+    fits = len(given) == len(taken) and all(wants in (-1, has) for has, wants in sizes)
+    require(fits, f"input {name}: has the shape {given}, and the file takes {taken}")
 
 
 def _parts(batch: dict[str, Array], size: int | None) -> Iterator[dict[str, Array]]:
