@@ -238,6 +238,14 @@ def test_what_is_left_in_float_has_a_reason():
     ]
 
 
+def test_constraints_that_are_not_kept_are_said(caplog):
+    x = keras.Input((4,))
+    free = keras.constraints.NonNeg()
+    model = keras.Model(x, keras.layers.Dense(2, kernel_constraint=free, name="bounded")(x))
+    asr_qat.quantize_model(model)
+    assert "bounded: kernel_constraint not kept" in caplog.text
+
+
 def test_what_would_be_lost_is_refused():
     x = keras.Input((4,))
     model = keras.Model(x, keras.layers.Dense(2)(x), name="lossy")

@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -13,6 +14,8 @@ from asr_qat.arrays import Array
 from asr_qat.compat import inputs_of_call, nodes
 from asr_qat.errors import UserError
 from asr_qat.quantize.stock.left import Left, reason_without_rule
+
+logger = logging.getLogger(__name__)
 
 LayerType = TypeVar("LayerType", bound=keras.layers.Layer)
 Call = Callable[..., Any]  # what a layer is replaced by: a function of the arguments of its call
@@ -191,6 +194,7 @@ class Rewriter:
         rule = self._rules.get(type(layer))
         found = rule(layer, self) if rule else reason_without_rule(layer)
         if not isinstance(found, str):
+            _warn_of_constraints(layer)
             return found
         if layer.weights:
             self.left.append(Left(self.prefix + layer.name, type(layer).__name__, found))
@@ -258,3 +262,11 @@ def require_graph(model: keras.Model) -> None:
             f"{model.name}: {type(model).__name__} is a subclassed model, and shows its layers "
             "only while it runs: build it as keras.Model(inputs, outputs), calling its parts"
         )
+
+
+def _warn_of_constraints(layer: keras.layers.Layer) -> None:
+    """Say which constraints of weights the product in place of a stock layer does not keep."""
+    config = layer.get_config()
+    names = [key for key, value in config.items() if key.endswith("_constraint") and value]
+    if names:
+        logger.warning("%s: %s not kept in training from here on", layer.name, ", ".join(names))
