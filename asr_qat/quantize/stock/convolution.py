@@ -22,7 +22,8 @@ def rewrite_conv(layer: keras.layers.Layer, rewriter: Rewriter) -> Call | str:
         return NOT_LAST
     if layer.groups != 1:
         return f"it has {layer.groups} groups of channels"
-    if len(layer.get_input_shape_at(0)) != layer.rank + 2:
+    called = bool(layer.inbound_nodes)  # not inside of another layer
+    if called and len(layer.get_input_shape_at(0)) != layer.rank + 2:
         return "it has more than one axis of batches"
     if max(layer.kernel_size) == 1:
         steps = _pixels(layer, rewriter)
