@@ -69,9 +69,7 @@ def quantize_model(
         isinstance(config, QuantizationConfig),
         f"precision: expected a name such as 'w4a8' or a QuantizationConfig, found {config!r}",
     )
-    quantized = apply.quantize_model(products, config)
-    require_quantized(quantized, apply.quantized_layers(quantized))
-    return quantized
+    return _quantized(products, config)
 
 
 def left_in_float(model: keras.Model, patches: str | None = None) -> list[Left]:
@@ -108,7 +106,7 @@ def quantize_after_training(
     """
     products = _in_products(model, patches)
     config = QuantizationConfig(precision, "ptq", overrides=by_pattern(overrides, products))
-    quantized = quantize_model(products, config)
+    quantized = _quantized(products, config)
     layers = apply.quantized_layers(quantized)
     if needs_calibration(layers):
         if calibration is None:
@@ -213,6 +211,13 @@ def by_pattern(overrides: Overrides | None, model: keras.Model) -> dict[str, str
         if precision is not None:
             found[f"^{re.escape(layer.name)}$"] = precision
     return found
+
+
+def _quantized(products: keras.Model, config: QuantizationConfig) -> keras.Model:
+    """A model in products with quantized weights. Raises `UserError` if none are."""
+    quantized = apply.quantize_model(products, config)
+    require_quantized(quantized, apply.quantized_layers(quantized))
+    return quantized
 
 
 def require_quantized(model: keras.Model, quantized: Mapping[str, Any]) -> None:

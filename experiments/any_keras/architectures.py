@@ -17,7 +17,6 @@ from experiments.targets import Row, at_most, equal
 PRECISIONS = ("w8a8", "w4a8")
 IMAGE = (96, 96, 3)
 IMAGES = 2
-LONG = 16  # steps of a sequence
 APPLICATIONS = (
     "MobileNetV2",
     "MobileNetV3Small",

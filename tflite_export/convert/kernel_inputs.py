@@ -6,6 +6,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from asr_qat.errors import UserError
 from tflite_export.convert.labels import OPERATORS
+from tflite_export.convert.pack import code_index
 
 FENCE = "fence"  # see `asr_qat.quantize.device_kernel`
 KERNEL = "kernel_"  # begins the names of inputs that kernels take the place of
@@ -73,15 +74,10 @@ def _label(model: schema.ModelT, graph, operator, kernel: int, label: str) -> No
 
 def _make_lookup(model: schema.ModelT, operator) -> None:
     """A GATHER of rows as an EMBEDDING_LOOKUP, which knows a scale for each row."""
-    number, codes = schema.BuiltinOperator.EMBEDDING_LOOKUP, model.operatorCodes
-    index = next((i for i, code in enumerate(codes) if code.builtinCode == number), len(codes))
-    if index == len(codes):
-        code = schema.OperatorCodeT()
-        code.builtinCode = code.deprecatedBuiltinCode = number
-        code.version = LOOKUP_VERSION
-        codes.append(code)
+    number = schema.BuiltinOperator.EMBEDDING_LOOKUP
+    operator.opcodeIndex = code_index(model, number, LOOKUP_VERSION)
     table, ids = operator.inputs
-    operator.opcodeIndex, operator.inputs = index, [ids, table]
+    operator.inputs = [ids, table]
     operator.builtinOptions = None
     operator.builtinOptionsType = schema.BuiltinOptions.NONE
 

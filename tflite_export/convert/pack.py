@@ -199,16 +199,22 @@ class _Product:
     def _operator(self, name: str, given: int, result: int) -> schema.OperatorT:
         """A QUANTIZE or a DEQUANTIZE."""
         number = getattr(schema.BuiltinOperator, name)
-        codes = self.model.operatorCodes
-        index = next((i for i, c in enumerate(codes) if c.builtinCode == number), len(codes))
-        if index == len(codes):
-            code = schema.OperatorCodeT()
-            code.builtinCode, code.version = number, OPERATOR_VERSION
-            code.deprecatedBuiltinCode = min(number, 127)
-            codes.append(code)
         operator = schema.OperatorT()
-        operator.opcodeIndex, operator.inputs, operator.outputs = index, [int(given)], [result]
+        operator.opcodeIndex = code_index(self.model, number, OPERATOR_VERSION)
+        operator.inputs, operator.outputs = [int(given)], [result]
         return operator
+
+
+def code_index(model: schema.ModelT, number: int, version: int) -> int:
+    """Index of a kind of operator among those of a model, to which it is added if need be."""
+    codes = model.operatorCodes
+    index = next((i for i, code in enumerate(codes) if code.builtinCode == number), len(codes))
+    if index == len(codes):
+        code = schema.OperatorCodeT()
+        code.builtinCode, code.version = number, version
+        code.deprecatedBuiltinCode = min(number, 127)
+        codes.append(code)
+    return index
 
 
 def parameters(scale, zero_points, axis: int = 0) -> schema.QuantizationParametersT:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat.quantize.stock.masks import kernel_free
+from asr_qat.quantize.stock.shapes import lengths
 
 
 @kernel_free
@@ -50,14 +51,14 @@ class Patches(keras.layers.Layer):
         if self.padding != "valid":
             borders = [self._border(inputs, i) for i in directions]
             x = tf.pad(x, [[0, 0], *borders, [0, 0]])
-        lengths = [_length(x, i) - self._reach(i) for i in directions]
+        places = [lengths(x)[i + 1] - self._reach(i) for i in directions]
         shifts = itertools.product(*(range(size) for size in self.kernel_size))
-        return tf.concat([self._slice(x, shift, lengths) for shift in shifts], axis=-1)
+        return tf.concat([self._slice(x, shift, places) for shift in shifts], axis=-1)
 
-    def _slice(self, x: tf.Tensor, shift: Sequence[int], lengths: Sequence[Any]) -> tf.Tensor:
+    def _slice(self, x: tf.Tensor, shift: Sequence[int], places: Sequence[Any]) -> tf.Tensor:
         """What one element of the kernel sees."""
         found = [slice(None)]
-        for i, (place, length) in enumerate(zip(shift, lengths, strict=True)):
+        for i, (place, length) in enumerate(zip(shift, places, strict=True)):
             first = place * self.dilation_rate[i]
             found.append(slice(first, first + length, self.strides[i]))
         return x[tuple(found)]
@@ -71,7 +72,7 @@ class Patches(keras.layers.Layer):
         reach, stride = self._reach(direction), self.strides[direction]
         if self.padding == "causal":
             return [reach, 0]
-        length = _length(x, direction)
+        length = lengths(x)[direction + 1]
         last = (length - 1) // stride * stride  # place of the last output
         both = last + reach + 1 - length
         both = tf.maximum(both, 0) if tf.is_tensor(both) else max(both, 0)
@@ -85,9 +86,3 @@ class Patches(keras.layers.Layer):
             "padding": self.padding,
             "dilation_rate": self.dilation_rate,
         }
-
-
-def _length(x: tf.Tensor, direction: int) -> Any:
-    """A number if it is known, a scalar tensor if not."""
-    known = x.shape[direction + 1]
-    return tf.shape(x)[direction + 1] if known is None else known
