@@ -1,12 +1,12 @@
 """The `tflite-export` command."""
 
 import os
-import sys
 
 from asr_qat.commands.registry import command_modules
 from asr_qat.errors import exit_code
 from asr_qat.log import show_log
 from asr_qat.parser import Parser
+from asr_qat.remote_path import leave
 
 COMMANDS = (
     "convert",
@@ -33,7 +33,7 @@ def main() -> None:
     """Entry point of the console command."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # of TensorFlow: nothing but errors
     show_log()
-    sys.exit(exit_code("tflite-export", _run))
+    leave(exit_code("tflite-export", _run))
 
 
 def _run() -> None:

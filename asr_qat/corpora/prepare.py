@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat import files
-from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.audio.front_end import LEVELLED_FRONT_END
 from asr_qat.corpora.prepared_summary import finish
 from asr_qat.corpora.shard_job import ShardJob, shard_jobs, write_shard
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
@@ -86,7 +86,7 @@ def prepare(
             settings, no usable utterance, with `strict` a skipped one, or with `merge` a
             missing shard.
     """
-    out = Path(out)
+    out = files.place(out)
     require(shards is None or shards >= 1, f"--shards {shards}: expected 1 or more")
     require(not (merge and part), "--merge: is a step of its own: omit --shard")
     splits = _ordered(corpus)
@@ -98,7 +98,7 @@ def prepare(
     absent = [split for split in SPLITS if split not in splits]
     if absent and not quiet:
         _LOGGER.warning("%s: no utterances of %s: left out", corpus.name, " or ".join(absent))
-    front_end = FrontEndConfig()
+    front_end = LEVELLED_FRONT_END
     given = Tokenizer.load(tokenizer) if tokenizer is not None else None
     settings: dict[str, Any] = {
         "corpus": corpus.name,

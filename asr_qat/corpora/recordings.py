@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from asr_qat import files
 from asr_qat.corpora.json_lines import read_json_lines
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
@@ -21,7 +22,7 @@ def recordings(data: str | Path, split: str = "test", normalized: bool = True) -
     Raises:
         UserError: no such manifest, or a damaged line.
     """
-    path = Path(data)
+    path = files.place(data)
     manifest = path / f"{split}.jsonl" if path.is_dir() else path
     if not manifest.is_file():
         raise UserError(f"{manifest}: no such manifest: run `asr-qat prepare`, or give a .jsonl")

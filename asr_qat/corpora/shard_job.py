@@ -57,12 +57,12 @@ class ShardJob:
     @property
     def path(self) -> Path:
         """Of the shard."""
-        return Path(self.out) / shard_name(self.split, self.index, self.count)
+        return files.place(self.out) / shard_name(self.split, self.index, self.count)
 
     @property
     def report_path(self) -> Path:
         """Of its report."""
-        return Path(self.out) / "reports" / f"{self.path.stem}.json"
+        return files.place(self.out) / "reports" / f"{self.path.stem}.json"
 
     @property
     def inputs(self) -> str:
@@ -172,7 +172,7 @@ def write_shard(job: ShardJob, done: Callable[[], object] = lambda: None) -> Non
 
 @functools.lru_cache(maxsize=1)
 def _tokenizer(out: str, checksum: str) -> Tokenizer:
-    path = Path(out) / "tokenizer.model"
+    path = files.place(out) / "tokenizer.model"
     tokenizer = Tokenizer.load(path)
     if tokenizer.checksum != checksum:
         raise UserError(f"{path}: is not the vocabulary of this run: run `asr-qat prepare` again")

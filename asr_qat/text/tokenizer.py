@@ -89,7 +89,7 @@ class Tokenizer:
     def load(cls, path: str | Path) -> "Tokenizer":
         """Read a SentencePiece `.model` file. Raises `UserError` if there is none."""
         try:
-            return cls.from_bytes(Path(path).read_bytes())
+            return cls.from_bytes(files.place(path).read_bytes())
         except (FileNotFoundError, IsADirectoryError):
             raise UserError(f"{path}: no such tokenizer file") from None
         except UserError as error:
