@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PosixPath
 from typing import Any, ParamSpec, TypeVar
 
-from asr_qat.errors import UserError, require
+from asr_qat.errors import require
 
 ADDRESS = re.compile(r"[a-z][a-z0-9]*://")
 SCHEMES = ("s3", "gs", "az", "hdfs")
@@ -97,10 +97,11 @@ class RemotePath(PosixPath):
         """Whether there is such a file."""
         return self.exists() and not self.is_dir()
 
+    @_as_os_error
     def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
-        """Nothing, see above: but for file systems that have folders."""
+        """Nothing, see above: but on a file system that has folders."""
         if str(self).startswith("hdfs"):
-            _as_os_error(_gfile().makedirs)(str(self))
+            _gfile().makedirs(str(self))
 
     @_as_os_error
     def iterdir(self) -> Iterator["RemotePath"]:  # type: ignore[override]
@@ -188,9 +189,3 @@ def leave(code: int) -> None:
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
-
-
-def refuse_remote(path: str | Path, what: str) -> None:
-    """Raise `UserError` if `path` is in an object store and `what` needs a local file."""
-    if ADDRESS.match(str(path)):
-        raise UserError(f"{path}: {what} needs a local file: copy it here first")
