@@ -1,0 +1,1 @@
+"""How `asr-qat prepare` grows with workers, and what an object store costs."""
