@@ -53,7 +53,7 @@ def cached_signatures(path: Path, threads: int) -> Signatures:
         _log.warning("%s: cannot be written (%s): no weight cache", packed, error.strerror)
         return InterpretedSignatures(path, threads)
     with contextlib.suppress(OSError):
-        os.utime(packed)  # when it was used last
+        os.utime(packed, (time.time(), packed.stat().st_mtime))  # when it was used last
     return CompiledSignatures(path, threads, packed)
 
 
@@ -62,7 +62,7 @@ def _delete_unused(folder: Path) -> None:
     latest = time.time() - UNUSED_DAYS * 24 * 3600
     for path in folder.glob("*.xnnpack"):
         with contextlib.suppress(OSError):  # another process deletes it too
-            if path.stat().st_mtime < latest:
+            if path.stat().st_atime < latest:
                 path.unlink()
 
 
