@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat import files
-from asr_qat.corpora.utterance import Utterance
+from asr_qat.corpora.utterance import Utterance, speaker_name
 from asr_qat.errors import UserError
 
 EXPECTED = '{"audio_filepath": ..., "text": ...}'
@@ -28,7 +28,7 @@ def read_json_lines(path: Path, text_required: bool = False) -> list[Utterance]:
     """
     return [
         _utterance(line, path.parent, text_required, f"{path}: line {number}")
-        for number, line in enumerate(files.read_text(path).split("\n"), 1)
+        for number, line in enumerate(files.read_lines(path), 1)
         if line.strip()
     ]
 
@@ -46,9 +46,10 @@ def _utterance(line: str, folder: Path, text_required: bool, where: str) -> Utte
     text = entry.get("text")
     if not isinstance(text, str) and (text_required or text is not None):
         raise UserError(f"{where}: text is {text!r}, expected {EXPECTED}")
+    name = entry.get("id")  # may be the number 0
     return Utterance(
-        id=str(entry.get("id") or Path(audio).with_suffix("")),
+        id=str(Path(audio).with_suffix("") if name in (None, "") else name),
         audio_path=folder / audio,
         text=text or "",
-        speaker=str(entry.get("speaker") or ""),
+        speaker=speaker_name(entry.get("speaker")),
     )

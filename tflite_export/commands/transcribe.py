@@ -58,4 +58,4 @@ def _nbest(recogniser, audio, beam: int) -> list[str]:
     if len(features) == 0:
         return []
     found = recogniser.beam_search(features, beam, beam)
-    return format_nbest(found, recogniser.metadata.tokenizer.decode).splitlines()
+    return format_nbest(found, recogniser.metadata.tokenizer.decode).split("\n")
