@@ -2,6 +2,8 @@
 
 import argparse
 
+from asr_qat.text.normalizers import OF_TRAINING, PLAIN
+
 MODEL_TYPES = ("char", "unigram", "bpe")  # of `Tokenizer`, whose import loads SentencePiece
 
 
@@ -20,6 +22,19 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--model-type", choices=MODEL_TYPES, default="unigram", help="(default: %(default)s)"
     )
     parser.add_argument("--tokenizer", help="use this SentencePiece model, train none")
+    parser.add_argument(
+        "--byte-fallback",
+        action="store_true",
+        help="word pieces for common characters only: the others are spelled in bytes, 256 of the "
+        "word pieces",
+    )
+    parser.add_argument(
+        "--normalizer",
+        choices=OF_TRAINING,
+        default=PLAIN,
+        help="of the transcripts, and so of what is recognised: plain is upper case without "
+        "punctuation, lower the same in lower case, verbatim as they are (default: %(default)s)",
+    )
     parser.add_argument("--shards", type=int, help="shards of each split (default: by size)")
     parser.add_argument("--strict", action="store_true", help="fail if an utterance cannot be used")
     parser.add_argument(
@@ -47,6 +62,8 @@ def run(args: argparse.Namespace) -> None:
         shards=args.shards,
         strict=args.strict,
         quiet=args.quiet,
+        normalizer=args.normalizer,
+        byte_fallback=args.byte_fallback,
     )
     if args.quiet:
         return
@@ -55,7 +72,9 @@ def run(args: argparse.Namespace) -> None:
     pieces = prepared.tokenizer.vocab_size
     fewer = args.tokenizer is None and pieces < args.vocab_size
     wanted = f" (of {args.vocab_size}: the texts have no more)" if fewer else ""
-    print(f"{prepared.corpus['name']}: {pieces} word pieces{wanted}")
+    print(
+        f"{prepared.corpus['name']}: {pieces} word pieces{wanted}, normaliser {prepared.normalizer}"
+    )
     for split, facts in prepared.corpus["splits"].items():
         skipped = "".join(f", {n} skipped: {why}" for why, n in facts["skipped"].items())
         outside = facts["outside_vocabulary"]

@@ -19,7 +19,7 @@ from asr_qat.corpora.shard import ShardWriter
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.errors import UserError
 from asr_qat.progress import progress_bar
-from asr_qat.text.normalize import normalize
+from asr_qat.text.normalizers import PLAIN, keeps_case, training_normalizer
 from asr_qat.text.tokenizer import Tokenizer
 
 _LOGGER = logging.getLogger(__name__)
@@ -40,6 +40,8 @@ def prepare(
     shards: int | None = None,
     strict: bool = False,
     quiet: bool = False,
+    normalizer: str = PLAIN,
+    byte_fallback: bool = False,
 ) -> None:
     """Write the prepared folder `out`; an interrupted run is resumed where it ended.
 
@@ -52,6 +54,8 @@ def prepare(
         shards: number of shards of each split.
         strict: fail if any utterance had to be skipped.
         quiet: show no progress and no skipped utterances.
+        normalizer: of the transcripts, see `asr_qat.text.normalizers`.
+        byte_fallback: a trained vocabulary spells rare characters in bytes.
 
     Raises:
         UserError: neither a training split nor a tokenizer, a folder prepared with other
@@ -60,6 +64,8 @@ def prepare(
     out = Path(out)
     if shards is not None and shards < 1:
         raise UserError(f"--shards {shards}: expected 1 or more")
+    if byte_fallback and tokenizer is not None:
+        raise UserError("--byte-fallback: of a vocabulary that is trained: omit it or --tokenizer")
     splits = _ordered(corpus)
     if "train" not in splits and tokenizer is None:
         raise UserError(
@@ -71,6 +77,7 @@ def prepare(
         _LOGGER.warning("%s: no utterances of %s: left out", corpus.name, " or ".join(absent))
     front_end = FrontEndConfig()
     given = Tokenizer.load(tokenizer) if tokenizer is not None else None
+    change = training_normalizer(normalizer)
     settings: dict[str, Any] = {
         "corpus": corpus.name,
         "vocab_size": None if given else vocab_size,
@@ -79,15 +86,21 @@ def prepare(
         "shards": shards,
         "front_end": front_end.to_json(),
         "utterances": _digest(splits),
+        # Where they are not what folders without them were made with.
+        **({} if normalizer == PLAIN else {"normalizer": normalizer}),
+        **({"byte_fallback": True} if byte_fallback else {}),
     }
     _check_settings(out, settings)
-    words = given or _tokenizer(out, splits["train"], vocab_size, model_type)
+    words = given or _tokenizer(out, settings, map(change, (u.text for u in splits["train"])))
+    words = words.with_case() if keeps_case(normalizer) else words
     files.write_json(out / "settings.json", settings)
     words.save(out / "tokenizer.model")
 
     def writer(split: str) -> ShardWriter:
         measure = split in _measured(splits)
-        return ShardWriter(words, front_end, features=measure, check_labels=split == "train")
+        return ShardWriter(
+            words, front_end, features=measure, check_labels=split == "train", normalizer=normalizer
+        )
 
     total = sum(map(len, splits.values()))
     bar = progress_bar("prepare", total=total, quiet=quiet)
@@ -112,7 +125,7 @@ def prepare(
             f"{out}: {number} of {total} utterances cannot be used (listed above): "
             "mend them, or prepare without --strict"
         )
-    _finish(out, corpus, reports, skipped, words, front_end)
+    _finish(out, corpus, reports, skipped, words, front_end, normalizer)
 
 
 def _ordered(corpus: Corpus) -> dict[str, list[Utterance]]:
@@ -145,22 +158,27 @@ def _check_settings(out: Path, settings: dict[str, Any]) -> None:
             raise UserError(f"{out}: exists and is not a prepared folder: choose another --out")
         return
     before = files.read_json(out / "settings.json")
-    for key, value in settings.items():
-        if before.get(key) != value:
+    for key in {**settings, **before}:
+        then, now = before.get(key), settings.get(key)
+        if then != now:
             shown = key in ("corpus", "vocab_size", "model_type", "shards")
-            setting = f"{key} {before.get(key)}, now {value}" if shown else f"other {key}"
+            setting = f"{key} {then}, now {now}" if shown else f"other {key}"
             raise UserError(
                 f"{out}: was prepared with {setting}: choose another --out or remove it"
             )
 
 
-def _tokenizer(out: Path, train: list[Utterance], vocab_size: int, model_type: str) -> Tokenizer:
+def _tokenizer(out: Path, settings: dict[str, Any], texts: Iterable[str]) -> Tokenizer:
     finished = out / "tokenizer.model"
     if finished.exists():
         return Tokenizer.load(finished)
     # Sorted, so that the order of the corpus does not matter to the vocabulary.
-    texts = sorted(normalize(utterance.text) for utterance in train)
-    return Tokenizer.train(texts, vocab_size, model_type)
+    return Tokenizer.train(
+        sorted(texts),
+        settings["vocab_size"],
+        settings["model_type"],
+        settings.get("byte_fallback", False),
+    )
 
 
 def _shard_count(utterances: int, wanted: int | None) -> int:
@@ -213,6 +231,7 @@ def _finish(
     skipped: dict[str, list[dict]],
     tokenizer: Tokenizer,
     front_end: FrontEndConfig,
+    normalizer: str,
 ) -> None:
     used = {
         split: [line for report in parts for line in report["utterances"]]
@@ -232,12 +251,12 @@ def _finish(
         "name": corpus.name,
         "description": corpus.description,
         "licence": corpus.licence,
-        "speakers": len({line["speaker"] for lines in used.values() for line in lines}),
+        "speakers": _speakers(itertools.chain.from_iterable(used.values())),
         "splits": {
             split: {
                 "utterances": len(lines),
                 "hours": sum(line["duration"] for line in lines) / 3600,
-                "speakers": len({line["speaker"] for line in lines}),
+                "speakers": _speakers(lines),
                 "shards": len(reports[split]),
                 "skipped": dict(collections.Counter(line["reason"] for line in skipped[split])),
                 # None in train. Elsewhere what no model can recognise counts as its error.
@@ -248,8 +267,14 @@ def _finish(
             for split, lines in used.items()
         },
         "skipped": [line for lines in skipped.values() for line in lines],
+        **({} if normalizer == PLAIN else {"normalizer": normalizer}),
     }
     files.write_json(out / "corpus.json", description)
+
+
+def _speakers(lines: Iterable[dict]) -> int:
+    """How many speak in lines of a manifest; those who are unknown are not counted."""
+    return len({line["speaker"] for line in lines} - {""})
 
 
 def _stats(reports: list[dict], front_end: FrontEndConfig) -> dict:
