@@ -118,6 +118,18 @@ def test_a_text_of_which_nothing_is_left(tmp_path, caplog, monkeypatch):
 
 
 @pytest.mark.parametrize("name", EXPECTED)
+def test_the_tokenizer_of_a_model_brings_it(prepared, corpus, name, tmp_path):
+    tokenizer = prepared[name].path / "tokenizer.model"
+    texts_of_test = manifest.read(corpus / "test.jsonl")
+    prepare(texts_of_test, tmp_path / "out", tokenizer=tokenizer, quiet=True)
+    assert texts(PreparedFolder(tmp_path / "out"), "test") == EXPECTED[name]
+    prepare(
+        texts_of_test, tmp_path / "other", tokenizer=tokenizer, quiet=True, normalizer="verbatim"
+    )
+    assert PreparedFolder(tmp_path / "other").normalizer == "verbatim"
+
+
+@pytest.mark.parametrize("name", EXPECTED)
 def test_a_model(prepared, name, tmp_path):
     folder = prepared[name]
     recogniser = first_recogniser(configuration(folder.path, tmp_path / "run"), folder)

@@ -2,7 +2,7 @@
 
 import argparse
 
-from asr_qat.text.normalizers import OF_TRAINING, PLAIN
+from asr_qat.text.normalizers import OF_TRAINING
 
 MODEL_TYPES = ("char", "unigram", "bpe")  # of `Tokenizer`, whose import loads SentencePiece
 
@@ -31,9 +31,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--normalizer",
         choices=OF_TRAINING,
-        default=PLAIN,
         help="of the transcripts, and so of what is recognised: plain is upper case without "
-        "punctuation, lower the same in lower case, verbatim as they are (default: %(default)s)",
+        "punctuation, lower the same in lower case, verbatim as they are (default: that of the "
+        "model directory in which the tokenizer lies, else plain)",
     )
     parser.add_argument("--shards", type=int, help="shards of each split (default: by size)")
     parser.add_argument("--strict", action="store_true", help="fail if an utterance cannot be used")

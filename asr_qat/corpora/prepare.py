@@ -19,7 +19,7 @@ from asr_qat.corpora.shard import ShardWriter
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.errors import UserError
 from asr_qat.progress import progress_bar
-from asr_qat.text.normalizers import PLAIN, keeps_case, training_normalizer
+from asr_qat.text.normalizers import OF_TRAINING, PLAIN, keeps_case, training_normalizer
 from asr_qat.text.tokenizer import Tokenizer
 
 _LOGGER = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def prepare(
     shards: int | None = None,
     strict: bool = False,
     quiet: bool = False,
-    normalizer: str = PLAIN,
+    normalizer: str | None = None,
     byte_fallback: bool = False,
 ) -> None:
     """Write the prepared folder `out`; an interrupted run is resumed where it ended.
@@ -54,7 +54,8 @@ def prepare(
         shards: number of shards of each split.
         strict: fail if any utterance had to be skipped.
         quiet: show no progress and no skipped utterances.
-        normalizer: of the transcripts, see `asr_qat.text.normalizers`.
+        normalizer: of the transcripts, see `asr_qat.text.normalizers`; None for that of the model
+            whose tokenizer is given, else `plain`.
         byte_fallback: a trained vocabulary spells rare characters in bytes.
 
     Raises:
@@ -77,6 +78,7 @@ def prepare(
         _LOGGER.warning("%s: no utterances of %s: left out", corpus.name, " or ".join(absent))
     front_end = FrontEndConfig()
     given = Tokenizer.load(tokenizer) if tokenizer is not None else None
+    normalizer = normalizer or _normalizer_beside(tokenizer)
     change = training_normalizer(normalizer)
     settings: dict[str, Any] = {
         "corpus": corpus.name,
@@ -126,6 +128,16 @@ def prepare(
             "mend them, or prepare without --strict"
         )
     _finish(out, corpus, reports, skipped, words, front_end, normalizer)
+
+
+def _normalizer_beside(tokenizer: str | Path | None) -> str:
+    """That of the model directory or the prepared folder in which a tokenizer lies."""
+    for name in ("config.json", "corpus.json") if tokenizer is not None else ():
+        path = Path(tokenizer).with_name(name)
+        content = files.read_json(path) if path.is_file() else None
+        if isinstance(content, dict) and content.get("normalizer") in OF_TRAINING:
+            return str(content["normalizer"])
+    return PLAIN
 
 
 def _ordered(corpus: Corpus) -> dict[str, list[Utterance]]:
