@@ -132,7 +132,9 @@ def prepare(
 
 def _normalizer_beside(tokenizer: str | Path | None) -> str:
     """That of the model directory or the prepared folder in which a tokenizer lies."""
-    for name in ("config.json", "corpus.json") if tokenizer is not None else ():
+    if tokenizer is None:
+        return PLAIN
+    for name in ("config.json", "corpus.json"):
         path = Path(tokenizer).with_name(name)
         content = files.read_json(path) if path.is_file() else None
         if isinstance(content, dict) and content.get("normalizer") in OF_TRAINING:
