@@ -45,8 +45,11 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 def write_text(path: str | Path, content: str) -> None:
-    """Write `content` to `path` in UTF-8, whole or not at all."""
-    write_bytes(path, content.encode())
+    """Write `content` to `path` in UTF-8, whole or not at all.
+
+    A name of a file that is no UTF-8 has surrogates, which are written as JSON escapes them.
+    """
+    write_bytes(path, content.encode(errors="backslashreplace"))
 
 
 def write_json(path: str | Path, content: Any) -> None:

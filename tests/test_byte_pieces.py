@@ -1,5 +1,7 @@
 """Vocabularies that spell rare characters in bytes: training, text, streams."""
 
+import dataclasses
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -8,6 +10,10 @@ from asr_qat.decoding.transducer_incremental import Emission
 from asr_qat.errors import UserError
 from asr_qat.text.byte_pieces import REPLACEMENT, parts_of
 from asr_qat.text.tokenizer import MODEL_TYPES, Tokenizer
+from tests.live_reference import ReferenceSteps, reference_model, speech
+from tflite_export.runtime.live import session
+from tflite_export.runtime.live.endpoint import WHOLE_RECORDING
+from tflite_export.runtime.live.events import Transcript
 from tflite_export.runtime.live.words import Word, words_of
 
 pytestmark = pytest.mark.runtime
@@ -108,3 +114,28 @@ def test_times_are_those_of_all_bytes():
 )
 def test_parts(pieces, ended, expected):
     assert [tuple(part) for part in parts_of(pieces, ended)] == expected
+
+
+def test_a_session_with_bytes(monkeypatch):
+    """Its last words are those of the tokenizer; before them it waits for whole characters."""
+    tokenizer = Tokenizer.train(["A B"] * 400, 262, "char", byte_fallback=True)
+    waited = []
+
+    def group(*arguments):
+        waited.append(not arguments[-1])
+        return words_of(*arguments)
+
+    monkeypatch.setattr(session, "words_of", group)
+    for seed in range(3):
+        steps = ReferenceSteps(tokenizer.blank, seed, 2.0)
+        model = dataclasses.replace(reference_model(1, 2, seed), tokenizer=tokenizer, steps=steps)
+        stream = session.Session(model, WHOLE_RECORDING)
+        stream.accept(speech(2.0, seed))
+        assert waited and all(waited)
+        waited.clear()
+        *_, final = (event for event in stream.finish() if isinstance(event, Transcript))
+        assert not waited.pop() and final.kind == "final"
+        waited.clear()
+        assert stream.ended is not None
+        text = tokenizer.decode(stream.ended.second.tokens)
+        assert final.text == " ".join(text.split()) and REPLACEMENT in text

@@ -148,7 +148,7 @@ def _example(
         return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 
     feature = {
-        "id": of_bytes(utterance_id.encode()),
+        "id": of_bytes(utterance_id.encode(errors="backslashreplace")),
         "audio": of_bytes(flac.getvalue()),
         "samples": of_ints([len(pcm)]),
         "text": of_bytes(text.encode()),

@@ -148,7 +148,7 @@ def _normalized(name: str, *texts: list[str]) -> list[list[str]]:
 def write_hypotheses(path: str | Path, items: list[Utterance], hypotheses: list[str]) -> None:
     """JSON lines of id, reference and hypothesis."""
     lines = [
-        json.dumps({"id": item.id, "reference": item.text, "hypothesis": text})
+        json.dumps({"id": item.id, "reference": item.text, "hypothesis": text}, ensure_ascii=False)
         for item, text in zip(items, hypotheses, strict=True)
     ]
     files.write_text(path, "\n".join(lines) + "\n")
