@@ -1,7 +1,6 @@
 """The `asr-qat` command."""
 
 import os
-import sys
 
 from asr_qat import __version__
 from asr_qat.commands.registry import command_modules
@@ -9,6 +8,7 @@ from asr_qat.errors import exit_code
 from asr_qat.log import show_log
 from asr_qat.output import accept_any_text
 from asr_qat.parser import Parser
+from asr_qat.remote_path import leave
 
 COMMANDS = ("prepare", "import_checkpoint", "train", "quantize", "summary")
 
@@ -28,7 +28,7 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # of TensorFlow: nothing but errors
     accept_any_text()
     show_log()
-    sys.exit(exit_code("asr-qat", _run))
+    leave(exit_code("asr-qat", _run))
 
 
 def _run() -> None:

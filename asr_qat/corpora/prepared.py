@@ -47,7 +47,7 @@ class PreparedFolder:
 
     def __init__(self, path: str | Path) -> None:
         """Open the folder `path`. Raises `UserError` unless it is complete."""
-        self.path = Path(path)
+        self.path = files.place(path)
         if not (self.path / "corpus.json").is_file():
             begun = (self.path / "settings.json").is_file()
             state = "preparation is incomplete" if begun else "not a prepared folder"

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from asr_qat import files
 from asr_qat.corpora.json_lines import read_json_lines
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.utterance import Utterance
@@ -32,7 +33,7 @@ def recordings(
         UserError: no such manifest, or a damaged line; or a prepared folder whose texts have lost
             what the normaliser keeps.
     """
-    path = Path(data)
+    path = files.place(data)
     manifest = path / f"{split}.jsonl" if path.is_dir() else path
     if not manifest.is_file():
         raise UserError(f"{manifest}: no such manifest: run `asr-qat prepare`, or give a .jsonl")

@@ -78,13 +78,13 @@ class Recogniser:
         """
         found = cls.load_without_model(path)
         recogniser = cls.create(found.config, found.tokenizer, found.mean, found.std)
-        load_weights(recogniser.model, Path(path) / WEIGHTS)
+        load_weights(recogniser.model, files.place(path) / WEIGHTS)
         return recogniser
 
     @classmethod
     def load_without_model(cls, path: str | Path) -> "Recogniser":
         """Read all of a model directory but its weights: `model` is None. Raises as `load`."""
-        path = Path(path)
+        path = files.place(path)
         _check_complete(path)
         config = from_dict(ModelConfig, files.read_json(path / CONFIG), str(path / CONFIG))
         mean, std = _stats(path / STATS, config.front_end.mel_bins)
@@ -108,7 +108,7 @@ class Recogniser:
 
     def save(self, path: str | Path) -> None:
         """Write the model directory, each file whole or not at all, the weights last."""
-        path = Path(path)
+        path = files.place(path)
         path.mkdir(parents=True, exist_ok=True)
         files.write_json(path / CONFIG, self.config.to_json())
         files.write_bytes(path / TOKENIZER, self.tokenizer.proto)
@@ -123,8 +123,9 @@ def weights_checksum(path: str | Path) -> str:
     Raises:
         UserError: no such model directory, or one that lacks a file.
     """
-    _check_complete(Path(path))
-    return hashlib.sha256((Path(path) / WEIGHTS).read_bytes()).hexdigest()
+    path = files.place(path)
+    _check_complete(path)
+    return hashlib.sha256((path / WEIGHTS).read_bytes()).hexdigest()
 
 
 def _check_complete(path: Path) -> None:

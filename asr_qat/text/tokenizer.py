@@ -1,6 +1,7 @@
 """Word pieces: text to label ids and back, through SentencePiece."""
 
 import functools
+import hashlib
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -100,7 +101,7 @@ class Tokenizer:
     def load(cls, path: str | Path) -> "Tokenizer":
         """Read a SentencePiece `.model` file. Raises `UserError` if there is none."""
         try:
-            return cls.from_bytes(Path(path).read_bytes())
+            return cls.from_bytes(files.place(path).read_bytes())
         except (FileNotFoundError, IsADirectoryError):
             raise UserError(f"{path}: no such tokenizer file") from None
         except UserError as error:
@@ -109,6 +110,11 @@ class Tokenizer:
     def save(self, path: str | Path) -> None:
         """Write the SentencePiece `.model` file."""
         files.write_bytes(path, self.proto)
+
+    @functools.cached_property
+    def checksum(self) -> str:
+        """SHA-256 of the model: tells one vocabulary from another."""
+        return hashlib.sha256(self.proto).hexdigest()
 
     @property
     def vocab_size(self) -> int:

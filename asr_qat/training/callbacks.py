@@ -210,7 +210,7 @@ class EvaluateAndKeep(keras.callbacks.Callback):
         self._evaluators = evaluators
         self._state = state
         self._config = config
-        self._output = Path(config.output)
+        self._output = files.place(config.output)
         self._history = self._output / "history.jsonl"
         self._quiet = quiet
         self._writer = tf.summary.create_file_writer(str(self._output / "tensorboard"))
