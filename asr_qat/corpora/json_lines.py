@@ -15,8 +15,10 @@ def read_json_lines(path: Path, text_required: bool = False) -> list[Utterance]:
     """The utterances of a manifest, in its order.
 
     Each line is an object with `audio_filepath` (relative to the manifest), `text`, and
-    optionally `id` (else the path without its suffix names the utterance) and `speaker`; each
-    recording is one utterance.
+    optionally `id` (else the path without its suffix names the utterance) and `speaker`. With
+    `offset` (also 0.0) and `duration`, in seconds, it is a segment of the recording; without an
+    `id` the offset is part of its name then. A `duration` without an `offset` is that of the
+    whole recording; where it is not, its first seconds are the utterance, as for NeMo.
 
     Args:
         path: the manifest.
@@ -41,14 +43,31 @@ def _utterance(line: str, folder: Path, text_required: bool, where: str) -> Utte
     audio = entry.get("audio_filepath") if isinstance(entry, dict) else None
     if not isinstance(audio, str) or not Path(audio).name:
         raise UserError(f"{where}: expected {EXPECTED}")
-    if entry.get("offset"):
-        raise UserError(f"{where}: a part of a recording (offset): cut it into files of their own")
+    offset, duration = (_seconds(entry, key, where) for key in ("offset", "duration"))
+    if duration == 0:
+        raise UserError(f"{where}: duration is 0, expected seconds above it")
     text = entry.get("text")
     if not isinstance(text, str) and (text_required or text is not None):
         raise UserError(f"{where}: text is {text!r}, expected {EXPECTED}")
+    name = str(Path(audio).with_suffix(""))
     return Utterance(
-        id=str(entry.get("id") or Path(audio).with_suffix("")),
+        id=str(entry.get("id") or (name if offset is None else f"{name}-{offset:.3f}")),
         audio_path=folder / audio,
         text=text or "",
         speaker=str(entry.get("speaker") or ""),
+        offset=offset or 0.0,
+        duration=duration,
+        whole=offset is None and duration is not None,
+        where=where,
     )
+
+
+def _seconds(entry: dict[str, Any], key: str, where: str) -> float | None:
+    """A number from 0 up; None if there is none."""
+    value = entry.get(key)
+    if value is None:
+        return None
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 <= value < float("inf"):
+        raise UserError(f"{where}: {key} is {value!r}, expected seconds from 0 up")
+    return float(value)
