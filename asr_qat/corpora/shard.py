@@ -88,9 +88,10 @@ class ShardWriter:
         tokens = self.tokenizer.encode("".join(c for c in text if c not in unknown))
         pcm = self._read(utterance)
         self._check_length(utterance, len(pcm), tokens)
+        source = utterance.audio_path
         record = {
             "id": utterance.id,
-            "audio_filepath": str(utterance.audio_path.absolute()),
+            "audio_filepath": str(source.absolute() if isinstance(source, Path) else source),
             "duration": len(pcm) / self.front_end.sample_rate,
             "text": text,
             "speaker": utterance.speaker,
