@@ -1,6 +1,7 @@
 """Word pieces: text to label ids and back, through SentencePiece."""
 
 import functools
+import hashlib
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -97,6 +98,11 @@ class Tokenizer:
     def save(self, path: str | Path) -> None:
         """Write the SentencePiece `.model` file."""
         files.write_bytes(path, self.proto)
+
+    @functools.cached_property
+    def checksum(self) -> str:
+        """SHA-256 of the model: tells one vocabulary from another."""
+        return hashlib.sha256(self.proto).hexdigest()
 
     @property
     def vocab_size(self) -> int:
