@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from asr_qat import files
 from asr_qat.audio.front_end import FrontEndConfig, log_mel, subsampled_length
+from asr_qat.audio.inside import address
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
 from asr_qat.text.labels import frames_needed
@@ -90,7 +91,7 @@ class ShardWriter:
         self._check_length(utterance, len(pcm), tokens)
         record = {
             "id": utterance.id,
-            "audio_filepath": str(utterance.audio_path.absolute()),
+            "audio_filepath": address(utterance.audio_path),
             "duration": len(pcm) / self.front_end.sample_rate,
             "text": text,
             "speaker": utterance.speaker,
