@@ -12,6 +12,7 @@ EXTRAS = {
     "jinja2": "experiments",
     "matplotlib": "experiments",
     "pandas": "experiments",
+    "pyarrow": "hf",
     "pydantic": "train",
     "safetensors": "train",
     "sounddevice": "live",

@@ -25,6 +25,10 @@ class EncodedAudio(Protocol):
     `str()` of it names it in errors.
     """
 
+    @property
+    def path(self) -> Path:
+        """The file that holds it."""
+
     def open(self) -> BinaryIO:
         """Its bytes, seekable; the reader closes them."""
 

@@ -1,20 +1,27 @@
 """One manifest: JSON lines as NeMo has them. Training and scoring both read it here."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from asr_qat import files
+from asr_qat.audio.inside import AudioSource, audio_source
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
 
 EXPECTED = '{"audio_filepath": ..., "text": ...}'
 
 
-def read_json_lines(path: Path, text_required: bool = False) -> list[Utterance]:
+def read_json_lines(
+    path: Path,
+    text_required: bool = False,
+    source: Callable[[Path, dict[str, Any]], AudioSource] | None = None,
+) -> list[Utterance]:
     """The utterances of a manifest, in its order.
 
-    Each line is an object with `audio_filepath` (relative to the manifest), `text`, and
+    Each line is an object with `audio_filepath` (relative to the manifest or, if there is no such
+    file, to the working directory; also an address, see `asr_qat.audio.inside`), `text`, and
     optionally `id` (else the path without its suffix names the utterance) and `speaker`. With
     `offset` (also 0.0) and `duration`, in seconds, it is a segment of the recording; without an
     `id` the offset is part of its name then. A `duration` without an `offset` is that of the
@@ -23,19 +30,26 @@ def read_json_lines(path: Path, text_required: bool = False) -> list[Utterance]:
     Args:
         path: the manifest.
         text_required: refuse a line without `text`; else its utterance has an empty one.
+        source: finds the recording of a line's object, of the manifest in this folder.
 
     Raises:
         UserError: naming the damaged line.
         FileNotFoundError: there is no such manifest.
     """
     return [
-        _utterance(line, path.parent, text_required, f"{path}: line {number}")
+        _utterance(line, path.parent, text_required, f"{path}: line {number}", source or _file)
         for number, line in enumerate(files.read_text(path).split("\n"), 1)
         if line.strip()
     ]
 
 
-def _utterance(line: str, folder: Path, text_required: bool, where: str) -> Utterance:
+def _utterance(
+    line: str,
+    folder: Path,
+    text_required: bool,
+    where: str,
+    source: Callable[[Path, dict[str, Any]], AudioSource],
+) -> Utterance:
     try:
         entry: Any = json.loads(line)
     except ValueError as error:
@@ -52,7 +66,7 @@ def _utterance(line: str, folder: Path, text_required: bool, where: str) -> Utte
     name = str(Path(audio).with_suffix(""))
     return Utterance(
         id=str(entry.get("id") or (name if offset is None else f"{name}-{offset:.3f}")),
-        audio_path=folder / audio,
+        audio_path=source(folder, entry),
         text=text or "",
         speaker=str(entry.get("speaker") or ""),
         offset=offset or 0.0,
@@ -60,6 +74,15 @@ def _utterance(line: str, folder: Path, text_required: bool, where: str) -> Utte
         whole=offset is None and duration is not None,
         where=where,
     )
+
+
+def _file(folder: Path, entry: dict[str, Any]) -> AudioSource:
+    """A file in the folder of the manifest, else in the working directory, as NeMo has it."""
+    found = audio_source(folder, entry["audio_filepath"])
+    if isinstance(found, Path) and not found.is_file():
+        here = Path(entry["audio_filepath"]).expanduser()
+        return here if here.is_file() else found
+    return found
 
 
 def _seconds(entry: dict[str, Any], key: str, where: str) -> float | None:

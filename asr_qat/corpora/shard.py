@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from asr_qat import files
 from asr_qat.audio.front_end import FrontEndConfig, log_mel, subsampled_length
+from asr_qat.audio.inside import address
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
 from asr_qat.text.labels import frames_needed
@@ -88,10 +89,9 @@ class ShardWriter:
         tokens = self.tokenizer.encode("".join(c for c in text if c not in unknown))
         pcm = self._read(utterance)
         self._check_length(utterance, len(pcm), tokens)
-        source = utterance.audio_path
         record = {
             "id": utterance.id,
-            "audio_filepath": str(source.absolute() if isinstance(source, Path) else source),
+            "audio_filepath": address(utterance.audio_path),
             "duration": len(pcm) / self.front_end.sample_rate,
             "text": text,
             "speaker": utterance.speaker,
