@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from asr_qat.corpora.fallback import read_corpus
+from asr_qat.corpora.locate import locate
 from asr_qat.corpora.prepare import prepare
 from asr_qat.errors import exit_code
 from asr_qat.parser import Parser
@@ -24,16 +25,16 @@ def _run() -> None:
     parser.add_argument(
         "--librispeech",
         nargs="+",
-        required=True,
         type=Path,
         metavar="FOLDER",
-        help="in LibriSpeech's layout, or with a manifest.jsonl that names the speakers",
+        help="in LibriSpeech's layout, or with a manifest.jsonl that names the speakers "
+        "(default: look, then download train-clean-100)",
     )
     parser.add_argument("--an4", help="the AN4 archive (default: look, then download)")
     parser.add_argument("--out", type=Path, default=Path("work"))
     args = parser.parse_args()
     corpora = {
-        "librispeech_six_hours": six_hours(args.librispeech),
+        "librispeech_six_hours": six_hours(args.librispeech or [locate("librispeech")]),
         "an4": read_corpus("an4", args.an4, fallback=False),
     }
     texts = [normalize(u.text) for corpus in corpora.values() for u in corpus.splits["train"]]
