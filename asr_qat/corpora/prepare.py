@@ -262,6 +262,7 @@ def _measured(splits: Iterable[str]) -> list[str]:
 def _digest(splits: dict[str, list[Utterance]]) -> str:
     names = [
         (split, utterance.id, utterance.text)
+        + ((utterance.offset, utterance.duration) if utterance.segment else ())
         for split, utterances in splits.items()
         for utterance in utterances
     ]

@@ -2,7 +2,8 @@
 
 {train,dev,test}-00000-of-00002.tfrecord   tf.train.Example: id, audio (FLAC), samples,
                                            text, tokens
-{train,dev,test}.jsonl                     id, audio_filepath, duration, text, speaker
+{train,dev,test}.jsonl                     id, audio_filepath, duration, text, speaker,
+                                           offset if it is a segment of that file
 stats.json                                 mean and std of the training split's features,
                                            of all features where there is no such split
 tokenizer.model                            SentencePiece

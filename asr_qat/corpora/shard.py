@@ -11,8 +11,8 @@ import soundfile
 import tensorflow as tf
 
 from asr_qat import files
-from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import FrontEndConfig, log_mel, subsampled_length
+from asr_qat.audio.inside import address
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
 from asr_qat.text.labels import frames_needed
@@ -91,11 +91,13 @@ class ShardWriter:
         self._check_length(utterance, len(pcm), tokens)
         record = {
             "id": utterance.id,
-            "audio_filepath": str(utterance.audio_path.absolute()),
+            "audio_filepath": address(utterance.audio_path),
             "duration": len(pcm) / self.front_end.sample_rate,
             "text": text,
             "speaker": utterance.speaker,
         }
+        if utterance.segment:
+            record["offset"] = utterance.offset
         if self.features:
             features = log_mel(pcm.astype(np.float32) / 32768, self.front_end).astype(np.float64)
             record["features"] = {
@@ -118,7 +120,7 @@ class ShardWriter:
     def _read(self, utterance: Utterance) -> np.ndarray:
         """The recording as int16 `[samples]`: what the shard holds and training hears."""
         try:
-            audio = read_audio(utterance.audio_path, self.front_end.sample_rate)
+            audio = utterance.read(self.front_end.sample_rate)
         except UserError as error:
             raise Skipped("unreadable audio", str(error)) from None
         return np.clip(np.rint(audio * 32768), -32768, 32767).astype(np.int16)

@@ -78,7 +78,7 @@ class ShardJob:
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for utterance in self.utterances:
             words = dataclasses.asdict(utterance)
-            del words["audio_path"]  # a corpus may be moved
+            del words["audio_path"], words["where"]  # a corpus may be moved
             digest.update(json.dumps(words, sort_keys=True).encode())
         return digest.hexdigest()
 
@@ -191,8 +191,9 @@ def _tokenizer(out: str, checksum: str) -> Tokenizer:
 
 def _state(utterance: Utterance) -> list[int] | None:
     """Of a recording's file: size in bytes and time of its last change; None without one."""
+    source = utterance.audio_path
     try:
-        found = utterance.audio_path.stat()
+        found = (source if isinstance(source, Path) else source.path).stat()
     except OSError:
         return None
     return [found.st_size, found.st_mtime_ns]

@@ -175,3 +175,22 @@ class Tokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of label `ids`, without spaces at its ends."""
         return self._processor.decode([int(i) for i in ids]).strip()
+
+    def label_bytes(self) -> list[bytes]:
+        """What each label adds to a text, in UTF-8: a space before a word is a space.
+
+        Of a vocabulary with bytes for rare letters these are single bytes; marks such as `<s>` add
+        nothing, and `<unk>` what SentencePiece writes for it.
+        """
+        return [self._bytes_of(i) for i in range(self.vocab_size)]
+
+    def _bytes_of(self, label: int) -> bytes:
+        of = self._processor
+        if of.is_control(label):
+            return b""
+        if of.is_unknown(label):
+            return " ⁇ ".encode()
+        piece = of.id_to_piece(label)
+        if of.is_byte(label):
+            return bytes([int(piece[1:-1], 16)])  # <0x0A>
+        return piece.replace("▁", " ").encode()

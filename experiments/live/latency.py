@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import jiwer
 import numpy as np
 
-from asr_qat.audio.decode import read_audio
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.decoding.transducer_incremental import Emission
 from asr_qat.progress import progress
@@ -163,7 +162,7 @@ def latency(
     last: dict[str, list[float]] = {name: [] for name in names}
     behind, words = [], 0
     for item in progress(items, "latency", len(items), quiet=quiet):
-        audio = read_audio(item.audio_path, rate)
+        audio = item.read(rate)
         spoken = item.text.split()
         if not spoken:
             continue

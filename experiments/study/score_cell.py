@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from asr_qat import files
-from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import log_mel, normalize
 from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
@@ -164,7 +163,7 @@ def keras_run(recogniser: Recogniser, items: list[Utterance]) -> evaluate.Run:
     front_end = recogniser.config.front_end
     result = evaluate.Run([], [], np.zeros(len(items)), np.zeros(len(items)))
     for i, item in enumerate(items):
-        audio = read_audio(item.audio_path, front_end.sample_rate)
+        audio = item.read(front_end.sample_rate)
         mels = log_mel(audio, front_end)
         features = normalize(mels, front_end, recogniser.mean, recogniser.std)
         tokens = []

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from asr_qat import files
-from asr_qat.audio.decode import read_audio
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.progress import progress
 from asr_qat.text.normalizers import PLAIN, scoring_normalizer
@@ -53,7 +52,7 @@ def run(
     result = Run([], [], np.zeros(len(items)), np.zeros(len(items)))
     recogniser.warm_up()
     for i, item in enumerate(progress(items, "evaluate", len(items), quiet=quiet)):
-        audio = read_audio(item.audio_path, rate)
+        audio = item.read(rate)
         started = time.perf_counter()
         features = recogniser.features(audio)
         if beam:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from asr_qat.audio.decode import read_audio
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.progress import progress
 from asr_qat.text.normalizers import PLAIN, scoring_normalizer
@@ -52,7 +51,7 @@ def run_streamed(
     result = StreamedRun(found, np.zeros(0), np.zeros(len(items)), np.zeros(len(items)))
     session = Session(model, WHOLE_RECORDING)
     for i, item in enumerate(progress(items, "evaluate", len(items), quiet=quiet)):
-        audio = read_audio(item.audio_path, rate)
+        audio = item.read(rate)
         result.audio_seconds[i] = len(audio) / rate
         taken, _ = timed_chunks(session, audio, size)
         chunks.append(taken)
