@@ -15,7 +15,7 @@ from asr_qat import files
 from asr_qat.corpora.rows import json_object, read_rows, text_rows
 from asr_qat.corpora.splits import made_corpus, split_of
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
-from asr_qat.errors import require
+from asr_qat.errors import UserError, require
 
 NAMES = ("metadata.csv", "metadata.jsonl")
 FILE = "file_name"
@@ -60,7 +60,8 @@ def _read_table(path: Path) -> list[tuple[Utterance, str]]:
         cells = json_object(row) if isinstance(row, str) else row
         require(None not in cells, "more cells than columns")
         name = cells.get(FILE)
-        require(isinstance(name, str) and bool(name), f"no {FILE}")
+        if not (isinstance(name, str) and name):
+            raise UserError(f"no {FILE}")
         words = [cells[key] for key in TEXTS if cells.get(key) is not None]
         known = not words or isinstance(words[0], str)
         require(known, f"text is {words[:1]}, expected a transcript")
