@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 # Modules of the extras in setup.cfg, and which extra has them.
 EXTRAS = {
+    "av": "media",
     "litert_quantizer": "train",
     "h5py": "train",
     "jinja2": "experiments",
@@ -15,7 +16,6 @@ EXTRAS = {
     "pydantic": "train",
     "safetensors": "train",
     "sounddevice": "live",
-    "soxr": "live",
     "tensorflow": "train",
     "tensorflow_model_optimization": "train",
     "tf_keras": "train",

@@ -155,11 +155,38 @@ def test_encoded_audio_in_something_else(write):
         read_audio(Member())
 
 
-@pytest.mark.parametrize("format", ["WAV", "FLAC", "NIST"])
-def test_cut_short(write, format):
-    path = write("a.audio", noise(20000), format=format, subtype="PCM_16")
-    path.write_bytes(path.read_bytes()[:-9000])
+CONTAINERS = ["WAV", "FLAC", "NIST", "AIFF", "AU", "CAF", "W64", "RF64", "MP3", "OGG"]
+OTHER_CODECS = [("OGG", "OPUS"), ("WAV", "ULAW"), ("WAV", "IMA_ADPCM")]
+
+
+@pytest.mark.parametrize(
+    ("format", "subtype"), [*((format, None) for format in CONTAINERS), *OTHER_CODECS]
+)
+def test_cut_short(write, format, subtype):
+    path = write("a.audio", noise(100_000) // 4, format=format, subtype=subtype)
+    assert len(read_audio(path)) >= 100_000
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 3 // 5])
     refusal(path)
+    if format not in ("CAF", "FLAC"):  # a segment of what is there is whole
+        assert len(read_audio(path, duration=0.1)) == 1600
+
+
+def test_flac_of_unknown_length(write):
+    """As encoders write it to a pipe."""
+    pcm = noise(300_000)
+    path = write("a.flac", pcm)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # total samples: 36 bits of STREAMINFO
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read_audio(path), pcm / np.float32(32768))
+    part = read_audio(path, offset=5, duration=2)
+    np.testing.assert_array_equal(part, pcm[80_000:112_000] / np.float32(32768))
+    with pytest.raises(UserError, match="offset 30 s is beyond its end"):
+        read_audio(path, offset=30)
+    path.write_bytes(content[: len(content) // 2])
+    assert "damaged after" in refusal(path)
 
 
 def test_unknown_length_in_the_header_is_no_defect(write):

@@ -13,8 +13,9 @@ from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import FrontEndConfig, log_mel
 from asr_qat.commands import prepare as command
 from asr_qat.corpora import manifest
-from asr_qat.corpora.prepare import MIN_STD, prepare
+from asr_qat.corpora.prepare import prepare
 from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.corpora.prepared_summary import MIN_STD
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError, exit_code
 from asr_qat.text.tokenizer import Tokenizer

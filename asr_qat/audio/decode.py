@@ -3,26 +3,31 @@
 import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
-import soundfile
 
 from asr_qat.audio.resample import mixed_down, resampled
-from asr_qat.audio.sound_file import SoundFile
+from asr_qat.audio.sound_file import SoundFile, Unread
 from asr_qat.errors import UserError, require
 from asr_qat.notices import notice
+
+if TYPE_CHECKING:
+    from asr_qat.audio.media_file import MediaFile
 
 ROUNDING_S = 0.01  # manifests round durations: a segment that ends so near the end ends there
 _CHANNELS = {1: "mono", 2: "stereo"}
 
 
-@runtime_checkable
 class EncodedAudio(Protocol):
     """A recording that is not a file of its own, such as a member of an archive.
 
     `str()` of it names it in errors.
     """
+
+    @property
+    def path(self) -> Path:
+        """The file that holds it."""
 
     def open(self) -> BinaryIO:
         """Its bytes, seekable; the reader closes them."""
@@ -79,7 +84,7 @@ def read_audio(
 @contextlib.contextmanager
 def _opened(source: str | Path | EncodedAudio) -> Iterator[tuple[Path | BinaryIO, str]]:
     """What libraries read from, and a name for errors."""
-    if isinstance(source, EncodedAudio) and not isinstance(source, Path):
+    if not isinstance(source, (str, Path)):
         with source.open() as file:
             yield file, str(source)
         return
@@ -89,15 +94,19 @@ def _opened(source: str | Path | EncodedAudio) -> Iterator[tuple[Path | BinaryIO
     yield path, str(path)
 
 
-def _recording(file: Path | BinaryIO, name: str) -> SoundFile:
+def _recording(file: Path | BinaryIO, name: str) -> "SoundFile | MediaFile":
     try:
         return SoundFile(file, name)
-    except soundfile.LibsndfileError as error:
-        reason = str(error.error_string).strip() or "cannot be decoded"
+    except Unread as reason:
+        unread = str(reason)
+    try:
+        from asr_qat.audio.media_file import MediaFile  # late: an extra
+    except ModuleNotFoundError:
         raise UserError(
-            f"{name}: not readable audio ({reason.rstrip('.')}): "
-            "expected intact WAV, FLAC, NIST SPHERE or OGG"
+            f"{name}: not readable audio ({unread}): expected intact WAV, FLAC, NIST SPHERE, Ogg "
+            "or MP3; M4A, videos and others need: pip install 'asr-qat[media]'"
         ) from None
+    return MediaFile(file, name)
 
 
 def _first(blocks: Iterator[np.ndarray], count: int | None) -> Iterator[np.ndarray]:

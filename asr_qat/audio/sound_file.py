@@ -1,5 +1,6 @@
 """Recordings through libsndfile: WAV, FLAC, NIST SPHERE, Ogg Vorbis, Opus, MP3, AIFF, AU, CAF."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,11 +9,20 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
+from asr_qat.audio.mpeg_frames import count_frames
 from asr_qat.errors import UserError
 
 BLOCK_SAMPLES = 1 << 17  # of each channel, decoded together
-UNKNOWN_WAV_BYTES = 0x7FFFF000  # writers to a pipe leave a length this large in the header
-UNKNOWN_FRAMES = 1 << 62  # and none in that of FLAC: libsndfile has the largest integer then
+UNKNOWN_BYTES = 0x7FFFF000  # writers to a pipe leave a length this large in the header
+UNKNOWN_SAMPLES = 1 << 62  # and none in that of FLAC: libsndfile has the largest integer then
+UNKNOWN_FORMATS = (1, 4)  # libsndfile's codes: of the container, of the encoding in it
+MP3_SLACK = 2 * 1152  # samples that encoders add before and after the sound
+
+# Lines of libsndfile's log: a chunk's size in the header and in the file; Ogg without an end.
+_SIZES = re.compile(
+    r"^ *(?:data|Data Size|SSND|riff|Riff size) *: (\d+) \(should be (\d+)\)", re.MULTILINE
+)
+_NO_END = re.compile("lacks an end-of-stream bit")
 
 
 class _Stream(soundfile.SoundFile):
@@ -26,6 +36,10 @@ class _Stream(soundfile.SoundFile):
         return False
 
 
+class Unread(Exception):
+    """libsndfile cannot read the recording, or not to its end: another decoder may."""
+
+
 class SoundFile:
     """One recording, open for reading.
 
@@ -36,22 +50,28 @@ class SoundFile:
     Attributes:
         sample_rate: samples per second.
         channels: how many.
-        samples: of each channel, as the header promises; None if it does not.
+        samples: of each channel, that can be read; None if the header does not say.
 
     Raises:
-        LibsndfileError: not a format that libsndfile reads, or a damaged header.
+        Unread: not a format that libsndfile reads.
+        UserError: a damaged header.
     """
 
     def __init__(self, file: Path | BinaryIO, name: str):
-        self._file = _Stream(file)
+        try:
+            self._file = _Stream(file)
+        except soundfile.LibsndfileError as error:
+            reason = str(error.error_string).strip().rstrip(".") or "cannot be decoded"
+            if error.code in UNKNOWN_FORMATS:
+                raise Unread(reason) from None
+            raise UserError(f"{name}: not readable audio ({reason}): copy it again") from None
         self._name = name
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
-        readable = self._file.frames
-        self.samples = None if readable >= UNKNOWN_FRAMES else readable
-        declared = _declared_samples(file, self._file)
-        if self.samples is not None:
-            self.samples = max(self.samples, declared)
+        self.samples = None if self._file.frames >= UNKNOWN_SAMPLES else self._file.frames
+        self._cut = _cut(file, self._file)
+        if self._file.format == "MP3":
+            self._check_mp3(file)
 
     def blocks(self, start: int = 0) -> Iterator[np.ndarray]:
         """Samples from `start` on, float32 `[samples, channels]`, in blocks.
@@ -61,8 +81,8 @@ class SoundFile:
         """
         at = start
         try:
-            if start:
-                self._file.seek(start)
+            if start and not self._begins(start):
+                return
             while True:
                 block = self._file.read(BLOCK_SAMPLES, dtype="float32", always_2d=True)
                 if not len(block):
@@ -72,32 +92,54 @@ class SoundFile:
         except soundfile.LibsndfileError as error:
             reason = str(error.error_string).strip().rstrip(".")
             raise UserError(f"{self._name}: damaged after {at} samples ({reason})") from None
-        if self.samples is not None and at < self.samples:
+        if self._cut or (self.samples is not None and at < self.samples):
             raise UserError(f"{self._name}: cut short after {at} samples: copy it again")
+
+    def _begins(self, start: int) -> bool:
+        """Seek; whether there is such a sample, in a file of unknown length."""
+        try:
+            self._file.seek(start)
+        except soundfile.LibsndfileError:
+            if self.samples is not None:
+                raise
+            return False
+        return True
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
+    def _check_mp3(self, file: Path | BinaryIO) -> None:
+        with _bytes_of(file) as encoded:
+            found = count_frames(encoded)
+        if found.samples > self._file.frames + MP3_SLACK:
+            self.close()
+            raise Unread(f"an MP3 file of {found.samples} samples that says {self._file.frames}")
+        if not found.described:  # a guess
+            self.samples, self._cut = None, not found.complete
 
-def _declared_samples(file: Path | BinaryIO, opened: soundfile.SoundFile) -> int:
-    """Samples promised by the header; libsndfile shortens WAV and SPHERE without a word."""
+
+def _cut(file: Path | BinaryIO, opened: soundfile.SoundFile) -> bool:
+    """Whether the file ends before its header says; libsndfile only notes it in its log."""
+    log = opened.extra_info
     if opened.format == "NIST":
-        declared = re.search(rb"sample_count -i (\d+)", _head(file, 1024))
-        return int(declared[1]) if declared else 0
-    lengths = re.search(r"^data : (\d+) \(should be (\d+)\)", opened.extra_info, re.MULTILINE)
-    if lengths is None or int(lengths[1]) >= UNKNOWN_WAV_BYTES:
-        return 0
-    frame_bytes = re.search(r"Block Align\s*: (\d+)", opened.extra_info)
-    return int(lengths[1]) // int(frame_bytes[1]) if frame_bytes else 0
+        with _bytes_of(file) as encoded:
+            declared = re.search(rb"sample_count -i (\d+)", encoded.read(1024))
+        return declared is not None and int(declared[1]) > opened.frames
+    if opened.format == "OGG":
+        return _NO_END.search(log) is not None
+    sizes = _SIZES.search(log)
+    return sizes is not None and int(sizes[2]) < int(sizes[1]) < UNKNOWN_BYTES
 
 
-def _head(file: Path | BinaryIO, size: int) -> bytes:
+@contextlib.contextmanager
+def _bytes_of(file: Path | BinaryIO) -> Iterator[BinaryIO]:
+    """The encoded recording from its beginning, beside what else reads it."""
     if isinstance(file, Path):
         with file.open("rb") as opened:
-            return opened.read(size)
+            yield opened
+        return
     at = file.tell()
     file.seek(0)
-    head = file.read(size)
+    yield file
     file.seek(at)
-    return head

@@ -1,6 +1,12 @@
 """`asr-qat prepare`: a corpus becomes a folder that training reads."""
 
 import argparse
+from typing import TYPE_CHECKING
+
+from asr_qat.parallel.workers import EXECUTORS, Workers
+
+if TYPE_CHECKING:
+    from asr_qat.corpora.prepare import Part
 
 MODEL_TYPES = ("char", "unigram", "bpe")  # of `Tokenizer`, whose import loads SentencePiece
 
@@ -21,6 +27,27 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--tokenizer", help="use this SentencePiece model, train none")
     parser.add_argument("--shards", type=int, help="shards of each split (default: by size)")
+    parser.add_argument(
+        "--workers", type=int, help="shards written at once (default: 1; with ray: its cores)"
+    )
+    parser.add_argument(
+        "--executor",
+        choices=EXECUTORS,
+        default="processes",
+        help="what runs the workers (%(default)s)",
+    )
+    parser.add_argument(
+        "--ray-address", help="of the cluster: auto or HOST:PORT (default: a new one here)"
+    )
+    parser.add_argument(
+        "--shard",
+        metavar="I/N",
+        type=part,
+        help="write the shards of machine I of 0 to N-1 alone, see --merge",
+    )
+    parser.add_argument(
+        "--merge", action="store_true", help="finish the folder whose shards N machines wrote"
+    )
     parser.add_argument("--strict", action="store_true", help="fail if an utterance cannot be used")
     parser.add_argument(
         "--no-fallback",
@@ -32,11 +59,20 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
+def part(word: str) -> "Part":
+    """Which of several machines this one is, from `I/N`."""
+    from asr_qat.corpora.prepare import Part  # late: SentencePiece
+
+    index, _, of = word.partition("/")
+    if not (index.isdigit() and of.isdigit()):
+        raise argparse.ArgumentTypeError(f"'{word}' is not I/N, such as 0/8")
+    return Part(int(index), int(of))
+
+
 def run(args: argparse.Namespace) -> None:
     """Prepare the corpus."""
     from asr_qat.corpora.fallback import read_corpus
-    from asr_qat.corpora.prepare import prepare  # late: TensorFlow takes seconds to load
-    from asr_qat.corpora.prepared import PreparedFolder
+    from asr_qat.corpora.prepare import prepare  # late: takes a second to load
 
     prepare(
         read_corpus(args.corpus, args.data, args.quiet, args.fallback),
@@ -47,9 +83,27 @@ def run(args: argparse.Namespace) -> None:
         shards=args.shards,
         strict=args.strict,
         quiet=args.quiet,
+        workers=workers(args),
+        part=args.shard,
+        merge=args.merge,
     )
     if args.quiet:
         return
+    if args.shard is not None:
+        print(f"{args.out}: shards of machine {args.shard.index} of 0 to {args.shard.of - 1} done")
+        return
+    _print_facts(args)
+
+
+def workers(args: argparse.Namespace) -> Workers:
+    """Where the command's jobs run. Raises `UserError` for arguments that do not fit."""
+    alone = args.executor == "processes" and args.workers is None
+    return Workers(args.executor, 1 if alone else args.workers, args.ray_address)
+
+
+def _print_facts(args: argparse.Namespace) -> None:
+    from asr_qat.corpora.prepared import PreparedFolder
+
     prepared = PreparedFolder(args.out)
     print(prepared.corpus["description"])
     pieces = prepared.tokenizer.vocab_size

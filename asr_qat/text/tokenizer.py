@@ -1,6 +1,7 @@
 """Word pieces: text to label ids and back, through SentencePiece."""
 
 import functools
+import hashlib
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -98,6 +99,11 @@ class Tokenizer:
         """Write the SentencePiece `.model` file."""
         files.write_bytes(path, self.proto)
 
+    @functools.cached_property
+    def checksum(self) -> str:
+        """SHA-256 of the model: tells one vocabulary from another."""
+        return hashlib.sha256(self.proto).hexdigest()
+
     @property
     def vocab_size(self) -> int:
         """Number of pieces, without the blank."""
@@ -148,3 +154,22 @@ class Tokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of label `ids`, without spaces at its ends."""
         return self._processor.decode([int(i) for i in ids]).strip()
+
+    def label_bytes(self) -> list[bytes]:
+        """What each label adds to a text, in UTF-8: a space before a word is a space.
+
+        Of a vocabulary with bytes for rare letters these are single bytes; marks such as `<s>` add
+        nothing, and `<unk>` what SentencePiece writes for it.
+        """
+        return [self._bytes_of(i) for i in range(self.vocab_size)]
+
+    def _bytes_of(self, label: int) -> bytes:
+        of = self._processor
+        if of.is_control(label):
+            return b""
+        if of.is_unknown(label):
+            return " ⁇ ".encode()
+        piece = of.id_to_piece(label)
+        if of.is_byte(label):
+            return bytes([int(piece[1:-1], 16)])  # <0x0A>
+        return piece.replace("▁", " ").encode()
