@@ -64,7 +64,7 @@ def samples(corpus):
     return {item.id: len(item.read(16000)) for items in corpus.splits.values() for item in items}
 
 
-LENGTHS = {"ann-1": 6400, "ann-2": 8000, "bob-1": 7200, "bob-2": 5600}
+LENGTHS = {"ann-1": 12800, "ann-2": 16000, "bob-1": 14400, "bob-2": 11200}
 
 
 def test_several_batches_and_slices(train, tmp_path):

@@ -35,6 +35,12 @@ def tables(path: Path) -> list[Path]:
     return []
 
 
+def is_table(path: Path) -> bool:
+    """Whether a file of such a name is a table of files: other corpora have a `metadata.csv`."""
+    with path.open("rb") as file:
+        return FILE in file.readline(1 << 16).decode("utf-8", "replace")
+
+
 def read(path: Path) -> Corpus:
     """Read a folder, or one table.
 
