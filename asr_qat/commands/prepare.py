@@ -19,7 +19,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "prepare", help="turn a corpus into a folder that training reads"
     )
     parser.add_argument(
-        "--corpus", default="an4", help="an4, librispeech, manifest or synthetic (%(default)s)"
+        "--corpus",
+        help="an4, librispeech, synthetic, manifest, nemo, kaldi, lhotse, huggingface, "
+        "audiofolder, common-voice, or auto: whatever lies at --data (default: auto with --data, "
+        "else an4)",
     )
     parser.add_argument("--data", help="where the corpus lies (default: look, then download)")
     parser.add_argument("--out", required=True, help="folder to write")

@@ -17,6 +17,7 @@ from typing import Any
 
 from asr_qat import files
 from asr_qat.audio.front_end import LEVELLED_FRONT_END
+from asr_qat.corpora.overlap import overlaps
 from asr_qat.corpora.prepared_summary import finish
 from asr_qat.corpora.shard_job import ShardJob, shard_jobs, write_shard
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
@@ -107,6 +108,9 @@ def prepare(
     absent = [split for split in SPLITS if split not in splits]
     if absent and not quiet:
         _LOGGER.warning("%s: no utterances of %s: left out", corpus.name, " or ".join(absent))
+    if not quiet:
+        for shared in overlaps(splits):
+            _LOGGER.warning("%s: %s", corpus.name, shared)
     front_end = LEVELLED_FRONT_END
     given = Tokenizer.load(tokenizer) if tokenizer is not None else None
     normalizer = normalizer or _normalizer_beside(tokenizer)
