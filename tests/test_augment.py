@@ -6,7 +6,14 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_qat.audio.augment import SpecAugmentConfig, change_speed, spec_augment
+from asr_qat.audio.augment import (
+    NoiseConfig,
+    SpecAugmentConfig,
+    add_noise,
+    change_speed,
+    spec_augment,
+)
+from asr_qat.errors import UserError
 
 RATE = 16000
 
@@ -139,3 +146,40 @@ def test_timing_is_kept():
     for speed in (0.9, 1.1):
         changed = change_speed(audio, speed).numpy()
         assert np.argmax(changed) == round(4500 / speed)
+
+
+@given(snr_db=st.floats(-10, 40), seed=st.integers(0, 2**62), samples=st.integers(2, 9000))
+def test_noise_has_the_power_that_it_is_to_have(snr_db, seed, samples):
+    audio = tf.constant(np.sin(np.arange(samples) * 0.3), tf.float32)
+    noise = add_noise(audio, tf.constant([seed, 1], tf.int64), NoiseConfig(1.0, (snr_db, snr_db)))
+    noise = noise - audio
+    ratio = np.mean(np.square(audio)) / np.mean(np.square(noise), dtype=np.float64)
+    np.testing.assert_allclose(10 * np.log10(ratio), snr_db, atol=0.1)
+
+
+def test_noise_is_of_many_colours_and_of_a_share_of_the_utterances():
+    audio = tf.zeros([RATE]) + tf.constant(np.sin(np.arange(RATE)), tf.float32)
+    config = NoiseConfig(0.6, (0.0, 20.0))
+    slopes, snrs = [], []
+    for number in range(150):
+        noise = (add_noise(audio, tf.constant([5, number], tf.int64), config) - audio).numpy()
+        if not noise.any():
+            continue
+        power = np.abs(np.fft.rfft(noise)) ** 2
+        low, high = power[200:400].mean(), power[3200:6400].mean()
+        slopes.append(np.log(high / low) / np.log(16))
+        snrs.append(10 * np.log10(np.mean(np.square(audio)) / np.mean(np.square(noise))))
+    assert 70 <= len(slopes) <= 110
+    assert -2.2 < min(slopes) < -1.8 and -0.2 < max(slopes) < 0.2
+    assert -0.1 < min(snrs) < 1.5 and 18.5 < max(snrs) < 20.1
+
+
+def test_silence_gets_no_noise():
+    silence = add_noise(tf.zeros([800]), tf.constant([1, 2], tf.int64), NoiseConfig(1.0))
+    np.testing.assert_array_equal(silence, 0)
+
+
+@pytest.mark.parametrize("values", [{"share": 1.5}, {"snr_db": (9.0, 3.0)}])
+def test_noise_out_of_range(values):
+    with pytest.raises(UserError, match=next(iter(values))):
+        NoiseConfig(**values)

@@ -10,18 +10,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr_qat.audio.front_end import (
+    LEVELLED_FRONT_END,
     NEMO_FRONT_END,
     FrontEndConfig,
     log_mel,
     mel_matrix,
     normalize,
+    running_level,
     window,
 )
 from asr_qat.audio.log_mel import log_mel as log_mel_tf
 from asr_qat.audio.log_mel import normalize as normalize_tf
+from asr_qat.audio.log_mel import running_level as running_level_tf
 
 CONFIG = FrontEndConfig()
-CONFIGS = [CONFIG, FrontEndConfig(8000, 20.0, 10.0, 40, 60.0, 3800.0), NEMO_FRONT_END]
+CONFIGS = [
+    CONFIG,
+    FrontEndConfig(8000, 20.0, 10.0, 40, 60.0, 3800.0),
+    LEVELLED_FRONT_END,
+    NEMO_FRONT_END,
+]
 BINS = np.zeros(80, np.float32)  # statistics that normalisation of an utterance ignores
 # `librosa.filters.mel(sr=16000, n_fft=512, n_mels=80)` of librosa 0.11.0, by which NeMo makes its
 # filters: where filters are widest, by bin of the FFT and filter.
@@ -51,7 +59,7 @@ def test_tensorflow_and_numpy_agree_on_speech(an4_audio):
     kind=st.sampled_from(["noise", "tone", "steps", "silence"]),
     loudness_db=st.floats(-90, 0),
     seed=st.integers(0, 1000),
-    config=st.sampled_from([CONFIG, NEMO_FRONT_END]),
+    config=st.sampled_from([CONFIG, LEVELLED_FRONT_END, NEMO_FRONT_END]),
 )
 def test_tensorflow_and_numpy_agree(samples, kind, loudness_db, seed, config):
     rng = np.random.default_rng(seed)
@@ -106,6 +114,37 @@ def test_window_is_the_periodic_hann_window():
     np.testing.assert_allclose(window(CONFIG), expected, atol=1e-6)
 
 
+@given(gain_db=st.floats(-40, 6), offset=st.floats(-0.1, 0.1), which=st.integers(0, 4))
+def test_level_and_offset_of_the_microphone_do_not_matter(an4_audio, gain_db, offset, which):
+    audio = an4_audio[which]
+    expected = log_mel(audio, LEVELLED_FRONT_END)
+    changed = (audio * 10 ** (gain_db / 20) + offset).astype(np.float32)
+    # float32 holds audio of -40 dB beside an offset of 0.1 to 6e-9: as noise of -80 dB of it.
+    found = log_mel(changed, LEVELLED_FRONT_END)
+    assert np.abs(found - expected).mean() < 1e-2
+    loud = expected > np.log(1e-5)
+    np.testing.assert_allclose(found[loud], expected[loud], atol=0.05)
+    exact = log_mel((audio * np.float32(2.0**-6)), LEVELLED_FRONT_END)
+    np.testing.assert_allclose(exact, expected, atol=1e-5)
+
+
+@given(energies=st.lists(st.floats(0, 1e4), min_size=1, max_size=70), cut=st.integers(0, 70))
+def test_running_level(energies, cut):
+    """The loudest frame so far, 1 dB less for each second since; in pieces as in one."""
+    decay = 10 ** (-0.1 * 0.01)
+    expected = [
+        max(1e-10, *(e * decay ** (t - s) for s, e in enumerate(energies[: t + 1])))
+        for t in range(len(energies))
+    ]
+    found = running_level(np.array(energies), LEVELLED_FRONT_END)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    before = running_level(np.array(energies[:cut]), LEVELLED_FRONT_END)
+    after = running_level(np.array(energies[cut:]), LEVELLED_FRONT_END, [0.0, *before][-1])
+    np.testing.assert_array_equal(np.concatenate([before, after]), found)
+    in_graph = running_level_tf(tf.constant(energies, tf.float32), LEVELLED_FRONT_END)
+    np.testing.assert_allclose(in_graph, expected, rtol=1e-6)
+
+
 def test_silence_is_the_floor():
     silence = log_mel(np.zeros(1600, np.float32), CONFIG)
     np.testing.assert_allclose(silence, np.log(CONFIG.log_floor), rtol=1e-6)
@@ -156,7 +195,11 @@ def test_windows_and_filters_of_nemo():
         assert filters[row, column] == pytest.approx(weight, rel=1e-5)
 
 
-@given(frames=st.integers(0, 40), seed=st.integers(0, 99), kind=st.sampled_from(CONFIGS[1:]))
+@given(
+    frames=st.integers(0, 40),
+    seed=st.integers(0, 99),
+    kind=st.sampled_from([CONFIGS[1], NEMO_FRONT_END]),
+)
 def test_tensorflow_normalizes_as_numpy(frames, seed, kind):
     rng = np.random.default_rng(seed)
     features = rng.normal(-7, rng.uniform(0.1, 4), (frames, 80)).astype(np.float32)
@@ -177,4 +220,11 @@ def test_json_holds_the_first_six_fields_and_what_differs():
     assert list(CONFIG.to_json()) == names
     for config in (*CONFIGS, dataclasses.replace(CONFIG, log_floor=1e-5)):
         assert FrontEndConfig(**config.to_json()) == config
-    assert NEMO_FRONT_END.to_json() == dataclasses.asdict(NEMO_FRONT_END)
+    assert NEMO_FRONT_END.to_json().keys() == set(names) | {
+        "preemphasis",
+        "window",
+        "centred",
+        "mel_scale",
+        "log_floor",
+        "normalization",
+    }

@@ -72,6 +72,12 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "here")
 
 
+def test_environment_that_names_no_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASR_QAT_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="ASR_QAT_DATA: .*nowhere: no such folder"):
+        locate_corpus("an4")
+
+
 def test_download(server, tmp_path):
     path = tmp_path / "new" / "corpus.tar.gz"
     assert download(server.url, path, CHECKSUM, quiet=True) == path

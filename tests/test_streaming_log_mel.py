@@ -5,13 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_qat.audio.front_end import NEMO_FRONT_END, FrontEndConfig, log_mel
+from asr_qat.audio.front_end import (
+    LEVELLED_FRONT_END,
+    NEMO_FRONT_END,
+    FrontEndConfig,
+    log_mel,
+)
 from asr_qat.audio.streaming_log_mel import StreamingLogMel
 from asr_qat.errors import UserError
 
 pytestmark = pytest.mark.runtime
 
-CONFIGS = [FrontEndConfig(), FrontEndConfig(8000, 20.0, 10.0, 40, 60.0, 3800.0)]
+CONFIGS = [FrontEndConfig(), LEVELLED_FRONT_END, FrontEndConfig(8000, 20.0, 10.0, 40, 60.0, 3800.0)]
 # Windows that overlap little, or not at all.
 CONFIGS += [FrontEndConfig(frame_ms=10.0), FrontEndConfig(frame_ms=5.0, mel_bins=8)]
 

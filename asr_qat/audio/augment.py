@@ -1,4 +1,4 @@
-"""Training-time augmentation: SpecAugment and speed perturbation, in TensorFlow.
+"""Training-time augmentation: noise, SpecAugment and speed perturbation, in TensorFlow.
 
 Every random choice is a function of a seed that the caller derives from the epoch and the
 utterance, so that a resumed training sees the same data. tensorflow-io has masks too, but
@@ -8,6 +8,7 @@ they draw from a generator whose state cannot be restored.
 import dataclasses
 import fractions
 import functools
+import math
 
 import numpy as np
 import tensorflow as tf
@@ -37,6 +38,52 @@ class SpecAugmentConfig:
             value = getattr(self, name)
             require(value >= 0, f"{name}: {value} is less than 0")
         require(0 <= self.time_share <= 1, f"time_share: {self.time_share} is not from 0 to 1")
+
+
+@dataclasses.dataclass(frozen=True)
+class NoiseConfig:
+    """Noise of random colour, from white to brown, that some utterances have.
+
+    Attributes:
+        share: of the utterances that have noise.
+        snr_db: lowest and highest ratio of the utterance's power to the noise's; each value
+            between them is as likely.
+    """
+
+    share: float = 0.5
+    snr_db: tuple[float, float] = (5.0, 30.0)
+
+    def __post_init__(self) -> None:
+        """Raise `UserError` for a value out of range."""
+        require(0 <= self.share <= 1, f"share: {self.share} is not from 0 to 1")
+        low, high = self.snr_db
+        ordered = -math.inf < low <= high < math.inf
+        require(ordered, f"snr_db: {low}, {high} are not the lowest and the highest number")
+
+
+def add_noise(audio: tf.Tensor, seed: tf.Tensor, config: NoiseConfig) -> tf.Tensor:
+    """Add noise whose power falls with the frequency to a random power from 0 to -2.
+
+    Args:
+        audio: float32 `[samples]`.
+        seed: int64 `[2]`.
+        config: how often and how loud.
+
+    Returns:
+        float32 `[samples]`.
+    """
+    chance, colour, share = tf.unstack(tf.random.stateless_uniform([3], seed))
+
+    def noisy():
+        samples = tf.shape(audio)[0]
+        white = tf.signal.rfft(tf.random.stateless_normal([samples], seed + 1))
+        slope = tf.range(1, tf.shape(white)[0] + 1, dtype=tf.float32) ** -colour
+        noise = tf.signal.irfft(white * tf.cast(slope, tf.complex64), [samples])
+        low, high = config.snr_db
+        power = tf.reduce_mean(tf.square(audio)) / 10 ** ((low + share * (high - low)) / 10)
+        return audio + noise * tf.sqrt(power / tf.reduce_mean(tf.square(noise)))
+
+    return tf.cond((chance < config.share) & (tf.shape(audio)[0] > 1), noisy, lambda: audio)
 
 
 def spec_augment(features: tf.Tensor, seed: tf.Tensor, config: SpecAugmentConfig) -> tf.Tensor:

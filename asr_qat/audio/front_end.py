@@ -6,6 +6,7 @@ TensorFlow for training; devices use the numpy form below and need no TensorFlow
 
 import dataclasses
 import functools
+import itertools
 import math
 import typing
 from typing import Any, Literal
@@ -15,6 +16,8 @@ import numpy as np
 from asr_qat.errors import require
 
 MIN_DEVIATION = 1e-5  # added to the deviation of one utterance's features
+LEVEL_DECAY_DB = 1.0  # a second, of the running level after the loudest frame
+MIN_LEVEL = 1e-10  # energy of a frame: far below the noise of 16 bits
 HALVINGS = 2  # of the time axis by an encoder that subsamples by 4
 
 
@@ -51,6 +54,8 @@ class FrontEndConfig:
     mel_scale: Literal["htk", "slaney"] = "htk"
     log_floor: float = 1e-6
     normalization: Literal["corpus", "utterance"] = "corpus"
+    remove_offset: bool = False
+    level: Literal["kept", "running"] = "kept"
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a front end that cannot be computed."""
@@ -114,6 +119,9 @@ class FrontEndConfig:
         unset = [name for name in later if fields[name] == getattr(FrontEndConfig, name)]
         return {name: value for name, value in fields.items() if name not in unset}
 
+
+# Of models that are trained from nothing: neither the level of the audio nor an offset matters.
+LEVELLED_FRONT_END = FrontEndConfig(log_floor=1e-8, remove_offset=True, level="running")
 
 # Of NVIDIA's NeMo (`AudioToMelSpectrogramPreprocessor`) and of Parakeet in transformers.
 NEMO_FRONT_END = FrontEndConfig(
@@ -191,6 +199,57 @@ def log_mel(audio: np.ndarray, config: FrontEndConfig) -> np.ndarray:
         float32 `[frames, mel_bins]`; no frames for audio shorter than one window, or than one
         hop of a centred front end.
     """
+    return log_mel_after(audio, config, 0.0)[0]
+
+
+def log_mel_after(
+    audio: np.ndarray, config: FrontEndConfig, level: float
+) -> tuple[np.ndarray, float]:
+    """`log_mel` of audio that goes on, and the running level after it.
+
+    Args:
+        audio: float32 `[samples]` in [-1, 1).
+        config: the front end.
+        level: the running level before it, 0 at the beginning of a recording.
+    """
+    energies = _mel_energies(audio, config)
+    if config.level == "running" and len(energies):
+        levels = running_level(energies.sum(axis=1), config, level)
+        level = float(levels[-1])
+        energies = (energies / levels[:, None]).astype(np.float32)
+    return np.log(energies + config.log_floor).astype(np.float32), level
+
+
+def level_decay(config: FrontEndConfig) -> float:
+    """Factor of the running level from one frame to the next."""
+    return float(10 ** (-LEVEL_DECAY_DB / 10 * config.hop_ms / 1000))
+
+
+def running_level(energies: np.ndarray, config: FrontEndConfig, before: float = 0.0) -> np.ndarray:
+    """Energy of the loudest frame so far, which counts for less the longer ago it was.
+
+    `level[t] = max(energies[t], decay * level[t - 1], MIN_LEVEL)`: causal, so that live models
+    have it too, and proportional to the energies where they are not next to nothing.
+
+    Args:
+        energies: float `[frames]`, of all bins together.
+        config: the front end.
+        before: the level before the first of them.
+
+    Returns:
+        float64 `[frames]`.
+    """
+    decay = level_decay(config)
+    rest = itertools.accumulate(
+        np.asarray(energies, np.float64).tolist(),
+        lambda level, energy: max(energy, level * decay, MIN_LEVEL),
+        initial=before,
+    )
+    return np.fromiter(rest, np.float64)[1:]
+
+
+def _mel_energies(audio: np.ndarray, config: FrontEndConfig) -> np.ndarray:
+    """Mel power energies, float32 `[frames, mel_bins]`."""
     count = config.frames(len(audio))
     if count == 0:
         return np.zeros((0, config.mel_bins), np.float32)
@@ -200,10 +259,12 @@ def log_mel(audio: np.ndarray, config: FrontEndConfig) -> np.ndarray:
     if config.centred:
         audio = np.pad(audio, config.padding)
     frames = np.lib.stride_tricks.sliding_window_view(audio, config.frame_length)
-    frames = frames[:: config.hop_length][:count] * window(config)
-    spectrum = np.fft.rfft(frames, config.fft_length)
+    frames = frames[:: config.hop_length][:count]
+    if config.remove_offset:
+        frames = frames - frames.mean(axis=1, keepdims=True)
+    spectrum = np.fft.rfft(frames * window(config), config.fft_length)
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    return np.log(power @ mel_matrix(config) + config.log_floor).astype(np.float32)
+    return power @ mel_matrix(config)
 
 
 def normalize(

@@ -2,7 +2,14 @@
 
 import tensorflow as tf
 
-from asr_qat.audio.front_end import MIN_DEVIATION, FrontEndConfig, mel_matrix, window
+from asr_qat.audio.front_end import (
+    MIN_DEVIATION,
+    MIN_LEVEL,
+    FrontEndConfig,
+    level_decay,
+    mel_matrix,
+    window,
+)
 
 
 def log_mel(audio: tf.Tensor, config: FrontEndConfig) -> tf.Tensor:
@@ -24,13 +31,43 @@ def log_mel(audio: tf.Tensor, config: FrontEndConfig) -> tf.Tensor:
     frames = tf.signal.frame(audio, config.frame_length, config.hop_length)
     if config.centred:
         frames = frames[:count]
+    if config.remove_offset:
+        frames -= tf.reduce_mean(frames, axis=1, keepdims=True)
     # Padded here because the FFT does not pad when there are no frames.
     frames = tf.pad(frames * window(config), [[0, 0], [0, config.fft_length - config.frame_length]])
     # In double precision as numpy computes it: rounding shows in bins that hold next to nothing.
     spectrum = tf.signal.rfft(tf.cast(frames, tf.float64))
     power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
     power = tf.cast(power, tf.float32)
-    return tf.math.log(tf.matmul(power, mel_matrix(config)) + config.log_floor)
+    energies = tf.matmul(power, mel_matrix(config))
+    if config.level == "running":
+        level = running_level(tf.reduce_sum(energies, axis=1), config)
+        energies = tf.cast(tf.cast(energies, tf.float64) / level[:, None], tf.float32)
+    return tf.math.log(energies + config.log_floor)
+
+
+def running_level(energies: tf.Tensor, config: FrontEndConfig) -> tf.Tensor:
+    """As `asr_qat.audio.front_end.running_level`, from the beginning of a recording.
+
+    A maximum over the last 2, 4, 8, ... frames is that over half as many of them, now and half as
+    many frames ago: no loop over frames.
+
+    Args:
+        energies: float32 `[frames]`.
+        config: the front end.
+
+    Returns:
+        float64 `[frames]`.
+    """
+    decay = tf.constant(level_decay(config), tf.float64)
+    level = tf.maximum(tf.cast(energies, tf.float64), MIN_LEVEL)
+    count = tf.shape(level)[0]
+
+    def further(span, level):
+        before = level[: tf.maximum(0, count - span)] * decay ** tf.cast(span, tf.float64)
+        return 2 * span, tf.maximum(level, tf.pad(before, [[tf.minimum(span, count), 0]]))
+
+    return tf.while_loop(lambda span, _: span < count, further, (1, level))[1]
 
 
 def normalize(features: tf.Tensor, config: FrontEndConfig, mean, std) -> tf.Tensor:

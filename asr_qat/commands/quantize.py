@@ -3,7 +3,7 @@
 import argparse
 
 from asr_qat.commands.arguments import add_configuration
-from asr_qat.commands.train import configuration
+from asr_qat.commands.train import configuration, print_saved
 from asr_qat.errors import UserError
 
 
@@ -46,4 +46,7 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"{args.config}: key 'start' is missing: add it or give --model")
     if Path(config.start).resolve() == Path(config.output).resolve():
         raise UserError(f"{config.output}: is the float model itself: choose another --output")
-    train(override(config, quantization=quantization), args.quiet)
+    config = override(config, quantization=quantization)
+    train(config, args.quiet)
+    if not args.quiet:
+        print_saved(config.output)

@@ -29,4 +29,12 @@ def run(args: argparse.Namespace) -> None:
     from asr_qat.training.run import train
 
     config = load_yaml(args.config, TrainConfig, args.settings)
-    train(override(config, data=args.data, output=args.output), args.quiet)
+    config = override(config, data=args.data, output=args.output)
+    train(config, args.quiet)
+    if not args.quiet:
+        print_saved(config.output)
+
+
+def print_saved(output: str) -> None:
+    """Say where the model is, and what makes a file of it."""
+    print(f"{output}: saved: `tflite-export convert {output} -o FILE.tflite` makes a file of it")

@@ -15,7 +15,14 @@ import numpy as np
 import soundfile
 import tensorflow as tf
 
-from asr_qat.audio.augment import SpecAugmentConfig, change_speed, random_channel, spec_augment
+from asr_qat.audio.augment import (
+    NoiseConfig,
+    SpecAugmentConfig,
+    add_noise,
+    change_speed,
+    random_channel,
+    spec_augment,
+)
 from asr_qat.audio.log_mel import log_mel, normalize
 from asr_qat.corpora.prepared import FeatureStats, PreparedFolder
 from asr_qat.errors import require
@@ -40,7 +47,9 @@ class DataConfig:
             normalises utterances normalises each of the two.
         gain: standard deviation, in natural-logarithm units, of a random gain and of a random
             spectral tilt of each training utterance.
-        cache: hold the features of all speeds in memory; for small corpora.
+        cache: hold the features of all speeds in memory; for small corpora. Each has the same
+            noise in all passes then.
+        noise: noise that is added to training utterances, or null for none.
     """
 
     batch_size: int = 8
@@ -51,6 +60,7 @@ class DataConfig:
     join: float = 0.0
     gain: float = 0.0
     cache: bool = False
+    noise: NoiseConfig | None = None
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a value out of range."""
@@ -109,7 +119,7 @@ class Pipeline:
         """Every utterance of `split` once, in the order of the manifest, not augmented."""
         records = tf.data.TFRecordDataset(self.folder.shards(split))
         items = records.map(self._parse, tf.data.AUTOTUNE).map(
-            lambda item: (self._features(item["audio"], 1.0), item["tokens"]), tf.data.AUTOTUNE
+            lambda item: (self._features(item["audio"]), item["tokens"]), tf.data.AUTOTUNE
         )
         return (
             items.map(lambda x, y: (x, tf.shape(x)[0], y))
@@ -160,9 +170,12 @@ class Pipeline:
             "tokens": tf.cast(item["tokens"], tf.int32),
         }
 
-    def _features(self, audio, speed: float):
-        mels = log_mel(change_speed(audio, speed), self.front_end)
-        return normalize(mels, self.front_end, self._mean, self._std)
+    def _features(self, audio, speed: float = 1.0, seed=None):
+        """Normalised features; with a `seed` of what is heard in training, noise included."""
+        audio = change_speed(audio, speed)
+        if seed is not None and self.config.noise is not None:
+            audio = add_noise(audio, seed, self.config.noise)
+        return normalize(log_mel(audio, self.front_end), self.front_end, self._mean, self._std)
 
     def _augment(self, features, seed):
         if self.config.gain:
@@ -219,6 +232,8 @@ class Pipeline:
         key = (
             *((path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in shards),
             self.config.speeds,
+            self.config.noise,
+            self.config.noise and self.seed,
             self.front_end,
             self._mean.numpy().tobytes(),
             self._std.numpy().tobytes(),
@@ -229,17 +244,15 @@ class Pipeline:
         return _LAST_FEATURES[key]
 
     def _compute_features(self, shards: list[str]):
-        items = (
-            tf.data.TFRecordDataset(shards)
-            .map(self._parse, tf.data.AUTOTUNE)
-            .map(
-                lambda item: (
-                    tuple(self._features(item["audio"], speed) for speed in self.config.speeds),
-                    item["tokens"],
-                ),
-                tf.data.AUTOTUNE,
-            )
-        )
+        def versions_of(index, item):
+            seed = tf.stack([tf.constant(self.seed, tf.int64), index])
+            return tuple(
+                self._features(item["audio"], speed, seed + number * 1_000_003)
+                for number, speed in enumerate(self.config.speeds)
+            ), item["tokens"]
+
+        records = tf.data.TFRecordDataset(shards).map(self._parse, tf.data.AUTOTUNE)
+        items = records.enumerate().map(versions_of, tf.data.AUTOTUNE)
         features, tokens = [], []
         for versions, labels in items.as_numpy_iterator():
             features.extend(versions)
@@ -267,7 +280,7 @@ class Pipeline:
             features = tf.switch_case(
                 choice,
                 [
-                    lambda speed=speed: self._features(item["audio"], speed)
+                    lambda speed=speed: self._features(item["audio"], speed, seeds + 7)
                     for speed in self.config.speeds
                 ],
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 from asr_qat.corpora import espeak_package, librispeech
 from asr_qat.corpora.cache import cache_folder
 from asr_qat.corpora.download import download, download_from_any
-from asr_qat.errors import UserError
+from asr_qat.errors import UserError, require
 
 # The same file in several places, tried in this order: its publisher, and the copy that the
 # tutorials of NVIDIA NeMo use.
@@ -41,7 +41,8 @@ def locate(name: str, data: str | Path | None = None, quiet: bool = False) -> Pa
         The archive or folder that the corpus's reader takes.
 
     Raises:
-        UserError: it is not where `data` says; a manifest without `data`.
+        UserError: it is not where `data` says; a manifest without `data`; no folder that
+            `ASR_QAT_DATA` names.
         Unreachable: it is nowhere and cannot be downloaded.
     """
     if name == "manifest":
@@ -57,6 +58,7 @@ def locate(name: str, data: str | Path | None = None, quiet: bool = False) -> Pa
             raise UserError(f"{data}: holds no {name} corpus: name its folder with --data")
         return found
     given = os.environ.get("ASR_QAT_DATA")
+    require(not given or Path(given).is_dir(), f"ASR_QAT_DATA: {given}: no such folder")
     shared = [Path("../shared/data"), _REPOSITORY.parent / "shared/data"]
     for folder in [Path(given), *shared] if given else shared:
         found = find(folder)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from asr_qat import files
-from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.audio.front_end import LEVELLED_FRONT_END, FrontEndConfig
 from asr_qat.corpora.prepared import shard_name
 from asr_qat.corpora.shard import ShardWriter
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
@@ -69,7 +69,7 @@ def prepare(
     absent = [split for split in SPLITS if split not in splits]
     if absent and not quiet:
         _LOGGER.warning("%s: no utterances of %s: left out", corpus.name, " or ".join(absent))
-    front_end = FrontEndConfig()
+    front_end = LEVELLED_FRONT_END
     given = Tokenizer.load(tokenizer) if tokenizer is not None else None
     settings: dict[str, Any] = {
         "corpus": corpus.name,

@@ -26,6 +26,8 @@ from experiments.pretrained.table import pretrained_table
 from experiments.pretrained_scale.rows import PretrainedScaleResults
 from experiments.pretrained_scale.table import pretrained_scale_table
 from experiments.reports.wer_size_plot import plot_wer_against_size
+from experiments.robustness.rows import RobustnessResults
+from experiments.robustness.table import robustness_table
 from experiments.scale.scale_rows import ScaleResults
 from experiments.scale.scale_table import scale_table
 from experiments.sensitivity.check_assignment import Check
@@ -143,6 +145,7 @@ KINDS: dict[str, Render] = {
     "house.json": _alone(HouseResults),
     "pretrained.json": _table(PretrainedResults, pretrained_table),
     "pretrained_scale.json": _table(PretrainedScaleResults, pretrained_scale_table),
+    "robustness.json": _table(RobustnessResults, robustness_table),
     "scale.json": _table(ScaleResults, scale_table),
     "transducer_scale.json": _table(ScaleResults, scale_table),
     "training_cost_librispeech.json": _table(CostResults, cost_page),
