@@ -11,7 +11,7 @@ import soundfile
 
 import tflite_export
 from asr_qat.errors import UserError
-from tests.conftest import SAMPLE_RATE, WORD_HZ, utterance
+from tests.conftest import SAMPLE_RATE, WORD_HZ, WORD_SECONDS, utterance
 from tests.tones_fixtures import KINDS, TEXT, tones_file
 from tflite_export.runtime.live.events import Transcript
 
@@ -144,3 +144,35 @@ def test_the_output_of_the_process_is_left_alone(tones):
         os.close(write)
     with os.fdopen(read, "rb") as pipe:
         assert pipe.read() == b"." * written
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_times_of_words(kind, tones):
+    """Each word is a tone of known time; the files are too small to be sharper than this."""
+    model = tflite_export.load(tones_file(kind))
+    found = model.transcribe(tones, timestamps=True)
+    assert found.text == " ".join(word.text for word in found.words) == TEXT
+    assert found.duration_s == pytest.approx(len(tones) / SAMPLE_RATE)
+    for index, word in enumerate(found.words):
+        begin, end = index * WORD_SECONDS, (index + 1) * WORD_SECONDS
+        assert begin - 0.15 < word.start_s < word.end_s < end + 0.25
+        assert (word.confidence is None) == (kind == "live")
+        assert kind == "live" or 0.5 < word.confidence <= 1
+    (later,) = model.transcribe(tones, timestamps=True, late_s=0.04).words[-1:]
+    assert later.start_s == pytest.approx(found.words[-1].start_s - 0.04, abs=0.002)
+    assert model.transcribe(np.zeros(0, np.float32), timestamps=True).words == ()
+
+
+def test_formats_of_the_command(tones_recording, tmp_path):
+    done = command("transcribe", tones_file("ctc"), tones_recording, "--format", "srt")
+    assert done.returncode == 0 and done.stdout.endswith(f"\n{TEXT}\n\n")
+    other = tmp_path / "other.wav"
+    other.write_bytes(tones_recording.read_bytes())
+    words = (tones_file("ctc"), tones_recording, other, "--format", "vtt")
+    done = command("transcribe", *words)
+    assert "--format vtt: subtitles of several recordings: add --output DIR" in done.stderr
+    done = command("transcribe", *words, "--output", tmp_path / "out")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"tones.vtt", "other.vtt"}
+    done = command("transcribe", tones_file("ctc"), other, other, "--output", tmp_path)
+    assert done.returncode == 1 and "other.wav: has the name of" in done.stderr
