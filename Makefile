@@ -75,11 +75,12 @@ notebooks: $(VENV)/notebooks.stamp
 	$(BIN)/python -m nbconvert --to notebook --execute --inplace notebooks/*.ipynb \
 		--ExecutePreprocessor.timeout=-1 --ExecutePreprocessor.record_timing=False
 
-test: lint $(VENV)/notebooks.stamp
-	$(BIN)/python -m $(TESTS) -m "not long"
+test: venv
+	$(BIN)/python -m $(TESTS) --also "$(MAKE) --no-print-directory lint" -m "not long"
 
-test-all: lint $(VENV)/notebooks.stamp
-	$(BIN)/python -m $(TESTS) -m "long or not long" --hypothesis-profile=thorough
+test-all: venv
+	$(BIN)/python -m $(TESTS) --also "$(MAKE) --no-print-directory lint" -m "long or not long" \
+		--hypothesis-profile=thorough
 
 coverage: $(VENV)/dev.stamp $(VENV)/notebooks.stamp
 	$(BIN)/coverage erase

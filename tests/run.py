@@ -9,6 +9,7 @@ import argparse
 import concurrent.futures
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 SECONDS_FILE = FOLDER / "seconds.json"  # what each file took, for the order; --save writes it
-GROUP_SECONDS = 100.0
+GROUP_SECONDS = 160.0
 UNKNOWN_SECONDS = 5.0  # of a file that was not measured yet
 SLOWEST = 10
 NOTHING_TO_RUN = 5  # pytest's exit code if no test of these files is asked for
@@ -40,18 +41,19 @@ def groups_of(seconds: Mapping[str, float]) -> list[list[str]]:
 
 def run_group(names: list[str], report: Path, arguments: list[str]) -> bool:
     """Run the tests of a group and print what pytest says. Returns whether they pass."""
-    started = time.monotonic()
     words = ["-m", "pytest", "-q", "--junitxml", str(report), "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [sys.executable, *words, *arguments, *(str(FOLDER / name) for name in names)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    passed = done.returncode in (0, NOTHING_TO_RUN)
+    command = [sys.executable, *words, *arguments, *(str(FOLDER / name) for name in names)]
+    return run_command(", ".join(names), command, (0, NOTHING_TO_RUN))
+
+
+def run_command(name: str, command: list[str], good: tuple[int, ...] = (0,)) -> bool:
+    """Run a command and print its last line, or all of them where it fails."""
+    started = time.monotonic()
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    passed = done.returncode in good
     *_, last = done.stdout.splitlines() or [""]
     said = last if passed else done.stdout
-    print(f"{', '.join(names)}: {time.monotonic() - started:.0f} s\n  {said}", flush=True)
+    print(f"{name}: {time.monotonic() - started:.0f} s\n  {said}", flush=True)
     return passed
 
 
@@ -71,6 +73,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, default=2, help="groups at once (default: 2)")
     parser.add_argument("--save", action="store_true", help=f"write {SECONDS_FILE.name} anew")
+    parser.add_argument("--also", default="", metavar="COMMAND", help="to run beside the groups")
     given, arguments = parser.parse_known_args()
     measured = json.loads(SECONDS_FILE.read_text()) if SECONDS_FILE.exists() else {}
     names = [path.name for path in FOLDER.glob("test_*.py")]
@@ -80,6 +83,7 @@ def main() -> int:
         os.environ["ASR_QAT_TESTS_SHARED"] = folder
         reports = [Path(folder) / "reports" / f"{index}.xml" for index in range(len(groups))]
         with concurrent.futures.ThreadPoolExecutor(given.workers) as pool:
+            beside = given.also and pool.submit(run_command, given.also, shlex.split(given.also))
             passed = list(pool.map(run_group, groups, reports, [arguments] * len(groups)))
         found = {key: value for report in reports for key, value in durations(report).items()}
     total = dict.fromkeys(names, 0.0)
@@ -92,6 +96,8 @@ def main() -> int:
     for (name, test), value in sorted(found.items(), key=lambda item: -item[1])[:SLOWEST]:
         print(f"{value:.2f}s tests/{name}::{test}")
     failed = [", ".join(group) for group, good in zip(groups, passed, strict=True) if not good]
+    if beside and not beside.result():
+        failed.append(given.also)
     print(f"{len(groups)} groups in {time.monotonic() - started:.0f} s, {len(failed)} failed")
     for group in failed:
         print(f"failed: {group}")

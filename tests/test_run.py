@@ -7,8 +7,19 @@ from tests import run
 
 
 def test_long_files_come_first_and_short_ones_together():
-    seconds = {"a": 5.0, "b": 100.0, "c": 50.0, "d": 20.0, "e": 0.0}
+    seconds = {"a": 5.0, "b": 160.0, "c": 110.0, "d": 20.0, "e": 0.0}
     assert run.groups_of(seconds) == [["b"], ["c", "d", "a", "e"]]
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_command_beside_the_groups(monkeypatch, tmp_path, capsys, code):
+    monkeypatch.setattr(run, "FOLDER", tmp_path)
+    monkeypatch.setattr(run, "SECONDS_FILE", tmp_path / "seconds.json")
+    command = f"sh -c 'echo linted; exit {code}'"
+    monkeypatch.setattr("sys.argv", ["run", "--also", command])
+    assert run.main() == bool(code)
+    said = capsys.readouterr().out
+    assert "linted" in said and (f"failed: {command}" in said) == bool(code)
 
 
 @pytest.mark.parametrize(("body", "code"), [("pass", 0), ("assert 1 == 2", 1)])

@@ -39,7 +39,7 @@ LABELS = np.array([[1, 8, 0, 3], [4, -1, -1, -1]], np.int32)
     [
         ("float", SHAPE),
         ("float", NO_LOOK_AHEAD),
-        pytest.param("w4", SHAPE, marks=pytest.mark.slow),
+        long_case("w4", SHAPE),
         long_case("w4", NO_LOOK_AHEAD),
     ],
     ids=["float", "float-no-look-ahead", "w4", "w4-no-look-ahead"],
@@ -60,7 +60,7 @@ def test_a_stream_is_the_whole_utterance(precision, streaming, length, sizes, se
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sizes", [[1], [2, 7, 1]], ids=["even", "uneven"])
+@pytest.mark.parametrize("sizes", [long_case([1]), [2, 7, 1]], ids=["even", "uneven"])
 def test_a_stream_of_quantized_activations(sizes):
     """The ranges of activations are those of a row, which is the same in a chunk.
 
@@ -70,7 +70,7 @@ def test_a_stream_of_quantized_activations(sizes):
     agree as float ones do; with a chunk's range in place of a row's none would.
     """
     model, parts = functions("w4a8")
-    features = normal(800)
+    features = normal(500)
     found = streamed(parts, features, sizes)
     for ours, expected in zip(found, whole(model, features), strict=True):
         difference = np.abs(ours - expected).max(axis=1)
