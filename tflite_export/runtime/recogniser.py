@@ -8,6 +8,7 @@ import numpy as np
 
 from asr_qat.arrays import Array
 from asr_qat.audio.front_end import log_mel, normalize, subsampled_length
+from asr_qat.audio.heard import heard
 from asr_qat.decoding.ctc_greedy import merged
 from asr_qat.decoding.hypothesis import Hypothesis
 from asr_qat.decoding.recognition import Recognition, recognise_ctc, recognise_transducer
@@ -155,14 +156,14 @@ class TFLiteRecogniser:
         (found,) = beam_transducer(steps, encoded[None], lengths, beam, nbest=nbest)
         return found
 
-    def transcribe(self, audio: Array, beam: int = 0) -> str:
+    def transcribe(self, audio: str | Path | Array, beam: int = 0) -> str:
         """The text spoken in `audio`.
 
         Args:
-            audio: float32 `[samples]` in [-1, 1) at the front end's rate.
+            audio: a file, or samples at the front end's rate, see `asr_qat.audio.heard`.
             beam: hypotheses that the search of a transducer keeps; 0 for greedy search.
         """
-        features = self.features(audio)
+        features = self.features(heard(audio, self.metadata.front_end.sample_rate))
         if len(features) == 0:
             return ""
         if beam:
