@@ -44,12 +44,12 @@ HF_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 
 # name: split, speaker, samples, step of the tone, text
 UTTERANCES = {
-    "ann-1": ("train", "ann", 6400, 31, "ONE TWO"),
-    "ann-2": ("train", "ann", 8000, 37, 'SAY "THREE"'),
-    "bob-1": ("train", "bob", 7200, 43, "प्राचीन भाषा में"),
-    "bob-2": ("train", "bob", 5600, 29, "FOUR FIVE SIX"),
-    "cat-1": ("dev", "cat", 6400, 53, "TWO ONE"),
-    "dan-1": ("test", "dan", 7200, 61, "FIVE SIX"),
+    "ann-1": ("train", "ann", 12800, 31, "ONE TWO"),
+    "ann-2": ("train", "ann", 16000, 37, 'SAY "THREE"'),
+    "bob-1": ("train", "bob", 14400, 43, "प्राचीन भाषा में"),
+    "bob-2": ("train", "bob", 11200, 29, "FOUR FIVE SIX"),
+    "cat-1": ("dev", "cat", 12800, 53, "TWO ONE"),
+    "dan-1": ("test", "dan", 14400, 61, "FIVE SIX"),
 }
 
 
@@ -82,7 +82,7 @@ def place(name: str) -> tuple[str, float, float]:
     """File, offset and duration in seconds of an utterance in `write_recordings`."""
     seconds = len(samples(name)) / RATE
     if name.startswith("ann"):
-        return "ann.flac", 0.4 * (name == "ann-2"), seconds
+        return "ann.flac", len(samples("ann-1")) / RATE * (name == "ann-2"), seconds
     return f"{name}.flac", 0.0, seconds
 
 

@@ -15,7 +15,7 @@ from tests.layout_fixtures import FOLDER, check
 def test_manifests():
     corpus = nemo.read(FOLDER / "nemo")
     check(corpus)
-    assert ids(corpus.splits["train"])[:2] == ["audio/ann-0.000", "audio/ann-0.400"]
+    assert ids(corpus.splits["train"])[:2] == ["audio/ann-0.000", "audio/ann-0.800"]
 
 
 def test_one_manifest():
@@ -39,7 +39,7 @@ def test_paths_are_relative_to_the_manifest_else_to_the_working_directory(tmp_pa
 def test_tarred_set():
     corpus = nemo.read(FOLDER / "nemo_tarred")
     check(corpus)
-    assert ids(corpus.splits["train"])[1] == "audio_0/audio_ann-sub1-0.400"
+    assert ids(corpus.splits["train"])[1] == "audio_0/audio_ann-sub1-0.800"
     check(pickle.loads(pickle.dumps(corpus)))
 
 

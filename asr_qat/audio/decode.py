@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # Of files that are taken for recordings where a folder is given.
 AUDIO_SUFFIXES = frozenset(
     ".wav .flac .ogg .oga .opus .sph .mp3 .aif .aiff .au .caf .w64 "
-    ".m4a .aac .mp4 .m4v .mov .mkv .webm .avi .wma .amr .3gp".split()
+    ".m4a .aac .mka .mp4 .m4v .mov .mkv .webm .avi .wma .amr .3gp".split()
 )
 ROUNDING_S = 0.01  # manifests round durations: a segment that ends so near the end ends there
 _CHANNELS = {1: "mono", 2: "stereo"}

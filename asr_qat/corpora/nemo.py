@@ -98,13 +98,13 @@ def _read_tarred(manifest: Path, tars: dict[int, Path]) -> list[Utterance]:
     def source(folder: Path, entry: dict[str, Any]) -> FileRange:
         shard = entry.get("shard_id", _shard(manifest) if len(tars) > 1 else next(iter(tars)))
         name = entry["audio_filepath"]
-        require(shard in tars, f"{manifest}: {name}: shard_id {shard!r}, but no such audio_*.tar")
+        require(shard in tars, f"{name}: shard_id {shard!r}, but no such audio_*.tar")
         stem = name.rpartition(".")[0] or name
         # Each recording is stored once, and after `--force_codec` with another suffix.
         for known in (name, stem, _SUB.sub("", stem)):
             if known in members(tars[shard]):
                 return members(tars[shard])[known]
-        raise UserError(f"{manifest}: {name} is not in {tars[shard]}: make the set again")
+        raise UserError(f"{name} is not in {tars[shard]}: make the set again")
 
     found = read_json_lines(manifest, source=source)
     return [dataclasses.replace(item, id=f"{_tar_name(item)}/{item.id}") for item in found]

@@ -185,7 +185,7 @@ def _named(text: str, path: str, args: argparse.Namespace) -> str:
     """Lines that are printed, with the name of the recording if there are several."""
     if args.output or len(args.audio) == 1:
         return text
-    return "".join(f"{path}\t{line}\n" for line in text.splitlines())
+    return "".join(f"{path}\t{line}\n" for line in text.split("\n")[:-1])
 
 
 def _nbest(recogniser, audio, path: str, args: argparse.Namespace) -> str:
