@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 
 import numpy as np
 import pytest
@@ -328,3 +329,14 @@ def test_command(corpus, tmp_path, capsys):
     args = parser.parse_args(["prepare", "--corpus", "manifest", "--out", "x", "--quiet"])
     assert exit_code("asr-qat", lambda: args.run(args)) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_names_that_are_not_utf8(corpus, tmp_path):
+    name = os.fsdecode(b"caf\xe9")
+    record(corpus / "a.wav")
+    (corpus / "a.wav").rename(corpus / f"{name}.wav")
+    add(corpus, "train", entry(f"{name}.wav", "ONE"), entry(f"{name}-absent.wav", "ONE"))
+    prepared = run(corpus, tmp_path / "out")
+    (line,) = (line for line in prepared.utterances("train") if line["id"] == name)
+    assert read_audio(line["audio_filepath"]).any()
+    assert [line["id"] for line in prepared.corpus["skipped"]] == [f"{name}-absent"]

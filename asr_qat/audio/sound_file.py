@@ -1,6 +1,7 @@
 """Recordings through libsndfile: WAV, FLAC, NIST SPHERE, Ogg Vorbis, Opus, MP3, AIFF, AU, CAF."""
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,7 +60,8 @@ class SoundFile:
 
     def __init__(self, file: Path | BinaryIO, name: str):
         try:
-            self._file = _Stream(file)
+            # A path as bytes: soundfile takes no name that is not UTF-8 as text.
+            self._file = _Stream(os.fsencode(file) if isinstance(file, Path) else file)
         except soundfile.LibsndfileError as error:
             reason = str(error.error_string).strip().rstrip(".") or "cannot be decoded"
             if error.code in UNKNOWN_FORMATS:

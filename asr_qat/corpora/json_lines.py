@@ -6,7 +6,7 @@ from typing import Any
 
 from asr_qat.audio.inside import AudioSource, audio_source
 from asr_qat.corpora.rows import json_object, read_rows, text_rows
-from asr_qat.corpora.utterance import Utterance
+from asr_qat.corpora.utterance import Utterance, speaker_name
 from asr_qat.errors import UserError
 
 EXPECTED = '{"audio_filepath": ..., "text": ...}'
@@ -58,12 +58,15 @@ def _utterance(
     text = entry.get("text")
     if not isinstance(text, str) and (text_required or text is not None):
         raise UserError(f"text is {text!r}, expected {EXPECTED}")
-    name = str(Path(audio).with_suffix(""))
+    name = entry.get("id")  # may be the number 0
+    if name in (None, ""):
+        part = "" if offset is None else f"-{offset:.3f}"
+        name = f"{Path(audio).with_suffix('')}{part}"
     return Utterance(
-        id=str(entry.get("id") or (name if offset is None else f"{name}-{offset:.3f}")),
+        id=str(name),
         audio_path=source(folder, entry),
         text=text or "",
-        speaker=str(entry.get("speaker") or ""),
+        speaker=speaker_name(entry.get("speaker")),
         offset=offset or 0.0,
         duration=duration,
         whole=offset is None and duration is not None,

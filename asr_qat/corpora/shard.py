@@ -16,7 +16,7 @@ from asr_qat.audio.inside import address
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
 from asr_qat.text.labels import frames_needed
-from asr_qat.text.normalize import normalize
+from asr_qat.text.normalizers import PLAIN, training_normalizer
 from asr_qat.text.tokenizer import Tokenizer
 
 MIN_SECONDS = 0.1  # shorter recordings hold no word
@@ -44,12 +44,14 @@ class ShardWriter:
         check_labels: skip utterances with too few frames for their CTC labels, or with
             characters that the vocabulary lacks. For train only: a hard utterance is no reason
             to leave it out of a score.
+        normalizer: name of that of the texts, see `asr_qat.text.normalizers`.
     """
 
     tokenizer: Tokenizer
     front_end: FrontEndConfig
     features: bool
     check_labels: bool
+    normalizer: str = PLAIN
 
     def write(self, path: Path, utterances: Sequence[Utterance]) -> Iterator[dict]:
         """Write the usable ones of `utterances` to the TFRecord file `path`.
@@ -79,9 +81,7 @@ class ShardWriter:
             raise OSError(errno.EIO, error.message, str(path)) from None
 
     def _example(self, utterance: Utterance) -> tuple[tf.train.Example, dict]:
-        text = normalize(utterance.text)
-        if not text:
-            raise Skipped("no transcript", f"{utterance.audio_path}: no transcript")
+        text = self._text(utterance)
         unknown = self.tokenizer.unknown_characters(text)
         if unknown and self.check_labels:
             detail = f"{utterance.audio_path}: {' '.join(sorted(unknown))} not in the vocabulary"
@@ -106,6 +106,16 @@ class ShardWriter:
                 "squares": np.square(features).sum(axis=0),
             }
         return _example(utterance.id, text, tokens, pcm, self.front_end.sample_rate), record
+
+    def _text(self, utterance: Utterance) -> str:
+        text = training_normalizer(self.normalizer)(utterance.text)
+        if text:
+            return text
+        where, given = utterance.audio_path, utterance.text
+        if any(map(str.isalnum, given)):
+            detail = f"{where}: normaliser {self.normalizer} leaves nothing of {given!r}"
+            raise Skipped("no words after normalising", detail)
+        raise Skipped("no transcript", f"{where}: no transcript")
 
     def _read(self, utterance: Utterance) -> np.ndarray:
         """The recording as int16 `[samples]`: what the shard holds and training hears."""
@@ -140,7 +150,7 @@ def _example(
         return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 
     feature = {
-        "id": of_bytes(utterance_id.encode()),
+        "id": of_bytes(utterance_id.encode(errors="backslashreplace")),
         "audio": of_bytes(flac.getvalue()),
         "samples": of_ints([len(pcm)]),
         "text": of_bytes(text.encode()),

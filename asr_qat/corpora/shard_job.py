@@ -19,6 +19,7 @@ from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.corpora.prepared import shard_name
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError, require
+from asr_qat.text.normalizers import PLAIN, keeps_case
 from asr_qat.text.tokenizer import Tokenizer
 
 SHARD_UTTERANCES = 512  # utterances in a shard unless the number of shards is given
@@ -38,6 +39,7 @@ class ShardJob:
         tokenizer: SHA-256 of the vocabulary.
         features: whether to report feature sums.
         check_labels: see `ShardWriter`.
+        normalizer: name of that of the texts, see `asr_qat.text.normalizers`.
     """
 
     out: str
@@ -49,6 +51,7 @@ class ShardJob:
     tokenizer: str = dataclasses.field(repr=False)
     features: bool
     check_labels: bool
+    normalizer: str = PLAIN
 
     def __str__(self) -> str:
         """The shard's path."""
@@ -57,17 +60,21 @@ class ShardJob:
     @property
     def path(self) -> Path:
         """Of the shard."""
-        return Path(self.out) / shard_name(self.split, self.index, self.count)
+        return files.place(self.out) / shard_name(self.split, self.index, self.count)
 
     @property
     def report_path(self) -> Path:
         """Of its report."""
-        return Path(self.out) / "reports" / f"{self.path.stem}.json"
+        return files.place(self.out) / "reports" / f"{self.path.stem}.json"
 
     @property
     def inputs(self) -> str:
         """Checksum of all that the shard is made from, but for the recordings themselves."""
-        settings = {"front_end": self.front_end.to_json(), "tokenizer": self.tokenizer}
+        settings = {
+            "front_end": self.front_end.to_json(),
+            "tokenizer": self.tokenizer,
+            "normalizer": self.normalizer,
+        }
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for utterance in self.utterances:
             words = dataclasses.asdict(utterance)
@@ -144,7 +151,10 @@ def write_shard(job: ShardJob, done: Callable[[], object] = lambda: None) -> Non
     from asr_qat.corpora.shard import ShardWriter  # late: TensorFlow takes seconds to load
 
     tokenizer = _tokenizer(job.out, job.tokenizer)
-    writer = ShardWriter(tokenizer, job.front_end, job.features, job.check_labels)
+    tokenizer = tokenizer.with_case() if keeps_case(job.normalizer) else tokenizer
+    writer = ShardWriter(
+        tokenizer, job.front_end, job.features, job.check_labels, normalizer=job.normalizer
+    )
     mel_bins = job.front_end.mel_bins
     totals: dict[str, Any] = {
         "frames": 0,
@@ -172,7 +182,7 @@ def write_shard(job: ShardJob, done: Callable[[], object] = lambda: None) -> Non
 
 @functools.lru_cache(maxsize=1)
 def _tokenizer(out: str, checksum: str) -> Tokenizer:
-    path = Path(out) / "tokenizer.model"
+    path = files.place(out) / "tokenizer.model"
     tokenizer = Tokenizer.load(path)
     if tokenizer.checksum != checksum:
         raise UserError(f"{path}: is not the vocabulary of this run: run `asr-qat prepare` again")
@@ -181,9 +191,9 @@ def _tokenizer(out: str, checksum: str) -> Tokenizer:
 
 def _state(utterance: Utterance) -> list[int] | None:
     """Of a recording's file: size in bytes and time of its last change; None without one."""
-    source = utterance.audio_path
+    archive = getattr(utterance.audio_path, "path", utterance.audio_path)  # that it lies in
     try:
-        found = (source if isinstance(source, Path) else source.path).stat()
+        found = Path(archive).stat()
     except OSError:
         return None
     return [found.st_size, found.st_mtime_ns]

@@ -70,6 +70,11 @@ class Utterance:
         return audio
 
 
+def speaker_name(value: object) -> str:
+    """The speaker of a manifest's line: its own text, 0 too; empty where there is none."""
+    return "" if value is None else str(value)
+
+
 @dataclasses.dataclass(frozen=True)
 class Corpus:
     """Utterances by split, with what a reader of results must know about them.

@@ -105,7 +105,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     folder = PreparedFolder(config.data)
     for split in ("train", "dev"):
         folder.shards(split)
-    output = Path(config.output)
+    output = files.place(config.output)
     description = _description(config)
     _check_same(output, description)
     seed_everything(config.seed)

@@ -106,7 +106,8 @@ def _words(model: LiveModel, labels: list[tuple[Emission, float]]) -> list[Word]
     pieces, frame_ms = model.tokenizer.pieces(), model.encoder.frame_ms
     words: list[Word] = []
     for count in range(1, len(labels) + 1):
-        shown = words_of([emission for emission, _ in labels[:count]], pieces, frame_ms)
+        so_far = [emission for emission, _ in labels[:count]]
+        shown = words_of(so_far, pieces, frame_ms, ended=count == len(labels))
         now = labels[count - 1][1]
         before = words[:-1] if len(words) == len(shown) else words
         if [text for text, _ in words] != [word.text for word in shown]:

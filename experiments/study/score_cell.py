@@ -136,7 +136,7 @@ def _score_file(cell: PlannedCell, source: Recogniser, items: Items, seconds: Se
     other = {each.id: each.keras for each in agreement.different}
     return _Score(
         len(content),
-        _by_split(items, result, other, device.threads),
+        _by_split(items, result, other, device.threads, source.config.normalizer),
         agreement.max_logit_diff,
         agreement.median_logit_diff,
     )
@@ -149,7 +149,7 @@ def _score_keras(cell: PlannedCell, source: Recogniser, items: Items, seconds: S
         result = keras_run(source, everything)
     splits = {
         name: dataclasses.replace(split, rtf=None, latency_ms=None, threads=None)
-        for name, split in _by_split(items, result, {}, 1).items()
+        for name, split in _by_split(items, result, {}, 1, source.config.normalizer).items()
     }
     return _Score(total(summarize(source.model)).bytes, splits)
 
@@ -176,12 +176,12 @@ def keras_run(recogniser: Recogniser, items: list[Utterance]) -> evaluate.Run:
 
 
 def _by_split(
-    items: Items, result: evaluate.Run, other: dict[str, str], threads: int
+    items: Items, result: evaluate.Run, other: dict[str, str], threads: int, normalizer: str
 ) -> dict[str, SplitTexts]:
     splits, start = {}, 0
     for split, part in items.items():
         end = start + len(part)
-        splits[split] = _split_texts(part, _slice(result, start, end), other, threads)
+        splits[split] = _split_texts(part, _slice(result, start, end), other, threads, normalizer)
         start = end
     return splits
 
@@ -195,7 +195,11 @@ def _slice(result: evaluate.Run, start: int, end: int) -> evaluate.Run:
 
 
 def _split_texts(
-    items: list[Utterance], result: evaluate.Run, other: dict[str, str], threads: int
+    items: list[Utterance],
+    result: evaluate.Run,
+    other: dict[str, str],
+    threads: int,
+    normalizer: str,
 ) -> SplitTexts:
     """Scores and hypotheses of one split.
 
@@ -204,11 +208,12 @@ def _split_texts(
         result: what was recognised.
         other: hypothesis of the Keras model, where it differs, by utterance.
         threads: CPU threads.
+        normalizer: name of that of the model.
     """
     references = [item.text for item in items]
     keras = [other.get(item.id, text) for item, text in zip(items, result.hypotheses, strict=True)]
     return SplitTexts(
-        **vars(evaluate.summarize(result, items, threads)),
+        **vars(evaluate.summarize(result, items, threads, normalizer)),
         keras_wer=word_errors(references, keras).rate,
         keras_hypotheses={item.id: other[item.id] for item in items if item.id in other},
         hypotheses=tuple(result.hypotheses),

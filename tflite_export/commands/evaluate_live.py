@@ -26,13 +26,11 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.score.card import write_card
     from tflite_export.score.live_evaluate import live_peak_rss_mb, run_streamed, summarize_streamed
     from tflite_export.score.live_rows import StreamedEvaluation
-    from tflite_export.score.normalizer import PLAIN, normalizer
     from tflite_export.score.rows import combine
     from tflite_export.silence import silence
 
     require(not args.beam, "--beam: a stream is searched greedily: omit it")
-    items = recordings(args.data, args.split, args.normalizer == PLAIN)
-    normalizer(args.normalizer)  # is it installed?
+    items = recordings(args.data, args.split, args.normalizer)
     with silence():  # LiteRT announces its delegate in the first call
         device = TFLiteRecogniser(args.file, args.threads)
         model = live_model(device)

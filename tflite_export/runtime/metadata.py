@@ -15,6 +15,7 @@ from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.decoding.live_format import LiveFormat
 from asr_qat.errors import UserError
 from asr_qat.source import Source
+from asr_qat.text.normalizers import PLAIN
 from asr_qat.text.tokenizer import Tokenizer
 
 DESCRIPTION = "asr_qat.json"  # names of the metadata buffers
@@ -40,6 +41,8 @@ class Metadata:
         durations: of a token-and-duration transducer, frames of each class after the blank.
         subsampling_factor: feature frames to one encoded frame; only written unless it is 4.
         source: where imported weights come from, None for a model that was trained here.
+        normalizer: name of that of the texts it was trained on, see `asr_qat.text.normalizers`;
+            only written unless it is `plain`.
     """
 
     precision: str
@@ -54,6 +57,7 @@ class Metadata:
     durations: tuple[int, ...] = ()
     subsampling_factor: int = SUBSAMPLING
     source: Source | None = None
+    normalizer: str = PLAIN
 
     @property
     def halvings(self) -> int:
@@ -88,6 +92,7 @@ class Metadata:
             **({"durations": self.durations} if self.durations else {}),
             **({} if factor == SUBSAMPLING else {"subsampling_factor": factor}),
             **({} if self.source is None else {"source": dataclasses.asdict(self.source)}),
+            **({} if self.normalizer == PLAIN else {"normalizer": self.normalizer}),
         }
         packed = json.dumps(description, separators=(",", ":")).encode()
         return {DESCRIPTION: packed, VOCABULARY: self.tokenizer.proto}
@@ -121,6 +126,7 @@ def read_metadata(path: str | Path) -> Metadata:
             durations=tuple(description.get("durations", ())),
             source=Source(**description["source"]) if "source" in description else None,
             subsampling_factor=description.get("subsampling_factor", SUBSAMPLING),
+            normalizer=description.get("normalizer", PLAIN),
         )
     except (KeyError, TypeError, ValueError, UserError):
         raise UserError(

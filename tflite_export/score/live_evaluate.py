@@ -8,12 +8,12 @@ import numpy as np
 
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.progress import progress
+from asr_qat.text.normalizers import PLAIN, scoring_normalizer
 from tflite_export.runtime.live.endpoint import WHOLE_RECORDING
 from tflite_export.runtime.live.live_model import LiveModel
 from tflite_export.runtime.live.session import Session
 from tflite_export.score.fresh_process import peak_memory_mb
 from tflite_export.score.live_rows import PassRates, StreamedSummary
-from tflite_export.score.normalizer import PLAIN, normalizer
 from tflite_export.score.rows import Times
 from tflite_export.score.silence_runs import stream_silence
 from tflite_export.score.statistics import character_errors, interval, paired_interval, word_errors
@@ -90,7 +90,7 @@ def summarize_streamed(
     normalizer_name: str = PLAIN,
 ) -> StreamedSummary:
     """Error rates of both passes, with differences to a baseline, and the time of the chunks."""
-    change = normalizer(normalizer_name)
+    change = scoring_normalizer(normalizer_name)
     references = [change(item.text) for item in items]
     compute = float(result.chunk_seconds.sum() + result.finish_seconds.sum())
 

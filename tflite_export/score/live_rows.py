@@ -97,7 +97,7 @@ class StreamedEvaluation(FileFacts, StreamedSummary, Provenance):
         delay_ms: the same of the second pass.
         peak_rss_mb: peak memory of a process that loads it and streams the longest recording.
         normalizer: that references and hypotheses went through, see
-            `tflite_export.score.normalizer`.
+            `asr_qat.text.normalizers`.
         against_keras: with `--compare`, else None.
     """
 
