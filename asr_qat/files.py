@@ -69,8 +69,11 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 def write_text(path: str | Path, content: str) -> None:
-    """Write `content` to `path` in UTF-8, whole or not at all."""
-    write_bytes(path, content.encode())
+    """Write `content` to `path` in UTF-8, whole or not at all.
+
+    A name of a file that is no UTF-8 has surrogates, which are written as JSON escapes them.
+    """
+    write_bytes(path, content.encode(errors="backslashreplace"))
 
 
 def write_json(path: str | Path, content: Any) -> None:
@@ -91,6 +94,18 @@ def read_text(path: str | Path) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UserError(f"{path}: line {line} is not UTF-8: save it in that encoding") from None
+
+
+def read_lines(path: str | Path) -> list[str]:
+    """The lines of a text, without what ends them: a line feed, after a carriage return or not.
+
+    Nothing else does: `str.splitlines` would cut names and transcripts that hold a Unicode line
+    separator, a form feed or the like. Raises as `read_text`.
+    """
+    lines = read_text(path).split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
 
 
 def read_json(path: str | Path) -> Any:

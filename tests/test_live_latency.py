@@ -10,11 +10,10 @@ from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.recordings import recordings
-from asr_qat.errors import UserError
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_config import ModelConfig
 from asr_qat.models.model_directory import Recogniser
-from experiments.live.alignment import WordEnds, forced_alignment, speech_end
+from experiments.live.alignment import WordEnds, speech_end
 from experiments.live.latency import Appearances, appearances, delays, latency
 from experiments.live.latency_rows import WordDelays
 from experiments.live.long_recording import _edits, _edits_at_joins, _middles, _stream
@@ -28,32 +27,6 @@ pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 
 RULE = EndpointConfig(pause_s=0.3)
 RATE = 16000
-
-
-def paths(labels, frames, blank):
-    """Every path of so many frames whose labels are these."""
-    for path in itertools.product([*set(labels), blank], repeat=frames):
-        found = [label for label, _ in itertools.groupby(path) if label != blank]
-        if found == labels:
-            yield path
-
-
-@pytest.mark.parametrize("labels", [[0], [1, 0], [0, 0], [1, 1, 0]])
-def test_the_alignment_is_the_likeliest_path(labels):
-    logits = np.random.default_rng(sum(labels)).standard_normal((5, 3)) * 3
-    best = max(paths(labels, 5, 2), key=lambda path: sum(logits[range(5), path]))
-    runs, at = [], 0
-    for label, run in itertools.groupby(best):
-        length = len(list(run))
-        if label != 2:
-            runs.append((at, at + length - 1))
-        at += length
-    assert forced_alignment(logits, labels) == runs
-
-
-def test_too_many_labels():
-    with pytest.raises(UserError, match="3 labels do not fit into 3 frames"):
-        forced_alignment(np.zeros((3, 2)), [0, 0, 0])
 
 
 def test_words_end_with_their_last_label(prepared_folder):

@@ -8,10 +8,11 @@ import threading
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 import tflite_export
 from asr_qat.errors import UserError
-from tests.conftest import SAMPLE_RATE, WORD_HZ, utterance
+from tests.conftest import SAMPLE_RATE, WORD_HZ, WORD_SECONDS, utterance
 from tests.tones_fixtures import KINDS, TEXT, tones_file
 from tflite_export.runtime.live.events import Transcript
 
@@ -48,17 +49,40 @@ def test_next_to_nothing(model, samples):
     assert isinstance(model.transcribe(np.zeros(samples, np.float32)), str)
 
 
-def test_audio_that_the_model_does_not_take(model, tones, tmp_path):
-    with pytest.raises(UserError, match=r"audio of 8000 Hz: .*\.tflite takes 16000 Hz: resample"):
-        model.transcribe(tones, 8000)
-    with pytest.raises(UserError, match=r"shape \[2, 100\] and type float32: expected one dim"):
-        model.transcribe(np.zeros((2, 100), np.float32))
-    with pytest.raises(UserError, match="type int16: expected one dimension of floats"):
-        model.transcribe(np.zeros(100, np.int16))
-    soundfile.write(tmp_path / "slow.wav", tones, 8000)
-    with pytest.raises(UserError, match="slow.wav: 8000 Hz mono, expected 16000 Hz mono"):
-        model.transcribe(tmp_path / "slow.wav")
-    with pytest.raises(UserError, match="no such audio file"):
+def test_any_audio_is_heard(model, tones, tmp_path):
+    assert model.transcribe(np.round(tones * 32767).astype(np.int16)) == TEXT
+    assert model.transcribe((tones * 2**31).astype(np.int32)) == TEXT
+    assert model.transcribe(np.stack([tones, tones])) == TEXT
+    assert model.transcribe(np.stack([tones, tones], axis=1)) == TEXT
+    assert model.transcribe(soxr.resample(tones, 16000, 44100), 44100) == TEXT
+    path = tmp_path / "stereo.wav"
+    soundfile.write(path, soxr.resample(np.stack([tones, tones], axis=1), 16000, 44100), 44100)
+    assert model.transcribe(path) == TEXT
+    if not model.recogniser.live:
+        assert model.recogniser.transcribe(path) == TEXT
+    loud = 8 * tones
+    assert model.transcribe(loud) == model.transcribe(loud / np.abs(loud).max())
+    assert np.abs(loud).max() > 1  # still
+
+
+@pytest.mark.parametrize(
+    ("audio", "message"),
+    [
+        (np.zeros((3, 100, 2), np.float32), r"shape \[3, 100, 2\]: expected \[samples\]"),
+        (np.zeros((100, 100), np.float32), r"shape \[100, 100\]: expected \[samples\]"),
+        (np.zeros(100, bool), "type bool: expected floats or integers"),
+        (np.full(1000, np.nan, np.float32), "audio: holds samples that are not numbers"),
+        ([0.0] * 1000, "audio of type list: expected a file or an array"),
+    ],
+)
+def test_what_is_no_audio(model, audio, message):
+    for function in (model.transcribe, model.recogniser.transcribe):
+        with pytest.raises(UserError, match=message):
+            function(audio)
+
+
+def test_no_such_recording(model, tmp_path):
+    with pytest.raises(UserError, match="none.wav: no such audio file"):
         model.transcribe(tmp_path / "none.wav")
 
 
@@ -144,3 +168,35 @@ def test_the_output_of_the_process_is_left_alone(tones):
         os.close(write)
     with os.fdopen(read, "rb") as pipe:
         assert pipe.read() == b"." * written
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_times_of_words(kind, tones):
+    """Each word is a tone of known time; the files are too small to be sharper than this."""
+    model = tflite_export.load(tones_file(kind))
+    found = model.transcribe(tones, timestamps=True)
+    assert found.text == " ".join(word.text for word in found.words) == TEXT
+    assert found.duration_s == pytest.approx(len(tones) / SAMPLE_RATE)
+    for index, word in enumerate(found.words):
+        begin, end = index * WORD_SECONDS, (index + 1) * WORD_SECONDS
+        assert begin - 0.15 < word.start_s < word.end_s < end + 0.25
+        assert (word.confidence is None) == (kind == "live")
+        assert kind == "live" or 0.5 < word.confidence <= 1
+    (later,) = model.transcribe(tones, timestamps=True, late_s=0.04).words[-1:]
+    assert later.start_s == pytest.approx(found.words[-1].start_s - 0.04, abs=0.002)
+    assert model.transcribe(np.zeros(0, np.float32), timestamps=True).words == ()
+
+
+def test_formats_of_the_command(tones_recording, tmp_path):
+    done = command("transcribe", tones_file("ctc"), tones_recording, "--format", "srt")
+    assert done.returncode == 0 and done.stdout.endswith(f"\n{TEXT}\n\n")
+    other = tmp_path / "other.wav"
+    other.write_bytes(tones_recording.read_bytes())
+    words = (tones_file("ctc"), tones_recording, other, "--format", "vtt")
+    done = command("transcribe", *words)
+    assert "--format vtt: subtitles of several recordings: add --output DIR" in done.stderr
+    done = command("transcribe", *words, "--output", tmp_path / "out")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"tones.vtt", "other.vtt"}
+    done = command("transcribe", tones_file("ctc"), other, other, "--output", tmp_path)
+    assert done.returncode == 1 and "other.wav: has the name of" in done.stderr

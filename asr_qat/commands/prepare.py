@@ -8,6 +8,8 @@ from asr_qat.parallel.workers import EXECUTORS, Workers
 if TYPE_CHECKING:
     from asr_qat.corpora.prepare import Part
 
+from asr_qat.text.normalizers import OF_TRAINING
+
 MODEL_TYPES = ("char", "unigram", "bpe")  # of `Tokenizer`, whose import loads SentencePiece
 
 
@@ -17,7 +19,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "prepare", help="turn a corpus into a folder that training reads"
     )
     parser.add_argument(
-        "--corpus", default="an4", help="an4, librispeech, manifest or synthetic (%(default)s)"
+        "--corpus",
+        help="an4, librispeech, synthetic, manifest, nemo, kaldi, lhotse, huggingface, "
+        "audiofolder, common-voice, or auto: whatever lies at --data (default: auto with --data, "
+        "else an4)",
     )
     parser.add_argument("--data", help="where the corpus lies (default: look, then download)")
     parser.add_argument("--out", required=True, help="folder to write")
@@ -26,6 +31,19 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--model-type", choices=MODEL_TYPES, default="unigram", help="(default: %(default)s)"
     )
     parser.add_argument("--tokenizer", help="use this SentencePiece model, train none")
+    parser.add_argument(
+        "--byte-fallback",
+        action="store_true",
+        help="word pieces for common characters only: the others are spelled in bytes, 256 of the "
+        "word pieces",
+    )
+    parser.add_argument(
+        "--normalizer",
+        choices=OF_TRAINING,
+        help="of the transcripts, and so of what is recognised: plain is upper case without "
+        "punctuation, lower the same in lower case, verbatim as they are (default: that of the "
+        "model directory in which the tokenizer lies, else plain)",
+    )
     parser.add_argument("--shards", type=int, help="shards of each split (default: by size)")
     parser.add_argument(
         "--workers", type=int, help="shards written at once (default: 1; with ray: its cores)"
@@ -86,6 +104,8 @@ def run(args: argparse.Namespace) -> None:
         workers=workers(args),
         part=args.shard,
         merge=args.merge,
+        normalizer=args.normalizer,
+        byte_fallback=args.byte_fallback,
     )
     if args.quiet:
         return
@@ -109,7 +129,9 @@ def _print_facts(args: argparse.Namespace) -> None:
     pieces = prepared.tokenizer.vocab_size
     fewer = args.tokenizer is None and pieces < args.vocab_size
     wanted = f" (of {args.vocab_size}: the texts have no more)" if fewer else ""
-    print(f"{prepared.corpus['name']}: {pieces} word pieces{wanted}")
+    print(
+        f"{prepared.corpus['name']}: {pieces} word pieces{wanted}, normaliser {prepared.normalizer}"
+    )
     for split, facts in prepared.corpus["splits"].items():
         skipped = "".join(f", {n} skipped: {why}" for why, n in facts["skipped"].items())
         outside = facts["outside_vocabulary"]

@@ -17,6 +17,7 @@ from typing import Any
 
 from asr_qat import files
 from asr_qat.audio.front_end import LEVELLED_FRONT_END
+from asr_qat.corpora.overlap import overlaps
 from asr_qat.corpora.prepared_summary import finish
 from asr_qat.corpora.shard_job import ShardJob, shard_jobs, write_shard
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
@@ -24,7 +25,7 @@ from asr_qat.errors import UserError, require
 from asr_qat.parallel.run_jobs import run_jobs
 from asr_qat.parallel.workers import Workers
 from asr_qat.progress import progress_bar
-from asr_qat.text.normalize import normalize
+from asr_qat.text.normalizers import OF_TRAINING, PLAIN, check_training, training_normalizer
 from asr_qat.text.tokenizer import Tokenizer
 
 _LOGGER = logging.getLogger(__name__)
@@ -65,6 +66,8 @@ def prepare(
     workers: Workers = ALONE,
     part: Part | None = None,
     merge: bool = False,
+    normalizer: str | None = None,
+    byte_fallback: bool = False,
 ) -> None:
     """Write the prepared folder `out`; an interrupted run is resumed where it ended.
 
@@ -80,6 +83,9 @@ def prepare(
         workers: where the shards are written.
         part: write the shards of one machine only, and do not finish the folder.
         merge: write no shard: finish a folder whose shards other machines have written.
+        normalizer: of the transcripts, see `asr_qat.text.normalizers`; None for that of the model
+            whose tokenizer is given, else `plain`.
+        byte_fallback: a trained vocabulary spells rare characters in bytes.
 
     Raises:
         UserError: neither a training split nor a tokenizer, a complete folder of other
@@ -89,6 +95,10 @@ def prepare(
     out = files.place(out)
     require(shards is None or shards >= 1, f"--shards {shards}: expected 1 or more")
     require(not (merge and part), "--merge: is a step of its own: omit --shard")
+    require(
+        not (byte_fallback and tokenizer is not None),
+        "--byte-fallback: of a vocabulary that is trained: omit it or --tokenizer",
+    )
     splits = _ordered(corpus)
     if "train" not in splits and tokenizer is None:
         raise UserError(
@@ -98,8 +108,13 @@ def prepare(
     absent = [split for split in SPLITS if split not in splits]
     if absent and not quiet:
         _LOGGER.warning("%s: no utterances of %s: left out", corpus.name, " or ".join(absent))
+    if not quiet:
+        for shared in overlaps(splits):
+            _LOGGER.warning("%s: %s", corpus.name, shared)
     front_end = LEVELLED_FRONT_END
     given = Tokenizer.load(tokenizer) if tokenizer is not None else None
+    normalizer = normalizer or _normalizer_beside(tokenizer)
+    check_training(normalizer)
     settings: dict[str, Any] = {
         "corpus": corpus.name,
         "vocab_size": None if given else vocab_size,
@@ -108,11 +123,20 @@ def prepare(
         "shards": shards,
         "front_end": front_end.to_json(),
         "utterances": _digest(splits),
+        # Where they are not what folders without them were made with.
+        **({} if normalizer == PLAIN else {"normalizer": normalizer}),
+        **({"byte_fallback": True} if byte_fallback else {}),
     }
     words = _begin(out, settings, given, splits)
     measured = _measured(splits)
     jobs = shard_jobs(
-        splits, shards, measured, out=str(out), front_end=front_end, tokenizer=words.checksum
+        splits,
+        shards,
+        measured,
+        out=str(out),
+        front_end=front_end,
+        tokenizer=words.checksum,
+        normalizer=normalizer,
     )
     own = jobs[part.index :: part.of] if part else jobs
     waiting = [job for job in own if not job.is_finished()]
@@ -130,7 +154,7 @@ def prepare(
     }
     _say_skipped(out, reports, strict, quiet)
     if part is None:
-        finish(out, corpus, reports, measured, words, front_end)
+        finish(out, corpus, reports, measured, words, front_end, normalizer)
 
 
 def _begin(
@@ -152,7 +176,7 @@ def _begin(
         return Tokenizer.load(finished)
     if (out / "corpus.json").exists():
         _refuse_other(out, before or {}, settings)
-    words = given or _tokenizer(splits["train"], settings["vocab_size"], settings["model_type"])
+    words = given or _tokenizer(splits["train"], settings)
     words.save(finished)
     files.write_json(path, settings)
     return words
@@ -160,19 +184,25 @@ def _begin(
 
 def _refuse_other(out: Path, before: dict[str, Any], settings: dict[str, Any]) -> None:
     """Raise `UserError` for a complete folder that was prepared with other settings."""
-    for key, value in settings.items():
-        if before.get(key) != value:
+    for key in {**settings, **before}:
+        then, now = before.get(key), settings.get(key)
+        if then != now:
             shown = key in ("corpus", "vocab_size", "model_type", "shards")
-            setting = f"{key} {before.get(key)}, now {value}" if shown else f"other {key}"
+            setting = f"{key} {then}, now {now}" if shown else f"other {key}"
             raise UserError(
                 f"{out}: was prepared with {setting}: choose another --out or remove it"
             )
 
 
-def _tokenizer(train: list[Utterance], vocab_size: int, model_type: str) -> Tokenizer:
+def _tokenizer(train: list[Utterance], settings: dict[str, Any]) -> Tokenizer:
+    change = training_normalizer(settings.get("normalizer", PLAIN))
     # Sorted, so that the order of the corpus does not matter to the vocabulary.
-    texts = sorted(normalize(utterance.text) for utterance in train)
-    return Tokenizer.train(texts, vocab_size, model_type)
+    return Tokenizer.train(
+        sorted(change(utterance.text) for utterance in train),
+        settings["vocab_size"],
+        settings["model_type"],
+        settings.get("byte_fallback", False),
+    )
 
 
 def _write(own: Sequence[ShardJob], waiting: list[ShardJob], workers: Workers, quiet: bool) -> None:
@@ -206,6 +236,18 @@ def _say_skipped(out: Path, reports: dict[str, list[dict]], strict: bool, quiet:
         )
 
 
+def _normalizer_beside(tokenizer: str | Path | None) -> str:
+    """That of the model directory or the prepared folder in which a tokenizer lies."""
+    if tokenizer is None:
+        return PLAIN
+    for name in ("config.json", "corpus.json"):
+        path = files.place(tokenizer).with_name(name)
+        content = files.read_json(path) if path.is_file() else None
+        if isinstance(content, dict) and content.get("normalizer") in OF_TRAINING:
+            return str(content["normalizer"])
+    return PLAIN
+
+
 def _ordered(corpus: Corpus) -> dict[str, list[Utterance]]:
     """The splits that there are, training in a fixed random order.
 
@@ -224,6 +266,7 @@ def _measured(splits: Iterable[str]) -> list[str]:
 def _digest(splits: dict[str, list[Utterance]]) -> str:
     names = [
         (split, utterance.id, utterance.text)
+        + ((utterance.offset, utterance.duration) if utterance.segment else ())
         for split, utterances in splits.items()
         for utterance in utterances
     ]

@@ -1,8 +1,9 @@
 """What a prepared folder says of all its shards: manifests, statistics, `corpus.json`."""
 
 import collections
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.corpora.prepared import shard_name
 from asr_qat.corpora.utterance import Corpus
 from asr_qat.errors import UserError
+from asr_qat.text.normalizers import PLAIN
 from asr_qat.text.tokenizer import Tokenizer
 
 # Natural-logarithm units. Speech varies by 2 to 6; a bin that the corpus leaves silent (above
@@ -26,6 +28,7 @@ def finish(
     measured: Sequence[str],
     tokenizer: Tokenizer,
     front_end: FrontEndConfig,
+    normalizer: str = PLAIN,
 ) -> None:
     """Write what the folder says of its shards, `corpus.json` last.
 
@@ -36,6 +39,7 @@ def finish(
         measured: the splits whose features the statistics are of.
         tokenizer: the vocabulary.
         front_end: of the features.
+        normalizer: name of that of the texts, see `asr_qat.text.normalizers`.
 
     Raises:
         UserError: no utterance of the measured splits can be used.
@@ -60,12 +64,12 @@ def finish(
         "name": corpus.name,
         "description": corpus.description,
         "licence": corpus.licence,
-        "speakers": len({line["speaker"] for lines in used.values() for line in lines}),
+        "speakers": _speakers(itertools.chain.from_iterable(used.values())),
         "splits": {
             split: {
                 "utterances": len(lines),
                 "hours": sum(line["duration"] for line in lines) / 3600,
-                "speakers": len({line["speaker"] for line in lines}),
+                "speakers": _speakers(lines),
                 "shards": len(reports[split]),
                 "skipped": dict(collections.Counter(line["reason"] for line in skipped[split])),
                 # None in train. Elsewhere what no model can recognise counts as its error.
@@ -76,8 +80,15 @@ def finish(
             for split, lines in used.items()
         },
         "skipped": [line for lines in skipped.values() for line in lines],
+        # Where it is not what folders without it were made with.
+        **({} if normalizer == PLAIN else {"normalizer": normalizer}),
     }
     files.write_json(out / "corpus.json", description)
+
+
+def _speakers(lines: Iterable[dict]) -> int:
+    """How many speak in lines of a manifest; those who are unknown are not counted."""
+    return len({line["speaker"] for line in lines} - {""})
 
 
 def _remove_stale(out: Path, reports: dict[str, list[dict]]) -> None:

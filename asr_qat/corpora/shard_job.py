@@ -19,6 +19,7 @@ from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.corpora.prepared import shard_name
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError, require
+from asr_qat.text.normalizers import PLAIN, keeps_case
 from asr_qat.text.tokenizer import Tokenizer
 
 SHARD_UTTERANCES = 512  # utterances in a shard unless the number of shards is given
@@ -38,6 +39,7 @@ class ShardJob:
         tokenizer: SHA-256 of the vocabulary.
         features: whether to report feature sums.
         check_labels: see `ShardWriter`.
+        normalizer: name of that of the texts, see `asr_qat.text.normalizers`.
     """
 
     out: str
@@ -49,6 +51,7 @@ class ShardJob:
     tokenizer: str = dataclasses.field(repr=False)
     features: bool
     check_labels: bool
+    normalizer: str = PLAIN
 
     def __str__(self) -> str:
         """The shard's path."""
@@ -67,11 +70,15 @@ class ShardJob:
     @property
     def inputs(self) -> str:
         """Checksum of all that the shard is made from, but for the recordings themselves."""
-        settings = {"front_end": self.front_end.to_json(), "tokenizer": self.tokenizer}
+        settings = {
+            "front_end": self.front_end.to_json(),
+            "tokenizer": self.tokenizer,
+            "normalizer": self.normalizer,
+        }
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for utterance in self.utterances:
             words = dataclasses.asdict(utterance)
-            del words["audio_path"]  # a corpus may be moved
+            del words["audio_path"], words["where"]  # a corpus may be moved
             digest.update(json.dumps(words, sort_keys=True).encode())
         return digest.hexdigest()
 
@@ -144,7 +151,10 @@ def write_shard(job: ShardJob, done: Callable[[], object] = lambda: None) -> Non
     from asr_qat.corpora.shard import ShardWriter  # late: TensorFlow takes seconds to load
 
     tokenizer = _tokenizer(job.out, job.tokenizer)
-    writer = ShardWriter(tokenizer, job.front_end, job.features, job.check_labels)
+    tokenizer = tokenizer.with_case() if keeps_case(job.normalizer) else tokenizer
+    writer = ShardWriter(
+        tokenizer, job.front_end, job.features, job.check_labels, normalizer=job.normalizer
+    )
     mel_bins = job.front_end.mel_bins
     totals: dict[str, Any] = {
         "frames": 0,
@@ -181,8 +191,9 @@ def _tokenizer(out: str, checksum: str) -> Tokenizer:
 
 def _state(utterance: Utterance) -> list[int] | None:
     """Of a recording's file: size in bytes and time of its last change; None without one."""
+    archive = getattr(utterance.audio_path, "path", utterance.audio_path)  # that it lies in
     try:
-        found = utterance.audio_path.stat()
+        found = Path(archive).stat()
     except OSError:
         return None
     return [found.st_size, found.st_mtime_ns]

@@ -219,10 +219,10 @@ class EvaluateAndKeep(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         """Drop the lines that a killed training wrote after its last checkpoint."""
         if self._history.is_file():
-            lines = files.read_text(self._history).splitlines(keepends=True)
+            lines = files.read_lines(self._history)
             kept = [line for line in lines if _step_of(line) <= _step(self.model)]
             if kept != lines:
-                files.write_text(self._history, "".join(kept))
+                files.write_text(self._history, "".join(f"{line}\n" for line in kept))
 
     def on_train_batch_end(self, batch, logs=None):
         step, every = _step(self.model), self._config.evaluate_every

@@ -3,49 +3,14 @@
 import numpy as np
 
 from asr_qat.audio.front_end import FrontEndConfig, log_mel, normalize
+from asr_qat.decoding.ctc_alignment import align_ctc
 from asr_qat.errors import UserError, require
 from asr_qat.models.ctc import CTC
 from asr_qat.models.model_directory import Recogniser
-from tflite_export.runtime.live.words import SPACE
+from asr_qat.text.byte_pieces import SPACE
 
 SPEECH_DB = 12.0  # above the noise of the recording
 NOISE_PERCENTILE = 10
-
-
-def forced_alignment(logits: np.ndarray, labels: list[int]) -> list[tuple[int, int]]:
-    """First and last frame of each label on the likeliest path of a CTC model.
-
-    Args:
-        logits: `[frames, classes]`; the last class is the blank.
-        labels: at least one.
-
-    Raises:
-        UserError: the labels do not fit into so few frames.
-    """
-    blank = logits.shape[1] - 1
-    scores = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-    states = np.full(2 * len(labels) + 1, blank)
-    states[1::2] = labels
-    # A label may follow another one directly, unless it is the same.
-    jump = np.zeros(len(states), bool)
-    jump[3::2] = states[3::2] != states[1:-2:2]
-    best = np.full(len(states), -np.inf)
-    best[:2] = scores[0, states[:2]]
-    came = np.zeros((len(scores), len(states)), int)  # states back
-    for frame in range(1, len(scores)):
-        one = np.concatenate([[-np.inf], best[:-1]])
-        two = np.where(jump, np.concatenate([[-np.inf, -np.inf], best[:-2]]), -np.inf)
-        choices = np.stack([best, one, two])
-        came[frame] = choices.argmax(axis=0)
-        best = choices.max(axis=0) + scores[frame, states]
-    state = len(states) - 1 if best[-1] >= best[-2] else len(states) - 2
-    require(best[state] > -np.inf, f"{len(labels)} labels do not fit into {len(scores)} frames")
-    spans: list[list[int]] = [[] for _ in labels]
-    for frame in range(len(scores) - 1, -1, -1):
-        if state % 2:
-            spans[state // 2].append(frame)
-        state -= came[frame, state]
-    return [(span[-1], span[0]) for span in spans]
 
 
 class WordEnds:
@@ -78,14 +43,14 @@ class WordEnds:
         features = normalize(log_mel(audio, front_end), front_end, recogniser.mean, recogniser.std)
         (logits,) = self._decoder.encode(features[None], np.array([len(features)], np.int32))
         labels = recogniser.tokenizer.encode(text)
-        spans = forced_alignment(logits, labels)
+        spans = align_ctc(logits, labels)
         pieces = recogniser.tokenizer.pieces()
         last: list[int] = []  # frame of each word's last label
-        for label, (_, frame) in zip(labels, spans, strict=True):
+        for label, span in zip(labels, spans, strict=True):
             if pieces[label].startswith(SPACE) or not last:
-                last.append(frame)
+                last.append(span.last)
             else:
-                last[-1] = frame
+                last[-1] = span.last
         require(len(last) == len(text.split()), f"{text}: its labels do not begin with its words")
         centres = [frame * self.frame_ms + self._middle_ms for frame in last]
         return [(centre + self.frame_ms / 2) / 1000 for centre in centres]

@@ -1,1 +1,1 @@
-"""How `asr-qat prepare` grows with workers, and what an object store costs."""
+"""Preparing corpora: the layouts in which they lie, and how it grows with workers and stores."""

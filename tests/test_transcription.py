@@ -1,0 +1,121 @@
+"""Labels become timed words, and these text, JSON, subtitles and CTM."""
+
+import itertools
+import json
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr_qat.decoding.timed_label import TimedLabel
+from asr_qat.text.words import word_spans
+from tests.live_reference import TOKENIZER
+from tflite_export.runtime.formats import FORMATS
+from tflite_export.runtime.subtitles import LINE_CHARACTERS, LONGEST_S, PAUSE_S, cues
+from tflite_export.runtime.transcription import (
+    FrameTimes,
+    TimedWord,
+    Transcription,
+    Utterance,
+    timed_words,
+)
+
+pytestmark = pytest.mark.runtime
+
+
+def test_words_of_labels():
+    parts = [b" A", b"B", b" ", b"C", b"D E", b"\xc3", b"\x9c", b"", b" \xff"]
+    found = [(w.text, w.first, w.last) for w in word_spans(parts)]
+    assert found == [("AB", 0, 1), ("CD", 3, 4), ("EÜ", 4, 6), ("�", 8, 8)]
+    assert word_spans([]) == []
+
+
+@given(st.lists(st.integers(0, TOKENIZER.vocab_size - 1), max_size=12))
+def test_words_are_the_text_of_the_tokenizer(labels):
+    parts = [TOKENIZER.label_bytes()[label] for label in labels]
+    found = " ".join(word.text for word in word_spans(parts))
+    assert found == " ".join(TOKENIZER.decode(labels).split())
+
+
+def test_times_and_confidence():
+    labels = [
+        TimedLabel(0, 0, 0, math.log(0.5)),
+        TimedLabel(1, 2, 3, math.log(0.5)),
+        TimedLabel(2, 9, 9, 0.0),
+    ]
+    parts = [b" A", b"B", b" C"]
+    times = FrameTimes(frame_s=0.04, middle_s=0.012)
+    first, second = timed_words(labels, parts, times, 10.0, 10.36)
+    assert first == TimedWord("AB", 10.0, 10.152, 0.25)  # 4 frames less half of one, to the middle
+    assert second == TimedWord("C", 10.352, 10.36, 1.0)  # not beyond the end
+    late = FrameTimes(frame_s=0.04, middle_s=0.012, late_s=0.1)
+    _, earlier = timed_words(labels, parts, late, 10.0, 10.36, rated=False)
+    assert earlier == TimedWord("C", 10.252, 10.292, None)
+
+
+def spoken(*words, rate=0.9):
+    """A transcription from `(text, start, end)`."""
+    timed = tuple(TimedWord(text, start, end, rate) for text, start, end in words)
+    end = timed[-1].end_s if timed else 0.0
+    return Transcription((Utterance(0.0, end, timed),), end)
+
+
+def test_formats():
+    found = spoken(("A<B", 0.0, 0.5), ("C", 3599.5, 3600.25))
+    text = {name: write("dir/my file.wav", found, False) for name, write in FORMATS.items()}
+    assert text["txt"] == "A<B C\n"
+    assert text["ctm"] == "my_file 1 0.000 0.500 A<B 0.9000\nmy_file 1 3599.500 0.750 C 0.9000\n"
+    assert text["srt"] == (
+        "1\n00:00:00,000 --> 00:00:01,000\nA<B\n\n2\n00:59:59,500 --> 01:00:00,500\nC\n\n"
+    )
+    assert text["vtt"].startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nA&lt;B\n\n")
+    content = json.loads(text["json"])
+    assert content["text"] == "A<B C" and "words" not in content["utterances"][0]
+    by_word = {name: write("a.wav", found, True) for name, write in FORMATS.items()}
+    assert by_word["txt"].splitlines()[0] == "0.000\t0.500\t0.9000\tA<B"
+    assert json.loads(by_word["json"])["utterances"][0]["words"][1] == {
+        "text": "C", "start_s": 3599.5, "end_s": 3600.25, "confidence": 0.9
+    }  # fmt: skip
+    unrated = spoken(("A", 0.0, 0.5), ("B", 0.5, 0.9), rate=None)
+    assert FORMATS["ctm"]("a.wav", unrated, True).splitlines()[0] == "a 1 0.000 0.500 A"
+    assert FORMATS["txt"]("a.wav", unrated, True).splitlines()[0] == "0.000\t0.500\t-\tA"
+    assert "\nA <00:00:00.500>B\n" in FORMATS["vtt"]("a.wav", unrated, True)
+
+
+def test_nothing_was_said():
+    empty = spoken()
+    found = {name: write("a.wav", empty, False) for name, write in FORMATS.items()}
+    assert (found["txt"], found["srt"], found["ctm"]) == ("\n", "", "")
+    assert found["vtt"] == "WEBVTT\n\n"
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 60), st.floats(0.0, 1.5), st.floats(0.01, 3.0)), max_size=60)
+)
+def test_subtitles_hold_all_words_and_can_be_read(shape):
+    words, at = [], 0.0
+    for letters, pause, length in shape:
+        words.append(("x" * letters, at + pause, at + pause + length))
+        at += pause + length
+    found = spoken(*words)
+    made = cues(found)
+    assert [word for cue in made for line in cue.lines for word in line] == list(found.words)
+    for cue, following in itertools.zip_longest(made, made[1:]):
+        assert following is None or cue.end_s <= following.start_s
+        inside = [word for line in cue.lines for word in line]
+        if len(inside) > 1:
+            assert len(cue.lines) <= 2
+            assert all(len(line) <= LINE_CHARACTERS for line in cue.text.splitlines())
+            assert inside[-1].end_s - inside[0].start_s <= LONGEST_S
+            gaps = [b.start_s - a.end_s for a, b in zip(inside[:-1], inside[1:], strict=True)]
+            assert max(gaps) < PAUSE_S
+
+
+def test_subtitles_are_cut_at_the_pause():
+    words = [(f"word{i:02}", 0.4 * i + 0.3 * (i >= 9), 0.4 * i + 0.3 * (i >= 9) + 0.4)
+             for i in range(20)]  # fmt: skip
+    first, second = cues(spoken(*words))
+    assert re.findall(r"\d+", first.text)[-1] == "08"
+    assert re.findall(r"\d+", second.text)[0] == "09"

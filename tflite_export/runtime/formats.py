@@ -1,0 +1,98 @@
+"""Transcriptions as text, JSON, subtitles (SRT, WebVTT) and CTM."""
+
+import dataclasses
+import html
+import json
+from collections.abc import Callable
+from pathlib import PurePath
+
+from tflite_export.runtime.subtitles import Cue, cues, word_cues
+from tflite_export.runtime.transcription import Transcription
+
+CHANNEL = "1"  # of CTM
+
+
+def as_txt(name: str, found: Transcription, by_word: bool) -> str:
+    """The words in one line; by word one for each: start, end, confidence, word, with tabs."""
+    if not by_word:
+        return f"{found.text}\n"
+    return "".join(
+        f"{word.start_s:.3f}\t{word.end_s:.3f}\t{_rate(word.confidence) or '-'}\t{word.text}\n"
+        for word in found.words
+    )
+
+
+def as_json(name: str, found: Transcription, by_word: bool) -> str:
+    """One line: `file`, `duration_s`, `text`, `utterances`; by word their `words`, too."""
+    utterances = []
+    for each in found.utterances:
+        content = {"start_s": each.start_s, "end_s": each.end_s, "text": each.text}
+        words = [dataclasses.asdict(word) for word in each.words]
+        utterances.append({**content, "words": words} if by_word else content)
+    content = {"file": name, "duration_s": round(found.duration_s, 3), "text": found.text}
+    return json.dumps({**content, "utterances": utterances}, ensure_ascii=False) + "\n"
+
+
+def as_srt(name: str, found: Transcription, by_word: bool) -> str:
+    """SubRip subtitles; by word one for each."""
+    made = word_cues(found) if by_word else cues(found)
+    return "".join(
+        f"{number}\n{_span(cue, ',')}\n{cue.text}\n\n" for number, cue in enumerate(made, start=1)
+    )
+
+
+def as_vtt(name: str, found: Transcription, by_word: bool) -> str:
+    """WebVTT subtitles (https://www.w3.org/TR/webvtt1); by word with a time before each."""
+    made = [f"{_span(cue, '.')}\n{_vtt_text(cue, by_word)}\n\n" for cue in cues(found)]
+    return "".join(["WEBVTT\n\n", *made])
+
+
+def as_ctm(name: str, found: Transcription, by_word: bool) -> str:
+    """NIST's CTM, always by word: recording, channel, start, seconds, word, confidence."""
+    recording = "_".join(PurePath(name).stem.split()) or "-"
+    lines = []
+    for word in found.words:
+        times = f"{word.start_s:.3f} {word.end_s - word.start_s:.3f}"
+        line = f"{recording} {CHANNEL} {times} {word.text} {_rate(word.confidence)}"
+        lines.append(f"{line.rstrip()}\n")
+    return "".join(lines)
+
+
+# Name of the recording, what was found, whether by word.
+FORMATS: dict[str, Callable[[str, Transcription, bool], str]] = {
+    "txt": as_txt,
+    "json": as_json,
+    "srt": as_srt,
+    "vtt": as_vtt,
+    "ctm": as_ctm,
+}
+
+
+def _rate(confidence: float | None) -> str:
+    return "" if confidence is None else f"{confidence:.4f}"
+
+
+def _vtt_text(cue: Cue, by_word: bool) -> str:
+    """A player shows the words of a cue, and marks those whose time has come."""
+    lines = [
+        " ".join(
+            f"<{_clock(word.start_s, '.')}>{html.escape(word.text, quote=False)}"
+            if by_word and word.start_s > cue.start_s
+            else html.escape(word.text, quote=False)
+            for word in line
+        )
+        for line in cue.lines
+    ]
+    return "\n".join(lines)
+
+
+def _span(cue: Cue, point: str) -> str:
+    return f"{_clock(cue.start_s, point)} --> {_clock(cue.end_s, point)}"
+
+
+def _clock(seconds: float, point: str) -> str:
+    """Hours, minutes, seconds and thousandths: `01:02:03,456`."""
+    thousandths = round(1000 * seconds)
+    minutes, rest = divmod(thousandths, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{rest // 1000:02}{point}{rest % 1000:03}"
