@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from asr_qat import files
 from asr_qat.audio.decode import read_audio
-from asr_qat.audio.front_end import FrontEndConfig, log_mel
+from asr_qat.audio.front_end import LEVELLED_FRONT_END, log_mel
 from asr_qat.commands import prepare as command
 from asr_qat.corpora import manifest
 from asr_qat.corpora.prepare import prepare
@@ -98,10 +98,13 @@ def test_shards_hold_the_recordings(corpus, tmp_path):
 def test_stats_are_those_of_the_training_frames(corpus, tmp_path):
     stats = run(corpus, tmp_path / "out", shards=3).stats
     frames = np.concatenate(
-        [log_mel(read_audio(path), FrontEndConfig()) for path in sorted(corpus.glob("train*.wav"))]
+        [
+            log_mel(read_audio(path), LEVELLED_FRONT_END)
+            for path in sorted(corpus.glob("train*.wav"))
+        ]
     ).astype(np.float64)
     assert stats.frames == len(frames)
-    assert stats.front_end == FrontEndConfig()
+    assert stats.front_end == LEVELLED_FRONT_END
     np.testing.assert_allclose(stats.mean, frames.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(stats.std, np.maximum(frames.std(axis=0), MIN_STD), rtol=1e-5)
 
@@ -216,7 +219,7 @@ def test_test_utterances_alone(corpus, tmp_path, caplog):
     assert prepared.corpus["splits"].keys() == {"test"}
     assert len(prepared.utterances("test")) == len(examples(prepared, "test")) == 2
     assert not list(prepared.path.glob("train*"))
-    frames = [log_mel(read_audio(path), FrontEndConfig()) for path in corpus.glob("test*.wav")]
+    frames = [log_mel(read_audio(path), LEVELLED_FRONT_END) for path in corpus.glob("test*.wav")]
     assert prepared.stats.frames == sum(map(len, frames))
     np.testing.assert_allclose(prepared.stats.mean, np.concatenate(frames).mean(axis=0), rtol=1e-4)
 

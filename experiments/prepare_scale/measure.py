@@ -16,6 +16,7 @@ from asr_qat.provenance import provenance
 from asr_qat.text.normalize import normalize
 from asr_qat.text.tokenizer import Tokenizer
 from experiments.prepare_scale.commands import Times, folder_bytes, same_files, timed
+from experiments.prepare_scale.layouts import measure_layouts
 from experiments.prepare_scale.local_store import BUCKET, local_store
 from experiments.prepare_scale.rows import (
     PrepareRow,
@@ -32,7 +33,7 @@ def measure(data: Path, shards: int, steps: int, work: Path) -> PrepareScaleResu
     """Measure all of it.
 
     Args:
-        data: manifests of the corpus.
+        data: a manifest.
         shards: of each split; enough for two workers to share out evenly.
         steps: of each training; 0 for no training and no object store.
         work: a folder for what is made.
@@ -70,6 +71,7 @@ def measure(data: Path, shards: int, steps: int, work: Path) -> PrepareScaleResu
         stages=_stages(data, times["processes", 1].core, merge),
         steps=steps,
         store=tuple(_store(words, steps, work)) if steps else (),
+        layouts=tuple(measure_layouts()),
     ).with_targets()
 
 

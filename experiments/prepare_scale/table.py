@@ -18,6 +18,7 @@ def prepare_scale_table(found: PrepareScaleResults) -> str:
         _runs(found),
         _store(found),
         _paper(found),
+        _layouts(found),
     ]
     lines = [["Target", "Measured", "Bar", ""], ["---", "---:", "---:", "---"]]
     for row in found.targets:
@@ -54,6 +55,16 @@ def _store(found: PrepareScaleResults) -> str:
         f"The same folder and {found.steps} steps of the same training on disk and in an object "
         f"store, a server on the same machine in one thread:\n\n{markdown_table(lines)}"
     )
+
+
+def _layouts(found: PrepareScaleResults) -> str:
+    columns = ["Layout", "Instance", "Written by", "Recognised as", "Words", "Samples"]
+    lines = [columns, ["---"] * len(columns)]
+    for row in found.layouts:
+        words = "the same" if row.same_words else "OTHERS"
+        samples = "the same" if row.same_samples else f"correlation {row.correlation:.4f}"
+        lines.append([row.layout, row.instance, row.library, row.recognised, words, samples])
+    return f"Small instances of other layouts, prepared and heard again:\n\n{markdown_table(lines)}"
 
 
 def _paper(found: PrepareScaleResults) -> str:
