@@ -35,15 +35,15 @@ class Stages:
 
     Attributes:
         core_seconds: of the processor, all of the command with one worker.
-        plan_seconds: to read the manifest and plan the shards, which each machine does.
+        read_seconds: to read the manifest, which each machine does.
+        merge_seconds: to plan the shards, which each machine does too, and to finish the folder.
         vocabulary_seconds: to train the word pieces on all texts, once.
-        merge_seconds: to finish the folder, once; reading and planning included.
     """
 
     core_seconds: float
-    plan_seconds: float
-    vocabulary_seconds: float
+    read_seconds: float
     merge_seconds: float
+    vocabulary_seconds: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

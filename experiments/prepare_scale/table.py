@@ -71,9 +71,10 @@ def _paper(found: PrepareScaleResults) -> str:
     """Seconds of this corpus, times how many of it there are in `PAPER_HOURS`."""
     times = PAPER_HOURS / found.audio_hours
     cores = times * found.stages.core_seconds / HOUR
-    plan = times * found.stages.plan_seconds / HOUR
-    serial = plan + times * (found.stages.merge_seconds) / HOUR
-    lines = [["Cores", "Shards, h", "Alone: plan and merge, h", "All, h", "Bottleneck"]]
+    # The machines read and plan before they write; then one reads, plans and merges.
+    read, merge = found.stages.read_seconds, found.stages.merge_seconds
+    serial = times * 2 * (read + merge) / HOUR
+    lines = [["Cores", "Shards, h", "Alone: read, plan, merge, h", "All, h", "Bottleneck"]]
     lines.append(["---:", "---:", "---:", "---:", "---"])
     for number in PAPER_CORES:
         shared = cores / number
