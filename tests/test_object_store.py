@@ -41,7 +41,8 @@ def test_unknown_addresses_are_refused():
 
 @pytest.mark.long
 def test_a_folder_in_the_store_is_that_of_the_disk(store, synthetic_corpus, prepared_folder):
-    done = run(store, *PREPARE, "--data", str(synthetic_corpus), "--out", "s3://speech/prepared")
+    words = (*PREPARE, "--data", str(synthetic_corpus), "--out", "s3://speech/prepared")
+    done = run(store, *words, "--workers", "2")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr and "pure virtual" not in done.stderr
     found = content(store, "prepared")
@@ -51,7 +52,7 @@ def test_a_folder_in_the_store_is_that_of_the_disk(store, synthetic_corpus, prep
         if path.is_file()
     }
     assert found == local
-    again = run(store, *PREPARE, "--data", str(synthetic_corpus), "--out", "s3://speech/prepared")
+    again = run(store, *words)
     assert again.returncode == 0, again.stderr
 
 
