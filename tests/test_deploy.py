@@ -122,7 +122,7 @@ def test_distributions_are_sound(tmp_path):
     build = [sys.executable, "-m", "build", "--outdir", str(tmp_path), str(REPOSITORY)]
     subprocess.run(build, check=True, capture_output=True)
     made = sorted(tmp_path.iterdir())
-    assert [path.suffix for path in made] == [".gz", ".whl"]
+    assert sorted(path.suffix for path in made) == [".gz", ".whl"]
     check = [sys.executable, "-m", "twine", "check", "--strict", *map(str, made)]
     done = subprocess.run(check, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

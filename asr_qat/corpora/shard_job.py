@@ -191,9 +191,10 @@ def _tokenizer(out: str, checksum: str) -> Tokenizer:
 
 def _state(utterance: Utterance) -> list[int] | None:
     """Of a recording's file: size in bytes and time of its last change; None without one."""
-    archive = getattr(utterance.audio_path, "path", utterance.audio_path)  # that it lies in
+    path = utterance.audio_path
+    archive = path if isinstance(path, Path) else path.path  # that it lies in
     try:
-        found = Path(archive).stat()
+        found = archive.stat()
     except OSError:
         return None
     return [found.st_size, found.st_mtime_ns]
