@@ -192,9 +192,9 @@ def _tokenizer(out: str, checksum: str) -> Tokenizer:
 def _state(utterance: Utterance) -> list[int] | None:
     """Of a recording's file: size in bytes and time of its last change; None without one."""
     path = utterance.audio_path
-    archive = path if isinstance(path, Path) else path.path  # that it lies in
+    archive = path if isinstance(path, Path) else getattr(path, "path", path)  # that it lies in
     try:
-        found = archive.stat()
+        found = Path(str(archive)).stat()
     except OSError:
         return None
     return [found.st_size, found.st_mtime_ns]
