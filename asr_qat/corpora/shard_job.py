@@ -195,9 +195,9 @@ def _tokenizer(out: str, checksum: str) -> Tokenizer:
 
 def _state(utterance: Utterance) -> list[int] | None:
     """Of a recording's file: size in bytes and time of its last change; None without one."""
-    archive = getattr(utterance.audio_path, "path", utterance.audio_path)  # that it lies in
+    archive: Any = getattr(utterance.audio_path, "path", utterance.audio_path)  # or the file itself
     try:
-        found = Path(archive).stat()
+        found = archive.stat()
     except OSError:
         return None
     return [found.st_size, found.st_mtime_ns]
