@@ -8,7 +8,7 @@ from asr_qat.errors import exit_code
 from asr_qat.log import show_log
 from asr_qat.parser import Parser
 
-COMMANDS = ("prepare", "import_checkpoint", "train", "quantize", "summary")
+COMMANDS = ("prepare", "import_checkpoint", "train", "quantize", "summary", "ngram")
 
 
 def build_parser() -> Parser:

@@ -4,8 +4,14 @@ import argparse
 from pathlib import Path
 
 from asr_qat import files
-from asr_qat.errors import UserError, require
-from tflite_export.commands.arguments import add_weight_cache, beam, threads
+from asr_qat.errors import require
+from tflite_export.commands.arguments import (
+    add_fusion,
+    add_weight_cache,
+    beam,
+    beam_search,
+    threads,
+)
 
 TEXT, SUBTITLES = "txt", ("srt", "vtt")
 FORMATS = (TEXT, "json", *SUBTITLES, "ctm")
@@ -43,8 +49,9 @@ def add_parser(subparsers) -> None:
         "--beam",
         type=beam,
         default=0,
-        help="hypotheses that a transducer's search keeps (default: greedy search)",
+        help="hypotheses that the search keeps (default: greedy search; 8 with --lm or --hotwords)",
     )
+    add_fusion(parser)
     parser.add_argument(
         "--nbest",
         action="store_true",
@@ -64,15 +71,17 @@ def run(args: argparse.Namespace) -> None:
     _check(args)
     with silence():  # LiteRT prints what its exceptions say
         model = load(args.file, args.threads, args.weight_cache)
+    search = beam_search(args)
     if model.recogniser.live:
-        require(not args.beam, f"{args.file}: a live model searches greedily: omit --beam")
+        message = "a live model searches greedily: omit --beam, --lm and --hotwords"
+        require(search is None, f"{args.file}: {message}")
     for path in args.audio:
         audio = read_audio(path, model.sample_rate)
         with silence():  # and announces its delegate in the first call
             if args.nbest:
-                content = _nbest(model.recogniser, audio, path, args)
+                content = _nbest(model.recogniser, audio, path, search, args)
             else:
-                content = _transcribed(model, audio, path, args)
+                content = _transcribed(model, audio, path, search, args)
         if args.output:
             files.write_text(_written(args, path), content)
         else:
@@ -81,8 +90,8 @@ def run(args: argparse.Namespace) -> None:
 
 def _check(args: argparse.Namespace) -> None:
     """Raise `UserError` for options that do not go together."""
-    if args.nbest and not args.beam:
-        raise UserError("--nbest: the hypotheses of a beam search: add --beam 8")
+    searches = args.beam or args.lm or args.hotwords
+    require(searches or not args.nbest, "--nbest: the hypotheses of a beam search: add --beam 8")
     plain = args.format == TEXT and not args.word_timestamps
     require(not args.nbest or plain, "--nbest: has no times: omit --format and --word-timestamps")
     several = len(args.audio) > 1
@@ -101,14 +110,15 @@ def _written(args: argparse.Namespace, path: str) -> Path:
     return Path(args.output) / f"{Path(path).stem}.{args.format}"
 
 
-def _transcribed(model, audio, path: str, args: argparse.Namespace) -> str:
+def _transcribed(model, audio, path: str, search, args: argparse.Namespace) -> str:
     """What is printed or written for a recording."""
     from tflite_export.runtime.formats import FORMATS
 
     by_word = args.word_timestamps
     if args.format == TEXT and not by_word:
-        return _named(f"{model.transcribe(audio, beam=args.beam)}\n", path, args)
-    found = model.transcribe(audio, beam=args.beam, timestamps=True, late_s=args.late_ms / 1000)
+        return _named(f"{model.transcribe(audio, search=search)}\n", path, args)
+    late_s = args.late_ms / 1000
+    found = model.transcribe(audio, search=search, timestamps=True, late_s=late_s)
     content = FORMATS[args.format](path, found, by_word)
     return _named(content, path, args) if args.format == TEXT else content
 
@@ -120,13 +130,14 @@ def _named(text: str, path: str, args: argparse.Namespace) -> str:
     return "".join(f"{path}\t{line}\n" for line in text.splitlines())
 
 
-def _nbest(recogniser, audio, path: str, args: argparse.Namespace) -> str:
+def _nbest(recogniser, audio, path: str, search, args: argparse.Namespace) -> str:
     """Rank, score, score for each label and text, separated by tabs."""
     from asr_qat.decoding.hypothesis import format_nbest
+    from tflite_export.runtime.decoder import Decoder
 
     features = recogniser.features(audio)
     if len(features) == 0:
         return ""
-    found = recogniser.beam_search(features, args.beam, args.beam)
+    found = Decoder(recogniser, search).nbest(features, search.width)
     lines = format_nbest(found, recogniser.metadata.tokenizer.decode)
     return _named(f"{lines}\n", path, args)
