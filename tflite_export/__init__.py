@@ -6,8 +6,9 @@ are first used, so that `import tflite_export` loads neither LiteRT nor numpy.
 Without TensorFlow: `load` gives the `Transcriber` of a file, whose `transcribe` takes the name of a
 recording or its samples; with `timestamps=True` it returns a `Transcription`, words with times and
 confidences, and a `BeamSearch` adds a language model and hotwords. `TFLiteRecogniser` is what does
-its work for recordings: features, encoder and search. `load_live_model` and `Session` recognise a stream while it is spoken. `read_metadata`
-reads the `Metadata` of a file, and `inspect_file` takes it apart.
+its work for recordings: features, encoder and search. `load_live_model` and `Session` recognise a
+stream while it is spoken. `read_metadata` reads the `Metadata` of a file, and `inspect_file` takes
+it apart.
 
 With TensorFlow: `convert_model` writes the file of a model directory, `convert_recogniser` makes
 the bytes of a recogniser in memory. `export` writes the file of any Keras model, and `verify`
