@@ -1,12 +1,14 @@
 """The `asr-qat` command."""
 
 import os
-import sys
 
+from asr_qat import __version__
 from asr_qat.commands.registry import command_modules
 from asr_qat.errors import exit_code
 from asr_qat.log import show_log
+from asr_qat.output import accept_any_text
 from asr_qat.parser import Parser
+from asr_qat.remote_path import leave
 
 COMMANDS = ("prepare", "import_checkpoint", "train", "quantize", "summary", "ngram")
 
@@ -14,6 +16,7 @@ COMMANDS = ("prepare", "import_checkpoint", "train", "quantize", "summary", "ngr
 def build_parser() -> Parser:
     """The parser with every subcommand; each module defines its own arguments."""
     parser = Parser(prog="asr-qat", description="Train 4-bit speech recognisers.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True)
     for module in command_modules("asr_qat.commands", COMMANDS):
         module.add_parser(subparsers)
@@ -23,8 +26,9 @@ def build_parser() -> Parser:
 def main() -> None:
     """Entry point of the console command."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # of TensorFlow: nothing but errors
+    accept_any_text()
     show_log()
-    sys.exit(exit_code("asr-qat", _run))
+    leave(exit_code("asr-qat", _run))
 
 
 def _run() -> None:

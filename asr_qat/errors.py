@@ -6,17 +6,20 @@ from collections.abc import Callable
 
 # Modules of the extras in setup.cfg, and which extra has them.
 EXTRAS = {
+    "av": "media",
     "litert_quantizer": "train",
     "h5py": "train",
     "jinja2": "experiments",
     "kenlm": "lm",
     "matplotlib": "experiments",
     "pandas": "experiments",
+    "pyarrow": "hf",
     "pydantic": "train",
     "safetensors": "train",
     "sounddevice": "live",
-    "soxr": "live",
+    "ray": "ray",
     "tensorflow": "train",
+    "tensorflow_io": "cloud",
     "tensorflow_model_optimization": "train",
     "tf_keras": "train",
     "websockets": "live",

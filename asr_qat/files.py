@@ -1,19 +1,26 @@
-"""Files that appear under their final name only when they are complete."""
+"""Files that appear under their final name only when they are complete.
+
+Paths are local, or addresses such as `s3://bucket/folder`, see `asr_qat.remote_path`.
+"""
 
 import contextlib
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from asr_qat.errors import UserError
+from asr_qat.remote_path import RemotePath, place
 
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` if the block succeeds.
+
+    A file in an object store is written to a local folder first, then sent there whole.
 
     The temporary file is removed on failure, so a full disk or a kill leaves the
     previous `path`, if any, as it was. Permissions are those of any new file.
@@ -21,7 +28,13 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Raises:
         OSError: naming `path` where the block's own error names the temporary file or none.
     """
-    path = Path(path)
+    path = place(path)
+    if isinstance(path, RemotePath):
+        with tempfile.TemporaryDirectory() as folder:
+            staged = Path(folder) / path.name
+            yield staged
+            path.upload(staged)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -38,6 +51,17 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def local(path: str | Path) -> Iterator[Path]:
+    """Yield a local path with the content of `path`: itself, or a copy of a remote file."""
+    path = place(path)
+    if isinstance(path, RemotePath):
+        with path.local_copy() as copy:
+            yield copy
+    else:
+        yield path
+
+
 def write_bytes(path: str | Path, content: bytes) -> None:
     """Write `content` to `path`, whole or not at all."""
     with replacing(path) as temporary:
@@ -45,8 +69,11 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 def write_text(path: str | Path, content: str) -> None:
-    """Write `content` to `path` in UTF-8, whole or not at all."""
-    write_bytes(path, content.encode())
+    """Write `content` to `path` in UTF-8, whole or not at all.
+
+    A name of a file that is no UTF-8 has surrogates, which are written as JSON escapes them.
+    """
+    write_bytes(path, content.encode(errors="backslashreplace"))
 
 
 def write_json(path: str | Path, content: Any) -> None:
@@ -61,7 +88,7 @@ def read_text(path: str | Path) -> str:
         UserError: naming the file and the line that is not UTF-8.
         FileNotFoundError: there is none.
     """
-    content = Path(path).read_bytes()
+    content = place(path).read_bytes()
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -69,10 +96,22 @@ def read_text(path: str | Path) -> str:
         raise UserError(f"{path}: line {line} is not UTF-8: save it in that encoding") from None
 
 
+def read_lines(path: str | Path) -> list[str]:
+    """The lines of a text, without what ends them: a line feed, after a carriage return or not.
+
+    Nothing else does: `str.splitlines` would cut names and transcripts that hold a Unicode line
+    separator, a form feed or the like. Raises as `read_text`.
+    """
+    lines = read_text(path).split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
+
+
 def read_json(path: str | Path) -> Any:
     """Read JSON. Raises `UserError` naming the file if it is missing or damaged."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(place(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (ValueError, RecursionError) as error:

@@ -24,6 +24,7 @@ PACKAGES = (
     "numpy",
     "sentencepiece",
     "jiwer",
+    "regex",
     "whisper-normalizer",
     "torch",  # of a peer in benchmarks, where it is installed
     "torchaudio",

@@ -34,7 +34,7 @@ BLOCKED = (
     "tensorflow_model_optimization",
     "litert_quantizer",
     "matplotlib",
-    "soxr",
+    "av",
 )
 WITHOUT_TENSORFLOW = f"""
 import sys

@@ -25,7 +25,8 @@ def test_manifests(tmp_path):
     splits = manifest.read(tmp_path).splits
     assert [len(splits[split]) for split in SPLITS] == [3, 1, 2]
     first = splits["train"][0]
-    assert first == Utterance("audio/train00", tmp_path / "audio/train00.wav", "word 0", "me")
+    path = tmp_path / "audio/train00.wav"
+    assert first == Utterance("audio/train00", path, "word 0", "me", 0.0, 0.2, whole=True)
     assert first.audio_path.is_file()
 
 
@@ -43,10 +44,19 @@ def test_one_manifest_of_a_split(tmp_path, split):
     assert {name: len(utterances) for name, utterances in splits.items()} == {split: 12}
 
 
-def test_parts_of_recordings_are_refused(tmp_path):
-    write_manifest(tmp_path / "mine.jsonl", 12, offset=1.5, duration=2.0)
-    with pytest.raises(UserError, match=r"mine.jsonl: line 1: a part of a recording \(offset\)"):
-        manifest.read(tmp_path / "mine.jsonl")
+def test_segments(tmp_path):
+    """Those of one recording have names of their own; offset 0.0 is an offset."""
+    lines = [{"offset": 0.0, "duration": 0.5}, {"offset": 1.25, "duration": 2}, {"offset": 3.5}]
+    whole = {"duration": 4.0}
+    (tmp_path / "test.jsonl").write_text(
+        "".join(json.dumps({"audio_filepath": "a.wav"} | line) + "\n" for line in [*lines, whole])
+    )
+    first, second, last, all_of_it = manifest.read(tmp_path).splits["test"]
+    assert (first.id, first.offset, first.duration) == ("a-0.000", 0.0, 0.5)
+    assert (second.id, second.offset, second.duration) == ("a-1.250", 1.25, 2.0)
+    assert (last.id, last.offset, last.duration) == ("a-3.500", 3.5, None)
+    assert [item.segment for item in (first, second, last)] == [True, True, True]
+    assert (all_of_it.id, all_of_it.segment, all_of_it.whole) == ("a", False, True)
 
 
 def test_one_manifest_is_split(tmp_path):
@@ -86,6 +96,9 @@ def test_split_folders(tmp_path):
         ('{"text": "no audio"}', "line 1: expected"),
         ('{"audio_filepath": ""}', "line 1: expected"),
         ('{"audio_filepath": "a.wav", "text": 5}', "line 1: text is 5, expected"),
+        ('{"audio_filepath": "a.wav", "offset": -1}', "line 1: offset is -1, expected seconds"),
+        ('{"audio_filepath": "a.wav", "duration": "2 s"}', "line 1: duration is '2 s', expected"),
+        ('{"audio_filepath": "a.wav", "duration": 0}', "line 1: duration is 0, expected"),
         ('{"audio_filepath": "a.wav"}\n{"audio_filepath": "a.wav"}', "called 'a': rename"),
     ],
 )

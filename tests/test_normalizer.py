@@ -9,11 +9,11 @@ import pytest
 from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
+from asr_qat.text.normalizers import scoring_normalizer
 from asr_qat.text.tokenizer import Tokenizer
 from tflite_export.score import evaluate
 from tflite_export.score.evaluate import Run
 from tflite_export.score.live_evaluate import StreamedRun, summarize_streamed
-from tflite_export.score.normalizer import normalizer
 
 pytest_plugins = ["tests.export_fixtures"]
 
@@ -43,13 +43,13 @@ def run(texts: list[str]) -> Run:
     ],
 )  # fmt: skip
 def test_whisper(text, expected):
-    assert normalizer("whisper")(text) == expected
+    assert scoring_normalizer("whisper")(text) == expected
 
 
 def test_without_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "whisper_normalizer.english", None)
     with pytest.raises(UserError, match=r"pip install 'asr-qat\[whisper\]'"):
-        normalizer("whisper")
+        scoring_normalizer("whisper")
 
 
 def test_both_sides_are_normalized():
@@ -88,12 +88,12 @@ def test_texts_as_they_are(manifest):
     line = {**json.loads(manifest.read_text().splitlines()[0]), "text": "It's one, two!"}
     spoken = manifest.with_name("spoken.jsonl")
     spoken.write_text(json.dumps(line) + "\n")
-    (raw,), (plain,) = recordings(spoken, normalized=False), recordings(spoken)
+    (raw,), (plain,) = recordings(spoken, normalizer="whisper"), recordings(spoken)
     assert (raw.text, plain.text) == ("It's one, two!", "IT'S ONE TWO")
 
 
 def test_plain():
-    assert normalizer("plain")(" It's ⁇ o'clock, now. ") == "IT'S ⁇ O'CLOCK NOW"
+    assert scoring_normalizer("plain")(" It's ⁇ o'clock, now. ") == "IT'S ⁇ O'CLOCK NOW"
 
 
 def test_a_vocabulary_of_lower_case():

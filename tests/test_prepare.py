@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ from asr_qat import files
 from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import FrontEndConfig, log_mel
 from asr_qat.commands import prepare as command
-from asr_qat.corpora import manifest, shard
-from asr_qat.corpora.prepare import MIN_STD, prepare
+from asr_qat.corpora import manifest
+from asr_qat.corpora.prepare import prepare
 from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.corpora.prepared_summary import MIN_STD
+from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError, exit_code
 from asr_qat.text.tokenizer import Tokenizer
 from asr_qat.training.config import TrainConfig
@@ -130,7 +133,6 @@ def flawed(corpus):
     (corpus / "corrupt.wav").write_bytes(b"RIFFnonsense")
     record(corpus / "tiny.wav", 0.05)
     record(corpus / "quick.wav", 0.5)
-    soundfile.write(corpus / "stereo.wav", np.zeros((16000, 2)), 44100)
     many = " ".join(["SEVEN"] * 8)
     add(
         corpus,
@@ -138,7 +140,6 @@ def flawed(corpus):
         entry("empty.wav", "ONE"),
         entry("corrupt.wav", "ONE"),
         entry("absent.wav", "ONE"),
-        entry("stereo.wav", "ONE"),
         entry("tiny.wav", "ONE"),
         entry("quick.wav", many),
         entry("train0.wav", "...", id="untranscribed"),
@@ -151,16 +152,16 @@ def flawed(corpus):
 def test_unusable_utterances_are_counted_and_named(flawed, tmp_path, caplog):
     prepared = run(flawed, tmp_path / "out", quiet=False)
     assert prepared.corpus["splits"]["train"]["skipped"] == {
-        "unreadable audio": 4,
+        "unreadable audio": 3,
         "too short": 1,
         "too short for its labels": 1,
         "no transcript": 1,
     }
     skipped = {line["id"]: line["detail"] for line in prepared.corpus["skipped"]}
     assert skipped.keys() == {
-        "empty", "corrupt", "absent", "stereo", "tiny", "quick", "untranscribed"
+        "empty", "corrupt", "absent", "tiny", "quick", "untranscribed"
     }  # fmt: skip
-    assert "ffmpeg" in skipped["stereo"]
+    assert skipped["absent"].startswith(f"{flawed / 'train.jsonl'}: line 13: ")
     assert {f"skipped {name}: {detail}" for name, detail in skipped.items()} == {*caplog.messages}
     assert len(prepared.utterances("train")) == 10
 
@@ -171,9 +172,9 @@ def test_a_hard_utterance_stays_in_the_test_set(flawed, tmp_path):
 
 
 def test_strict_lists_then_fails_then_can_be_waived(flawed, tmp_path, caplog):
-    with pytest.raises(UserError, match="7 of 22 utterances cannot be used"):
+    with pytest.raises(UserError, match="6 of 21 utterances cannot be used"):
         run(flawed, tmp_path / "out", strict=True)
-    assert [line.startswith("skipped ") for line in caplog.messages] == 7 * [True]
+    assert [line.startswith("skipped ") for line in caplog.messages] == 6 * [True]
     with pytest.raises(UserError, match="preparation is incomplete: run `asr-qat prepare"):
         PreparedFolder(tmp_path / "out")
     assert len(run(flawed, tmp_path / "out").utterances("train")) == 10
@@ -237,21 +238,19 @@ def test_no_usable_utterance_to_score(corpus, tmp_path):
 def test_killed_preparation_is_taken_up(corpus, tmp_path, monkeypatch):
     out = tmp_path / "out"
     run(corpus, tmp_path / "whole", shards=4)
-    read, seen = shard.read_audio, []
+    read, seen = Utterance.read, []
 
-    def dies_at_the_sixth(path, rate):
+    def dies_at_the_sixth(utterance, rate):
         if len(seen) == 5:
             raise KeyboardInterrupt
-        seen.append(path)
-        return read(path, rate)
+        seen.append(utterance)
+        return read(utterance, rate)
 
-    monkeypatch.setattr(shard, "read_audio", dies_at_the_sixth)
+    monkeypatch.setattr(Utterance, "read", dies_at_the_sixth)
     with pytest.raises(KeyboardInterrupt):
         run(corpus, out, shards=4)
     assert len(list(out.glob("*.tfrecord"))) == 2  # of 2 and 3 utterances
-    monkeypatch.setattr(
-        shard, "read_audio", lambda path, rate: seen.append(path) or read(path, rate)
-    )
+    monkeypatch.setattr(Utterance, "read", lambda item, rate: seen.append(item) or read(item, rate))
     run(corpus, out, shards=4)
     assert len(seen) == 14  # no finished shard was read again
     assert content(out) == content(tmp_path / "whole")
@@ -330,3 +329,14 @@ def test_command(corpus, tmp_path, capsys):
     args = parser.parse_args(["prepare", "--corpus", "manifest", "--out", "x", "--quiet"])
     assert exit_code("asr-qat", lambda: args.run(args)) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_names_that_are_not_utf8(corpus, tmp_path):
+    name = os.fsdecode(b"caf\xe9")
+    record(corpus / "a.wav")
+    (corpus / "a.wav").rename(corpus / f"{name}.wav")
+    add(corpus, "train", entry(f"{name}.wav", "ONE"), entry(f"{name}-absent.wav", "ONE"))
+    prepared = run(corpus, tmp_path / "out")
+    (line,) = (line for line in prepared.utterances("train") if line["id"] == name)
+    assert read_audio(line["audio_filepath"]).any()
+    assert [line["id"] for line in prepared.corpus["skipped"]] == [f"{name}-absent"]

@@ -1,7 +1,9 @@
 """The cache of packed weights: what it computes, whose weights it holds, and where it is."""
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +55,23 @@ def test_the_numbers_are_those_without(exported, folder, precision):
         assert list(folder.iterdir()) == [cache_file(path)]
         for frames in (90, 190, 37):
             np.testing.assert_array_equal(cached.encode(noise(frames)), alone.encode(noise(frames)))
+
+
+@pytest.mark.slow
+def test_what_was_not_used_for_long_is_deleted_when_one_is_made(exported, folder):
+    folder.mkdir(parents=True)
+    names = ["unused.xnnpack", "used.xnnpack", "other.txt"]
+    old = time.time() - (weight_cache.UNUSED_DAYS + 1) * 24 * 3600
+    for name in names:
+        (folder / name).write_bytes(b"x")
+        os.utime(folder / name, (old, old))
+    os.utime(folder / "used.xnnpack")
+    own = cache_file(exported("float"))
+    TFLiteRecogniser(exported("float"), weight_cache=True)
+    assert {path.name for path in folder.iterdir()} == {own.name, *names[1:]}
+    os.utime(own, (old, old))
+    TFLiteRecogniser(exported("float"), weight_cache=True)  # is read, and counts as used
+    assert own.stat().st_atime > old
 
 
 @pytest.mark.slow

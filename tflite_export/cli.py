@@ -1,12 +1,14 @@
 """The `tflite-export` command."""
 
 import os
-import sys
 
+from asr_qat import __version__
 from asr_qat.commands.registry import command_modules
 from asr_qat.errors import exit_code
 from asr_qat.log import show_log
+from asr_qat.output import accept_any_text
 from asr_qat.parser import Parser
+from asr_qat.remote_path import leave
 
 COMMANDS = (
     "convert",
@@ -23,6 +25,7 @@ def build_parser() -> Parser:
     parser = Parser(
         prog="tflite-export", description="Convert, inspect, run and score .tflite recognisers."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True)
     for module in command_modules("tflite_export.commands", COMMANDS):
         module.add_parser(subparsers)
@@ -32,8 +35,9 @@ def build_parser() -> Parser:
 def main() -> None:
     """Entry point of the console command."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # of TensorFlow: nothing but errors
+    accept_any_text()
     show_log()
-    sys.exit(exit_code("tflite-export", _run))
+    leave(exit_code("tflite-export", _run))
 
 
 def _run() -> None:

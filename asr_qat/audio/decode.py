@@ -1,72 +1,154 @@
-"""Reading recordings: WAV, FLAC, NIST SPHERE and OGG through libsndfile."""
+"""Reading recordings, or parts of them: any format, rate and number of channels."""
 
-import re
+import contextlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
-import soundfile
 
-from asr_qat.errors import UserError
+from asr_qat.audio.resample import mixed_down, resampled
+from asr_qat.audio.sound_file import SoundFile, Unread
+from asr_qat.errors import UserError, require
+from asr_qat.notices import notice
 
-_UNKNOWN_WAV_BYTES = 0x7FFFF000  # writers to a pipe leave a length this large in the header
+if TYPE_CHECKING:
+    from asr_qat.audio.media_file import MediaFile
+
+# Of files that are taken for recordings where a folder is given.
+AUDIO_SUFFIXES = frozenset(
+    ".wav .flac .ogg .oga .opus .sph .mp3 .aif .aiff .au .caf .w64 "
+    ".m4a .aac .mka .mp4 .m4v .mov .mkv .webm .avi .wma .amr .3gp".split()
+)
+ROUNDING_S = 0.01  # manifests round durations: a segment that ends so near the end ends there
+_CHANNELS = {1: "mono", 2: "stereo"}
 
 
-def read_audio(path: str | Path, sample_rate: int = 16000) -> np.ndarray:
-    """Read one mono recording.
+class EncodedAudio(Protocol):
+    """A recording that is not a file of its own, such as a member of an archive.
+
+    `str()` of it names it in errors.
+    """
+
+    def open(self) -> BinaryIO:
+        """Its bytes, seekable; the reader closes them."""
+
+
+def read_audio(
+    source: str | Path | EncodedAudio,
+    sample_rate: int = 16000,
+    offset: float = 0.0,
+    duration: float | None = None,
+) -> np.ndarray:
+    """Read one recording, or a segment of it, resampled and mixed down where it has to be.
 
     Args:
-        path: a WAV, FLAC, NIST SPHERE or OGG file.
-        sample_rate: samples per second that the file must have.
+        source: an audio file, or an encoded recording in something else.
+        sample_rate: samples per second that are wanted.
+        offset: seconds before the segment.
+        duration: seconds of the segment; None to read to the end, as do durations that go
+            beyond it.
 
     Returns:
-        float32 `[samples]` in [-1, 1).
+        float32 `[samples]` in [-1, 1]. Recordings that exceed full scale are scaled down to it.
 
     Raises:
-        UserError: the file is missing, empty, damaged, cut short, not mono, or has
-            another sample rate.
+        UserError: the recording is missing, empty, damaged, cut short, or ends before `offset`.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path}: no such audio file")
-    if path.stat().st_size == 0:
-        raise UserError(f"{path}: empty file: record or copy it again")
-    try:
-        info = soundfile.info(path, verbose=True)
-        _check_format(path, info, sample_rate)
-        audio, _ = soundfile.read(path, dtype="float32")
-    except soundfile.LibsndfileError as error:
-        reason = str(error.error_string).strip() or "cannot be decoded"
-        raise UserError(
-            f"{path}: not readable audio ({reason.rstrip('.')}): "
-            "expected intact WAV, FLAC, NIST SPHERE or OGG"
-        ) from None
-    if len(audio) == 0:
-        raise UserError(f"{path}: no samples: record or copy it again")
-    if len(audio) < max(info.frames, _declared_frames(path, info)):
-        raise UserError(f"{path}: cut short after {len(audio)} samples: copy it again")
-    if not np.isfinite(audio).all():
-        raise UserError(f"{path}: holds samples that are not numbers: convert it again")
-    return np.clip(audio, -1.0, np.nextafter(np.float32(1), np.float32(0)))
+    with _opened(source) as (file, name):
+        recording = _recording(file, name)
+        rate = recording.sample_rate
+        start = round(offset * rate)
+        require(start >= 0, f"{name}: offset {offset:g} s is before its beginning")
+        left = None if recording.samples is None else recording.samples - start
+        wanted = None if duration is None else max(1, round(duration * rate))
+        if wanted and left is not None and abs(left - wanted) <= ROUNDING_S * rate:
+            wanted = None
+        if left is not None and left <= 0 < start:
+            raise UserError(
+                f"{name}: offset {offset:g} s, but it lasts {(left + start) / rate:g} s"
+            )
+        if recording.channels != 1 or rate != sample_rate:
+            layout = _CHANNELS.get(recording.channels, f"{recording.channels}-channel")
+            notice("resampled", f"{name}: {rate} Hz {layout}, taken as {sample_rate} Hz mono")
+        blocks = mixed_down(_first(recording.blocks(start), wanted))
+        size = min(n for n in (left, wanted, 1 << 62) if n is not None)
+        expected = 0 if size == 1 << 62 else size * sample_rate // rate + 1
+        audio = _joined(resampled(blocks, rate, sample_rate), expected)
+        recording.close()
+    if len(audio) == 0 and offset:
+        raise UserError(f"{name}: offset {offset:g} s is beyond its end")
+    require(len(audio) > 0, f"{name}: no samples: record or copy it again")
+    return full_scale(audio, name, owned=True)
 
 
-def _check_format(path: Path, info: soundfile._SoundFileInfo, sample_rate: int) -> None:
-    if info.channels == 1 and info.samplerate == sample_rate:
+@contextlib.contextmanager
+def _opened(source: str | Path | EncodedAudio) -> Iterator[tuple[Path | BinaryIO, str]]:
+    """What libraries read from, and a name for errors."""
+    if not isinstance(source, (str, Path)):
+        with source.open() as file:
+            yield file, str(source)
         return
-    layout = {1: "mono", 2: "stereo"}.get(info.channels, f"{info.channels}-channel")
-    raise UserError(
-        f"{path}: {info.samplerate} Hz {layout}, expected {sample_rate} Hz mono: convert it with "
-        f"`ffmpeg -i {path} -ar {sample_rate} -ac 1 {path.with_suffix('')}-{sample_rate}.wav`"
-    )
+    path = Path(source)
+    require(path.is_file(), f"{path}: no such audio file")
+    require(path.stat().st_size > 0, f"{path}: empty file: record or copy it again")
+    yield path, str(path)
 
 
-def _declared_frames(path: Path, info: soundfile._SoundFileInfo) -> int:
-    """Samples promised by the header; libsndfile shortens WAV and SPHERE without a word."""
-    if info.format == "NIST":
-        with path.open("rb") as file:
-            declared = re.search(rb"sample_count -i (\d+)", file.read(1024))
-        return int(declared[1]) if declared else 0
-    lengths = re.search(r"^data : (\d+) \(should be (\d+)\)", info.extra_info, re.MULTILINE)
-    if lengths is None or int(lengths[1]) >= _UNKNOWN_WAV_BYTES:
-        return 0
-    frame_bytes = re.search(r"Block Align\s*: (\d+)", info.extra_info)
-    return int(lengths[1]) // int(frame_bytes[1]) if frame_bytes else 0
+def _recording(file: Path | BinaryIO, name: str) -> "SoundFile | MediaFile":
+    try:
+        return SoundFile(file, name)
+    except Unread as reason:
+        unread = str(reason)
+    try:
+        from asr_qat.audio.media_file import MediaFile  # late: an extra
+    except ModuleNotFoundError:
+        raise UserError(
+            f"{name}: not readable audio ({unread}): expected intact WAV, FLAC, NIST SPHERE, Ogg "
+            "or MP3; M4A, videos and others need: pip install 'asr-qat[media]'"
+        ) from None
+    return MediaFile(file, name)
+
+
+def _first(blocks: Iterator[np.ndarray], count: int | None) -> Iterator[np.ndarray]:
+    """Blocks of the first `count` samples, or all."""
+    for block in blocks:
+        if count is None:
+            yield block
+            continue
+        yield block[:count]
+        count -= len(block)
+        if count <= 0:
+            return
+
+
+def _joined(blocks: Iterable[np.ndarray], expected: int) -> np.ndarray:
+    """Blocks one after the other; an hour is not held twice, as by `np.concatenate`."""
+    audio, filled = np.empty(expected, np.float32), 0
+    for block in blocks:
+        if filled + len(block) > len(audio):
+            longer = np.empty(2 * (filled + len(block)), np.float32)
+            longer[:filled] = audio[:filled]
+            audio = longer
+        audio[filled : filled + len(block)] = block
+        filled += len(block)
+    return audio[:filled]
+
+
+def full_scale(audio: np.ndarray, name: str, owned: bool = False) -> np.ndarray:
+    """Samples within [-1, 1]: louder ones are scaled down as a whole, and that is said once.
+
+    Args:
+        audio: float32 `[samples]`, at least one.
+        name: for errors.
+        owned: whether it may be written to.
+
+    Raises:
+        UserError: it holds what is no number.
+    """
+    peak = max(float(audio.max()), -float(audio.min()))
+    require(np.isfinite(peak), f"{name}: holds samples that are not numbers: convert it again")
+    if peak <= 1:
+        return audio
+    notice("scaled", f"{name}: samples up to {peak:.4g} times full scale: scaled down to it")
+    return np.divide(audio, np.float32(peak), out=audio if owned else None)

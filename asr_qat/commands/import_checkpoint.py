@@ -2,6 +2,8 @@
 
 import argparse
 
+from asr_qat.text.normalizers import OF_TRAINING, PLAIN
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the subcommand and its arguments."""
@@ -17,6 +19,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--licence", help="of the weights, such as CC-BY-4.0")
     parser.add_argument("--attribution", help="who is to be named with the weights")
+    parser.add_argument(
+        "--normalizer",
+        choices=OF_TRAINING,
+        default=PLAIN,
+        help="of the texts it recognises, by which it is scored and trained on: verbatim for one "
+        "with punctuation and capitals (default: %(default)s)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)
 
@@ -26,5 +35,11 @@ def run(args: argparse.Namespace) -> None:
     from asr_qat.pretrained.import_checkpoint import import_checkpoint
 
     import_checkpoint(
-        args.checkpoint, args.out, args.head, args.licence, args.attribution, args.quiet
+        args.checkpoint,
+        args.out,
+        args.head,
+        args.licence,
+        args.attribution,
+        args.quiet,
+        args.normalizer,
     )

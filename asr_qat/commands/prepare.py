@@ -1,6 +1,14 @@
 """`asr-qat prepare`: a corpus becomes a folder that training reads."""
 
 import argparse
+from typing import TYPE_CHECKING
+
+from asr_qat.parallel.workers import EXECUTORS, Workers
+
+if TYPE_CHECKING:
+    from asr_qat.corpora.prepare import Part
+
+from asr_qat.text.normalizers import OF_TRAINING
 
 MODEL_TYPES = ("char", "unigram", "bpe")  # of `Tokenizer`, whose import loads SentencePiece
 
@@ -11,7 +19,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "prepare", help="turn a corpus into a folder that training reads"
     )
     parser.add_argument(
-        "--corpus", default="an4", help="an4, librispeech, manifest or synthetic (%(default)s)"
+        "--corpus",
+        help="an4, librispeech, synthetic, manifest, nemo, kaldi, lhotse, huggingface, "
+        "audiofolder, common-voice, or auto: whatever lies at --data (default: auto with --data, "
+        "else an4)",
     )
     parser.add_argument("--data", help="where the corpus lies (default: look, then download)")
     parser.add_argument("--out", required=True, help="folder to write")
@@ -20,7 +31,41 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--model-type", choices=MODEL_TYPES, default="unigram", help="(default: %(default)s)"
     )
     parser.add_argument("--tokenizer", help="use this SentencePiece model, train none")
+    parser.add_argument(
+        "--byte-fallback",
+        action="store_true",
+        help="word pieces for common characters only: the others are spelled in bytes, 256 of the "
+        "word pieces",
+    )
+    parser.add_argument(
+        "--normalizer",
+        choices=OF_TRAINING,
+        help="of the transcripts, and so of what is recognised: plain is upper case without "
+        "punctuation, lower the same in lower case, verbatim as they are (default: that of the "
+        "model directory in which the tokenizer lies, else plain)",
+    )
     parser.add_argument("--shards", type=int, help="shards of each split (default: by size)")
+    parser.add_argument(
+        "--workers", type=int, help="shards written at once (default: 1; with ray: its cores)"
+    )
+    parser.add_argument(
+        "--executor",
+        choices=EXECUTORS,
+        default="processes",
+        help="what runs the workers (%(default)s)",
+    )
+    parser.add_argument(
+        "--ray-address", help="of the cluster: auto or HOST:PORT (default: a new one here)"
+    )
+    parser.add_argument(
+        "--shard",
+        metavar="I/N",
+        type=part,
+        help="write the shards of machine I of 0 to N-1 alone, see --merge",
+    )
+    parser.add_argument(
+        "--merge", action="store_true", help="finish the folder whose shards N machines wrote"
+    )
     parser.add_argument("--strict", action="store_true", help="fail if an utterance cannot be used")
     parser.add_argument(
         "--no-fallback",
@@ -32,11 +77,20 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
+def part(word: str) -> "Part":
+    """Which of several machines this one is, from `I/N`."""
+    from asr_qat.corpora.prepare import Part  # late: SentencePiece
+
+    index, _, of = word.partition("/")
+    if not (index.isdigit() and of.isdigit()):
+        raise argparse.ArgumentTypeError(f"'{word}' is not I/N, such as 0/8")
+    return Part(int(index), int(of))
+
+
 def run(args: argparse.Namespace) -> None:
     """Prepare the corpus."""
     from asr_qat.corpora.fallback import read_corpus
-    from asr_qat.corpora.prepare import prepare  # late: TensorFlow takes seconds to load
-    from asr_qat.corpora.prepared import PreparedFolder
+    from asr_qat.corpora.prepare import prepare  # late: takes a second to load
 
     prepare(
         read_corpus(args.corpus, args.data, args.quiet, args.fallback),
@@ -47,15 +101,37 @@ def run(args: argparse.Namespace) -> None:
         shards=args.shards,
         strict=args.strict,
         quiet=args.quiet,
+        workers=workers(args),
+        part=args.shard,
+        merge=args.merge,
+        normalizer=args.normalizer,
+        byte_fallback=args.byte_fallback,
     )
     if args.quiet:
         return
+    if args.shard is not None:
+        print(f"{args.out}: shards of machine {args.shard.index} of 0 to {args.shard.of - 1} done")
+        return
+    _print_facts(args)
+
+
+def workers(args: argparse.Namespace) -> Workers:
+    """Where the command's jobs run. Raises `UserError` for arguments that do not fit."""
+    alone = args.executor == "processes" and args.workers is None
+    return Workers(args.executor, 1 if alone else args.workers, args.ray_address)
+
+
+def _print_facts(args: argparse.Namespace) -> None:
+    from asr_qat.corpora.prepared import PreparedFolder
+
     prepared = PreparedFolder(args.out)
     print(prepared.corpus["description"])
     pieces = prepared.tokenizer.vocab_size
     fewer = args.tokenizer is None and pieces < args.vocab_size
     wanted = f" (of {args.vocab_size}: the texts have no more)" if fewer else ""
-    print(f"{prepared.corpus['name']}: {pieces} word pieces{wanted}")
+    print(
+        f"{prepared.corpus['name']}: {pieces} word pieces{wanted}, normaliser {prepared.normalizer}"
+    )
     for split, facts in prepared.corpus["splits"].items():
         skipped = "".join(f", {n} skipped: {why}" for why, n in facts["skipped"].items())
         outside = facts["outside_vocabulary"]

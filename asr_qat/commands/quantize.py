@@ -2,6 +2,7 @@
 
 import argparse
 
+from asr_qat import files
 from asr_qat.commands.arguments import add_configuration
 from asr_qat.commands.train import configuration, print_saved
 from asr_qat.errors import UserError
@@ -23,8 +24,6 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Quantize a float model and train it, or resume where that was interrupted."""
-    from pathlib import Path
-
     from asr_qat.config import load_yaml, override
     from asr_qat.quantize.apply import QuantizationConfig
     from asr_qat.training.config import TrainConfig
@@ -44,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
     )
     if config.start is None:
         raise UserError(f"{args.config}: key 'start' is missing: add it or give --model")
-    if Path(config.start).resolve() == Path(config.output).resolve():
+    if files.place(config.start).resolve() == files.place(config.output).resolve():
         raise UserError(f"{config.output}: is the float model itself: choose another --output")
     config = override(config, quantization=quantization)
     train(config, args.quiet)

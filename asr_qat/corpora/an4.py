@@ -60,7 +60,7 @@ def _read_list(folder: Path, name: str, suffix: str) -> list[Utterance]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        lines = files.read_text(path).splitlines()
+        lines = files.read_lines(path)
     except FileNotFoundError:
         raise UserError(f"{path}: missing: unpack an4_sphere.tar.gz again") from None
     return [line.strip() for line in lines if line.strip()]

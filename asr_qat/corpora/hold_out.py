@@ -47,7 +47,7 @@ def complete_splits(splits: dict[str, list[Utterance]], name: str) -> tuple[dict
     if not train:
         return {split: given for split, given in splits.items() if given}, ""
     missing = [split for split in OFFSETS if not splits.get(split)]
-    speakers = {utterance.speaker for utterance in train}
+    speakers = {utterance.speaker for utterance in train} - {""}  # unknown is nobody
     by_speaker = len(speakers) >= MIN_SPEAKERS
 
     def unit(utterance: Utterance) -> str:

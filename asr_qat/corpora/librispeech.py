@@ -55,7 +55,7 @@ def read(path: Path) -> Corpus:
 def _read_part(folder: Path) -> list[Utterance]:
     texts = {}
     for transcript in sorted(folder.glob("*/*/*.trans.txt")):
-        for number, line in enumerate(files.read_text(transcript).splitlines(), 1):
+        for number, line in enumerate(files.read_lines(transcript), 1):
             name, _, text = line.partition(" ")
             if name.count("-") != 2:
                 raise UserError(

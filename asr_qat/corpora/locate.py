@@ -7,6 +7,7 @@ from pathlib import Path
 from asr_qat.corpora import espeak_package, librispeech
 from asr_qat.corpora.cache import cache_folder
 from asr_qat.corpora.download import download, download_from_any
+from asr_qat.corpora.nemo import expand_braces
 from asr_qat.errors import UserError, require
 
 # The same file in several places, tried in this order: its publisher, and the copy that the
@@ -41,15 +42,15 @@ def locate(name: str, data: str | Path | None = None, quiet: bool = False) -> Pa
         The archive or folder that the corpus's reader takes.
 
     Raises:
-        UserError: it is not where `data` says; a manifest without `data`; no folder that
-            `ASR_QAT_DATA` names.
+        UserError: it is not where `data` says; no `data` for a corpus of one's own; no folder
+            that `ASR_QAT_DATA` names.
         Unreachable: it is nowhere and cannot be downloaded.
     """
-    if name == "manifest":
+    if name not in _PLACES:
         if data is None:
-            raise UserError("manifest: name the folder of your manifests or audio with --data")
-        if not Path(data).exists():
-            raise UserError(f"{data}: no such file or folder: name your manifests with --data")
+            raise UserError(f"{name}: name the folder of your corpus with --data")
+        if not Path(data).exists() and not (name == "nemo" and len(expand_braces(str(data))) > 1):
+            raise UserError(f"{data}: no such file or folder: name your corpus with --data")
         return Path(data)
     find, fetch = _PLACES[name]
     if data is not None:
@@ -65,6 +66,11 @@ def locate(name: str, data: str | Path | None = None, quiet: bool = False) -> Pa
         if found is not None:
             return found
     return fetch(quiet)
+
+
+def find(name: str, place: Path) -> Path | None:
+    """The archive or folder of the corpus `name` at `place` or in it, None if it is not there."""
+    return _PLACES[name][0](place)
 
 
 def _find_an4(place: Path) -> Path | None:

@@ -10,12 +10,12 @@ is there (see `hold_out`).
 from pathlib import Path
 
 from asr_qat import files
+from asr_qat.audio.decode import AUDIO_SUFFIXES
 from asr_qat.corpora.hold_out import complete_splits
 from asr_qat.corpora.json_lines import read_json_lines
+from asr_qat.corpora.splits import check_unique
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.errors import UserError, require
-
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".sph")
 
 
 def read(path: Path) -> Corpus:
@@ -34,9 +34,9 @@ def read(path: Path) -> Corpus:
         folders = folders or {"train": path}
         splits = {split: _read_folder(folder, path) for split, folder in folders.items()}
     if not any(splits.values()):
-        suffixes = " ".join(AUDIO_SUFFIXES)
+        suffixes = " ".join(sorted(AUDIO_SUFFIXES))
         raise UserError(f"{path}: neither train.jsonl or test.jsonl nor audio ({suffixes}) in it")
-    _check_unique(path, splits)
+    check_unique(path, splits)
     splits, note = complete_splits(splits, str(path))
     return Corpus(
         name="manifest",
@@ -68,12 +68,3 @@ def _read_folder(folder: Path, root: Path) -> list[Utterance]:
             )
         )
     return utterances
-
-
-def _check_unique(path: Path, splits: dict[str, list[Utterance]]) -> None:
-    seen: set[str] = set()
-    for utterances in splits.values():
-        for utterance in utterances:
-            if utterance.id in seen:
-                raise UserError(f"{path}: two utterances are called {utterance.id!r}: rename one")
-            seen.add(utterance.id)

@@ -1,34 +1,57 @@
-"""From a corpus to a prepared folder (see `asr_qat.corpora.prepared` for its files)."""
+"""From a corpus to a prepared folder (see `asr_qat.corpora.prepared` for its files).
 
-import collections
+Three steps: settings and vocabulary; the shards, by any number of workers or machines in any
+order; what the folder says of them all. Each is a function of corpus and settings alone, so the
+bytes are the same however the shards were shared out, and each may be done again.
+"""
+
+import dataclasses
 import hashlib
 import itertools
 import json
 import logging
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from asr_qat import files
-from asr_qat.audio.front_end import LEVELLED_FRONT_END, FrontEndConfig
-from asr_qat.corpora.prepared import shard_name
-from asr_qat.corpora.shard import ShardWriter
+from asr_qat.audio.front_end import LEVELLED_FRONT_END
+from asr_qat.corpora.overlap import overlaps
+from asr_qat.corpora.prepared_summary import finish
+from asr_qat.corpora.shard_job import ShardJob, shard_jobs, write_shard
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
-from asr_qat.errors import UserError
+from asr_qat.errors import UserError, require
+from asr_qat.parallel.run_jobs import run_jobs
+from asr_qat.parallel.workers import Workers
 from asr_qat.progress import progress_bar
-from asr_qat.text.normalize import normalize
+from asr_qat.text.normalizers import OF_TRAINING, PLAIN, check_training, training_normalizer
 from asr_qat.text.tokenizer import Tokenizer
 
 _LOGGER = logging.getLogger(__name__)
 
-SHARD_UTTERANCES = 512  # utterances in a shard unless the number of shards is given
 SHUFFLE_SEED = 0
-# Natural-logarithm units. Speech varies by 2 to 6; a bin that the corpus leaves silent (above
-# 4 kHz in telephone recordings) would otherwise blow up the first sound that reaches it.
-MIN_STD = 1.0
+ALONE = Workers()
+# Of a run that ended before its settings were written: no other folder's.
+BEGUN = ("tokenizer.model", "reports")
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """The part of a folder's shards that one of several machines writes: each `of`-th of them.
+
+    Attributes:
+        index: of this machine, from 0.
+        of: number of machines.
+    """
+
+    index: int
+    of: int
+
+    def __post_init__(self) -> None:
+        """Raise `UserError` unless there is such a part."""
+        wrong = f"--shard {self.index}/{self.of}: expected 0/{self.of} to {self.of - 1}/{self.of}"
+        require(0 <= self.index < self.of, wrong)
 
 
 def prepare(
@@ -40,6 +63,11 @@ def prepare(
     shards: int | None = None,
     strict: bool = False,
     quiet: bool = False,
+    workers: Workers = ALONE,
+    part: Part | None = None,
+    merge: bool = False,
+    normalizer: str | None = None,
+    byte_fallback: bool = False,
 ) -> None:
     """Write the prepared folder `out`; an interrupted run is resumed where it ended.
 
@@ -52,14 +80,25 @@ def prepare(
         shards: number of shards of each split.
         strict: fail if any utterance had to be skipped.
         quiet: show no progress and no skipped utterances.
+        workers: where the shards are written.
+        part: write the shards of one machine only, and do not finish the folder.
+        merge: write no shard: finish a folder whose shards other machines have written.
+        normalizer: of the transcripts, see `asr_qat.text.normalizers`; None for that of the model
+            whose tokenizer is given, else `plain`.
+        byte_fallback: a trained vocabulary spells rare characters in bytes.
 
     Raises:
-        UserError: neither a training split nor a tokenizer, a folder prepared with other
-            settings, no usable utterance, or with `strict` a skipped one.
+        UserError: neither a training split nor a tokenizer, a complete folder of other
+            settings, no usable utterance, with `strict` a skipped one, or with `merge` a
+            missing shard.
     """
-    out = Path(out)
-    if shards is not None and shards < 1:
-        raise UserError(f"--shards {shards}: expected 1 or more")
+    out = files.place(out)
+    require(shards is None or shards >= 1, f"--shards {shards}: expected 1 or more")
+    require(not (merge and part), "--merge: is a step of its own: omit --shard")
+    require(
+        not (byte_fallback and tokenizer is not None),
+        "--byte-fallback: of a vocabulary that is trained: omit it or --tokenizer",
+    )
     splits = _ordered(corpus)
     if "train" not in splits and tokenizer is None:
         raise UserError(
@@ -69,50 +108,144 @@ def prepare(
     absent = [split for split in SPLITS if split not in splits]
     if absent and not quiet:
         _LOGGER.warning("%s: no utterances of %s: left out", corpus.name, " or ".join(absent))
+    if not quiet:
+        for shared in overlaps(splits):
+            _LOGGER.warning("%s: %s", corpus.name, shared)
     front_end = LEVELLED_FRONT_END
     given = Tokenizer.load(tokenizer) if tokenizer is not None else None
+    normalizer = normalizer or _normalizer_beside(tokenizer)
+    check_training(normalizer)
     settings: dict[str, Any] = {
         "corpus": corpus.name,
         "vocab_size": None if given else vocab_size,
         "model_type": None if given else model_type,
-        "tokenizer": hashlib.sha256(given.proto).hexdigest() if given else None,
+        "tokenizer": given.checksum if given else None,
         "shards": shards,
         "front_end": front_end.to_json(),
         "utterances": _digest(splits),
+        # Where they are not what folders without them were made with.
+        **({} if normalizer == PLAIN else {"normalizer": normalizer}),
+        **({"byte_fallback": True} if byte_fallback else {}),
     }
-    _check_settings(out, settings)
-    words = given or _tokenizer(out, splits["train"], vocab_size, model_type)
-    files.write_json(out / "settings.json", settings)
-    words.save(out / "tokenizer.model")
+    words = _begin(out, settings, given, splits)
+    measured = _measured(splits)
+    jobs = shard_jobs(
+        splits,
+        shards,
+        measured,
+        out=str(out),
+        front_end=front_end,
+        tokenizer=words.checksum,
+        normalizer=normalizer,
+    )
+    own = jobs[part.index :: part.of] if part else jobs
+    waiting = [job for job in own if not job.is_finished()]
+    if merge and waiting:
+        raise UserError(
+            f"{out}: {len(waiting)} of {len(jobs)} shards are missing, {waiting[0].path.name} the "
+            "first: run the parts that failed again, or prepare without --merge to write them here"
+        )
+    if waiting:
+        (out / "corpus.json").unlink(missing_ok=True)  # not complete until it is written again
+    _write(own, waiting, workers, quiet)
+    reports = {
+        split: [job.report() for job in group]
+        for split, group in itertools.groupby(own, key=lambda job: job.split)
+    }
+    _say_skipped(out, reports, strict, quiet)
+    if part is None:
+        finish(out, corpus, reports, measured, words, front_end, normalizer)
 
-    def writer(split: str) -> ShardWriter:
-        measure = split in _measured(splits)
-        return ShardWriter(words, front_end, features=measure, check_labels=split == "train")
 
-    total = sum(map(len, splits.values()))
-    bar = progress_bar("prepare", total=total, quiet=quiet)
+def _begin(
+    out: Path,
+    settings: dict[str, Any],
+    given: Tokenizer | None,
+    splits: dict[str, list[Utterance]],
+) -> Tokenizer:
+    """Write settings and vocabulary; the vocabulary. Machines that do so at once agree."""
+    path = out / "settings.json"
+    before = files.read_json(path) if path.exists() else None
+    if before is None and out.exists():
+        ours = out.is_dir() and all(
+            each.name in BEGUN or each.name.startswith(".") for each in out.iterdir()
+        )
+        require(ours, f"{out}: exists and is not a prepared folder: choose another --out")
+    finished = out / "tokenizer.model"
+    if before == settings and finished.exists():
+        return Tokenizer.load(finished)
+    if (out / "corpus.json").exists():
+        _refuse_other(out, before or {}, settings)
+    words = given or _tokenizer(splits["train"], settings)
+    words.save(finished)
+    files.write_json(path, settings)
+    return words
+
+
+def _refuse_other(out: Path, before: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Raise `UserError` for a complete folder that was prepared with other settings."""
+    for key in {**settings, **before}:
+        then, now = before.get(key), settings.get(key)
+        if then != now:
+            shown = key in ("corpus", "vocab_size", "model_type", "shards")
+            setting = f"{key} {then}, now {now}" if shown else f"other {key}"
+            raise UserError(
+                f"{out}: was prepared with {setting}: choose another --out or remove it"
+            )
+
+
+def _tokenizer(train: list[Utterance], settings: dict[str, Any]) -> Tokenizer:
+    change = training_normalizer(settings.get("normalizer", PLAIN))
+    # Sorted, so that the order of the corpus does not matter to the vocabulary.
+    return Tokenizer.train(
+        sorted(change(utterance.text) for utterance in train),
+        settings["vocab_size"],
+        settings["model_type"],
+        settings.get("byte_fallback", False),
+    )
+
+
+def _write(own: Sequence[ShardJob], waiting: list[ShardJob], workers: Workers, quiet: bool) -> None:
+    """Write the shards that wait, with a bar over the utterances of them all."""
+    total = sum(len(job.utterances) for job in own)
+    left = sum(len(job.utterances) for job in waiting)
+    bar = progress_bar("prepare", total=total, quiet=quiet, initial=total - left)
     try:
-        reports = {
-            split: _write_split(out, split, utterances, shards, writer(split), bar)
-            for split, utterances in splits.items()
-        }
+        if workers.in_this_process:
+            for job in waiting:
+                write_shard(job, bar.update)
+            return
+        for job, _ in run_jobs(write_shard, waiting, workers):
+            bar.update(len(job.utterances))
     finally:
         bar.close()
 
-    skipped = {
-        split: [line for report in parts for line in report["skipped"]]
-        for split, parts in reports.items()
-    }
+
+def _say_skipped(out: Path, reports: dict[str, list[dict]], strict: bool, quiet: bool) -> None:
+    """Name what was skipped. Raises `UserError` with `strict` if anything was."""
+    parts = list(itertools.chain.from_iterable(reports.values()))
+    skipped = [line for report in parts for line in report["skipped"]]
     if strict or not quiet:
-        for line in itertools.chain.from_iterable(skipped.values()):
+        for line in skipped:
             _LOGGER.warning("skipped %s: %s", line["id"], line["detail"])
-    number = sum(map(len, skipped.values()))
-    if strict and number:
+    if strict and skipped:
+        total = len(skipped) + sum(len(report["utterances"]) for report in parts)
         raise UserError(
-            f"{out}: {number} of {total} utterances cannot be used (listed above): "
+            f"{out}: {len(skipped)} of {total} utterances cannot be used (listed above): "
             "mend them, or prepare without --strict"
         )
-    _finish(out, corpus, reports, skipped, words, front_end)
+
+
+def _normalizer_beside(tokenizer: str | Path | None) -> str:
+    """That of the model directory or the prepared folder in which a tokenizer lies."""
+    if tokenizer is None:
+        return PLAIN
+    for name in ("config.json", "corpus.json"):
+        path = files.place(tokenizer).with_name(name)
+        content = files.read_json(path) if path.is_file() else None
+        if isinstance(content, dict) and content.get("normalizer") in OF_TRAINING:
+            return str(content["normalizer"])
+    return PLAIN
 
 
 def _ordered(corpus: Corpus) -> dict[str, list[Utterance]]:
@@ -133,134 +266,8 @@ def _measured(splits: Iterable[str]) -> list[str]:
 def _digest(splits: dict[str, list[Utterance]]) -> str:
     names = [
         (split, utterance.id, utterance.text)
+        + ((utterance.offset, utterance.duration) if utterance.segment else ())
         for split, utterances in splits.items()
         for utterance in utterances
     ]
     return hashlib.sha256(json.dumps(names).encode()).hexdigest()
-
-
-def _check_settings(out: Path, settings: dict[str, Any]) -> None:
-    if not (out / "settings.json").exists():
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise UserError(f"{out}: exists and is not a prepared folder: choose another --out")
-        return
-    before = files.read_json(out / "settings.json")
-    for key, value in settings.items():
-        if before.get(key) != value:
-            shown = key in ("corpus", "vocab_size", "model_type", "shards")
-            setting = f"{key} {before.get(key)}, now {value}" if shown else f"other {key}"
-            raise UserError(
-                f"{out}: was prepared with {setting}: choose another --out or remove it"
-            )
-
-
-def _tokenizer(out: Path, train: list[Utterance], vocab_size: int, model_type: str) -> Tokenizer:
-    finished = out / "tokenizer.model"
-    if finished.exists():
-        return Tokenizer.load(finished)
-    # Sorted, so that the order of the corpus does not matter to the vocabulary.
-    texts = sorted(normalize(utterance.text) for utterance in train)
-    return Tokenizer.train(texts, vocab_size, model_type)
-
-
-def _shard_count(utterances: int, wanted: int | None) -> int:
-    count = wanted or -(-utterances // SHARD_UTTERANCES)
-    return max(1, min(count, utterances))
-
-
-def _write_split(
-    out: Path,
-    split: str,
-    utterances: list[Utterance],
-    shards: int | None,
-    writer: ShardWriter,
-    bar: Any,
-) -> list[dict]:
-    """Write the shards of one split that are not there yet; the reports of them all."""
-    count = _shard_count(len(utterances), shards)
-    mel_bins = writer.front_end.mel_bins
-    reports = []
-    for index in range(count):
-        path = out / shard_name(split, index, count)
-        report_path = out / "reports" / f"{path.stem}.json"
-        part = utterances[len(utterances) * index // count : len(utterances) * (index + 1) // count]
-        if not (path.exists() and report_path.exists()):
-            totals = {
-                "frames": 0,
-                "sum": np.zeros(mel_bins),
-                "squares": np.zeros(mel_bins),
-            }
-            written: list[dict] = []
-            skipped: list[dict] = []
-            for record in writer.write(path, part):
-                for key, value in record.pop("features", {}).items():
-                    totals[key] += value
-                (skipped if "reason" in record else written).append(record)
-                bar.update()
-            features = {k: np.asarray(v).tolist() for k, v in totals.items()}
-            report = {"utterances": written, "skipped": skipped, "features": features}
-            files.write_json(report_path, report)
-        else:
-            bar.update(len(part))
-        reports.append(files.read_json(report_path))
-    return reports
-
-
-def _finish(
-    out: Path,
-    corpus: Corpus,
-    reports: dict[str, list[dict]],
-    skipped: dict[str, list[dict]],
-    tokenizer: Tokenizer,
-    front_end: FrontEndConfig,
-) -> None:
-    used = {
-        split: [line for report in parts for line in report["utterances"]]
-        for split, parts in reports.items()
-    }
-    measured = _measured(reports)
-    if not any(used[split] for split in measured):
-        raise UserError(f"{out}: no usable utterance of {' or '.join(measured)} in {corpus.name}")
-    for stale in out.glob(".*.tmp"):  # of a run that was killed
-        stale.unlink()
-    for split, lines in used.items():
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        files.write_text(out / f"{split}.jsonl", text)
-    described = [report for split in measured for report in reports[split]]
-    files.write_json(out / "stats.json", _stats(described, front_end))
-    description = {
-        "name": corpus.name,
-        "description": corpus.description,
-        "licence": corpus.licence,
-        "speakers": len({line["speaker"] for lines in used.values() for line in lines}),
-        "splits": {
-            split: {
-                "utterances": len(lines),
-                "hours": sum(line["duration"] for line in lines) / 3600,
-                "speakers": len({line["speaker"] for line in lines}),
-                "shards": len(reports[split]),
-                "skipped": dict(collections.Counter(line["reason"] for line in skipped[split])),
-                # None in train. Elsewhere what no model can recognise counts as its error.
-                "outside_vocabulary": sum(
-                    bool(tokenizer.unknown_characters(line["text"])) for line in lines
-                ),
-            }
-            for split, lines in used.items()
-        },
-        "skipped": [line for lines in skipped.values() for line in lines],
-    }
-    files.write_json(out / "corpus.json", description)
-
-
-def _stats(reports: list[dict], front_end: FrontEndConfig) -> dict:
-    """Mean and standard deviation of each mel bin, from sums in double precision."""
-    frames = sum(report["features"]["frames"] for report in reports)
-    mean = np.sum([report["features"]["sum"] for report in reports], axis=0) / frames
-    squares = np.sum([report["features"]["squares"] for report in reports], axis=0) / frames
-    std = np.sqrt(np.maximum(squares - mean**2, MIN_STD**2))
-    return {
-        "mean": mean.tolist(),
-        "std": std.tolist(),
-        "frames": frames,
-        "front_end": front_end.to_json(),
-    }

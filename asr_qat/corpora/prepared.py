@@ -2,7 +2,8 @@
 
 {train,dev,test}-00000-of-00002.tfrecord   tf.train.Example: id, audio (FLAC), samples,
                                            text, tokens
-{train,dev,test}.jsonl                     id, audio_filepath, duration, text, speaker
+{train,dev,test}.jsonl                     id, audio_filepath, duration, text, speaker,
+                                           offset if it is a segment of that file
 stats.json                                 mean and std of the training split's features,
                                            of all features where there is no such split
 tokenizer.model                            SentencePiece
@@ -21,6 +22,7 @@ import numpy as np
 from asr_qat import files
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.errors import UserError, require
+from asr_qat.text.normalizers import PLAIN, check_training, keeps_case
 from asr_qat.text.tokenizer import Tokenizer
 
 
@@ -46,7 +48,7 @@ class PreparedFolder:
 
     def __init__(self, path: str | Path) -> None:
         """Open the folder `path`. Raises `UserError` unless it is complete."""
-        self.path = Path(path)
+        self.path = files.place(path)
         if not (self.path / "corpus.json").is_file():
             begun = (self.path / "settings.json").is_file()
             state = "preparation is incomplete" if begun else "not a prepared folder"
@@ -54,7 +56,10 @@ class PreparedFolder:
 
     @functools.cached_property
     def corpus(self) -> dict:
-        """`corpus.json`: name, description, licence, speakers, splits, skipped."""
+        """`corpus.json`: name, description, licence, speakers, splits, skipped.
+
+        And `normalizer`, if it is not that of the texts of any folder without.
+        """
         path = self.path / "corpus.json"
         content = files.read_json(path)
         splits = content.get("splits") if isinstance(content, dict) else None
@@ -65,10 +70,21 @@ class PreparedFolder:
         require(whole, f"{path}: damaged (no splits and shards in it): {self._again()}")
         return content
 
+    @property
+    def normalizer(self) -> str:
+        """Name of the normaliser of the texts, see `asr_qat.text.normalizers`."""
+        name = self.corpus.get("normalizer", PLAIN)
+        try:
+            check_training(name)
+        except UserError as error:
+            raise UserError(f"{self.path / 'corpus.json'}: {error}: {self._again()}") from None
+        return str(name)
+
     @functools.cached_property
     def tokenizer(self) -> Tokenizer:
         """The vocabulary of the `tokens`."""
-        return Tokenizer.load(self.path / "tokenizer.model")
+        tokenizer = Tokenizer.load(self.path / "tokenizer.model")
+        return tokenizer.with_case() if keeps_case(self.normalizer) else tokenizer
 
     @functools.cached_property
     def stats(self) -> FeatureStats:
@@ -100,7 +116,7 @@ class PreparedFolder:
         self._split(split)
         path = self.path / f"{split}.jsonl"
         try:
-            lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            lines = [json.loads(line) for line in files.read_lines(path)]
         except FileNotFoundError:
             raise UserError(f"{path}: missing: {self._again()}") from None
         except ValueError as error:

@@ -3,7 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from asr_qat.corpora import an4, librispeech, manifest, synthetic
+from asr_qat.corpora import (
+    an4,
+    audio_folder,
+    common_voice,
+    hugging_face,
+    kaldi,
+    lhotse,
+    librispeech,
+    manifest,
+    nemo,
+    synthetic,
+)
 from asr_qat.corpora.utterance import Corpus
 from asr_qat.errors import UserError
 
@@ -12,6 +23,12 @@ READERS: dict[str, Callable[[Path], Corpus]] = {
     "librispeech": librispeech.read,
     "manifest": manifest.read,
     "synthetic": synthetic.read,
+    "nemo": nemo.read,
+    "kaldi": kaldi.read,
+    "lhotse": lhotse.read,
+    "huggingface": hugging_face.read,
+    "audiofolder": audio_folder.read,
+    "common-voice": common_voice.read,
 }
 
 

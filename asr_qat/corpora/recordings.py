@@ -1,32 +1,90 @@
 """The recordings that a model is scored on: those of a manifest, or of a prepared split."""
 
 import dataclasses
+import logging
 from pathlib import Path
 
+from asr_qat import files
 from asr_qat.corpora.json_lines import read_json_lines
+from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.utterance import Utterance
-from asr_qat.errors import UserError
-from asr_qat.text.normalize import normalize
+from asr_qat.errors import UserError, require
+from asr_qat.progress import progress
+from asr_qat.text.normalizers import (
+    OF_TRAINING,
+    PLAIN,
+    keeps_case,
+    scoring_normalizer,
+    training_normalizer,
+)
+
+_LOGGER = logging.getLogger(__name__)
 
 
-def recordings(data: str | Path, split: str = "test", normalized: bool = True) -> list[Utterance]:
+def recordings(
+    data: str | Path, split: str = "test", normalizer: str | None = None
+) -> list[Utterance]:
     """The utterances of a manifest, or of a split of a prepared folder.
 
     Args:
         data: a manifest (see `asr_qat.corpora.json_lines`), or a folder with `{split}.jsonl`
             in it.
         split: which manifest of a folder.
-        normalized: whether texts are normalised as those of the training, or as they are.
+        normalizer: name of the normaliser of the texts; those for one that is of scoring alone are
+            as they are written. None for that of the prepared folder, `plain` for others.
 
     Raises:
-        UserError: no such manifest, or a damaged line.
+        UserError: no such manifest, or a damaged line; or a prepared folder whose texts have lost
+            what the normaliser keeps.
     """
-    path = Path(data)
+    path = files.place(data)
     manifest = path / f"{split}.jsonl" if path.is_dir() else path
     if not manifest.is_file():
         raise UserError(f"{manifest}: no such manifest: run `asr-qat prepare`, or give a .jsonl")
     found = list(read_json_lines(manifest, text_required=True))
-    plain = [dataclasses.replace(item, text=normalize(item.text)) for item in found]
-    if not any(utterance.text for utterance in plain):
-        raise UserError(f"{manifest}: no utterances with words")
-    return plain if normalized else found
+    own = _prepared_with(manifest.parent)
+    name = normalizer or own or PLAIN
+    if own is not None and keeps_case(name) and not keeps_case(own):
+        raise UserError(
+            f"{manifest}: its texts went through the normaliser {own} and cannot be compared by "
+            f"{name}: prepare them with `--normalizer {name}`, or score with --normalizer {own}"
+        )
+    change = training_normalizer(name) if name in OF_TRAINING else scoring_normalizer(name)
+    changed = [dataclasses.replace(item, text=change(item.text)) for item in found]
+    if not any(utterance.text for utterance in changed):
+        raise UserError(f"{manifest}: no utterances with words by the normaliser {name}")
+    return changed if name in OF_TRAINING else found
+
+
+def readable(items: list[Utterance], sample_rate: int, quiet: bool = False) -> list[Utterance]:
+    """Those that can be read; the others are named.
+
+    Before hours of recognition, of which no result should depend on one bad file.
+
+    Raises:
+        UserError: none can.
+    """
+    good = []
+    for item in progress(items, "read", len(items), quiet=quiet):
+        try:
+            item.read(sample_rate)
+        except UserError as error:
+            _LOGGER.warning("left out %s: %s", item.id, error)
+        else:
+            good.append(item)
+    require(bool(good), f"none of {len(items)} recordings can be read, see above")
+    return good
+
+
+def skipped_in_preparation(data: str | Path, split: str) -> int:
+    """Utterances of a split that `asr-qat prepare` could not use; 0 of a mere manifest."""
+    path = files.place(data)
+    if not (path.is_dir() and (path / "corpus.json").is_file()):
+        return 0
+    facts = PreparedFolder(path).corpus["splits"].get(split, {})
+    return sum(facts.get("skipped", {}).values())
+
+
+def _prepared_with(folder: Path) -> str | None:
+    """The normaliser of a prepared folder, None for another one."""
+    return PreparedFolder(folder).normalizer if (folder / "corpus.json").is_file() else None

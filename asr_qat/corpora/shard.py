@@ -11,12 +11,12 @@ import soundfile
 import tensorflow as tf
 
 from asr_qat import files
-from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import FrontEndConfig, log_mel, subsampled_length
+from asr_qat.audio.inside import address
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
 from asr_qat.text.labels import frames_needed
-from asr_qat.text.normalize import normalize
+from asr_qat.text.normalizers import PLAIN, training_normalizer
 from asr_qat.text.tokenizer import Tokenizer
 
 MIN_SECONDS = 0.1  # shorter recordings hold no word
@@ -44,12 +44,14 @@ class ShardWriter:
         check_labels: skip utterances with too few frames for their CTC labels, or with
             characters that the vocabulary lacks. For train only: a hard utterance is no reason
             to leave it out of a score.
+        normalizer: name of that of the texts, see `asr_qat.text.normalizers`.
     """
 
     tokenizer: Tokenizer
     front_end: FrontEndConfig
     features: bool
     check_labels: bool
+    normalizer: str = PLAIN
 
     def write(self, path: Path, utterances: Sequence[Utterance]) -> Iterator[dict]:
         """Write the usable ones of `utterances` to the TFRecord file `path`.
@@ -79,9 +81,7 @@ class ShardWriter:
             raise OSError(errno.EIO, error.message, str(path)) from None
 
     def _example(self, utterance: Utterance) -> tuple[tf.train.Example, dict]:
-        text = normalize(utterance.text)
-        if not text:
-            raise Skipped("no transcript", f"{utterance.audio_path}: no transcript")
+        text = self._text(utterance)
         unknown = self.tokenizer.unknown_characters(text)
         if unknown and self.check_labels:
             detail = f"{utterance.audio_path}: {' '.join(sorted(unknown))} not in the vocabulary"
@@ -91,11 +91,13 @@ class ShardWriter:
         self._check_length(utterance, len(pcm), tokens)
         record = {
             "id": utterance.id,
-            "audio_filepath": str(utterance.audio_path.absolute()),
+            "audio_filepath": address(utterance.audio_path),
             "duration": len(pcm) / self.front_end.sample_rate,
             "text": text,
             "speaker": utterance.speaker,
         }
+        if utterance.segment:
+            record["offset"] = utterance.offset
         if self.features:
             features = log_mel(pcm.astype(np.float32) / 32768, self.front_end).astype(np.float64)
             record["features"] = {
@@ -105,10 +107,20 @@ class ShardWriter:
             }
         return _example(utterance.id, text, tokens, pcm, self.front_end.sample_rate), record
 
+    def _text(self, utterance: Utterance) -> str:
+        text = training_normalizer(self.normalizer)(utterance.text)
+        if text:
+            return text
+        where, given = utterance.audio_path, utterance.text
+        if any(map(str.isalnum, given)):
+            detail = f"{where}: normaliser {self.normalizer} leaves nothing of {given!r}"
+            raise Skipped("no words after normalising", detail)
+        raise Skipped("no transcript", f"{where}: no transcript")
+
     def _read(self, utterance: Utterance) -> np.ndarray:
         """The recording as int16 `[samples]`: what the shard holds and training hears."""
         try:
-            audio = read_audio(utterance.audio_path, self.front_end.sample_rate)
+            audio = utterance.read(self.front_end.sample_rate)
         except UserError as error:
             raise Skipped("unreadable audio", str(error)) from None
         return np.clip(np.rint(audio * 32768), -32768, 32767).astype(np.int16)
@@ -138,7 +150,7 @@ def _example(
         return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 
     feature = {
-        "id": of_bytes(utterance_id.encode()),
+        "id": of_bytes(utterance_id.encode(errors="backslashreplace")),
         "audio": of_bytes(flac.getvalue()),
         "samples": of_ints([len(pcm)]),
         "text": of_bytes(text.encode()),

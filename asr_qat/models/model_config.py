@@ -1,6 +1,7 @@
 """What is needed to build a Keras model: its shape, and the kind of model that this makes it."""
 
 import dataclasses
+from typing import Any
 
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.errors import require
@@ -13,6 +14,7 @@ from asr_qat.models.streaming_config import SUBSAMPLING, StreamingConfig
 from asr_qat.models.transducer import Transducer
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.source import Source
+from asr_qat.text.normalizers import PLAIN, check_training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +28,7 @@ class ModelConfig:
         transducer: shape of the prediction and joint networks, or null for a CTC model.
         streaming: contexts and cascade of a live model, or null for one of whole utterances.
         source: where imported weights come from, or null for a model that was trained here.
+        normalizer: name of that of the texts it was trained on, see `asr_qat.text.normalizers`.
     """
 
     encoder: EncoderConfig
@@ -34,9 +37,11 @@ class ModelConfig:
     transducer: TransducerConfig | None = None
     streaming: StreamingConfig | None = None
     source: Source | None = None
+    normalizer: str = PLAIN
 
     def __post_init__(self) -> None:
         """Raise `UserError` for parts that do not go together."""
+        check_training(self.normalizer)
         if self.streaming is None:
             return
         require(
@@ -58,6 +63,13 @@ class ModelConfig:
             factor == SUBSAMPLING,
             f"encoder.subsampling_factor: {factor}: a live model subsamples by {SUBSAMPLING}",
         )
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is saved; without the normaliser where it is that of models that name none."""
+        values = dataclasses.asdict(self)
+        if self.normalizer == PLAIN:
+            del values["normalizer"]
+        return values
 
     @property
     def kind(self) -> ModelKind:

@@ -1,6 +1,7 @@
 """A model on disk: configuration, vocabulary, feature statistics and weights.
 
-config.json             ModelConfig: encoder, front end, quantization, transducer, streaming
+config.json             ModelConfig: encoder, front end, quantization, transducer, streaming,
+                        normaliser of the texts
 tokenizer.model         SentencePiece
 stats.json              mean and std of the training features
 model.weights.h5        Keras weights, with a checksum
@@ -24,6 +25,7 @@ from asr_qat.models.layer_names import Pass
 from asr_qat.models.model_config import ModelConfig
 from asr_qat.models.weights import load_weights, save_weights
 from asr_qat.quantize.apply import quantize_model
+from asr_qat.text.normalizers import keeps_case
 from asr_qat.text.tokenizer import Tokenizer
 
 CONFIG, TOKENIZER, STATS, WEIGHTS = (
@@ -76,17 +78,19 @@ class Recogniser:
         """
         found = cls.load_without_model(path)
         recogniser = cls.create(found.config, found.tokenizer, found.mean, found.std)
-        load_weights(recogniser.model, Path(path) / WEIGHTS)
+        load_weights(recogniser.model, files.place(path) / WEIGHTS)
         return recogniser
 
     @classmethod
     def load_without_model(cls, path: str | Path) -> "Recogniser":
         """Read all of a model directory but its weights: `model` is None. Raises as `load`."""
-        path = Path(path)
+        path = files.place(path)
         _check_complete(path)
         config = from_dict(ModelConfig, files.read_json(path / CONFIG), str(path / CONFIG))
         mean, std = _stats(path / STATS, config.front_end.mel_bins)
-        return cls(config, Tokenizer.load(path / TOKENIZER), mean, std, None)
+        tokenizer = Tokenizer.load(path / TOKENIZER)
+        tokenizer = tokenizer.with_case() if keeps_case(config.normalizer) else tokenizer
+        return cls(config, tokenizer, mean, std, None)
 
     def stats_for(self, folder: PreparedFolder) -> FeatureStats:
         """The folder's statistics, with this recogniser's normalisation and front end."""
@@ -104,9 +108,9 @@ class Recogniser:
 
     def save(self, path: str | Path) -> None:
         """Write the model directory, each file whole or not at all, the weights last."""
-        path = Path(path)
+        path = files.place(path)
         path.mkdir(parents=True, exist_ok=True)
-        files.write_json(path / CONFIG, dataclasses.asdict(self.config))
+        files.write_json(path / CONFIG, self.config.to_json())
         files.write_bytes(path / TOKENIZER, self.tokenizer.proto)
         stats = {"mean": self.mean.tolist(), "std": self.std.tolist()}
         files.write_json(path / STATS, stats)
@@ -119,8 +123,9 @@ def weights_checksum(path: str | Path) -> str:
     Raises:
         UserError: no such model directory, or one that lacks a file.
     """
-    _check_complete(Path(path))
-    return hashlib.sha256((Path(path) / WEIGHTS).read_bytes()).hexdigest()
+    path = files.place(path)
+    _check_complete(path)
+    return hashlib.sha256((path / WEIGHTS).read_bytes()).hexdigest()
 
 
 def _check_complete(path: Path) -> None:

@@ -43,9 +43,10 @@ def save_weights(model: keras.Model, path: Path) -> None:
 def load_weights(model: keras.Model, path: Path) -> None:
     """Read the weights of `model`. Raises `UserError` if they are damaged or do not fit it."""
     try:
-        with h5py.File(path) as file:
-            whole = file.attrs.get(CHECKSUM) in (None, _checksum(file))
-        model.load_weights(path)
+        with files.local(path) as named:
+            with h5py.File(named) as file:
+                whole = file.attrs.get(CHECKSUM) in (None, _checksum(file))
+            model.load_weights(named)
     except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: damaged, or made for another configuration or vocabulary ({_short(error)})"

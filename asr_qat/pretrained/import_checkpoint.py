@@ -21,6 +21,7 @@ from asr_qat.pretrained.tensors import TensorTaker
 from asr_qat.pretrained.transducer_weights import load_transducer
 from asr_qat.progress import progress_bar
 from asr_qat.source import Source
+from asr_qat.text.normalizers import PLAIN
 
 MEGABYTE = 10**6  # what the progress of a checksum counts
 # Tensors of any NeMo network that change nothing: how often a batch was seen, and constants of
@@ -35,6 +36,7 @@ def import_checkpoint(
     licence: str | None = None,
     attribution: str | None = None,
     quiet: bool = False,
+    normalizer: str = PLAIN,
 ) -> None:
     """Write the model directory of a checkpoint, whole or not at all.
 
@@ -45,6 +47,7 @@ def import_checkpoint(
         licence: of the weights, instead of the one that the folder's README names.
         attribution: who is to be named with them.
         quiet: without progress.
+        normalizer: of the texts that it recognises, see `asr_qat.text.normalizers`.
 
     Raises:
         UserError: no such checkpoint, damaged, or a network that cannot be imported; or there is
@@ -69,7 +72,7 @@ def import_checkpoint(
         licence=licence,
         attribution=attribution,
     )
-    config = dataclasses.replace(recogniser.config, source=source)
+    config = dataclasses.replace(recogniser.config, source=source, normalizer=normalizer)
     with _new_folder(out) as temporary:
         dataclasses.replace(recogniser, config=config).save(temporary)
 

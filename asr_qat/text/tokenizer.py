@@ -1,6 +1,7 @@
 """Word pieces: text to label ids and back, through SentencePiece."""
 
 import functools
+import hashlib
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from asr_qat import files
 from asr_qat.errors import UserError
 
 MODEL_TYPES = ("char", "unigram", "bpe")
+COMMON = 0.9995  # of the characters of texts have pieces of their own beside bytes
 
 
 class Tokenizer:
@@ -18,17 +20,25 @@ class Tokenizer:
 
     The blank is the class after the last piece, so a model has `vocab_size + 1` outputs. Texts are
     normalised to upper case; a vocabulary of lower case, as other libraries make them, gets them in
-    its own.
+    its own. Not so with `cased`: those texts have the case that they are to be recognised in.
+
+    A vocabulary with byte fallback spells a character that no piece holds in the bytes of its
+    UTF-8, `<0xE2>` and so on, each of which is a piece.
     """
 
-    def __init__(self, proto: bytes) -> None:
+    def __init__(self, proto: bytes, cased: bool = False) -> None:
         """Take the serialized SentencePiece model `proto` (see also `from_bytes`, `load`)."""
         self.proto = proto
+        self.cased = cased
         self._processor = sentencepiece.SentencePieceProcessor(model_proto=proto)
 
     @classmethod
     def train(
-        cls, texts: Iterable[str], vocab_size: int, model_type: str = "unigram"
+        cls,
+        texts: Iterable[str],
+        vocab_size: int,
+        model_type: str = "unigram",
+        byte_fallback: bool = False,
     ) -> "Tokenizer":
         """Learn a vocabulary from normalised `texts`; the same texts give the same bytes.
 
@@ -36,6 +46,8 @@ class Tokenizer:
             texts: transcripts.
             vocab_size: most pieces wanted; fewer are made where the texts do not hold so many.
             model_type: `char`, `unigram` or `bpe`.
+            byte_fallback: spell rare characters, those beyond `COMMON` of the texts, in bytes. The
+                256 bytes count as pieces.
 
         Raises:
             UserError: no text, an unknown type, or a size too small for the characters.
@@ -52,7 +64,8 @@ class Tokenizer:
                 model_writer=model,
                 model_type=model_type,
                 vocab_size=vocab_size,
-                character_coverage=1.0,
+                character_coverage=COMMON if byte_fallback else 1.0,
+                byte_fallback=byte_fallback,
                 hard_vocab_limit=False,
                 # Texts are normalised before; a rule here would only hide mistakes.
                 normalization_rule_name="identity",
@@ -88,7 +101,7 @@ class Tokenizer:
     def load(cls, path: str | Path) -> "Tokenizer":
         """Read a SentencePiece `.model` file. Raises `UserError` if there is none."""
         try:
-            return cls.from_bytes(Path(path).read_bytes())
+            return cls.from_bytes(files.place(path).read_bytes())
         except (FileNotFoundError, IsADirectoryError):
             raise UserError(f"{path}: no such tokenizer file") from None
         except UserError as error:
@@ -97,6 +110,11 @@ class Tokenizer:
     def save(self, path: str | Path) -> None:
         """Write the SentencePiece `.model` file."""
         files.write_bytes(path, self.proto)
+
+    @functools.cached_property
+    def checksum(self) -> str:
+        """SHA-256 of the model: tells one vocabulary from another."""
+        return hashlib.sha256(self.proto).hexdigest()
 
     @property
     def vocab_size(self) -> int:
@@ -121,9 +139,18 @@ class Tokenizer:
         letters = "".join(words)
         return sum(map(str.islower, letters)) > sum(map(str.isupper, letters))
 
+    @functools.cached_property
+    def byte_fallback(self) -> bool:
+        """Whether there are pieces for bytes: no character is unknown then."""
+        return any(self._processor.is_byte(i) for i in range(self.vocab_size))
+
     def in_case(self, text: str) -> str:
-        """Normalised `text`, whose letters are capitals, in the case of the pieces."""
-        return text.lower() if self.lower_case else text
+        """Normalised `text` in the case of the pieces: its own if it is `cased`, else capitals."""
+        return text.lower() if self.lower_case and not self.cased else text
+
+    def with_case(self) -> "Tokenizer":
+        """The same vocabulary for texts whose case is to be recognised."""
+        return Tokenizer(self.proto, cased=True)
 
     def encode(self, text: str) -> list[int]:
         """Label ids of normalised `text`, whatever the case of the pieces.

@@ -210,7 +210,7 @@ class EvaluateAndKeep(keras.callbacks.Callback):
         self._evaluators = evaluators
         self._state = state
         self._config = config
-        self._output = Path(config.output)
+        self._output = files.place(config.output)
         self._history = self._output / "history.jsonl"
         self._quiet = quiet
         self._writer = tf.summary.create_file_writer(str(self._output / "tensorboard"))
@@ -219,10 +219,10 @@ class EvaluateAndKeep(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         """Drop the lines that a killed training wrote after its last checkpoint."""
         if self._history.is_file():
-            lines = files.read_text(self._history).splitlines(keepends=True)
+            lines = files.read_lines(self._history)
             kept = [line for line in lines if _step_of(line) <= _step(self.model)]
             if kept != lines:
-                files.write_text(self._history, "".join(kept))
+                files.write_text(self._history, "".join(f"{line}\n" for line in kept))
 
     def on_train_batch_end(self, batch, logs=None):
         step, every = _step(self.model), self._config.evaluate_every

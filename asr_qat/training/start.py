@@ -38,7 +38,13 @@ def first_recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
     if config.start is None:
         assert encoder is not None
         transducer = _with_frames(config, config.transducer_config())
-        shape = ModelConfig(encoder, stats.front_end, None, transducer, config.streaming_config())
+        shape = ModelConfig(
+            encoder,
+            stats.front_end,
+            transducer=transducer,
+            streaming=config.streaming_config(),
+            normalizer=folder.normalizer,
+        )
         new = Recogniser.create(shape, folder.tokenizer, stats.mean, stats.std)
         return _quantized(new, config.quantization, folder)
     started = Recogniser.load(config.start)
@@ -46,6 +52,12 @@ def first_recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
         raise UserError(
             f"{config.data}: its vocabulary is not that of {config.start}: prepare it with "
             f"`--tokenizer {config.start}/tokenizer.model`"
+        )
+    if started.config.normalizer != folder.normalizer:
+        raise UserError(
+            f"{config.data}: its texts went through the normaliser {folder.normalizer}, those of "
+            f"{config.start} through {started.config.normalizer}: prepare it with "
+            f"`--normalizer {started.config.normalizer}`"
         )
     transducer = _with_frames(config, _transducer(config, started.config))
     streaming = config.streaming_config()

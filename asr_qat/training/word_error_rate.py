@@ -10,7 +10,7 @@ import tensorflow as tf
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.models.keras_decoder import Decoder
-from asr_qat.text.normalize import normalize
+from asr_qat.text.normalizers import scoring_normalizer
 
 # Feature frames, padding included, that the encoder takes at once: 480 s. A batch may be that of
 # many accelerators, and is evaluated on one.
@@ -65,5 +65,6 @@ class Evaluator:
         return np.concatenate(parts)
 
     def wer(self) -> float:
-        """Word error rate of the whole split, as a share; capitals and punctuation do not count."""
-        return float(jiwer.wer(self._references, [normalize(t) for t in self.hypotheses()]))
+        """Word error rate of the whole split, as a share, by the normaliser of the folder."""
+        change = scoring_normalizer(self._folder.normalizer)
+        return float(jiwer.wer(self._references, [change(text) for text in self.hypotheses()]))

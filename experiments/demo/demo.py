@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asr_qat import files
-from asr_qat.audio.decode import read_audio
 from asr_qat.config import load_yaml
 from asr_qat.corpora.fallback import read_corpus
 from asr_qat.corpora.prepare import prepare
@@ -251,7 +250,7 @@ def _equality(
 ) -> EqualityResults:
     """How equal a file is to its Keras model, product by product and as a whole."""
     rate = device.metadata.front_end.sample_rate
-    heard = (device.features(read_audio(item.audio_path, rate)) for item in items)
+    heard = (device.features(item.read(rate)) for item in items)
     whole = (features for features in heard if len(features) <= device.lengths[-1])
     chosen = list(itertools.islice(whole, PRODUCT_UTTERANCES))
     assert agreement.rounding_floor is not None

@@ -7,7 +7,7 @@ from asr_qat.decoding.ctc_alignment import align_ctc
 from asr_qat.errors import UserError, require
 from asr_qat.models.ctc import CTC
 from asr_qat.models.model_directory import Recogniser
-from tflite_export.runtime.live.words import SPACE
+from asr_qat.text.byte_pieces import SPACE
 
 SPEECH_DB = 12.0  # above the noise of the recording
 NOISE_PERCENTILE = 10

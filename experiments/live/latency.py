@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import jiwer
 import numpy as np
 
-from asr_qat.audio.decode import read_audio
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.decoding.transducer_incremental import Emission
 from asr_qat.progress import progress
@@ -107,7 +106,8 @@ def _words(model: LiveModel, labels: list[tuple[Emission, float]]) -> list[Word]
     pieces, frame_ms = model.tokenizer.pieces(), model.encoder.frame_ms
     words: list[Word] = []
     for count in range(1, len(labels) + 1):
-        shown = words_of([emission for emission, _ in labels[:count]], pieces, frame_ms)
+        so_far = [emission for emission, _ in labels[:count]]
+        shown = words_of(so_far, pieces, frame_ms, ended=count == len(labels))
         now = labels[count - 1][1]
         before = words[:-1] if len(words) == len(shown) else words
         if [text for text, _ in words] != [word.text for word in shown]:
@@ -162,7 +162,7 @@ def latency(
     last: dict[str, list[float]] = {name: [] for name in names}
     behind, words = [], 0
     for item in progress(items, "latency", len(items), quiet=quiet):
-        audio = read_audio(item.audio_path, rate)
+        audio = item.read(rate)
         spoken = item.text.split()
         if not spoken:
             continue

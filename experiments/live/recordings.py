@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from asr_qat.audio.decode import read_audio
 from asr_qat.corpora.utterance import Utterance
 
 QUIET_S = 0.2  # of a recording, that is repeated
@@ -31,7 +30,7 @@ def joined(
     """Recordings, each with a pause after it, from the first one on again, for so long."""
     left = round(seconds * rate)
     for item in itertools.cycle(items):
-        audio = read_audio(item.audio_path, rate)
+        audio = item.read(rate)
         whole = np.concatenate([audio, room_noise(audio, pause_s, rate)])[:left]
         yield whole
         left -= len(whole)

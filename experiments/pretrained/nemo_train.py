@@ -144,7 +144,7 @@ def an4_manifest(an4: Path, split: str, out: Path) -> Path:
     """Write a NeMo manifest and the audio as WAV of a split, `train` or `test`."""
     path = out / f"an4_{split}.jsonl"
     lines = []
-    for line in (an4 / f"etc/an4_{split}.transcription").read_text().splitlines():
+    for line in (an4 / f"etc/an4_{split}.transcription").read_text().strip().split("\n"):
         match = re.fullmatch(r"(?:<s> )?(.*?)(?: </s>)? \((\S+)\)", line.strip())
         if match is None:
             raise SystemExit(f"{an4}: unexpected transcription {line!r}")
@@ -164,7 +164,7 @@ def an4_manifest(an4: Path, split: str, out: Path) -> Path:
 def train_tokenizer(manifest: Path, folder: Path) -> None:
     """A vocabulary of the transcripts, where NeMo looks for it."""
     folder.mkdir(parents=True, exist_ok=True)
-    texts = [json.loads(line)["text"] for line in manifest.read_text().splitlines()]
+    texts = [json.loads(line)["text"] for line in manifest.read_text().strip().split("\n")]
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(texts),
         model_prefix=str(folder / "tokenizer"),

@@ -41,7 +41,7 @@ def main() -> None:
     torch.set_num_threads(1)
     model = nemo_asr.models.ASRModel.restore_from(str(args.model), map_location="cpu").eval()
     model.preprocessor.featurizer.dither = 0.0
-    entries = [json.loads(line) for line in args.manifest.read_text().splitlines()]
+    entries = [json.loads(line) for line in args.manifest.read_text().strip().split("\n")]
     audio = [soundfile.read(entry["audio_filepath"], dtype="float32")[0] for entry in entries]
     if hasattr(model, "ctc_decoder"):
         texts = {"transducer": transcribe(model, audio)}

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from asr_qat import files
-from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import log_mel, normalize
 from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
@@ -137,7 +136,7 @@ def _score_file(cell: PlannedCell, source: Recogniser, items: Items, seconds: Se
     other = {each.id: each.keras for each in agreement.different}
     return _Score(
         len(content),
-        _by_split(items, result, other, device.threads),
+        _by_split(items, result, other, device.threads, source.config.normalizer),
         agreement.max_logit_diff,
         agreement.median_logit_diff,
     )
@@ -150,7 +149,7 @@ def _score_keras(cell: PlannedCell, source: Recogniser, items: Items, seconds: S
         result = keras_run(source, everything)
     splits = {
         name: dataclasses.replace(split, rtf=None, latency_ms=None, threads=None)
-        for name, split in _by_split(items, result, {}, 1).items()
+        for name, split in _by_split(items, result, {}, 1, source.config.normalizer).items()
     }
     return _Score(total(summarize(source.model)).bytes, splits)
 
@@ -164,7 +163,7 @@ def keras_run(recogniser: Recogniser, items: list[Utterance]) -> evaluate.Run:
     front_end = recogniser.config.front_end
     result = evaluate.Run([], [], np.zeros(len(items)), np.zeros(len(items)))
     for i, item in enumerate(items):
-        audio = read_audio(item.audio_path, front_end.sample_rate)
+        audio = item.read(front_end.sample_rate)
         mels = log_mel(audio, front_end)
         features = normalize(mels, front_end, recogniser.mean, recogniser.std)
         tokens = []
@@ -177,12 +176,12 @@ def keras_run(recogniser: Recogniser, items: list[Utterance]) -> evaluate.Run:
 
 
 def _by_split(
-    items: Items, result: evaluate.Run, other: dict[str, str], threads: int
+    items: Items, result: evaluate.Run, other: dict[str, str], threads: int, normalizer: str
 ) -> dict[str, SplitTexts]:
     splits, start = {}, 0
     for split, part in items.items():
         end = start + len(part)
-        splits[split] = _split_texts(part, _slice(result, start, end), other, threads)
+        splits[split] = _split_texts(part, _slice(result, start, end), other, threads, normalizer)
         start = end
     return splits
 
@@ -196,7 +195,11 @@ def _slice(result: evaluate.Run, start: int, end: int) -> evaluate.Run:
 
 
 def _split_texts(
-    items: list[Utterance], result: evaluate.Run, other: dict[str, str], threads: int
+    items: list[Utterance],
+    result: evaluate.Run,
+    other: dict[str, str],
+    threads: int,
+    normalizer: str,
 ) -> SplitTexts:
     """Scores and hypotheses of one split.
 
@@ -205,11 +208,12 @@ def _split_texts(
         result: what was recognised.
         other: hypothesis of the Keras model, where it differs, by utterance.
         threads: CPU threads.
+        normalizer: name of that of the model.
     """
     references = [item.text for item in items]
     keras = [other.get(item.id, text) for item, text in zip(items, result.hypotheses, strict=True)]
     return SplitTexts(
-        **vars(evaluate.summarize(result, items, threads)),
+        **vars(evaluate.summarize(result, items, threads, normalizer)),
         keras_wer=word_errors(references, keras).rate,
         keras_hypotheses={item.id: other[item.id] for item in items if item.id in other},
         hypotheses=tuple(result.hypotheses),

@@ -9,6 +9,7 @@ import numpy as np
 
 from asr_qat import files
 from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.corpora.utterance import speaker_name
 from asr_qat.provenance import Provenance
 from experiments.study.cell_rows import (
     Cell,
@@ -50,7 +51,10 @@ def write_summary(config: StudyConfig) -> StudySummary:
     lines = {split: folder.utterances(split) for split in config.splits}
     spoken = Spoken(
         {split: [line["text"] for line in each] for split, each in lines.items()},
-        {split: [line.get("speaker") or "" for line in each] for split, each in lines.items()},
+        {
+            split: [speaker_name(line.get("speaker")) for line in each]
+            for split, each in lines.items()
+        },
     )
     sizes = {
         split: SplitSize(

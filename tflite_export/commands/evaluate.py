@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_qat.errors import UserError, require
+from asr_qat.text.normalizers import NAMES
 from tflite_export.commands import evaluate_live
 from tflite_export.commands.arguments import (
     DEFAULT_CHUNK_MS,
@@ -15,7 +16,7 @@ from tflite_export.commands.arguments import (
     data_name,
     threads,
 )
-from tflite_export.commands.evaluate_live import SHOWN
+from tflite_export.commands.evaluate_live import SHOWN, left_out, refuse_unread
 
 if TYPE_CHECKING:
     from tflite_export.score.rows import Comparison, Evaluation
@@ -57,10 +58,9 @@ def add_parser(subparsers) -> None:
     )
     parser.add_argument(
         "--normalizer",
-        choices=("plain", "whisper"),
-        default="plain",
+        choices=NAMES,
         help="that texts go through before words are compared: whisper is Whisper's, for English "
-        "(needs the extra `whisper`; default: %(default)s)",
+        "(needs the extra `whisper`; default: that of the model's training)",
     )
     parser.add_argument(
         "--card", action="store_true", help="write the figures into the model card, FILE.md"
@@ -72,23 +72,22 @@ def add_parser(subparsers) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Recognise every recording, print the figures and write the hypotheses."""
-    from asr_qat.corpora.recordings import recordings
+    from asr_qat.corpora.recordings import readable, recordings, skipped_in_preparation
     from asr_qat.provenance import Provenance
     from tflite_export.runtime.recogniser import TFLiteRecogniser
     from tflite_export.score import evaluate
-    from tflite_export.score.normalizer import PLAIN, normalizer
     from tflite_export.score.rows import Difference, Evaluation, combine
     from tflite_export.silence import silence
 
     if args.beam and args.compare:
         raise UserError("--compare: follows the greedy search: omit --beam")
+    args.normalizer = _chosen_normalizer(args)
     if args.streaming:
         args.chunk_ms = args.chunk_ms or DEFAULT_CHUNK_MS
         evaluate_live.run(args)
         return
     require(args.chunk_ms is None, "--chunk-ms: for live models only: add --streaming")
-    normalizer(args.normalizer)  # is it installed?
-    items = recordings(args.data, args.split, args.normalizer == PLAIN)
+    items = recordings(args.data, args.split, args.normalizer)
     with silence():  # LiteRT prints what its exceptions say
         device = TFLiteRecogniser(args.file, args.threads)
         baseline = TFLiteRecogniser(args.baseline, args.threads) if args.baseline else None
@@ -101,6 +100,8 @@ def run(args: argparse.Namespace) -> None:
         from tflite_export.score.compare import compare, matching_model  # needs TensorFlow
 
         keras = matching_model(args.compare, device.metadata)
+    every = items
+    items = readable(every, device.metadata.front_end.sample_rate, args.quiet)
     with silence():  # and announces its delegate in the first call
         device.warm_up()
     result = evaluate.run(device, items, args.quiet, args.beam)
@@ -123,6 +124,7 @@ def run(args: argparse.Namespace) -> None:
         against_keras=compare(keras, device, items, result, args.quiet) if keras else None,
         normalizer=args.normalizer,
         by_length=evaluate.by_length(result, items, args.normalizer),
+        left_out=len(every) - len(items) + skipped_in_preparation(args.data, args.split),
     )
     _show(args, found)
     written = args.hypotheses or f"{args.file}.hypotheses.jsonl"
@@ -131,6 +133,19 @@ def run(args: argparse.Namespace) -> None:
         print(f"hypotheses: {written}")
         if args.card:
             print(f"model card: {args.file}.md")
+    refuse_unread(every, items)
+
+
+def _chosen_normalizer(args: argparse.Namespace) -> str:
+    """The normaliser that was asked for, or that of the file; it is there and installed."""
+    from asr_qat.text.normalizers import scoring_normalizer
+    from tflite_export.runtime.metadata import read_metadata
+
+    name: str = args.normalizer or read_metadata(args.file).normalizer
+    known = ", ".join(NAMES)
+    require(name in NAMES, f"{args.file}: of a normaliser {name!r}: give a --normalizer of {known}")
+    scoring_normalizer(name)
+    return name
 
 
 def _show(args: argparse.Namespace, found: "Evaluation") -> None:
@@ -152,7 +167,8 @@ def _print(found: "Evaluation") -> None:
     print(f"{found.name}: {found.method} {found.widths}")
     print(
         f"WER {found.wer:.2%} [{low:.2%}, {high:.2%}], CER {found.cer:.2%} "
-        f"({found.utterances} utterances, {found.words} words), normaliser {found.normalizer}"
+        f"({found.utterances} utterances, {found.words} words{left_out(found)}), "
+        f"normaliser {found.normalizer}"
     )
     if len(found.by_length) > 1:
         for row in found.by_length:

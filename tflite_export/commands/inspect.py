@@ -56,7 +56,7 @@ def format_tables(found: "Contents") -> str:
     blocks = [f"{title}\n{_aligned(rows or [['none']])}" for title, rows in sections]
     title = found.path
     if found.precision is not None:
-        title += f": {found.method} {found.widths}"
+        title += f": {found.method} {found.widths}, normaliser {found.normalizer}"
     return "\n\n".join([title, *blocks])
 
 

@@ -130,6 +130,7 @@ def metadata_of(
         durations=transducer.durations if transducer else (),
         subsampling_factor=recogniser.config.encoder.subsampling_factor,
         source=recogniser.config.source,
+        normalizer=recogniser.config.normalizer,
     )
 
 

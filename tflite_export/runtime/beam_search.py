@@ -7,8 +7,8 @@ from pathlib import Path
 from asr_qat.decoding.fusion import WordFusion
 from asr_qat.decoding.language_model import load_language_model
 from asr_qat.errors import UserError, require
-from asr_qat.text.normalize import normalize
-from asr_qat.text.tokenizer import Tokenizer
+from asr_qat.text.normalizers import training_normalizer
+from tflite_export.runtime.metadata import Metadata
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +44,11 @@ class BeamSearch:
             require(math.isfinite(value), f"{name}: {value} is no number")
         require(self.lm_weight >= 0, f"lm_weight: {self.lm_weight} is less than 0")
 
-    def fusion(self, tokenizer: Tokenizer) -> WordFusion | None:
+    def fusion(self, metadata: Metadata) -> WordFusion | None:
         """What the language model and the hotwords add; None if there are none.
+
+        Args:
+            metadata: of the recogniser.
 
         Raises:
             UserError: no such language model, a damaged one, or a hotword with letters that the
@@ -53,10 +56,10 @@ class BeamSearch:
         """
         if self.lm is None and not self.hotwords:
             return None
-        hotwords = [_spelled(phrase, tokenizer) for phrase in self.hotwords]
+        hotwords = [_spelled(phrase, metadata) for phrase in self.hotwords]
         with_model = self.lm is not None
         return WordFusion(
-            tokenizer.label_bytes(),
+            metadata.tokenizer.label_bytes(),
             load_language_model(self.lm) if self.lm is not None else None,
             lm_weight=self.lm_weight,
             word_bonus=self.word_bonus if with_model else 0.0,
@@ -66,9 +69,9 @@ class BeamSearch:
         )
 
 
-def _spelled(phrase: str, tokenizer: Tokenizer) -> str:
+def _spelled(phrase: str, metadata: Metadata) -> str:
     """A hotword as the labels spell it."""
-    text = normalize(phrase)
+    text, tokenizer = training_normalizer(metadata.normalizer)(phrase), metadata.tokenizer
     require(bool(text), f"hotword {phrase!r}: has no letters")
     unknown = tokenizer.unknown_characters(text)
     if unknown:

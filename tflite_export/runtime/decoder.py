@@ -35,13 +35,12 @@ class Decoder:
 
     def __init__(self, recogniser: TFLiteRecogniser, search: BeamSearch | None = None):
         self._recogniser, self._search = recogniser, search
-        tokenizer = recogniser.metadata.tokenizer
-        self._fusion = None if search is None else search.fusion(tokenizer)
+        self._fusion = None if search is None else search.fusion(recogniser.metadata)
 
     def tokens(self, features: Array) -> list[int]:
         """The labels of an utterance, whose normalised features are `[frames, mel_bins]`."""
         if self._search is None:
-            return self._recogniser.recognise(features).tokens
+            return self._recogniser.tokens(features)
         return list(self.nbest(features, 1)[0].tokens)
 
     def nbest(self, features: Array, count: int) -> list[Hypothesis]:

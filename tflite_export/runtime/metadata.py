@@ -15,7 +15,9 @@ from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.decoding.live_format import LiveFormat
 from asr_qat.errors import UserError
 from asr_qat.source import Source
+from asr_qat.text.normalizers import PLAIN
 from asr_qat.text.tokenizer import Tokenizer
+from tflite_export.runtime.least_runtime import least_runtime
 
 DESCRIPTION = "asr_qat.json"  # names of the metadata buffers
 VOCABULARY = "asr_qat.sentencepiece"
@@ -40,6 +42,8 @@ class Metadata:
         durations: of a token-and-duration transducer, frames of each class after the blank.
         subsampling_factor: feature frames to one encoded frame; only written unless it is 4.
         source: where imported weights come from, None for a model that was trained here.
+        normalizer: name of that of the texts it was trained on, see `asr_qat.text.normalizers`;
+            only written unless it is `plain`.
     """
 
     precision: str
@@ -54,6 +58,12 @@ class Metadata:
     durations: tuple[int, ...] = ()
     subsampling_factor: int = SUBSAMPLING
     source: Source | None = None
+    normalizer: str = PLAIN
+
+    @property
+    def least_runtime(self) -> str:
+        """The oldest LiteRT that computes the file as it is meant."""
+        return least_runtime(self.layers.values())
 
     @property
     def halvings(self) -> int:
@@ -83,11 +93,13 @@ class Metadata:
             "mean": [round(float(v), 5) for v in self.mean],
             "std": [round(float(v), 5) for v in self.std],
             "layers": self.layers,
+            "min_runtime_version": self.least_runtime,
             **({} if self.full_integer is None else {"full_integer": self.full_integer}),
             **({} if self.live is None else {"live": dataclasses.asdict(self.live)}),
             **({"durations": self.durations} if self.durations else {}),
             **({} if factor == SUBSAMPLING else {"subsampling_factor": factor}),
             **({} if self.source is None else {"source": dataclasses.asdict(self.source)}),
+            **({} if self.normalizer == PLAIN else {"normalizer": self.normalizer}),
         }
         packed = json.dumps(description, separators=(",", ":")).encode()
         return {DESCRIPTION: packed, VOCABULARY: self.tokenizer.proto}
@@ -121,6 +133,7 @@ def read_metadata(path: str | Path) -> Metadata:
             durations=tuple(description.get("durations", ())),
             source=Source(**description["source"]) if "source" in description else None,
             subsampling_factor=description.get("subsampling_factor", SUBSAMPLING),
+            normalizer=description.get("normalizer", PLAIN),
         )
     except (KeyError, TypeError, ValueError, UserError):
         raise UserError(

@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Literal, overload
 
-import numpy as np
-
 from asr_qat.arrays import Array
-from asr_qat.audio.decode import read_audio
+from asr_qat.audio.decode import EncodedAudio
+from asr_qat.audio.heard import heard
 from asr_qat.audio.pauses import Piece, cut_in_pauses
 from asr_qat.decoding.timed_label import TimedLabel
-from asr_qat.errors import UserError, require
+from asr_qat.errors import require
 from tflite_export.runtime.beam_search import BeamSearch
 from tflite_export.runtime.decoder import Decoder, frame_times
 from tflite_export.runtime.live.live_model import LiveModel, live_model
@@ -40,7 +39,7 @@ class Transcriber:
     @overload
     def transcribe(
         self,
-        audio: str | Path | Array,
+        audio: str | Path | EncodedAudio | Array,
         sample_rate: int | None = ...,
         beam: int = ...,
         *,
@@ -52,7 +51,7 @@ class Transcriber:
     @overload
     def transcribe(
         self,
-        audio: str | Path | Array,
+        audio: str | Path | EncodedAudio | Array,
         sample_rate: int | None = ...,
         beam: int = ...,
         *,
@@ -63,7 +62,7 @@ class Transcriber:
 
     def transcribe(
         self,
-        audio: str | Path | Array,
+        audio: str | Path | EncodedAudio | Array,
         sample_rate: int | None = None,
         beam: int = 0,
         *,
@@ -76,8 +75,9 @@ class Transcriber:
         What is longer than the model takes at once is cut into utterances in pauses of the speech.
 
         Args:
-            audio: a mono WAV, FLAC, NIST SPHERE or OGG file, or floats `[samples]` in [-1, 1).
-            sample_rate: of an array, if it may be another than the model's.
+            audio: a file of any rate and number of channels, or an array: floats in [-1, 1] or
+                integers, `[samples]`, or of several channels. See `asr_qat.audio.heard`.
+            sample_rate: of an array, if it is another than the model's.
             beam: hypotheses that the search keeps; 0 for greedy search.
             search: a beam search with a language model or hotwords, in place of `beam`.
             timestamps: return utterances and words with times and confidences, not only the text.
@@ -85,13 +85,10 @@ class Transcriber:
                 earlier by as much.
 
         Raises:
-            UserError: audio that cannot be read, is not mono or has another sample rate, a
-                beam for a live model, or a language model that cannot be read.
+            UserError: audio that cannot be read, a beam for a live model, or a language model that
+                cannot be read.
         """
-        if isinstance(audio, np.ndarray):
-            samples = self._checked(audio, sample_rate or self.sample_rate)
-        else:
-            samples = read_audio(audio, self.sample_rate)
+        samples = heard(audio, self.sample_rate, sample_rate)
         find = self._finder(search or (BeamSearch(beam) if beam else None))
         if not timestamps:
             decode = self.recogniser.metadata.tokenizer.decode
@@ -119,19 +116,6 @@ class Transcriber:
         front_end, lengths = self.recogniser.metadata.front_end, self.recogniser.lengths
         longest_s = lengths[-1] * front_end.hop_ms / 1000 if lengths else LIVE_LONGEST_S
         return cut_in_pauses(samples, self.sample_rate, longest_s)
-
-    def _checked(self, audio: Array, sample_rate: int) -> Array:
-        if sample_rate != self.sample_rate:
-            raise UserError(
-                f"audio of {sample_rate} Hz: {self.recogniser.path} takes {self.sample_rate} Hz: "
-                f"resample it, such as soxr.resample(audio, {sample_rate}, {self.sample_rate})"
-            )
-        if audio.ndim != 1 or not np.issubdtype(audio.dtype, np.floating):
-            raise UserError(
-                f"audio of shape {list(audio.shape)} and type {audio.dtype}: expected one "
-                "dimension of floats, such as samples.astype('float32') / 32768 of 16-bit integers"
-            )
-        return audio.astype(np.float32, copy=False)
 
 
 class _WholeUtterances:

@@ -5,15 +5,18 @@ of the same shapes give wrong results and no error. So the name of a file has th
 model, and what the packing depends on: LiteRT's version and the processor.
 
 They are in the user's folder for caches, `$ASR_QAT_CACHE` if that is set. Each has about the size
-of its model, and may be deleted at any time.
+of its model, and may be deleted at any time: when a new one is made, those that no process has
+opened for `UNUSED_DAYS` are.
 """
 
+import contextlib
 import errno
 import hashlib
 import logging
 import os
 import platform
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from asr_qat import files
 from tflite_export.runtime.signatures import CompiledSignatures, InterpretedSignatures, Signatures
 
 LITERT = "ai-edge-litert"
+UNUSED_DAYS = 60
 PIECE = 1 << 20  # bytes of a model that are read at once
 CPUINFO = Path("/proc/cpuinfo")  # of Linux
 FEATURES = ("flags", "Features", "isa")  # what it calls them on x86, ARM and RISC-V
@@ -40,6 +44,7 @@ def cached_signatures(path: Path, threads: int) -> Signatures:
     packed = cache_file(path)
     try:
         if not packed.exists():
+            _delete_unused(packed.parent)
             with files.replacing(packed) as temporary:
                 CompiledSignatures(path, threads, temporary)
                 if temporary.stat().st_size == 0:
@@ -47,7 +52,18 @@ def cached_signatures(path: Path, threads: int) -> Signatures:
     except OSError as error:
         _log.warning("%s: cannot be written (%s): no weight cache", packed, error.strerror)
         return InterpretedSignatures(path, threads)
+    with contextlib.suppress(OSError):
+        os.utime(packed, (time.time(), packed.stat().st_mtime))  # when it was used last
     return CompiledSignatures(path, threads, packed)
+
+
+def _delete_unused(folder: Path) -> None:
+    """Of other models and of earlier versions; a process that has one open keeps it."""
+    latest = time.time() - UNUSED_DAYS * 24 * 3600
+    for path in folder.glob("*.xnnpack"):
+        with contextlib.suppress(OSError):  # another process deletes it too
+            if path.stat().st_atime < latest:
+                path.unlink()
 
 
 def cache_file(path: Path) -> Path:

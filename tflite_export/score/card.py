@@ -89,6 +89,7 @@ def _file_rows(path: Path, metadata: Metadata) -> list[list[str]]:
         ["recognises", "streams" if metadata.live else "whole utterances"],
         ["audio", f"{front_end.sample_rate} Hz, {front_end.mel_bins} log-mel features"],
         ["vocabulary", f"{metadata.tokenizer.vocab_size} word pieces"],
+        ["normaliser of the texts", f"`{metadata.normalizer}`"],
     ]
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from asr_qat.audio.decode import read_audio
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.decoding.recognition import Recognition
 from asr_qat.errors import UserError
@@ -36,7 +35,7 @@ def keras_recognitions(
     classes = device.metadata.tokenizer.blank + 1
     result = []
     for item in progress(items, "Keras", len(items), quiet=quiet):
-        features = device.features(read_audio(item.audio_path, rate)) * np.float32(1 + perturbation)
+        features = device.features(item.read(rate)) * np.float32(1 + perturbation)
         if len(features):
             (encoded,) = decoder.encode(features[None], [len(features)])
             result.append(decoder.recognise(encoded))

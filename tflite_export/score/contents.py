@@ -107,6 +107,7 @@ class Recorded:
         full_integer: bits of all activations if every tensor is an integer, else None.
         live: how it streams, None of a recogniser of whole utterances.
         source: where imported weights come from, None of a model that was trained here.
+        normalizer: of the texts that it was trained on.
     """
 
     precision: str | None = None
@@ -115,6 +116,7 @@ class Recorded:
     full_integer: int | None = None
     live: LiveFacts | None = None
     source: Source | None = None
+    normalizer: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from asr_qat import files
-from asr_qat.audio.decode import read_audio
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.progress import progress
+from asr_qat.text.normalizers import PLAIN, scoring_normalizer
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score.fresh_process import peak_memory_mb
-from tflite_export.score.normalizer import PLAIN, normalizer
 from tflite_export.score.rows import Difference, FileFacts, LengthRate, Percentiles, Summary
 from tflite_export.score.silence_runs import recognise_silence
 from tflite_export.score.statistics import (
@@ -53,7 +52,7 @@ def run(
     result = Run([], [], np.zeros(len(items)), np.zeros(len(items)))
     recogniser.warm_up()
     for i, item in enumerate(progress(items, "evaluate", len(items), quiet=quiet)):
-        audio = read_audio(item.audio_path, rate)
+        audio = item.read(rate)
         started = time.perf_counter()
         features = recogniser.features(audio)
         if beam:
@@ -141,14 +140,14 @@ def by_length(
 
 
 def _normalized(name: str, *texts: list[str]) -> list[list[str]]:
-    change = normalizer(name)
+    change = scoring_normalizer(name)
     return [[change(text) for text in some] for some in texts]
 
 
 def write_hypotheses(path: str | Path, items: list[Utterance], hypotheses: list[str]) -> None:
     """JSON lines of id, reference and hypothesis."""
     lines = [
-        json.dumps({"id": item.id, "reference": item.text, "hypothesis": text})
+        json.dumps({"id": item.id, "reference": item.text, "hypothesis": text}, ensure_ascii=False)
         for item, text in zip(items, hypotheses, strict=True)
     ]
     files.write_text(path, "\n".join(lines) + "\n")

@@ -107,6 +107,7 @@ def _recorded(path: str | Path) -> Recorded:
         full_integer=metadata.full_integer,
         live=_streams(metadata.live) if metadata.live else None,
         source=metadata.source,
+        normalizer=metadata.normalizer,
     )
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 
-from asr_qat.audio.decode import read_audio
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.models.layer_names import PASSES
 from asr_qat.models.model_directory import Recogniser
@@ -51,7 +50,7 @@ def compare_streamed(
         same = 1 - len(different) / len(items)
         found[name] = PassAgreement(identical_hypotheses=same, different=tuple(different))
     rate = device.metadata.front_end.sample_rate
-    heard = (device.features(read_audio(item.audio_path, rate)) for item in items)
+    heard = (device.features(item.read(rate)) for item in items)
     chosen = list(itertools.islice(filter(len, heard), PRODUCT_UTTERANCES))
     read = progress(chosen, "products", len(chosen), quiet=quiet)
     products = product_errors(device.path, recogniser, read)

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from asr_qat.audio.decode import read_audio
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.progress import progress
+from asr_qat.text.normalizers import PLAIN, scoring_normalizer
 from tflite_export.runtime.live.endpoint import WHOLE_RECORDING
 from tflite_export.runtime.live.live_model import LiveModel
 from tflite_export.runtime.live.session import Session
 from tflite_export.score.fresh_process import peak_memory_mb
 from tflite_export.score.live_rows import PassRates, StreamedSummary
-from tflite_export.score.normalizer import PLAIN, normalizer
 from tflite_export.score.rows import Times
 from tflite_export.score.silence_runs import stream_silence
 from tflite_export.score.statistics import character_errors, interval, paired_interval, word_errors
@@ -52,7 +51,7 @@ def run_streamed(
     result = StreamedRun(found, np.zeros(0), np.zeros(len(items)), np.zeros(len(items)))
     session = Session(model, WHOLE_RECORDING)
     for i, item in enumerate(progress(items, "evaluate", len(items), quiet=quiet)):
-        audio = read_audio(item.audio_path, rate)
+        audio = item.read(rate)
         result.audio_seconds[i] = len(audio) / rate
         taken, _ = timed_chunks(session, audio, size)
         chunks.append(taken)
@@ -91,7 +90,7 @@ def summarize_streamed(
     normalizer_name: str = PLAIN,
 ) -> StreamedSummary:
     """Error rates of both passes, with differences to a baseline, and the time of the chunks."""
-    change = normalizer(normalizer_name)
+    change = scoring_normalizer(normalizer_name)
     references = [change(item.text) for item in items]
     compute = float(result.chunk_seconds.sum() + result.finish_seconds.sum())
 

@@ -97,8 +97,10 @@ class StreamedEvaluation(FileFacts, StreamedSummary, Provenance):
         delay_ms: the same of the second pass.
         peak_rss_mb: peak memory of a process that loads it and streams the longest recording.
         normalizer: that references and hypotheses went through, see
-            `tflite_export.score.normalizer`.
+            `asr_qat.text.normalizers`.
         against_keras: with `--compare`, else None.
+        left_out: recordings that the figures are not of: they cannot be read, or could not when
+            they were prepared.
     """
 
     name: str
@@ -108,3 +110,4 @@ class StreamedEvaluation(FileFacts, StreamedSummary, Provenance):
     peak_rss_mb: float
     normalizer: str = "plain"
     against_keras: StreamedComparison | None = None
+    left_out: int = 0

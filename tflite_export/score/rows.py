@@ -85,7 +85,7 @@ class Rates:
     Attributes:
         wer: word error rate.
         wer_ci: its interval, of other utterances.
-        cer: character error rate, spaces included.
+        cer: character error rate by grapheme clusters, spaces included.
     """
 
     wer: float
@@ -283,11 +283,14 @@ class Evaluation(ScoredFile, Provenance):
 
     Attributes:
         normalizer: that references and hypotheses went through, see
-            `tflite_export.score.normalizer`.
+            `asr_qat.text.normalizers`.
         against_keras: with `--compare`, else None.
         by_length: error rates by the length of the recording, shortest first.
+        left_out: recordings that the figures are not of: they cannot be read, or could not when
+            they were prepared.
     """
 
     normalizer: str = "plain"
     against_keras: Comparison | None = None
     by_length: tuple[LengthRate, ...] = ()
+    left_out: int = 0

@@ -4,6 +4,7 @@ import dataclasses
 
 import jiwer
 import numpy as np
+import regex
 
 RESAMPLES = 10_000
 LEVEL = 0.95
@@ -33,8 +34,29 @@ def word_errors(references: list[str], hypotheses: list[str]) -> ErrorCounts:
 
 
 def character_errors(references: list[str], hypotheses: list[str]) -> ErrorCounts:
-    """Character errors of each utterance, spaces included."""
-    return _count(references, hypotheses, jiwer.process_characters)
+    """Character errors of each utterance, spaces included.
+
+    A character is what its reader takes for one: a grapheme cluster (Unicode Standard Annex 29),
+    letters with their marks.
+    """
+    return _count(references, hypotheses, _process_graphemes)
+
+
+def _process_graphemes(reference: str, hypothesis: str) -> jiwer.CharacterOutput:
+    return jiwer.process_characters(reference, hypothesis, _GRAPHEMES, _GRAPHEMES)
+
+
+class _ListOfGraphemes(jiwer.AbstractTransform):
+    """As `jiwer.ReduceToListOfListOfChars`, of grapheme clusters."""
+
+    def process_string(self, s: str) -> list[list[str]]:
+        return [regex.findall(r"\X", s)]
+
+    def process_list(self, inp: list[str]) -> list[list[str]]:
+        return [regex.findall(r"\X", sentence) for sentence in inp] or [[]]
+
+
+_GRAPHEMES = jiwer.Compose([jiwer.Strip(), _ListOfGraphemes()])
 
 
 def _count(references: list[str], hypotheses: list[str], process) -> ErrorCounts:

@@ -9,7 +9,6 @@ from ai_edge_litert.tools import flatbuffer_utils
 from tensorflow import keras
 
 from asr_qat import files
-from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import log_mel, normalize
 from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
@@ -159,7 +158,7 @@ def _features(recogniser: Recogniser, utterances: Sequence[Utterance]) -> list[n
     """Normalised features `[frames, mel_bins]` of each utterance that is not too short."""
     front_end = recogniser.config.front_end
     rate = front_end.sample_rate
-    mels = [log_mel(read_audio(item.audio_path, rate), front_end) for item in utterances]
+    mels = [log_mel(item.read(rate), front_end) for item in utterances]
     found = [normalize(m, front_end, recogniser.mean, recogniser.std) for m in mels if len(m)]
     require(bool(found), "no speech to calibrate on: give recordings")
     return found

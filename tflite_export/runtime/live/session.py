@@ -128,18 +128,19 @@ class Session:
         return events
 
     def _changes(self) -> list[Event]:
-        words = self._words()
+        words = self._group(self.utterance.emissions, ended=False)
         corrected = len(self.utterance.second.emissions)
         if words == self._shown and corrected == self._corrected:
             return []
         kind: Literal["partial", "corrected"]
         kind = "corrected" if corrected > self._corrected else "partial"
         self._shown, self._corrected = words, corrected
-        return [self._transcript(kind, words, max(0, len(self._second_words()) - 1))]
+        second = self._group(self.utterance.second.emissions, ended=False)
+        return [self._transcript(kind, words, max(0, len(second) - 1))]
 
     def _finish_utterance(self, rest: Array) -> list[Event]:
         self.utterance.finish(rest)
-        words = self._second_words()
+        words = self._group(self.utterance.second.emissions)
         events: list[Event] = []
         if words or self._shown:
             events.append(self._transcript("final", words, len(words)))
@@ -155,14 +156,9 @@ class Session:
         self._shown = []
         self._corrected = 0
 
-    def _words(self) -> list[Word]:
-        return self._group(self.utterance.emissions)
-
-    def _second_words(self) -> list[Word]:
-        return self._group(self.utterance.second.emissions)
-
-    def _group(self, emissions: Sequence[Emission]) -> list[Word]:
-        return words_of(emissions, self._pieces, self._model.encoder.frame_ms, self.offset)
+    def _group(self, emissions: Sequence[Emission], ended: bool = True) -> list[Word]:
+        frame_ms = self._model.encoder.frame_ms
+        return words_of(emissions, self._pieces, frame_ms, self.offset, ended)
 
     def _transcript(
         self, kind: Literal["partial", "corrected", "final"], words: list[Word], stable: int

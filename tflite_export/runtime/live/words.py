@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from asr_qat.decoding.transducer_incremental import Emission
+from asr_qat.text.byte_pieces import SPACE, parts_of
 
-SPACE = "▁"  # of SentencePiece
 UNKNOWN = "<unk>"
 
 
@@ -28,7 +28,11 @@ class Word:
 
 
 def words_of(
-    emissions: Iterable[Emission], pieces: Sequence[str], frame_ms: float, offset: int = 0
+    emissions: Iterable[Emission],
+    pieces: Sequence[str],
+    frame_ms: float,
+    offset: int = 0,
+    ended: bool = True,
 ) -> list[Word]:
     """Group labels to words.
 
@@ -37,16 +41,16 @@ def words_of(
         pieces: text of each label, a tokenizer's `pieces()`.
         frame_ms: milliseconds in a frame.
         offset: frames of the stream before the utterance.
+        ended: no more labels will come; else the bytes of a character wait for the last of them.
     """
+    labels = list(emissions)
     words: list[Word] = []
     begins = True  # a word begins with the next letter
-    for emission in emissions:
-        start_s = round((offset + emission.frame) * frame_ms / 1000, 3)
-        end_s = round((offset + emission.frame + 1) * frame_ms / 1000, 3)
-        piece = pieces[emission.token]
-        for index, part in enumerate(
-            (f"{SPACE}⁇{SPACE}" if piece == UNKNOWN else piece).split(SPACE)
-        ):
+    for found in parts_of([pieces[label.token] for label in labels], ended):
+        start_s = round((offset + labels[found.first].frame) * frame_ms / 1000, 3)
+        end_s = round((offset + labels[found.last].frame + 1) * frame_ms / 1000, 3)
+        text = f"{SPACE}⁇{SPACE}" if found.text == UNKNOWN else found.text
+        for index, part in enumerate(text.split(SPACE)):
             begins = begins or index > 0
             if not part:
                 continue

@@ -1,0 +1,82 @@
+"""Where jobs run: a number of processes of this machine, or a Ray cluster."""
+
+import concurrent.futures
+import dataclasses
+import multiprocessing
+import os
+import signal
+import threading
+
+from asr_qat.errors import UserError, require
+
+EXECUTORS = ("processes", "ray")
+# One thread a worker: there are as many workers as cores, and a sum must not depend on them.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+
+
+@dataclasses.dataclass(frozen=True)
+class Workers:
+    """Which executor to open, see `EXECUTORS`.
+
+    Attributes:
+        executor: `processes` of this machine, or `ray` for the nodes of a cluster.
+        number: of jobs at once; None for as many as there are cores, here or in the cluster.
+        ray_address: of the cluster, such as `auto` or `host:6379`; None for what `RAY_ADDRESS`
+            says, else a new one on this machine.
+    """
+
+    executor: str = "processes"
+    number: int | None = 1
+    ray_address: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise `UserError` for values that do not fit together."""
+        known = self.executor in EXECUTORS
+        require(known, f"--executor {self.executor}: choose one of {', '.join(EXECUTORS)}")
+        number = self.number
+        require(number is None or number >= 1, f"--workers {number}: expected 1 or more")
+        if self.ray_address is not None and self.executor != "ray":
+            raise UserError("--ray-address: is for --executor ray: add that")
+
+    @property
+    def in_this_process(self) -> bool:
+        """Whether jobs need no other process: one after the other, of this machine."""
+        return self.executor == "processes" and self.number == 1
+
+    def open(self) -> "OpenWorkers":
+        """Start the workers, or connect to the cluster."""
+        if self.executor == "ray":
+            from asr_qat.parallel.ray_executor import RayExecutor  # late: an extra
+
+            on_ray = RayExecutor(self.ray_address)
+            return OpenWorkers(on_ray, self.number or on_ray.cores)
+        number = self.number or len(os.sched_getaffinity(0))
+        spawn = multiprocessing.get_context("spawn")  # TensorFlow's threads do not survive a fork
+        pool = concurrent.futures.ProcessPoolExecutor(number, spawn, initializer=begin_worker)
+        return OpenWorkers(pool, number)
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenWorkers:
+    """An executor, and how many jobs it runs at once."""
+
+    executor: concurrent.futures.Executor
+    number: int
+
+
+def begin_worker() -> None:
+    """In a new process, before it imports numpy: one thread, and no life without the parent.
+
+    An interrupt on the terminal reaches all processes: a worker ends at once, without a word,
+    and the parent says what there is to say.
+    """
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

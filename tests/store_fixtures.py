@@ -1,0 +1,81 @@
+"""An S3-compatible server on this machine, and commands that see it."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.training_fixtures import REPOSITORY
+
+BUCKET = "speech"
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory):
+    """The environment of a process that reads `s3://speech`, which a server here holds."""
+    pytest.importorskip("moto", reason="needs the extra cluster-tests")
+    pytest.importorskip("tensorflow_io", reason="needs the extra cloud")
+    import boto3
+
+    with socket.create_server(("localhost", 0)) as free:
+        port = free.getsockname()[1]
+    log = (tmp_path_factory.mktemp("store") / "log").open("w")
+    words = [sys.executable, "-c", "import sys; from moto.server import main; main(sys.argv[1:])"]
+    server = subprocess.Popen([*words, "-p", str(port)], stdout=log, stderr=log)
+    variables = {
+        "AWS_ACCESS_KEY_ID": "any",
+        "AWS_SECRET_ACCESS_KEY": "any",
+        "AWS_REGION": "us-east-1",
+        "S3_ENDPOINT": f"http://localhost:{port}",
+        "S3_USE_HTTPS": "0",
+        "S3_VERIFY_SSL": "0",
+    }
+    client = boto3.client(
+        "s3",
+        endpoint_url=variables["S3_ENDPOINT"],
+        region_name=variables["AWS_REGION"],
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+    )
+    _wait_for(port, server)
+    client.create_bucket(Bucket=BUCKET)
+    yield variables, client
+    server.terminate()
+    server.wait()
+
+
+def _wait_for(port: int, server: subprocess.Popen) -> None:
+    end = time.monotonic() + 60
+    while True:
+        assert server.poll() is None and time.monotonic() < end
+        try:
+            socket.create_connection(("localhost", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+
+
+def run(store, *words: str, **more: str) -> subprocess.CompletedProcess:
+    """The command `asr-qat` with the store in reach."""
+    variables = {**os.environ, "PYTHONPATH": str(REPOSITORY), **store[0], **more}
+    variables["PYTHONPATH"] += os.pathsep + os.environ.get("PYTHONPATH", "")
+    command = [sys.executable, "-m", "asr_qat.cli", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, env=variables)
+
+
+def names(store, folder: str) -> list[str]:
+    """Of the files below `folder` of the bucket."""
+    pages = store[1].get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{folder}/")
+    found = [each["Key"] for page in pages for each in page.get("Contents", [])]
+    return [name.removeprefix(f"{folder}/") for name in found]
+
+
+def content(store, folder: str) -> dict[str, bytes]:
+    """The files below `folder` of the bucket, which nobody writes."""
+    return {
+        name: store[1].get_object(Bucket=BUCKET, Key=f"{folder}/{name}")["Body"].read()
+        for name in names(store, folder)
+    }
