@@ -4,7 +4,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from asr_qat.decoding.hotwords import Hotwords, HotState
+from asr_qat.decoding.hotwords import HotState, Hotwords
 from asr_qat.decoding.language_model import LanguageModel, known_spelling
 
 SPACE = b" "
