@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 import tflite_export
 from asr_qat.errors import UserError
@@ -48,17 +49,40 @@ def test_next_to_nothing(model, samples):
     assert isinstance(model.transcribe(np.zeros(samples, np.float32)), str)
 
 
-def test_audio_that_the_model_does_not_take(model, tones, tmp_path):
-    with pytest.raises(UserError, match=r"audio of 8000 Hz: .*\.tflite takes 16000 Hz: resample"):
-        model.transcribe(tones, 8000)
-    with pytest.raises(UserError, match=r"shape \[2, 100\] and type float32: expected one dim"):
-        model.transcribe(np.zeros((2, 100), np.float32))
-    with pytest.raises(UserError, match="type int16: expected one dimension of floats"):
-        model.transcribe(np.zeros(100, np.int16))
-    soundfile.write(tmp_path / "slow.wav", tones, 8000)
-    with pytest.raises(UserError, match="slow.wav: 8000 Hz mono, expected 16000 Hz mono"):
-        model.transcribe(tmp_path / "slow.wav")
-    with pytest.raises(UserError, match="no such audio file"):
+def test_any_audio_is_heard(model, tones, tmp_path):
+    assert model.transcribe(np.round(tones * 32767).astype(np.int16)) == TEXT
+    assert model.transcribe((tones * 2**31).astype(np.int32)) == TEXT
+    assert model.transcribe(np.stack([tones, tones])) == TEXT
+    assert model.transcribe(np.stack([tones, tones], axis=1)) == TEXT
+    assert model.transcribe(soxr.resample(tones, 16000, 44100), 44100) == TEXT
+    path = tmp_path / "stereo.wav"
+    soundfile.write(path, soxr.resample(np.stack([tones, tones], axis=1), 16000, 44100), 44100)
+    assert model.transcribe(path) == TEXT
+    if not model.recogniser.live:
+        assert model.recogniser.transcribe(path) == TEXT
+    loud = 8 * tones
+    assert model.transcribe(loud) == model.transcribe(loud / np.abs(loud).max())
+    assert np.abs(loud).max() > 1  # still
+
+
+@pytest.mark.parametrize(
+    ("audio", "message"),
+    [
+        (np.zeros((3, 100, 2), np.float32), r"shape \[3, 100, 2\]: expected \[samples\]"),
+        (np.zeros((100, 100), np.float32), r"shape \[100, 100\]: expected \[samples\]"),
+        (np.zeros(100, bool), "type bool: expected floats or integers"),
+        (np.full(1000, np.nan, np.float32), "audio: holds samples that are not numbers"),
+        ([0.0] * 1000, "audio of type list: expected a file or an array"),
+    ],
+)
+def test_what_is_no_audio(model, audio, message):
+    for function in (model.transcribe, model.recogniser.transcribe):
+        with pytest.raises(UserError, match=message):
+            function(audio)
+
+
+def test_no_such_recording(model, tmp_path):
+    with pytest.raises(UserError, match="none.wav: no such audio file"):
         model.transcribe(tmp_path / "none.wav")
 
 

@@ -15,6 +15,11 @@ from asr_qat.notices import notice
 if TYPE_CHECKING:
     from asr_qat.audio.media_file import MediaFile
 
+# Of files that are taken for recordings where a folder is given.
+AUDIO_SUFFIXES = frozenset(
+    ".wav .flac .ogg .oga .opus .sph .mp3 .aif .aiff .au .caf .w64 "
+    ".m4a .aac .mka .mp4 .m4v .mov .mkv .webm .avi .wma .amr .3gp".split()
+)
 ROUNDING_S = 0.01  # manifests round durations: a segment that ends so near the end ends there
 _CHANNELS = {1: "mono", 2: "stereo"}
 
@@ -24,10 +29,6 @@ class EncodedAudio(Protocol):
 
     `str()` of it names it in errors.
     """
-
-    @property
-    def path(self) -> Path:
-        """The file that holds it."""
 
     def open(self) -> BinaryIO:
         """Its bytes, seekable; the reader closes them."""
@@ -78,7 +79,7 @@ def read_audio(
     if len(audio) == 0 and offset:
         raise UserError(f"{name}: offset {offset:g} s is beyond its end")
     require(len(audio) > 0, f"{name}: no samples: record or copy it again")
-    return _levelled(audio, name)
+    return full_scale(audio, name, owned=True)
 
 
 @contextlib.contextmanager
@@ -134,11 +135,20 @@ def _joined(blocks: Iterable[np.ndarray], expected: int) -> np.ndarray:
     return audio[:filled]
 
 
-def _levelled(audio: np.ndarray, name: str) -> np.ndarray:
-    """Within full scale."""
+def full_scale(audio: np.ndarray, name: str, owned: bool = False) -> np.ndarray:
+    """Samples within [-1, 1]: louder ones are scaled down as a whole, and that is said once.
+
+    Args:
+        audio: float32 `[samples]`, at least one.
+        name: for errors.
+        owned: whether it may be written to.
+
+    Raises:
+        UserError: it holds what is no number.
+    """
     peak = max(float(audio.max()), -float(audio.min()))
     require(np.isfinite(peak), f"{name}: holds samples that are not numbers: convert it again")
-    if peak > 1:
-        notice("scaled", f"{name}: samples up to {peak:.4g} times full scale: scaled down to it")
-        audio /= np.float32(peak)
-    return audio
+    if peak <= 1:
+        return audio
+    notice("scaled", f"{name}: samples up to {peak:.4g} times full scale: scaled down to it")
+    return np.divide(audio, np.float32(peak), out=audio if owned else None)

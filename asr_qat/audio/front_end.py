@@ -18,6 +18,7 @@ from asr_qat.errors import require
 MIN_DEVIATION = 1e-5  # added to the deviation of one utterance's features
 LEVEL_DECAY_DB = 1.0  # a second, of the running level after the loudest frame
 MIN_LEVEL = 1e-10  # energy of a frame: far below the noise of 16 bits
+BLOCK_FRAMES = 6000  # computed together: spectra of an hour at once would take gigabytes
 HALVINGS = 2  # of the time axis by an encoder that subsamples by 4
 
 
@@ -199,7 +200,7 @@ def log_mel(audio: np.ndarray, config: FrontEndConfig) -> np.ndarray:
         float32 `[frames, mel_bins]`; no frames for audio shorter than one window, or than one
         hop of a centred front end.
     """
-    return log_mel_after(audio, config, 0.0)[0]
+    return log_mel_after(audio, config, 0.0)[0]  # block by block: an hour takes no more memory
 
 
 def log_mel_after(
@@ -212,12 +213,16 @@ def log_mel_after(
         config: the front end.
         level: the running level before it, 0 at the beginning of a recording.
     """
-    energies = _mel_energies(audio, config)
-    if config.level == "running" and len(energies):
-        levels = running_level(energies.sum(axis=1), config, level)
-        level = float(levels[-1])
-        energies = (energies / levels[:, None]).astype(np.float32)
-    return np.log(energies + config.log_floor).astype(np.float32), level
+    features = np.empty((config.frames(len(audio)), config.mel_bins), np.float32)
+    for first in range(0, len(features), BLOCK_FRAMES):
+        block = features[first : first + BLOCK_FRAMES]
+        energies = _mel_energies(audio, config, first, first + len(block))
+        if config.level == "running":
+            levels = running_level(energies.sum(axis=1), config, level)
+            level = float(levels[-1])
+            energies = (energies / levels[:, None]).astype(np.float32)
+        block[:] = np.log(energies + config.log_floor)
+    return features, level
 
 
 def level_decay(config: FrontEndConfig) -> float:
@@ -248,18 +253,11 @@ def running_level(energies: np.ndarray, config: FrontEndConfig, before: float = 
     return np.fromiter(rest, np.float64)[1:]
 
 
-def _mel_energies(audio: np.ndarray, config: FrontEndConfig) -> np.ndarray:
-    """Mel power energies, float32 `[frames, mel_bins]`."""
-    count = config.frames(len(audio))
-    if count == 0:
-        return np.zeros((0, config.mel_bins), np.float32)
-    if config.preemphasis:
-        before = np.float32(config.preemphasis) * audio[:-1]
-        audio = np.concatenate([audio[:1], audio[1:] - before])
-    if config.centred:
-        audio = np.pad(audio, config.padding)
-    frames = np.lib.stride_tricks.sliding_window_view(audio, config.frame_length)
-    frames = frames[:: config.hop_length][:count]
+def _mel_energies(audio: np.ndarray, config: FrontEndConfig, first: int, end: int) -> np.ndarray:
+    """Mel power energies of frames `first` to `end`, float32 `[frames, mel_bins]`."""
+    seen = _seen(audio, config, first, end)
+    frames = np.lib.stride_tricks.sliding_window_view(seen, config.frame_length)
+    frames = frames[:: config.hop_length]
     if config.remove_offset:
         frames = frames - frames.mean(axis=1, keepdims=True)
     spectrum = np.fft.rfft(frames * window(config), config.fft_length)
@@ -267,8 +265,28 @@ def _mel_energies(audio: np.ndarray, config: FrontEndConfig) -> np.ndarray:
     return power @ mel_matrix(config)
 
 
+def _seen(audio: np.ndarray, config: FrontEndConfig, first: int, end: int) -> np.ndarray:
+    """The samples that the windows of these frames see, zeros before the audio and after it."""
+    padding = config.padding if config.centred else 0
+    start = first * config.hop_length - padding
+    stop = (end - 1) * config.hop_length + config.frame_length - padding
+    seen = audio[max(0, start) : stop]
+    if config.preemphasis:
+        before = audio[max(0, start - 1) : stop - 1][: len(seen)]
+        if start <= 0:
+            before = np.concatenate([np.zeros(1, np.float32), before[: len(seen) - 1]])
+        seen = seen - np.float32(config.preemphasis) * before
+    if start < 0 or stop > len(audio):
+        seen = np.pad(seen, (max(0, -start), max(0, stop - len(audio))))
+    return seen
+
+
 def normalize(
-    features: np.ndarray, config: FrontEndConfig, mean: np.ndarray, std: np.ndarray
+    features: np.ndarray,
+    config: FrontEndConfig,
+    mean: np.ndarray,
+    std: np.ndarray,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Features at zero mean and unit deviation, of the corpus or of themselves.
 
@@ -277,15 +295,20 @@ def normalize(
         config: the front end, which says of which.
         mean: float32 `[mel_bins]` of the training corpus.
         std: float32 `[mel_bins]` of the training corpus.
+        out: where to write them, which may be `features`; None for a new array.
 
     Returns:
         float32 `[frames, mel_bins]`.
     """
+    blocks = [slice(at, at + BLOCK_FRAMES) for at in range(0, len(features), BLOCK_FRAMES)]
     if config.normalization == "utterance" and len(features):
         mean = features.mean(axis=0, dtype=np.float64)
-        squares = np.square(features - mean).sum(axis=0)
+        squares = sum(np.square(features[block] - mean).sum(axis=0) for block in blocks)
         std = np.sqrt(squares / max(1, len(features) - 1)) + MIN_DEVIATION
-    return ((features - mean) / std).astype(np.float32)
+    out = np.empty(features.shape, np.float32) if out is None else out
+    for block in blocks:
+        out[block] = (features[block] - mean) / std
+    return out
 
 
 def subsampled_length(length, halvings: int = HALVINGS):

@@ -10,16 +10,12 @@ is there (see `hold_out`).
 from pathlib import Path
 
 from asr_qat import files
+from asr_qat.audio.decode import AUDIO_SUFFIXES
 from asr_qat.corpora.hold_out import complete_splits
 from asr_qat.corpora.json_lines import read_json_lines
 from asr_qat.corpora.splits import check_unique
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.errors import UserError, require
-
-AUDIO_SUFFIXES = tuple(
-    ".wav .flac .ogg .oga .opus .mp3 .sph .aif .aiff .au .caf .w64 "
-    ".m4a .mp4 .aac .mka .mkv .mov .webm".split()
-)
 
 
 def read(path: Path) -> Corpus:
@@ -38,7 +34,7 @@ def read(path: Path) -> Corpus:
         folders = folders or {"train": path}
         splits = {split: _read_folder(folder, path) for split, folder in folders.items()}
     if not any(splits.values()):
-        suffixes = " ".join(AUDIO_SUFFIXES)
+        suffixes = " ".join(sorted(AUDIO_SUFFIXES))
         raise UserError(f"{path}: neither train.jsonl or test.jsonl nor audio ({suffixes}) in it")
     check_unique(path, splits)
     splits, note = complete_splits(splits, str(path))

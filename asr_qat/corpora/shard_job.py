@@ -191,9 +191,9 @@ def _tokenizer(out: str, checksum: str) -> Tokenizer:
 
 def _state(utterance: Utterance) -> list[int] | None:
     """Of a recording's file: size in bytes and time of its last change; None without one."""
-    source = utterance.audio_path
+    archive = getattr(utterance.audio_path, "path", utterance.audio_path)  # that it lies in
     try:
-        found = (source if isinstance(source, Path) else source.path).stat()
+        found = Path(archive).stat()
     except OSError:
         return None
     return [found.st_size, found.st_mtime_ns]

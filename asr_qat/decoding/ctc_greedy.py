@@ -13,6 +13,10 @@ def greedy_ctc(logits: np.ndarray, blank: int) -> list[int]:
     Returns:
         Token ids.
     """
-    best = np.argmax(logits, axis=-1)
-    starts = np.concatenate([[True], best[1:] != best[:-1]]) if len(best) else []
-    return [int(token) for token in best[starts] if token != blank] if len(best) else []
+    return merged(np.argmax(logits, axis=-1), blank)
+
+
+def merged(best: np.ndarray, blank: int) -> list[int]:
+    """Classes of frames, int `[frames]`: repetitions merged, blanks removed."""
+    starts = np.diff(best, prepend=-1) != 0
+    return [int(token) for token in best[starts] if token != blank]

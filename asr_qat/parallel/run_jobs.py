@@ -3,7 +3,7 @@
 import concurrent.futures
 import itertools
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from asr_qat.errors import UserError
@@ -58,6 +58,20 @@ def run_jobs(
             _LOGGER.warning("a worker was killed: %d jobs go to new ones", len(left))
         finally:
             opened.executor.shutdown(cancel_futures=True)
+
+
+def in_order(
+    results: Iterable[tuple[Job, Result]], jobs: Sequence[Job]
+) -> Iterator[tuple[Job, Result]]:
+    """Results of `run_jobs` in the order of the jobs, each as soon as all before it are there."""
+    early: dict[int, Result] = {}
+    numbers = {id(job): number for number, job in enumerate(jobs)}
+    number = 0
+    for job, result in results:
+        early[numbers[id(job)]] = result
+        while number in early:
+            yield jobs[number], early.pop(number)
+            number += 1
 
 
 def _until_broken(

@@ -1,11 +1,22 @@
 """`tflite-export transcribe`."""
 
 import argparse
+import dataclasses
+import functools
+import logging
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asr_qat import files
 from asr_qat.errors import UserError, require
-from tflite_export.commands.arguments import add_weight_cache, beam, threads
+from tflite_export.commands.arguments import add_weight_cache, beam, threads, whole_number
+
+if TYPE_CHECKING:
+    from asr_qat.audio.heard import AudioBytes
+
+_LOGGER = logging.getLogger(__name__)
+MOST_JOBS = os.cpu_count() or 1
 
 TEXT, SUBTITLES = "txt", ("srt", "vtt")
 FORMATS = (TEXT, "json", *SUBTITLES, "ctm")
@@ -15,7 +26,18 @@ def add_parser(subparsers) -> None:
     """Add the subcommand and its arguments."""
     parser = subparsers.add_parser("transcribe", help="print the text of recordings")
     parser.add_argument("file", help=".tflite file; of a live model: the second pass's text")
-    parser.add_argument("audio", nargs="+", help="WAV, FLAC, SPHERE or OGG files")
+    parser.add_argument(
+        "audio",
+        nargs="+",
+        help="recordings, folders of recordings, or - for one from standard input",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=whole_number("--jobs", 1, MOST_JOBS),
+        default=1,
+        metavar="N",
+        help="transcribe so many recordings at once, each in a process of its own (default: 1)",
+    )
     parser.add_argument(
         "--format",
         choices=FORMATS,
@@ -57,26 +79,71 @@ def add_parser(subparsers) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print one line for each file, with its name if there are several, or another format."""
+    from asr_qat.parallel.run_jobs import in_order, run_jobs
+    from asr_qat.parallel.workers import Workers
+    from tflite_export.commands.inputs import named_recordings, recording
+
+    args.audio = named_recordings(args.audio)
+    _check(args)
+    model = _model(args.file, args.threads, args.weight_cache)
+    if model.recogniser.live:
+        require(not args.beam, f"{args.file}: a live model searches greedily: omit --beam")
+    workers = Workers(number=min(args.jobs, len(args.audio)))
+    jobs = [_Job(args, index, recording(name)) for index, name in enumerate(args.audio)]
+    failed = 0
+    for job, found in in_order(run_jobs(_transcribe, jobs, workers), jobs):
+        name = args.audio[job.index]
+        if isinstance(found, _Unread):
+            require(len(jobs) > 1, found.reason)
+            _LOGGER.warning("%s", found.reason)
+            failed += 1
+        elif args.output:
+            files.write_text(_written(args, name), found)
+        else:
+            print(found, end="", flush=True)
+    require(not failed, f"{failed} of {len(jobs)} recordings cannot be read, see above")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    args: argparse.Namespace
+    index: int
+    source: "str | AudioBytes"
+
+    def __str__(self) -> str:
+        return str(self.source)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Unread:
+    reason: str
+
+
+def _transcribe(job: _Job) -> str | _Unread:
+    """What is printed or written for a recording, by whatever process."""
     from asr_qat.audio.decode import read_audio
+    from tflite_export.silence import silence
+
+    args = job.args
+    model = _model(args.file, args.threads, args.weight_cache)
+    try:
+        audio = read_audio(job.source, model.sample_rate)
+    except UserError as error:
+        return _Unread(str(error))
+    name = args.audio[job.index]
+    with silence():  # LiteRT announces its delegate in the first call
+        if args.nbest:
+            return _nbest(model.recogniser, audio, name, args)
+        return _transcribed(model, audio, name, args)
+
+
+@functools.lru_cache(maxsize=1)
+def _model(file: str, threads: int, weight_cache: bool):
     from tflite_export.runtime.transcriber import load
     from tflite_export.silence import silence
 
-    _check(args)
     with silence():  # LiteRT prints what its exceptions say
-        model = load(args.file, args.threads, args.weight_cache)
-    if model.recogniser.live:
-        require(not args.beam, f"{args.file}: a live model searches greedily: omit --beam")
-    for path in args.audio:
-        audio = read_audio(path, model.sample_rate)
-        with silence():  # and announces its delegate in the first call
-            if args.nbest:
-                content = _nbest(model.recogniser, audio, path, args)
-            else:
-                content = _transcribed(model, audio, path, args)
-        if args.output:
-            files.write_text(_written(args, path), content)
-        else:
-            print(content, end="", flush=True)
+        return load(file, threads, weight_cache)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -98,7 +165,8 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _written(args: argparse.Namespace, path: str) -> Path:
-    return Path(args.output) / f"{Path(path).stem}.{args.format}"
+    stem = "stdin" if path == "-" else Path(path).stem
+    return Path(args.output) / f"{stem}.{args.format}"
 
 
 def _transcribed(model, audio, path: str, args: argparse.Namespace) -> str:

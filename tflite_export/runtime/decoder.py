@@ -38,7 +38,7 @@ class Decoder:
         """The labels of an utterance, whose normalised features are `[frames, mel_bins]`."""
         if self._beam:
             return list(self._recogniser.beam_search(features, self._beam)[0].tokens)
-        return self._recogniser.recognise(features).tokens
+        return self._recogniser.tokens(features)
 
     def labels(self, features: Array) -> list[TimedLabel]:
         """The same with their frames: of a CTC model aligned, of a transducer as emitted."""

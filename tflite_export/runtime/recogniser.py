@@ -1,16 +1,22 @@
 """Transcribe with a `.tflite` file. Needs LiteRT, numpy and sentencepiece; no TensorFlow."""
 
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from asr_qat.arrays import Array
 from asr_qat.audio.front_end import log_mel, normalize, subsampled_length
+from asr_qat.audio.heard import heard
+from asr_qat.decoding.ctc_greedy import merged
 from asr_qat.decoding.hypothesis import Hypothesis
 from asr_qat.decoding.recognition import Recognition, recognise_ctc, recognise_transducer
 from asr_qat.decoding.transducer_beam import beam_transducer
+from asr_qat.decoding.transducer_greedy import greedy_transducer
 from asr_qat.errors import UserError, require
 from tflite_export.runtime.integers import dequantized, quantized
+from tflite_export.runtime.least_runtime import require_runtime
 from tflite_export.runtime.litert_steps import LiteRTSteps
 from tflite_export.runtime.metadata import read_metadata
 from tflite_export.runtime.signatures import Details, InterpretedSignatures, Signatures
@@ -45,6 +51,7 @@ class TFLiteRecogniser:
     def __init__(self, path: str | Path, threads: int = 1, weight_cache: bool = False):
         self.path = Path(path)
         self.metadata = read_metadata(path)
+        require_runtime(path, self.metadata.least_runtime)
         self.threads = threads
         cached = weight_cache and self.metadata.full_integer is None
         load = cached_signatures if cached else InterpretedSignatures
@@ -80,7 +87,7 @@ class TFLiteRecogniser:
         """Audio `[samples]` in [-1, 1) to normalised log-mel features `[frames, mel_bins]`."""
         front_end = self.metadata.front_end
         mels = log_mel(audio, front_end)
-        return normalize(mels, front_end, self.metadata.mean, self.metadata.std)
+        return normalize(mels, front_end, self.metadata.mean, self.metadata.std, out=mels)
 
     def encode(self, features: Array) -> Array:
         """What the search reads.
@@ -92,25 +99,29 @@ class TFLiteRecogniser:
             `[encoded frames, channels]`, see `subsampled_length`: a CTC model's logits, or what
             a transducer's joint network reads.
         """
+        windows = list(self.windows(features))
+        return windows[0] if len(windows) == 1 else np.concatenate(windows)
+
+    def windows(self, features: Array) -> Iterator[Array]:
+        """What `encode` returns, one window after the other."""
         require(not self.live, f"{self.path}: a live model, which takes streams")
         longest = self.lengths[-1]
         if len(features) <= longest:
-            return self._encode(features)
+            yield self._encode(features)
+            return
         front_end, factor = self.metadata.front_end, self.metadata.subsampling_factor
         context = round(CONTEXT_S * 1000 / front_end.hop_ms)
         context -= context % factor
         context = min(context, longest // 4 // factor * factor)
         step = (longest - 2 * context) // factor * factor
-        pieces, start = [], 0
-        while True:
+        for start in itertools.count(0, step):
             window = self._encode(features[start : start + longest])
             first = context if start else 0
             last = start + longest >= len(features)
             end = len(window) if last else (step + context) // factor
-            pieces.append(window[first // factor : end])
+            yield window[first // factor : end]
             if last:
-                return np.concatenate(pieces)
-            start += step
+                return
 
     def recognise(self, features: Array) -> Recognition:
         """Greedy search in normalised features `[frames, mel_bins]`."""
@@ -118,6 +129,15 @@ class TFLiteRecogniser:
         if self.steps is None:
             return recognise_ctc(encoded)
         return recognise_transducer(self.steps, encoded)
+
+    def tokens(self, features: Array) -> list[int]:
+        """What `recognise` finds, without its logits: of a CTC model those of a window at once."""
+        if self.steps is None:
+            best = [window.argmax(axis=-1) for window in self.windows(features)]
+            return merged(np.concatenate(best), self.metadata.tokenizer.blank)
+        encoded = self.encode(features)
+        (tokens,) = greedy_transducer(self.steps, encoded[None], np.array([len(encoded)]))
+        return tokens
 
     def beam_search(self, features: Array, beam: int, nbest: int = 1) -> list[Hypothesis]:
         """The `nbest` best hypotheses of a transducer, the best one first.
@@ -138,20 +158,20 @@ class TFLiteRecogniser:
         (found,) = beam_transducer(steps, encoded[None], lengths, beam, nbest=nbest)
         return found
 
-    def transcribe(self, audio: Array, beam: int = 0) -> str:
+    def transcribe(self, audio: str | Path | Array, beam: int = 0) -> str:
         """The text spoken in `audio`.
 
         Args:
-            audio: float32 `[samples]` in [-1, 1) at the front end's rate.
+            audio: a file, or samples at the front end's rate, see `asr_qat.audio.heard`.
             beam: hypotheses that the search of a transducer keeps; 0 for greedy search.
         """
-        features = self.features(audio)
+        features = self.features(heard(audio, self.metadata.front_end.sample_rate))
         if len(features) == 0:
             return ""
         if beam:
             tokens = list(self.beam_search(features, beam)[0].tokens)
         else:
-            tokens = self.recognise(features).tokens
+            tokens = self.tokens(features)
         return self.metadata.tokenizer.decode(tokens)
 
     def call(self, signature: str, **inputs: Array) -> dict[str, Array]:

@@ -1,0 +1,78 @@
+"""`tflite-export transcribe` of many recordings: folders, standard input, bad ones, processes."""
+
+import subprocess
+import sys
+
+import pytest
+import soundfile
+
+from tests.tones_fixtures import TEXT, tones_file
+
+pytest_plugins = ["tests.tones_fixtures"]
+pytestmark = pytest.mark.runtime
+
+
+def transcribe(*words, stdin=None) -> tuple[int, str, str]:
+    program = [sys.executable, "-m", "tflite_export.cli", "transcribe", tones_file("ctc")]
+    done = subprocess.run([*map(str, [*program, *words])], capture_output=True, input=stdin)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+@pytest.fixture
+def folder(tmp_path, tones):
+    """Three good recordings and three bad ones, one of them in a folder of its own."""
+    (tmp_path / "in").mkdir()
+    for name in ("a.wav", "c.flac", "in/e.wav"):
+        soundfile.write(tmp_path / name, tones, 16000)
+    content = (tmp_path / "a.wav").read_bytes()
+    (tmp_path / "b.wav").write_bytes(content[: len(content) // 2])
+    (tmp_path / "d.wav").touch()
+    (tmp_path / "in/f.ogg").write_bytes(b"OggS nonsense")
+    (tmp_path / "notes.txt").write_text("no recording")
+    return tmp_path
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_bad_recordings_are_named_and_passed_over(folder, jobs):
+    code, out, err = transcribe(folder, "--jobs", jobs)
+    good = ("a.wav", "c.flac", "in/e.wav")
+    assert out == "".join(f"{folder / name}\t{TEXT}\n" for name in good)
+    *lines, last = err.splitlines()
+    assert len(lines) == 3
+    for name, line in zip(("b.wav", "d.wav", "in/f.ogg"), lines, strict=True):
+        assert line.startswith(f"{folder / name}: ")
+    assert last == "tflite-export: error: 3 of 6 recordings cannot be read, see above"
+    assert code == 1
+
+
+def test_output_of_the_good_ones(folder):
+    code, out, _ = transcribe(folder, "--output", folder / "texts")
+    assert (code, out) == (1, "")
+    written = {path.name: path.read_text() for path in (folder / "texts").iterdir()}
+    assert written == {f"{name}.txt": f"{TEXT}\n" for name in "ace"}
+
+
+def test_standard_input(folder):
+    code, out, err = transcribe("-", stdin=(folder / "c.flac").read_bytes())
+    assert (code, out, err) == (0, f"{TEXT}\n", "")
+    code, out, err = transcribe("-", stdin=(folder / "b.wav").read_bytes())
+    assert (code, out) == (1, "")
+    assert err.startswith("tflite-export: error: standard input: cut short after ")
+    code, out, err = transcribe("-", stdin=b"")
+    assert (code, err) == (1, "tflite-export: error: standard input: empty: nothing came\n")
+    assert transcribe("-", "-", stdin=b"")[0] == 1
+
+
+def test_a_folder_without_recordings(tmp_path):
+    code, out, err = transcribe(tmp_path)
+    assert (code, out) == (1, "")
+    assert f"error: {tmp_path}: no recording in this folder (" in err
+
+
+def test_resampling_is_said_once(folder, tones):
+    paths = [folder / f"stereo{i}.wav" for i in range(2)]
+    for path in paths:
+        soundfile.write(path, tones, 22050)
+    code, _, err = transcribe(*paths)
+    assert code == 0
+    assert err == f"{paths[0]}: 22050 Hz mono, taken as 16000 Hz mono (others are not named)\n"
