@@ -17,6 +17,7 @@ from asr_qat.errors import UserError
 from asr_qat.source import Source
 from asr_qat.text.normalizers import PLAIN
 from asr_qat.text.tokenizer import Tokenizer
+from tflite_export.runtime.least_runtime import least_runtime
 
 DESCRIPTION = "asr_qat.json"  # names of the metadata buffers
 VOCABULARY = "asr_qat.sentencepiece"
@@ -60,6 +61,11 @@ class Metadata:
     normalizer: str = PLAIN
 
     @property
+    def least_runtime(self) -> str:
+        """The oldest LiteRT that computes the file as it is meant."""
+        return least_runtime(self.layers.values())
+
+    @property
     def halvings(self) -> int:
         """How often the encoder halves the time axis of the features."""
         return self.subsampling_factor.bit_length() - 1
@@ -87,6 +93,7 @@ class Metadata:
             "mean": [round(float(v), 5) for v in self.mean],
             "std": [round(float(v), 5) for v in self.std],
             "layers": self.layers,
+            "min_runtime_version": self.least_runtime,
             **({} if self.full_integer is None else {"full_integer": self.full_integer}),
             **({} if self.live is None else {"live": dataclasses.asdict(self.live)}),
             **({"durations": self.durations} if self.durations else {}),

@@ -16,6 +16,7 @@ from asr_qat.decoding.transducer_beam import beam_transducer
 from asr_qat.decoding.transducer_greedy import greedy_transducer
 from asr_qat.errors import UserError, require
 from tflite_export.runtime.integers import dequantized, quantized
+from tflite_export.runtime.least_runtime import require_runtime
 from tflite_export.runtime.litert_steps import LiteRTSteps
 from tflite_export.runtime.metadata import read_metadata
 from tflite_export.runtime.signatures import Details, InterpretedSignatures, Signatures
@@ -50,6 +51,7 @@ class TFLiteRecogniser:
     def __init__(self, path: str | Path, threads: int = 1, weight_cache: bool = False):
         self.path = Path(path)
         self.metadata = read_metadata(path)
+        require_runtime(path, self.metadata.least_runtime)
         self.threads = threads
         cached = weight_cache and self.metadata.full_integer is None
         load = cached_signatures if cached else InterpretedSignatures

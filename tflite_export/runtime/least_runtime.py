@@ -1,0 +1,45 @@
+"""The oldest LiteRT that computes a file as it is meant: some older ones do not, without a word.
+
+Measured with files of one model in LiteRT 1.2.0 to 2.3.0, see docs/explanation/litert.md.
+"""
+
+import re
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from asr_qat.errors import UserError
+
+OLDEST = "1.2.0"  # that was tried
+# By what a precision's name has: two bits; blocks, or int8 weights and dynamic activations; static
+# activations. The first that fits counts.
+LEAST = (
+    (r"w2", "2.1.4"),
+    (r".*-b|w8a8(?!s)", "2.1.0"),
+    (r".*a8s", "2.0.3"),
+)
+
+
+def least_runtime(precisions: Iterable[str]) -> str:
+    """The least version of LiteRT for products of these precisions.
+
+    >>> least_runtime(["w4a8", "w8a8"])
+    '2.1.0'
+    """
+    needed = [OLDEST]
+    for name in precisions:
+        needed += [least for pattern, least in LEAST if re.match(pattern, name)][:1]
+    return max(needed, key=_number)
+
+
+def require_runtime(path: object, least: str) -> None:
+    """Raise `UserError` that names the file if LiteRT is older than `least`."""
+    found = version("ai-edge-litert")
+    if _number(found) < _number(least):
+        raise UserError(
+            f"{path}: needs LiteRT {least} or later, this is {found}: "
+            "`pip install --upgrade ai-edge-litert`, or convert it with another --precision"
+        )
+
+
+def _number(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
