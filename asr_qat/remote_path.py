@@ -116,6 +116,13 @@ class RemotePath(PosixPath):
         return (path for path in found if fnmatch.fnmatchcase(path.name, last))
 
     @_as_os_error
+    def stat(self, **_: Any) -> os.stat_result:
+        """Of a file: size and time of the last change; all else is 0."""
+        found = _gfile().stat(str(self))
+        seconds = found.mtime_nsec // 10**9
+        return os.stat_result((0, 0, 0, 0, 0, 0, found.length, 0, seconds, 0))
+
+    @_as_os_error
     def unlink(self, missing_ok: bool = False) -> None:
         """Remove the file."""
         if not missing_ok or _gfile().exists(str(self)):

@@ -52,10 +52,10 @@ cli.main()
 def test_every_row_goes_to_one_replica(rows, replicas):
     values = np.arange(1, rows + 1)
     inputs = (tf.constant(values[:, None] * np.ones([1, 3])), tf.constant(values))
-    parts = list(replica_rows(inputs, tf.constant(values), replicas))
+    parts = list(replica_rows((inputs, tf.constant(values)), replicas))
     assert len(parts) == replicas
     seen = []
-    for (wide, narrow), targets, shares in parts:
+    for ((wide, narrow), targets), shares in parts:
         assert len(targets) == -(-rows // replicas)
         np.testing.assert_array_equal(wide, narrow.numpy()[:, None] * np.ones([1, 3]))
         np.testing.assert_array_equal(narrow, targets)

@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.layers.dropout import Dropout
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.presets import PRESETS
+from asr_qat.text.tokenizer import Tokenizer
 from asr_qat.training.config import TrainConfig
-from asr_qat.training.run import _check_same, _description, train
+from asr_qat.training.description import check_same, describe
+from asr_qat.training.run import train
 from tests.training_fixtures import (
     ENCODER,
     REPOSITORY,
@@ -89,7 +92,7 @@ def test_an_output_of_another_configuration(float_run, tmp_path):
     (output / "training.json").write_text("[]")
     assert "training.json: damaged" in refusal(same)
     shutil.rmtree(output / "checkpoints")  # nothing of the other training is left to go on from
-    _check_same(output, {"seed": 3})
+    check_same(output, {"seed": 3})
 
 
 def test_the_same_seed_gives_the_same_model(float_run, prepared_folder, tmp_path):
@@ -145,6 +148,39 @@ def test_folder_of_another_vocabulary(float_run, synthetic_corpus, tmp_path):
     assert "its vocabulary is not that of" in refusal(other)
 
 
+def test_a_prepared_folder_of_other_content(float_run, tmp_path):
+    """The same configuration: the vocabulary or the statistics are not those of the checkpoint."""
+    config, _ = float_run
+    shutil.copytree(config.output, tmp_path / "model")
+    shutil.copytree(config.data, tmp_path / "moved")
+    moved = dataclasses.replace(
+        config, data=str(tmp_path / "moved"), output=str(tmp_path / "model")
+    )
+    train(moved, quiet=True)  # the same folder in another place
+    stats = json.loads((tmp_path / "moved/stats.json").read_text())
+    stats["mean"][0] += 1.0
+    (tmp_path / "moved/stats.json").write_text(json.dumps(stats))
+    assert "was trained with other statistics: " in refusal(moved)
+    Tokenizer.train(["ONE TWO THREE FOUR FIVE"], 40, "bpe").save(tmp_path / "moved/tokenizer.model")
+    assert "was trained with other vocabulary, statistics: " in refusal(moved)
+
+
+@pytest.mark.usefixtures("without_wer")
+def test_a_training_that_is_done_goes_on_with_more_steps(prepared_folder, tmp_path):
+    """As one of as many steps from the beginning, where the schedule does not ask how many."""
+    config = configuration(prepared_folder, tmp_path / "short", evaluate_every=2)
+    schedule = dataclasses.replace(config.optimizer.schedule, decay="inverse_sqrt")
+    optimizer = dataclasses.replace(config.optimizer, schedule=schedule)
+    short = dataclasses.replace(config, optimizer=optimizer, steps=2)
+    train(short, quiet=True)
+    longer = dataclasses.replace(short, steps=4)
+    gone_on = train(longer, quiet=True)
+    assert [line["step"] for line in history(short.output)] == [2, 4]
+    assert "has 4 steps: give as many or more" in refusal(short)
+    whole = dataclasses.replace(longer, output=str(tmp_path / "whole"))
+    assert_same_weights(gone_on, train(whole, quiet=True))
+
+
 def test_checkpoints_of_another_model(float_run, tmp_path):
     config, _ = float_run
     shutil.copytree(config.output, tmp_path / "model")
@@ -154,7 +190,7 @@ def test_checkpoints_of_another_model(float_run, tmp_path):
         encoder=dataclasses.replace(ENCODER, dim=8),
         steps=8,
     )
-    expected = f"{tmp_path / 'model'}: was trained with other steps, encoder: remove it or choose"
+    expected = f"{tmp_path / 'model'}: was trained with other encoder: remove it or choose"
     assert expected in refusal(other)
     (tmp_path / "model/training.json").unlink()
     assert "does not fit this configuration" in refusal(other)
@@ -168,11 +204,12 @@ def test_a_start_of_another_shape(float_run, prepared_folder, tmp_path):
         assert "encoder: not that of" in refusal(wrong)
 
 
-def test_the_shape_of_a_preset_is_remembered(float_run, tmp_path):
+def test_the_shape_of_a_preset_is_remembered(float_run, prepared_folder, tmp_path):
+    folder = PreparedFolder(prepared_folder)
     config = TrainConfig(data="d", output=str(tmp_path), steps=3)
-    assert _description(config)["encoder"] == dataclasses.asdict(PRESETS["tiny"])
+    assert describe(config, folder)["encoder"] == dataclasses.asdict(PRESETS["tiny"])
     other, _ = float_run
-    assert _description(dataclasses.replace(config, start=other.output))["encoder"] is None
+    assert describe(dataclasses.replace(config, start=other.output), folder)["encoder"] is None
 
 
 @pytest.mark.usefixtures("without_wer")

@@ -18,7 +18,8 @@ from asr_qat.models.presets import PRESETS, TRANSDUCERS
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.callbacks import Checkpoints
 from asr_qat.training.config import TrainConfig
-from asr_qat.training.run import _description, train
+from asr_qat.training.description import describe
+from asr_qat.training.run import train
 from asr_qat.training.start import first_recogniser
 from asr_qat.training.word_error_rate import Evaluator
 from tests.conftest import long_case
@@ -234,7 +235,8 @@ def test_a_shape_without_a_transducer():
             TrainConfig("data", "out", 5, model=model, transducer=LSTM)
 
 
-def test_shapes_of_presets(tmp_path):
+def test_shapes_of_presets(tmp_path, prepared_folder):
+    folder = PreparedFolder(prepared_folder)
     config = TrainConfig("data", str(tmp_path), 5, model="transducer")
     assert config.transducer_config() == TRANSDUCERS["tiny"]
     small = dataclasses.replace(config, preset="S")
@@ -246,8 +248,8 @@ def test_shapes_of_presets(tmp_path):
     with pytest.raises(UserError, match="'XL' is not one of tiny, S, M, L"):
         dataclasses.replace(config, preset="XL").transducer_config()
     # Presets are only names: what they stand for is remembered.
-    assert _description(small)["transducer"] == dataclasses.asdict(TRANSDUCERS["S"])
-    assert _description(dataclasses.replace(config, model="ctc"))["transducer"] is None
+    assert describe(small, folder)["transducer"] == dataclasses.asdict(TRANSDUCERS["S"])
+    assert describe(dataclasses.replace(config, model="ctc"), folder)["transducer"] is None
 
 
 def test_losses():

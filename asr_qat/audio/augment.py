@@ -131,7 +131,7 @@ def random_channel(seed: tf.Tensor, deviation: float, bins: int) -> tf.Tensor:
 @functools.lru_cache
 def _speed_filters(speed: float, zeros: int = 16) -> tuple[int, int, np.ndarray]:
     """Polyphase windowed-sinc filters: input step, reach, and `[step + 2 * reach, phases]`."""
-    ratio = fractions.Fraction(speed).limit_denominator(100)
+    ratio = _ratio(speed)
     step, phases = ratio.numerator, ratio.denominator
     cutoff = min(1.0, 1.0 / speed)  # of the output's Nyquist frequency
     reach = int(np.ceil(zeros / cutoff))
@@ -139,6 +139,16 @@ def _speed_filters(speed: float, zeros: int = 16) -> tuple[int, int, np.ndarray]
     distance = tap - np.arange(phases)[None, :] * step / phases
     taper = np.cos(np.pi / 2 * np.clip(distance / reach, -1, 1)) ** 2
     return step, reach, (cutoff * np.sinc(cutoff * distance) * taper).astype(np.float32)
+
+
+def _ratio(speed: float) -> fractions.Fraction:
+    return fractions.Fraction(speed).limit_denominator(100)
+
+
+def samples_at_speed(samples: tf.Tensor, speed: float) -> tf.Tensor:
+    """Length of what `change_speed` makes of audio with a number of `samples`."""
+    ratio = _ratio(speed)
+    return -(-samples * ratio.denominator // ratio.numerator)
 
 
 def change_speed(audio: tf.Tensor, speed: float) -> tf.Tensor:
@@ -157,9 +167,7 @@ def change_speed(audio: tf.Tensor, speed: float) -> tf.Tensor:
     if speed == 1.0:
         return audio
     step, reach, filters = _speed_filters(speed)
-    phases = filters.shape[1]
-    samples = tf.shape(audio)[0]
-    length = -(-samples * phases // step)
+    length = samples_at_speed(tf.shape(audio)[0], speed)
     padded = tf.pad(audio, [[reach, reach + step]])
     blocks = tf.signal.frame(padded, filters.shape[0], step, pad_end=True)
     return tf.reshape(blocks @ filters, [-1])[:length]

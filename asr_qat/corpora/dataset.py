@@ -9,7 +9,6 @@ import functools
 import io
 import itertools
 import math
-import os
 
 import numpy as np
 import soundfile
@@ -21,9 +20,10 @@ from asr_qat.audio.augment import (
     add_noise,
     change_speed,
     random_channel,
+    samples_at_speed,
     spec_augment,
 )
-from asr_qat.audio.log_mel import log_mel, normalize
+from asr_qat.audio.log_mel import frame_count, log_mel, normalize
 from asr_qat.corpora.prepared import FeatureStats, PreparedFolder
 from asr_qat.errors import require
 from asr_qat.losses.targets import PADDING, pack_targets
@@ -142,6 +142,13 @@ class Pipeline:
         Each pass has another order and other augmentations. How many batches the buckets
         yield varies a little, so a pass is cut, or begun again, at `batches_per_pass`.
         """
+        return self.training_rows(step).map(self.compute, tf.data.AUTOTUNE).prefetch(4)
+
+    def training_rows(self, step: int = 0) -> tf.data.Dataset:
+        """What `compute` makes the batches of `training` from: one row for each utterance.
+
+        Which utterances a batch has follows from their lengths: none is decoded here.
+        """
         count = self.batches_per_pass
         first = tf.constant(step % count, tf.int64)
         examples = self._cached_examples() if self.config.cache else self._streamed_examples
@@ -151,8 +158,59 @@ class Pipeline:
             batches = self._bucket(self._join(examples, seed)).repeat().take(count)
             return batches.skip(tf.where(number == step // count, first, tf.zeros_like(first)))
 
-        passes = tf.data.Dataset.counter(step // count)
-        return passes.flat_map(one_pass).map(_to_keras).prefetch(4)
+        return tf.data.Dataset.counter(step // count).flat_map(one_pass)
+
+    def compute(self, rows):
+        """`((features, lengths), targets)` of some rows of a batch of `training_rows`."""
+        longest = rows["longest"][0]
+        features = tf.map_fn(
+            lambda parts: self._row(parts, longest),
+            rows["parts"],
+            fn_output_signature=tf.TensorSpec([None, self.front_end.mel_bins], tf.float32),
+        )
+        return _to_keras(features, rows["frames"], rows["labels"])
+
+    def _row(self, parts, longest):
+        """Features `[longest, mel_bins]` of the one or two utterances of a row."""
+        first = {key: values[0] for key, values in parts.items()}
+        features = self._part(first)
+        if self.config.join:
+            second = {key: values[1] for key, values in parts.items()}
+            more = tf.cond(
+                second["item"] == _nothing(second["item"]),
+                lambda: tf.zeros([0, self.front_end.mel_bins]),
+                lambda: self._part(second),
+            )
+            features = tf.concat([features, more], axis=0)
+        return tf.pad(features, [[0, longest - tf.shape(features)[0]], [0, 0]])
+
+    def _part(self, part):
+        """Augmented features of one utterance, from memory or from its record."""
+        item, choice, seed = part["item"], part["choice"], part["seed"]
+        if self.config.cache:
+            frames, offsets, _ = self._all_features()
+            version = item * len(self.config.speeds) + choice
+            return self._augment(frames[offsets[version] : offsets[version + 1]], seed)
+        audio = self._parse(item)["audio"]
+        features = tf.switch_case(
+            tf.cast(choice, tf.int32),
+            [
+                lambda speed=speed: self._features(audio, speed, seed + 7)
+                for speed in self.config.speeds
+            ],
+        )
+        return self._augment(features, seed + 2)
+
+    def _parse_lengths(self, record):
+        """The number of samples of a serialized example, and its tokens `[labels]`."""
+        item = tf.io.parse_single_example(
+            record,
+            {
+                "samples": tf.io.FixedLenFeature([], tf.int64),
+                "tokens": tf.io.RaggedFeature(tf.int64),
+            },
+        )
+        return {key: tf.cast(values, tf.int32) for key, values in item.items()}
 
     def _parse(self, record):
         """One serialized example to audio `[samples]` and tokens `[labels]`."""
@@ -189,27 +247,31 @@ class Pipeline:
         if not self.config.join:
             return examples(seed)
 
-        def append(index, first, second):
+        def append(index, pair):
+            (first, frames, labels), (second, more_frames, more_labels) = pair
             chance = tf.random.stateless_uniform([], seed + tf.stack([3, index]))
-            return tf.cond(
-                chance < self.config.join,
-                lambda: tuple(tf.concat(pair, axis=0) for pair in zip(first, second, strict=True)),
-                lambda: first,
-            )
+            joined = chance < self.config.join
+            parts = {
+                key: tf.concat([value, tf.where(joined, second[key], _nothing(value))], axis=0)
+                for key, value in first.items()
+            }
+            frames += tf.where(joined, more_frames, 0)
+            more_labels = more_labels[: tf.where(joined, tf.size(more_labels), 0)]
+            return parts, frames, tf.concat([labels, more_labels], axis=0)
 
         pairs = tf.data.Dataset.zip((examples(seed), examples(seed + 1_000_003)))
-        return pairs.enumerate().map(lambda index, pair: append(index, *pair))
+        return pairs.enumerate().map(append)
 
     def _cached_examples(self):
-        """All features of all speeds in memory; a pass is a random order of indices."""
-        frames, offsets, tokens = self._all_features()
+        """Of features of all speeds in memory; a pass is a random order of indices."""
+        _, offsets, tokens = self._all_features()
         labels = tf.ragged.constant(tokens, dtype=tf.int32, row_splits_dtype=tf.int64)
         speeds, count = len(self.config.speeds), len(tokens)
 
         def example(utterance, choice, seed):
             version = utterance * speeds + choice
-            start, end = offsets[version], offsets[version + 1]
-            return self._augment(frames[start:end], seed), labels[utterance]
+            frames = tf.cast(offsets[version + 1] - offsets[version], tf.int32)
+            return _one_part(utterance, choice, seed), frames, labels[utterance]
 
         def examples(seed):
             order = tf.argsort(tf.random.stateless_uniform([count], seed))
@@ -228,9 +290,9 @@ class Pipeline:
         Version `speed` of an utterance begins at `offsets[utterance * speeds + speed]`. A process
         that trains again on the same features, as a study does, finds them in memory.
         """
-        shards = [str(path) for path in self.folder.shards("train")]
+        paths = self.folder.shards("train")
         key = (
-            *((path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in shards),
+            *((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths),
             self.config.speeds,
             self.config.noise,
             self.config.noise and self.seed,
@@ -240,7 +302,7 @@ class Pipeline:
         )
         if key not in _LAST_FEATURES:
             _LAST_FEATURES.clear()  # first: both would not fit
-            _LAST_FEATURES[key] = self._compute_features(shards)
+            _LAST_FEATURES[key] = self._compute_features([str(path) for path in paths])
         return _LAST_FEATURES[key]
 
     def _compute_features(self, shards: list[str]):
@@ -274,17 +336,13 @@ class Pipeline:
         )
 
         def example(index, record):
-            item = self._parse(record)
+            item = self._parse_lengths(record)
             seeds = tf.random.experimental.stateless_fold_in(seed, index)
-            choice = tf.random.stateless_uniform([], seeds, 0, len(self.config.speeds), tf.int32)
-            features = tf.switch_case(
-                choice,
-                [
-                    lambda speed=speed: self._features(item["audio"], speed, seeds + 7)
-                    for speed in self.config.speeds
-                ],
-            )
-            return self._augment(features, seeds + 2), item["tokens"]
+            speeds = self.config.speeds
+            choice = tf.random.stateless_uniform([], seeds, 0, len(speeds), tf.int32)
+            lengths = [samples_at_speed(item["samples"], speed) for speed in speeds]
+            frames = frame_count(tf.stack(lengths)[choice], self.front_end)
+            return _one_part(record, choice, seeds), frames, item["tokens"]
 
         return records.enumerate().map(example, tf.data.AUTOTUNE)
 
@@ -292,12 +350,18 @@ class Pipeline:
         """Batches of utterances of similar length, padded to the longest."""
         rate = 1000.0 / self.front_end.hop_ms
         limits = list(self.config.bucket_seconds)
-        return examples.map(lambda x, y: (x, tf.shape(x)[0], y)).bucket_by_sequence_length(
-            lambda x, length, y: length,
+        batches = examples.bucket_by_sequence_length(
+            lambda parts, frames, labels: frames,
             bucket_boundaries=[int(limit * rate) + 1 for limit in limits],
             bucket_batch_sizes=self._bucket_sizes(),
-            padding_values=(0.0, 0, PADDING),
+            padding_values=(None, 0, PADDING),
         )
+
+        def rows(parts, frames, labels):
+            longest = tf.fill(tf.shape(frames), tf.reduce_max(frames))
+            return {"parts": parts, "frames": frames, "longest": longest, "labels": labels}
+
+        return batches.map(rows)
 
     def _bucket_sizes(self) -> list[int]:
         """Utterances in a batch of each bucket; the last bucket has no upper limit."""
@@ -306,6 +370,16 @@ class Pipeline:
             max(1, min(self.config.batch_size, int(self.config.batch_seconds / limit)))
             for limit in [*limits, 2 * limits[-1]]
         ]
+
+
+def _one_part(item, choice, seed):
+    """An utterance by index or record, at which speed, augmented with which seed; `[1]` each."""
+    return {"item": item[None], "choice": choice[None], "seed": seed[None]}
+
+
+def _nothing(item):
+    """In place of the second utterance in a row of one: no record, no index."""
+    return tf.constant("" if item.dtype == tf.string else -1, item.dtype)
 
 
 def _decode(flac: bytes) -> np.ndarray:

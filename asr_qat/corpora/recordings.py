@@ -1,13 +1,15 @@
 """The recordings that a model is scored on: those of a manifest, or of a prepared split."""
 
 import dataclasses
+import logging
 from pathlib import Path
 
 from asr_qat import files
 from asr_qat.corpora.json_lines import read_json_lines
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.utterance import Utterance
-from asr_qat.errors import UserError
+from asr_qat.errors import UserError, require
+from asr_qat.progress import progress
 from asr_qat.text.normalizers import (
     OF_TRAINING,
     PLAIN,
@@ -15,6 +17,8 @@ from asr_qat.text.normalizers import (
     scoring_normalizer,
     training_normalizer,
 )
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def recordings(
@@ -50,6 +54,35 @@ def recordings(
     if not any(utterance.text for utterance in changed):
         raise UserError(f"{manifest}: no utterances with words by the normaliser {name}")
     return changed if name in OF_TRAINING else found
+
+
+def readable(items: list[Utterance], sample_rate: int, quiet: bool = False) -> list[Utterance]:
+    """Those that can be read; the others are named.
+
+    Before hours of recognition, of which no result should depend on one bad file.
+
+    Raises:
+        UserError: none can.
+    """
+    good = []
+    for item in progress(items, "read", len(items), quiet=quiet):
+        try:
+            item.read(sample_rate)
+        except UserError as error:
+            _LOGGER.warning("left out %s: %s", item.id, error)
+        else:
+            good.append(item)
+    require(bool(good), f"none of {len(items)} recordings can be read, see above")
+    return good
+
+
+def skipped_in_preparation(data: str | Path, split: str) -> int:
+    """Utterances of a split that `asr-qat prepare` could not use; 0 of a mere manifest."""
+    path = files.place(data)
+    if not (path.is_dir() and (path / "corpus.json").is_file()):
+        return 0
+    facts = PreparedFolder(path).corpus["splits"].get(split, {})
+    return sum(facts.get("skipped", {}).values())
 
 
 def _prepared_with(folder: Path) -> str | None:

@@ -2,15 +2,15 @@
 
 Batches stay those of one device: each step's global batch is a function of seed and step, and
 every replica takes its part of the rows. The same configuration gives the same losses on any
-number of replicas, up to the order of sums and the dropout. The price: every machine decodes
-and augments the whole global batch.
+number of replicas, up to the order of sums and the dropout. Every machine reads the records of
+the whole batch, and decodes and augments the rows of its own replicas.
 """
 
 import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -39,19 +39,23 @@ class Distribution:
         """Where model and optimizer are created."""
         return contextlib.nullcontext() if self.strategy is None else self.strategy.scope()
 
-    def batches(self, batches: tf.data.Dataset) -> Any:
-        """The rows of each replica in global batches `(inputs, targets)`, for `model.fit`."""
+    def batches(self, rows: tf.data.Dataset, compute: Callable[[Any], tuple[Any, Any]]) -> Any:
+        """The batches of each replica, for `model.fit`.
+
+        Args:
+            rows: global batches, each a nest of tensors `[rows, ...]`.
+            compute: makes `(inputs, targets)` of the rows of one replica.
+        """
         if self.strategy is None:
-            return batches
+            return rows.map(compute, tf.data.AUTOTUNE).prefetch(4)
 
         def of_worker(context):
             replicas = context.num_replicas_in_sync
             own = replicas // context.num_input_pipelines
             first = own * context.input_pipeline_id
-            return batches.flat_map(
-                lambda inputs, targets: (
-                    replica_rows(inputs, targets, replicas).skip(first).take(own)
-                )
+            parts = rows.flat_map(lambda batch: replica_rows(batch, replicas).skip(first).take(own))
+            return parts.map(
+                lambda part, weights: (*compute(part), weights), tf.data.AUTOTUNE
             ).prefetch(2 * own)
 
         return self.strategy.distribute_datasets_from_function(of_worker)
@@ -87,20 +91,20 @@ class Distribution:
             ) from None
 
 
-def replica_rows(inputs, targets, replicas: int) -> tf.data.Dataset:
-    """The parts of a global batch, `(inputs, targets, weights)` for each replica in turn.
+def replica_rows(batch: Any, replicas: int) -> tf.data.Dataset:
+    """The parts of a global batch, a nest of tensors, `(part, weights)` for each replica in turn.
 
     All parts have the same number of rows: what is lacking are copies of weight 0. A row's
     weight, float32, is its share in the mean over the rows of the global batch.
     """
-    rows = tf.shape(targets)[0]
+    rows = tf.shape(tf.nest.flatten(batch)[0])[0]
     number = tf.range(replicas * -(-rows // replicas))
     weights = tf.where(number < rows, 1.0 / tf.cast(rows, tf.float32), 0.0)
     parts = tf.nest.map_structure(
         lambda values: tf.reshape(
             values, tf.concat([[replicas, -1], tf.shape(values)[1:]], axis=0)
         ),
-        (*tf.nest.map_structure(lambda t: tf.gather(t, number % rows), (inputs, targets)), weights),
+        (tf.nest.map_structure(lambda t: tf.gather(t, number % rows), batch), weights),
     )
     return tf.data.Dataset.from_tensor_slices(parts)
 

@@ -1,10 +1,7 @@
 """One training run: a configuration in, a model directory out."""
 
 import contextlib
-import dataclasses
-import json
 import logging
-from pathlib import Path
 from typing import Any
 
 from tensorflow import keras
@@ -13,14 +10,11 @@ from asr_qat import files
 from asr_qat.compat import all_layers
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
-from asr_qat.errors import UserError, require
+from asr_qat.errors import require
 from asr_qat.layers.both_passes import OnePass
 from asr_qat.layers.dropout import Dropout
-from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.model_directory import Recogniser, weights_checksum
-from asr_qat.models.prediction import TransducerConfig
-from asr_qat.models.streaming_config import StreamingConfig
-from asr_qat.quantize.apply import QuantizationConfig, steps_to_complete
+from asr_qat.models.model_directory import Recogniser
+from asr_qat.quantize.apply import steps_to_complete
 from asr_qat.training.callbacks import (
     Checkpoints,
     EvaluateAndKeep,
@@ -30,6 +24,7 @@ from asr_qat.training.callbacks import (
     StopOnNaN,
 )
 from asr_qat.training.config import OptimizerConfig, TrainConfig
+from asr_qat.training.description import check_same, describe
 from asr_qat.training.distillation import Distillation, load_teacher
 from asr_qat.training.distribution import Distribution, choose_distribution
 from asr_qat.training.graph_options import keep_graphs_as_they_are
@@ -43,22 +38,6 @@ _LOGGER = logging.getLogger(__name__)
 
 # Parts of the names of what a quantizer trains: no decay pulls them to zero.
 QUANTIZER_VARIABLES = ["_scale", "_offset", "_low", "_high"]
-# Keys that describe the model's shape, and the classes of their values.
-SHAPES = {
-    "encoder": EncoderConfig,
-    "transducer": TransducerConfig,
-    "streaming": StreamingConfig,
-}
-# What a training may be resumed with other values of: `start_weights` stands for `start`.
-MAY_CHANGE = (
-    "data",
-    "output",
-    "start",
-    "checkpoint_minutes",
-    "evaluate_every",
-    "keep",
-    "frames_at_once",
-)
 
 
 def seed_everything(seed: int) -> None:
@@ -96,9 +75,12 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     Returns:
         The recogniser that was saved in `config.output`.
 
+    A training that is done is taken up with more `steps`: each step has the learning rate of
+    the schedule over all of them.
+
     Raises:
         UserError: bad configuration or data, an output that was trained with another
-            configuration, a loss that is not finite, a full disk.
+            configuration, vocabulary or statistics, a loss that is not finite, a full disk.
     """
     distribution = choose_distribution()  # before TensorFlow computes anything
     keep_graphs_as_they_are()
@@ -106,8 +88,8 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
     for split in ("train", "dev"):
         folder.shards(split)
     output = files.place(config.output)
-    description = _description(config)
-    _check_same(output, description)
+    description = describe(config, folder)
+    check_same(output, description)
     seed_everything(config.seed)
     recogniser = first_recogniser(config, folder)
     complete = steps_to_complete(recogniser.model)
@@ -129,6 +111,7 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
         )
         done = checkpoints.restore()
         require(distribution.same(done), f"{output}: not the same folder on all workers")
+        require(done <= config.steps, f"{output}: has {done} steps: give as many or more")
     quiet = quiet or not distribution.chief
     if done < config.steps:
         if done and not quiet:
@@ -147,12 +130,15 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
             damaged_shards(folder, "train"),
             distribution.lost_workers(),
         ):
-            batches = pipeline.training(done).map(
-                lambda inputs, targets: (recogniser.model_inputs(inputs, targets), targets)
-            )
+
+            def compute(rows):
+                inputs, targets = pipeline.compute(rows)
+                return recogniser.model_inputs(inputs, targets), targets
+
+            batches = distribution.batches(pipeline.training_rows(done), compute)
             callbacks = [*callbacks[:2], progress, *callbacks[2:]]
             keep = checkpoints if distribution.chief else None
-            _fit(model, distribution.batches(batches), config.steps - done, callbacks, keep)
+            _fit(model, batches, config.steps - done, callbacks, keep)
             distribution.same(config.steps)  # the others wait for what the chief writes
     elif not quiet:
         _LOGGER.info("%s: all %d steps are done already", output, done)
@@ -217,58 +203,3 @@ def _trained_model(
     trained = TrainedModel(model, losses, config.optimizer, config.seed, scale, distillation)
     trained.compile(build_optimizer(config.optimizer, config.steps))
     return trained
-
-
-def _description(config: TrainConfig) -> dict[str, Any]:
-    """What `training.json` holds: the configuration and checksums of the models it begins with.
-
-    The model's shape is in it, since a preset is only a name. The teacher is that of the checksum,
-    wherever it lies.
-    """
-    values = dataclasses.asdict(config)
-    if config.distillation is not None:
-        del values["distillation"]["teacher"]
-    shapes = {
-        "encoder": config.encoder_config(),
-        "transducer": config.transducer_config(),
-        "streaming": config.streaming_config(),
-    }
-    return {
-        **values,
-        **{key: None if s is None else dataclasses.asdict(s) for key, s in shapes.items()},
-        "start_weights": _checksum(config.start),
-        "teacher_weights": _checksum(config.teacher()),
-    }
-
-
-def _checksum(path: str | None) -> str | None:
-    return None if path is None else weights_checksum(path)
-
-
-def _check_same(output: Path, description: dict[str, Any]) -> None:
-    """Raise `UserError` if the checkpoints in `output` belong to another training."""
-    path = output / "training.json"
-    if not (path.is_file() and (output / "checkpoints/checkpoint").is_file()):
-        return
-    before = files.read_json(path)
-    if not isinstance(before, dict):
-        raise UserError(f"{path}: damaged: remove {output} or choose another --output")
-    defaults = dataclasses.asdict(TrainConfig("", "", 1, quantization=QuantizationConfig()))
-    for key, kind in SHAPES.items():
-        fields = dataclasses.fields(kind)
-        defaults[key] = {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
-    for key, default in defaults.items():
-        if isinstance(default, dict) and isinstance(before.get(key), dict):
-            before[key] = default | before[key]  # settings that earlier versions did not have
-    before = json.loads(json.dumps(before))  # tuples become lists
-    now = json.loads(json.dumps(description))
-    other = [
-        key
-        for key, value in now.items()
-        if key not in MAY_CHANGE and key in before and before[key] != value
-    ]
-    if other:
-        raise UserError(
-            f"{output}: was trained with other {', '.join(other)}: remove it or choose another "
-            "--output"
-        )

@@ -16,7 +16,7 @@ from tflite_export.commands.arguments import (
     data_name,
     threads,
 )
-from tflite_export.commands.evaluate_live import SHOWN
+from tflite_export.commands.evaluate_live import SHOWN, left_out, refuse_unread
 
 if TYPE_CHECKING:
     from tflite_export.score.rows import Comparison, Evaluation
@@ -72,7 +72,7 @@ def add_parser(subparsers) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Recognise every recording, print the figures and write the hypotheses."""
-    from asr_qat.corpora.recordings import recordings
+    from asr_qat.corpora.recordings import readable, recordings, skipped_in_preparation
     from asr_qat.provenance import Provenance
     from tflite_export.runtime.recogniser import TFLiteRecogniser
     from tflite_export.score import evaluate
@@ -100,6 +100,8 @@ def run(args: argparse.Namespace) -> None:
         from tflite_export.score.compare import compare, matching_model  # needs TensorFlow
 
         keras = matching_model(args.compare, device.metadata)
+    every = items
+    items = readable(every, device.metadata.front_end.sample_rate, args.quiet)
     with silence():  # and announces its delegate in the first call
         device.warm_up()
     result = evaluate.run(device, items, args.quiet, args.beam)
@@ -122,6 +124,7 @@ def run(args: argparse.Namespace) -> None:
         against_keras=compare(keras, device, items, result, args.quiet) if keras else None,
         normalizer=args.normalizer,
         by_length=evaluate.by_length(result, items, args.normalizer),
+        left_out=len(every) - len(items) + skipped_in_preparation(args.data, args.split),
     )
     _show(args, found)
     written = args.hypotheses or f"{args.file}.hypotheses.jsonl"
@@ -130,6 +133,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"hypotheses: {written}")
         if args.card:
             print(f"model card: {args.file}.md")
+    refuse_unread(every, items)
 
 
 def _chosen_normalizer(args: argparse.Namespace) -> str:
@@ -163,7 +167,8 @@ def _print(found: "Evaluation") -> None:
     print(f"{found.name}: {found.method} {found.widths}")
     print(
         f"WER {found.wer:.2%} [{low:.2%}, {high:.2%}], CER {found.cer:.2%} "
-        f"({found.utterances} utterances, {found.words} words), normaliser {found.normalizer}"
+        f"({found.utterances} utterances, {found.words} words{left_out(found)}), "
+        f"normaliser {found.normalizer}"
     )
     if len(found.by_length) > 1:
         for row in found.by_length:

@@ -11,13 +11,14 @@ from tflite_export.commands.arguments import data_name
 
 if TYPE_CHECKING:
     from tflite_export.score.live_rows import PassRates, StreamedComparison, StreamedEvaluation
+    from tflite_export.score.rows import Evaluation
 
 SHOWN = 5  # utterances whose hypothesis differs from the Keras model's
 
 
 def run(args: argparse.Namespace) -> None:
     """Stream every recording, print the figures of both passes and write the hypotheses."""
-    from asr_qat.corpora.recordings import recordings
+    from asr_qat.corpora.recordings import readable, recordings, skipped_in_preparation
     from asr_qat.provenance import Provenance
     from tflite_export.runtime.live.encoder import delays_ms
     from tflite_export.runtime.live.live_model import live_model
@@ -34,6 +35,8 @@ def run(args: argparse.Namespace) -> None:
     with silence():  # LiteRT announces its delegate in the first call
         device = TFLiteRecogniser(args.file, args.threads)
         model = live_model(device)
+    every = items
+    items = readable(every, device.metadata.front_end.sample_rate, args.quiet)
     other, ratio = None, None
     keras = None
     if args.compare:
@@ -64,6 +67,7 @@ def run(args: argparse.Namespace) -> None:
         normalizer=args.normalizer,
         peak_rss_mb=live_peak_rss_mb(args.file, longest, args.chunk_ms, args.threads),
         against_keras=comparison,
+        left_out=len(every) - len(items) + skipped_in_preparation(args.data, args.split),
     )
     if args.card:
         write_card(args.file, found, data_name(args))
@@ -77,6 +81,19 @@ def run(args: argparse.Namespace) -> None:
         evaluate.write_hypotheses(written, items, texts)
         if not args.json:
             print(f"hypotheses of the {name} pass: {written}")
+    refuse_unread(every, items)
+
+
+def refuse_unread(every: list, items: list) -> None:
+    """Fail, after the others were scored, if recordings cannot be read."""
+    unread = len(every) - len(items)
+    others = f"the score is of the other {len(items)}"
+    require(not unread, f"{unread} of {len(every)} recordings cannot be read, see above: {others}")
+
+
+def left_out(found: "Evaluation | StreamedEvaluation") -> str:
+    """How many recordings there were that the figures are not of, in words."""
+    return f", {found.left_out} left out" if found.left_out else ""
 
 
 def _hypotheses_file(args: argparse.Namespace, name: str) -> Path:
@@ -92,7 +109,10 @@ def _print(found: "StreamedEvaluation") -> None:
     print(f"first pass, delay {found.look_ahead_ms:.0f} ms: {_rates(found.first)}")
     print(f"second pass, delay {found.delay_ms:.0f} ms: {_rates(found.second)}")
     chunk = ", ".join(f"{name} {ms:.1f}" for name, ms in vars(found.chunk_compute_ms).items())
-    print(f"{found.utterances} utterances, {found.words} words, normaliser {found.normalizer}")
+    print(
+        f"{found.utterances} utterances, {found.words} words{left_out(found)}, "
+        f"normaliser {found.normalizer}"
+    )
     print(
         f"chunks of {found.chunk_ms} ms: {found.chunks}, late {found.late_chunks}; "
         f"compute in ms: {chunk}"

@@ -99,6 +99,8 @@ class StreamedEvaluation(FileFacts, StreamedSummary, Provenance):
         normalizer: that references and hypotheses went through, see
             `asr_qat.text.normalizers`.
         against_keras: with `--compare`, else None.
+        left_out: recordings that the figures are not of: they cannot be read, or could not when
+            they were prepared.
     """
 
     name: str
@@ -108,3 +110,4 @@ class StreamedEvaluation(FileFacts, StreamedSummary, Provenance):
     peak_rss_mb: float
     normalizer: str = "plain"
     against_keras: StreamedComparison | None = None
+    left_out: int = 0

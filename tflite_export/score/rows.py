@@ -286,8 +286,11 @@ class Evaluation(ScoredFile, Provenance):
             `asr_qat.text.normalizers`.
         against_keras: with `--compare`, else None.
         by_length: error rates by the length of the recording, shortest first.
+        left_out: recordings that the figures are not of: they cannot be read, or could not when
+            they were prepared.
     """
 
     normalizer: str = "plain"
     against_keras: Comparison | None = None
     by_length: tuple[LengthRate, ...] = ()
+    left_out: int = 0
