@@ -195,7 +195,7 @@ def _tokenizer(out: str, checksum: str) -> Tokenizer:
 
 def _state(utterance: Utterance) -> list[int] | None:
     """Of a recording's file: size in bytes and time of its last change; None without one."""
-    archive: Any = getattr(utterance.audio_path, "path", utterance.audio_path)  # or the file itself
+    archive: Any = getattr(utterance.audio_path, "path", utterance.audio_path)  # it lies in
     try:
         found = archive.stat()
     except OSError:
