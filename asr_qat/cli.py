@@ -10,7 +10,7 @@ from asr_qat.output import accept_any_text
 from asr_qat.parser import Parser
 from asr_qat.remote_path import leave
 
-COMMANDS = ("prepare", "import_checkpoint", "train", "quantize", "summary")
+COMMANDS = ("prepare", "import_checkpoint", "train", "quantize", "summary", "ngram")
 
 
 def build_parser() -> Parser:

@@ -10,6 +10,7 @@ EXTRAS = {
     "litert_quantizer": "train",
     "h5py": "train",
     "jinja2": "experiments",
+    "kenlm": "lm",
     "matplotlib": "experiments",
     "pandas": "experiments",
     "pyarrow": "hf",

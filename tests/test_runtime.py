@@ -11,6 +11,8 @@ import soundfile
 import soxr
 
 import tflite_export
+from asr_qat.decoding.arpa import write_arpa
+from asr_qat.decoding.kneser_ney import estimate
 from asr_qat.errors import UserError
 from tests.conftest import SAMPLE_RATE, WORD_HZ, WORD_SECONDS, utterance
 from tests.tones_fixtures import KINDS, TEXT, tones_file
@@ -87,10 +89,33 @@ def test_no_such_recording(model, tmp_path):
 
 
 def test_a_beam(tones):
-    assert tflite_export.load(tones_file("transducer")).transcribe(tones, beam=4) == TEXT
-    for kind in ("ctc", "live"):
-        with pytest.raises(UserError, match="omit beam"):
-            tflite_export.load(tones_file(kind)).transcribe(tones, beam=4)
+    for kind in ("ctc", "transducer"):
+        model = tflite_export.load(tones_file(kind))
+        assert model.transcribe(tones, beam=4) == TEXT
+        found = model.transcribe(tones, beam=4, timestamps=True)
+        greedy = model.transcribe(tones, timestamps=True)
+        assert found.text == TEXT
+        for one, other in zip(found.words, greedy.words, strict=True):
+            assert abs(one.start_s - other.start_s) <= 0.08
+            assert one.confidence == pytest.approx(other.confidence, abs=0.05)
+    with pytest.raises(UserError, match="omit the beam"):
+        tflite_export.load(tones_file("live")).transcribe(tones, beam=4)
+
+
+@pytest.mark.parametrize("kind", ["ctc", "transducer"])
+def test_a_language_model_and_hotwords(kind, tones, tones_recording, tmp_path):
+    """Those of a language where these words are rare: the sound decides."""
+    model = tflite_export.load(tones_file(kind))
+    write_arpa(tmp_path / "lm.arpa", estimate(["three three four"] * 9 + [TEXT.lower()], 2))
+    search = tflite_export.BeamSearch(width=16, lm=tmp_path / "lm.arpa", lm_weight=0.2)
+    assert model.transcribe(tones, search=search) == TEXT  # small letters are known all the same
+    with pytest.raises(UserError, match="hotword '5': the model has no 5"):
+        model.transcribe(tones, search=tflite_export.BeamSearch(hotwords=("5",)))
+    words = ("--lm", tmp_path / "lm.arpa", "--lm-weight", "0.2", "--beam", "16")
+    done = command("transcribe", tones_file(kind), tones_recording, *words, "--hotwords", "two")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{TEXT}\n", "")
+    done = command("transcribe", tones_file(kind), tones_recording, "--lm-weight", "1")
+    assert done.returncode == 1 and "--lm-weight: of --lm: add that too" in done.stderr
 
 
 def test_files_that_are_none(tmp_path):

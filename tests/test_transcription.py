@@ -51,15 +51,15 @@ def test_times_and_confidence():
     assert first == TimedWord("AB", 10.0, 10.152, 0.25)  # 4 frames less half of one, to the middle
     assert second == TimedWord("C", 10.352, 10.36, 1.0)  # not beyond the end
     late = FrameTimes(frame_s=0.04, middle_s=0.012, late_s=0.1)
-    _, earlier = timed_words(labels, parts, late, 10.0, 10.36, rated=False)
+    labels[-1] = TimedLabel(2, 9, 9, None)
+    _, earlier = timed_words(labels, parts, late, 10.0, 10.36)
     assert earlier == TimedWord("C", 10.252, 10.292, None)
 
 
 def spoken(*words, rate=0.9):
     """A transcription from `(text, start, end)`."""
     timed = tuple(TimedWord(text, start, end, rate) for text, start, end in words)
-    end = timed[-1].end_s if timed else 0.0
-    return Transcription((Utterance(0.0, end, timed),), end)
+    return Transcription((Utterance(timed),) if timed else (), timed[-1].end_s if timed else 0.0)
 
 
 def test_formats():

@@ -10,7 +10,6 @@ import soundfile
 from asr_qat.corpora.recordings import recordings
 from asr_qat.decoding.transducer_beam import beam_transducer
 from asr_qat.decoding.transducer_greedy import greedy_transducer
-from asr_qat.errors import UserError
 from asr_qat.quantize.apply import quantized_layers
 from asr_qat.quantize.dense import Dense
 from asr_qat.training.quantized import post_training
@@ -175,16 +174,6 @@ def test_beam_search_is_that_of_keras(exported_transducer, transducer):
         np.testing.assert_allclose([h.score for h in found], [h.score for h in expected], rtol=1e-4)
 
 
-def test_beam_search_with_a_ctc_model_is_refused(exported, manifest):
-    device = TFLiteRecogniser(exported("w4a8"))
-    with pytest.raises(UserError, match="a CTC model, no transducer") as caught:
-        device.beam_search(noise(40), beam=4)
-    assert str(caught.value).startswith(str(device.path))
-    assert "\n" not in str(caught.value)
-    with pytest.raises(UserError, match="a CTC model"):
-        evaluate.run(device, recordings(manifest), quiet=True, beam=2)
-
-
 def test_less_than_one_frame(exported_transducer):
     device = TFLiteRecogniser(exported_transducer("w4a8"))
     assert device.transcribe(np.zeros(399, np.float32)) == ""
@@ -267,7 +256,7 @@ def test_commands_with_a_beam(
 
 def test_refused_beams(tflite_export, exported, exported_transducer, manifest, synthetic_corpus):
     (audio, *_) = (synthetic_corpus / "test").glob("*.wav")
-    ctc, path = exported("w4a8"), exported_transducer("w4a8")
+    path = exported_transducer("w4a8")
 
     def refusal(*words):
         code, out, err = tflite_export(*words)
@@ -285,10 +274,6 @@ def test_refused_beams(tflite_export, exported, exported_transducer, manifest, s
     words = ("--data", manifest, "--quiet", "--beam", "4")
     message = refusal("evaluate", path, *words, "--compare", "model")
     assert message == "--compare: follows the greedy search: omit --beam"
-    no_transducer = f"{ctc}: a CTC model, no transducer: omit beam"
-    assert refusal("evaluate", ctc, *words) == no_transducer
-    for more in ((), ("--nbest",)):
-        assert refusal("transcribe", ctc, audio, "--beam", "4", *more) == no_transducer
 
 
 def test_an_ngram(ngram_transducer, tmp_path):

@@ -11,10 +11,11 @@ class TimedLabel:
         token: its id.
         first: encoded frame (from 0) that it begins with.
         last: encoded frame that it ends with.
-        log_prob: natural logarithm of the probability that the model gave it there.
+        log_prob: natural logarithm of the probability that the model gave it there;
+            None where it is not known.
     """
 
     token: int
     first: int
     last: int
-    log_prob: float
+    log_prob: float | None

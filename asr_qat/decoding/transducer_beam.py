@@ -11,15 +11,19 @@ grew from it would not be among the best. A sure blank ends the frame after a st
 With durations, blanks and labels lead to any of the next frames, and in each of these the `beam`
 best of those that came there go on. A label of duration 0 grows as above, a blank of duration 0
 goes on by one frame, as in the greedy search. What goes beyond the last frame ends there.
+
+A language model and hotwords (shallow fusion) add to the scores by which hypotheses are compared,
+never to those that are summed: what they add depends on the labels alone.
 """
 
 import heapq
 import itertools
 from collections.abc import Iterable
-from operator import itemgetter
+from typing import Any
 
 import numpy as np
 
+from asr_qat.decoding.fusion import Fusion
 from asr_qat.decoding.hypothesis import Hypothesis
 from asr_qat.decoding.transducer_steps import MAX_SYMBOLS, TransducerSteps
 from asr_qat.errors import require
@@ -28,6 +32,9 @@ Tokens = tuple[int, ...]
 Key = tuple[int, Tokens]  # utterance of the batch, its labels
 Hypotheses = dict[Tokens, float]  # and their scores
 Lasting = dict[int, np.ndarray]  # log-probabilities `[growing]` of each duration
+
+# What grows is compared before it is fused: labels that are worse than the best by more are left.
+WIDEST = 10.0
 
 
 def beam_transducer(
@@ -38,6 +45,8 @@ def beam_transducer(
     max_symbols: int = MAX_SYMBOLS,
     nbest: int = 1,
     normalise: bool = True,
+    fusion: Fusion | None = None,
+    widest: float = WIDEST,
 ) -> list[list[Hypothesis]]:
     """The most probable label sequences, each with the sum over its alignments.
 
@@ -54,6 +63,8 @@ def beam_transducer(
         nbest: hypotheses returned, at most; fewer where fewer were found.
         normalise: return those with the best normalised score, not the best score. The search
             itself compares scores.
+        fusion: what a language model and hotwords add; None for nothing.
+        widest: with a fusion, how much worse than the best label of a step another may be.
 
     Returns:
         Hypotheses of each utterance, the best one first. An utterance without frames has only
@@ -64,7 +75,7 @@ def beam_transducer(
     require(max_symbols >= 1, f"max_symbols is {max_symbols}: at least 1")
     predictions = _Predictions(steps, len(encoded))
     moves = _Moves(steps.blank, steps.durations)
-    searches = [_Search(moves, beam, length) for length in lengths]
+    searches = [_Search(moves, beam, length, _Added(fusion, widest)) for length in lengths]
     for frame in range(max(lengths, default=0)):
         rows = np.flatnonzero(lengths > frame).tolist()
         for symbols in range(max_symbols + 1):
@@ -80,13 +91,7 @@ def beam_transducer(
         for row in rows:
             searches[row].next_frame()
         predictions.keep([(row, tokens) for row in rows for tokens in searches[row].alive()])
-    return [_nbest(search.growing, nbest, normalise) for search in searches]
-
-
-def _nbest(hypotheses: Hypotheses, nbest: int, normalise: bool) -> list[Hypothesis]:
-    found = [Hypothesis(tokens, score) for tokens, score in hypotheses.items()]
-    found.sort(key=lambda h: h.normalised_score if normalise else h.score, reverse=True)
-    return found[:nbest]
+    return [search.nbest(nbest, normalise) for search in searches]
 
 
 class _Moves:
@@ -125,8 +130,8 @@ class _Moves:
 class _Search:
     """The hypotheses of one utterance: those growing in a frame, those that left for later ones."""
 
-    def __init__(self, moves: _Moves, beam: int, frames: int):
-        self._moves, self._beam, self._frames = moves, beam, frames
+    def __init__(self, moves: _Moves, beam: int, frames: int, added: "_Added"):
+        self._moves, self._beam, self._frames, self._added = moves, beam, frames, added
         self._frame = 0
         self.growing: Hypotheses = {(): 0.0}
         self._ahead: dict[int, Hypotheses] = {}  # by frame
@@ -168,7 +173,7 @@ class _Search:
     def _least(self, duration: int) -> float:
         """Score that is not enough to be among the best, `duration` frames ahead."""
         there = self._ahead.get(self._target(duration), {})
-        best = heapq.nlargest(self._beam, there.values())
+        best = heapq.nlargest(self._beam, map(self._added.rank, there.items()))
         return best[-1] if len(best) == self._beam else -np.inf
 
     def _extended(self, scores: np.ndarray, least: float) -> Hypotheses:
@@ -176,24 +181,82 @@ class _Search:
 
         All have grown by as many labels, from different ones: no two have the same labels.
         """
-        places = np.flatnonzero(scores > least)
-        parents, labels = np.divmod(places, scores.shape[1])
-        candidates = scores[parents, labels]
-        best = _best(candidates, self._beam)
         tokens = list(self.growing)
-        columns = (parents[best].tolist(), labels[best].tolist(), candidates[best].tolist())
+        places, ranks = self._added.candidates(tokens, scores, least)
+        best = places[_best(ranks, self._beam)]
+        parents, labels = np.divmod(best, scores.shape[1])
+        columns = (parents.tolist(), labels.tolist(), scores.ravel()[best].tolist())
         return {(*tokens[p], label): score for p, label, score in zip(*columns, strict=True)}
 
     def next_frame(self) -> None:
         """Go on with the best of those that came there; a hypothesis that did not is dropped."""
         self._frame += 1
         there = self._ahead.pop(self._frame, {})
-        best = heapq.nlargest(self._beam, there.items(), key=itemgetter(1))
+        best = heapq.nlargest(self._beam, there.items(), key=self._added.rank)
         self.growing = dict(best)
+        self._added.keep(self.alive())
 
     def alive(self) -> list[Tokens]:
         """What grows in this frame or in a later one."""
         return list(dict.fromkeys(itertools.chain(self.growing, *self._ahead.values())))
+
+    def nbest(self, count: int, normalise: bool) -> list[Hypothesis]:
+        """The best when the utterance is over."""
+        found = [Hypothesis(t, score, self._added.end(t)) for t, score in self.growing.items()]
+        found.sort(key=lambda h: h.normalised_score if normalise else h.total, reverse=True)
+        return found[:count]
+
+
+class _Added:
+    """What the fusion adds to the hypotheses of an utterance; nothing without one."""
+
+    def __init__(self, fusion: Fusion | None, widest: float):
+        self._fusion, self._widest = fusion, widest
+        self._states: dict[Tokens, Any] = {} if fusion is None else {(): fusion.begin()}
+
+    def rank(self, hypothesis: tuple[Tokens, float]) -> float:
+        """Score of a hypothesis with what is added."""
+        tokens, score = hypothesis
+        if self._fusion is None:
+            return score
+        added: float = self._states[tokens].score
+        return score + added
+
+    def candidates(
+        self, tokens: list[Tokens], scores: np.ndarray, least: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Places in `scores` `[growing, labels]` that rank above `least`, and their ranks."""
+        flat = scores.ravel()
+        if self._fusion is None:
+            places = np.flatnonzero(flat > least)
+            return places, flat[places]
+        before = scores + np.array([[self._states[each].score] for each in tokens])
+        enough = (before >= before.max() - self._widest) & (scores > -np.inf)
+        places = np.flatnonzero(enough)
+        parents, labels = np.divmod(places, scores.shape[1])
+        added = [
+            self._extended(tokens[parent], label)
+            for parent, label in zip(parents.tolist(), labels.tolist(), strict=True)
+        ]
+        ranks = flat[places] + np.array(added)
+        return places[ranks > least], ranks[ranks > least]
+
+    def _extended(self, tokens: Tokens, label: int) -> float:
+        assert self._fusion is not None
+        longer = (*tokens, label)
+        if longer not in self._states:
+            self._states[longer] = self._fusion.extend(self._states[tokens], label)
+        added: float = self._states[longer].score
+        return added
+
+    def keep(self, alive: list[Tokens]) -> None:
+        """Forget the states of all others."""
+        if self._fusion is not None:
+            self._states = {tokens: self._states[tokens] for tokens in alive}
+
+    def end(self, tokens: Tokens) -> float:
+        """What is added if no label follows."""
+        return 0.0 if self._fusion is None else self._fusion.end(self._states[tokens])
 
 
 def _log_sum_exp(logits: np.ndarray) -> np.ndarray:

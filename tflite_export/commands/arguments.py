@@ -4,9 +4,13 @@ import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from asr_qat.errors import UserError
+from asr_qat.errors import UserError, require
 from tflite_export.runtime.live.endpoint import EndpointConfig
+
+if TYPE_CHECKING:
+    from tflite_export.runtime.beam_search import BeamSearch
 
 CHUNK_MS = (10, 2000)  # least, most
 DEFAULT_CHUNK_MS = 120
@@ -41,6 +45,47 @@ def beam(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise UserError(f"--beam {text}: expected a number from 1 up")
     return int(text)
+
+
+def add_fusion(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `BeamSearch` beside its width."""
+    parser.add_argument(
+        "--lm",
+        metavar="FILE",
+        help="n-gram language model of words for a beam search: ARPA (see asr-qat ngram), or a "
+        "KenLM binary (needs the extra `lm`)",
+    )
+    for option, metavar, of in (
+        ("--lm-weight", "W", "of its log-probabilities (default: 0.3)"),
+        ("--word-bonus", "NATS", "with --lm: for each word (default: 1)"),
+        ("--unknown-penalty", "NATS", "with --lm: for words that it does not know (default: 3)"),
+        ("--hotword-boost", "NATS", "for each word of a hotword (default: 3)"),
+    ):
+        parser.add_argument(option, type=float, metavar=metavar, help=of)
+    parser.add_argument(
+        "--hotwords", metavar="WORDS", help='likely words and phrases: "MARIA,NEW YORK"'
+    )
+
+
+def beam_search(args: argparse.Namespace) -> "BeamSearch | None":
+    """The search that `--beam` and the options of `add_fusion` ask for; None for a greedy one."""
+    from tflite_export.runtime.beam_search import BeamSearch
+
+    hotwords = tuple(filter(str.strip, (args.hotwords or "").split(",")))
+    options = {
+        name: getattr(args, name)
+        for name in ("lm_weight", "word_bonus", "unknown_penalty", "hotword_boost")
+        if getattr(args, name) is not None
+    }
+    for name in options:
+        needed = "hotwords" if name == "hotword_boost" else "lm"
+        require(
+            bool(getattr(args, needed)), f"--{name.replace('_', '-')}: of --{needed}: add that too"
+        )
+    if not (args.beam or args.lm or hotwords):
+        return None
+    width = {"width": args.beam} if args.beam else {}
+    return BeamSearch(**width, lm=args.lm, hotwords=hotwords, **options)
 
 
 def whole_number(option: str, least: int, most: int) -> Callable[[str], int]:

@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING
 
 from asr_qat import files
 from asr_qat.errors import UserError, require
-from tflite_export.commands.arguments import add_weight_cache, beam, threads, whole_number
+from tflite_export.commands.arguments import (
+    add_fusion,
+    add_weight_cache,
+    beam,
+    beam_search,
+    threads,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from asr_qat.audio.heard import AudioBytes
+    from tflite_export.runtime.beam_search import BeamSearch
 
 _LOGGER = logging.getLogger(__name__)
 MOST_JOBS = os.cpu_count() or 1
@@ -65,8 +73,9 @@ def add_parser(subparsers) -> None:
         "--beam",
         type=beam,
         default=0,
-        help="hypotheses that a transducer's search keeps (default: greedy search)",
+        help="hypotheses that the search keeps (default: greedy search; 8 with --lm or --hotwords)",
     )
+    add_fusion(parser)
     parser.add_argument(
         "--nbest",
         action="store_true",
@@ -86,10 +95,12 @@ def run(args: argparse.Namespace) -> None:
     args.audio = named_recordings(args.audio)
     _check(args)
     model = _model(args.file, args.threads, args.weight_cache)
+    search = beam_search(args)
     if model.recogniser.live:
-        require(not args.beam, f"{args.file}: a live model searches greedily: omit --beam")
+        message = "a live model searches greedily: omit --beam, --lm and --hotwords"
+        require(search is None, f"{args.file}: {message}")
     workers = Workers(number=min(args.jobs, len(args.audio)))
-    jobs = [_Job(args, index, recording(name)) for index, name in enumerate(args.audio)]
+    jobs = [_Job(args, search, index, recording(name)) for index, name in enumerate(args.audio)]
     failed = 0
     for job, found in in_order(run_jobs(_transcribe, jobs, workers), jobs):
         name = args.audio[job.index]
@@ -107,6 +118,7 @@ def run(args: argparse.Namespace) -> None:
 @dataclasses.dataclass(frozen=True)
 class _Job:
     args: argparse.Namespace
+    search: "BeamSearch | None"
     index: int
     source: "str | AudioBytes"
 
@@ -133,8 +145,8 @@ def _transcribe(job: _Job) -> str | _Unread:
     name = args.audio[job.index]
     with silence():  # LiteRT announces its delegate in the first call
         if args.nbest:
-            return _nbest(model.recogniser, audio, name, args)
-        return _transcribed(model, audio, name, args)
+            return _nbest(model.recogniser, audio, name, job.search, args)
+        return _transcribed(model, audio, name, job.search, args)
 
 
 @functools.lru_cache(maxsize=1)
@@ -148,8 +160,8 @@ def _model(file: str, threads: int, weight_cache: bool):
 
 def _check(args: argparse.Namespace) -> None:
     """Raise `UserError` for options that do not go together."""
-    if args.nbest and not args.beam:
-        raise UserError("--nbest: the hypotheses of a beam search: add --beam 8")
+    searches = args.beam or args.lm or args.hotwords
+    require(searches or not args.nbest, "--nbest: the hypotheses of a beam search: add --beam 8")
     plain = args.format == TEXT and not args.word_timestamps
     require(not args.nbest or plain, "--nbest: has no times: omit --format and --word-timestamps")
     several = len(args.audio) > 1
@@ -169,14 +181,15 @@ def _written(args: argparse.Namespace, path: str) -> Path:
     return Path(args.output) / f"{stem}.{args.format}"
 
 
-def _transcribed(model, audio, path: str, args: argparse.Namespace) -> str:
+def _transcribed(model, audio, path: str, search, args: argparse.Namespace) -> str:
     """What is printed or written for a recording."""
     from tflite_export.runtime.formats import FORMATS
 
     by_word = args.word_timestamps
     if args.format == TEXT and not by_word:
-        return _named(f"{model.transcribe(audio, beam=args.beam)}\n", path, args)
-    found = model.transcribe(audio, beam=args.beam, timestamps=True, late_s=args.late_ms / 1000)
+        return _named(f"{model.transcribe(audio, search=search)}\n", path, args)
+    late_s = args.late_ms / 1000
+    found = model.transcribe(audio, search=search, timestamps=True, late_s=late_s)
     content = FORMATS[args.format](path, found, by_word)
     return _named(content, path, args) if args.format == TEXT else content
 
@@ -188,13 +201,14 @@ def _named(text: str, path: str, args: argparse.Namespace) -> str:
     return "".join(f"{path}\t{line}\n" for line in text.split("\n")[:-1])
 
 
-def _nbest(recogniser, audio, path: str, args: argparse.Namespace) -> str:
+def _nbest(recogniser, audio, path: str, search, args: argparse.Namespace) -> str:
     """Rank, score, score for each label and text, separated by tabs."""
     from asr_qat.decoding.hypothesis import format_nbest
+    from tflite_export.runtime.decoder import Decoder
 
     features = recogniser.features(audio)
     if len(features) == 0:
         return ""
-    found = recogniser.beam_search(features, args.beam, args.beam)
+    found = Decoder(recogniser, search).nbest(features, search.width)
     lines = format_nbest(found, recogniser.metadata.tokenizer.decode)
     return _named(f"{lines}\n", path, args)

@@ -2,9 +2,11 @@
 
 from asr_qat.arrays import Array
 from asr_qat.decoding.ctc_alignment import align_ctc
+from asr_qat.decoding.hypothesis import Hypothesis
 from asr_qat.decoding.timed_label import TimedLabel
+from asr_qat.decoding.transducer_alignment import align_transducer
 from asr_qat.decoding.transducer_times import emitted
-from asr_qat.errors import require
+from tflite_export.runtime.beam_search import BeamSearch
 from tflite_export.runtime.metadata import Metadata
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.runtime.transcription import FrameTimes
@@ -28,23 +30,40 @@ class Decoder:
 
     Args:
         recogniser: a CTC model or a transducer of whole utterances.
-        beam: hypotheses that the search keeps; 0 for greedy search.
+        search: None for greedy search.
     """
 
-    def __init__(self, recogniser: TFLiteRecogniser, beam: int = 0):
-        self._recogniser, self._beam = recogniser, beam
+    def __init__(self, recogniser: TFLiteRecogniser, search: BeamSearch | None = None):
+        self._recogniser, self._search = recogniser, search
+        self._fusion = None if search is None else search.fusion(recogniser.metadata)
 
     def tokens(self, features: Array) -> list[int]:
         """The labels of an utterance, whose normalised features are `[frames, mel_bins]`."""
-        if self._beam:
-            return list(self._recogniser.beam_search(features, self._beam)[0].tokens)
-        return self._recogniser.tokens(features)
+        if self._search is None:
+            return self._recogniser.tokens(features)
+        return list(self.nbest(features, 1)[0].tokens)
+
+    def nbest(self, features: Array, count: int) -> list[Hypothesis]:
+        """The best hypotheses of a beam search, the best one first."""
+        return self._searched(self._recogniser.encode(features), count)
 
     def labels(self, features: Array) -> list[TimedLabel]:
-        """The same with their frames: of a CTC model aligned, of a transducer as emitted."""
-        require(not self._beam, "times: of the greedy search: omit the beam")
-        found = self._recogniser.recognise(features)
+        """The labels with their frames.
+
+        Those of a transducer's greedy search are where it emitted them, all others are aligned.
+        """
         steps = self._recogniser.steps
+        if self._search is None:
+            found = self._recogniser.recognise(features)
+            if steps is None:
+                return align_ctc(found.logits, found.tokens)
+            return emitted(found.logits, steps.blank, steps.durations)
+        encoded = self._recogniser.encode(features)
+        tokens = self._searched(encoded, 1)[0].tokens
         if steps is None:
-            return align_ctc(found.logits, found.tokens)
-        return emitted(found.logits, steps.blank, steps.durations)
+            return align_ctc(encoded, tokens)
+        return align_transducer(steps, encoded, tokens)
+
+    def _searched(self, encoded: Array, count: int) -> list[Hypothesis]:
+        assert self._search is not None
+        return self._recogniser.search(encoded, self._search.width, count, self._fusion)

@@ -9,7 +9,9 @@ import numpy as np
 from asr_qat.arrays import Array
 from asr_qat.audio.front_end import log_mel, normalize, subsampled_length
 from asr_qat.audio.heard import heard
+from asr_qat.decoding.ctc_beam import beam_ctc
 from asr_qat.decoding.ctc_greedy import merged
+from asr_qat.decoding.fusion import Fusion
 from asr_qat.decoding.hypothesis import Hypothesis
 from asr_qat.decoding.recognition import Recognition, recognise_ctc, recognise_transducer
 from asr_qat.decoding.transducer_beam import beam_transducer
@@ -139,23 +141,29 @@ class TFLiteRecogniser:
         (tokens,) = greedy_transducer(self.steps, encoded[None], np.array([len(encoded)]))
         return tokens
 
-    def beam_search(self, features: Array, beam: int, nbest: int = 1) -> list[Hypothesis]:
-        """The `nbest` best hypotheses of a transducer, the best one first.
+    def beam_search(
+        self, features: Array, beam: int, nbest: int = 1, fusion: Fusion | None = None
+    ) -> list[Hypothesis]:
+        """The `nbest` best hypotheses, the best one first.
 
         Args:
             features: `[frames, mel_bins]`, normalised.
             beam: hypotheses that the search keeps.
             nbest: how many are returned, at most `beam`.
-
-        Raises:
-            UserError: a CTC model.
+            fusion: what a language model and hotwords add.
         """
-        steps = self.steps
-        require(steps is not None, f"{self.path}: a CTC model, no transducer: omit beam")
-        assert steps is not None
-        encoded = self.encode(features)
+        return self.search(self.encode(features), beam, nbest, fusion)
+
+    def search(
+        self, encoded: Array, beam: int, nbest: int = 1, fusion: Fusion | None = None
+    ) -> list[Hypothesis]:
+        """The same of what `encode` returns."""
+        if self.steps is None:
+            return beam_ctc(encoded, beam, nbest, fusion)
         lengths = np.array([len(encoded)])
-        (found,) = beam_transducer(steps, encoded[None], lengths, beam, nbest=nbest)
+        (found,) = beam_transducer(
+            self.steps, encoded[None], lengths, beam, nbest=nbest, fusion=fusion
+        )
         return found
 
     def transcribe(self, audio: str | Path | Array, beam: int = 0) -> str:
@@ -163,7 +171,7 @@ class TFLiteRecogniser:
 
         Args:
             audio: a file, or samples at the front end's rate, see `asr_qat.audio.heard`.
-            beam: hypotheses that the search of a transducer keeps; 0 for greedy search.
+            beam: hypotheses that the search keeps; 0 for greedy search.
         """
         features = self.features(heard(audio, self.metadata.front_end.sample_rate))
         if len(features) == 0:

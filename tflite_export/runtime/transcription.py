@@ -28,17 +28,23 @@ class TimedWord:
 
 @dataclasses.dataclass(frozen=True)
 class Utterance:
-    """Words between two pauses, or what of them fits together into the model.
+    """Words that were recognised together: of a recording, or between two of its pauses.
 
     Attributes:
-        start_s: seconds from the beginning of the recording to that of its audio.
-        end_s: seconds to the end of its audio.
-        words: in their order; there may be none.
+        words: at least one, in their order.
     """
 
-    start_s: float
-    end_s: float
     words: tuple[TimedWord, ...]
+
+    @property
+    def start_s(self) -> float:
+        """When the first word begins."""
+        return self.words[0].start_s
+
+    @property
+    def end_s(self) -> float:
+        """When the last word ends."""
+        return self.words[-1].end_s
 
     @property
     def text(self) -> str:
@@ -94,7 +100,6 @@ def timed_words(
     times: FrameTimes,
     begin_s: float,
     end_s: float,
-    rated: bool = True,
 ) -> tuple[TimedWord, ...]:
     """Group the labels of an utterance to words.
 
@@ -104,7 +109,6 @@ def timed_words(
         times: of the frames.
         begin_s: seconds of the recording before the utterance.
         end_s: seconds of the recording to its end; no word ends later.
-        rated: whether the labels have probabilities.
     """
 
     def within(seconds: float) -> float:
@@ -115,11 +119,12 @@ def timed_words(
             span.text,
             within(times.begin(labels[span.first].first)),
             within(times.begin(labels[span.last].last + 1)),
-            _confidence(labels[span.first : span.last + 1]) if rated else None,
+            _confidence(labels[span.first : span.last + 1]),
         )
         for span in word_spans([label_bytes[label.token] for label in labels])
     )
 
 
-def _confidence(labels: Iterable[TimedLabel]) -> float:
-    return round(math.exp(sum(label.log_prob for label in labels)), 4)
+def _confidence(labels: Iterable[TimedLabel]) -> float | None:
+    log_probs = [label.log_prob for label in labels if label.log_prob is not None]
+    return round(math.exp(sum(log_probs)), 4) if log_probs else None

@@ -1,0 +1,98 @@
+"""Where a long recording is cut: in the pauses of its speakers, by level alone, in numpy."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+
+STEP_S = 0.01  # of levels
+SMOOTH_STEPS = 5  # over which a level is averaged
+AROUND_S = 10.0  # seconds before and after that say what is quiet and what is loud there
+QUIET, LOUD = 5, 95  # percentiles
+SHARE = 0.25  # of the way in dB from quiet to loud, below which there is a pause
+LEAST_DB = 3.0  # above quiet, by which a level has to stand out
+SHORTEST_S = 0.2  # of a pause: closures within words are shorter
+LONG_S = 0.6  # pauses from here on are equally good to be cut in
+FIRST_S = 1.0  # no piece is shorter, but the last one
+MOST_PIECES = 4  # times the wanted length, after which a piece is cut without a pause
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """Samples from `begin` up to `end` of a recording."""
+
+    begin: int
+    end: int
+
+
+def cut_in_pauses(audio: np.ndarray, sample_rate: int, longest_s: float) -> list[Piece]:
+    """Pieces that make up the recording, each of `longest_s` at most where pauses allow it.
+
+    A recording that is not longer is one piece. Otherwise a cut is in the middle of a pause: the
+    later and the longer that is, the better. Speech without a pause is not cut before it has one;
+    after `MOST_PIECES * longest_s` it is cut where it is quietest.
+
+    Args:
+        audio: float `[samples]`.
+        sample_rate: samples per second.
+        longest_s: seconds.
+    """
+    if len(audio) <= longest_s * sample_rate:
+        return [Piece(0, len(audio))]
+    step = max(1, round(STEP_S * sample_rate))
+    levels = _levels(audio, step)
+    pauses = _pauses(levels)
+    ends = [end * step for end in _cuts(levels, pauses, round(longest_s / STEP_S))]
+    return [Piece(a, b) for a, b in itertools.pairwise([0, *ends, len(audio)])]
+
+
+def _levels(audio: np.ndarray, step: int) -> np.ndarray:
+    """DB of each step, float32 `[len(audio) // step]`; an offset of the recording has none."""
+    count = len(audio) // step
+    levels = np.empty(count, np.float32)
+    size = 10_000  # steps at once, so that an hour needs little memory
+    for at in range(0, count, size):
+        block = audio[at * step : min(at + size, count) * step].reshape(-1, step)
+        levels[at : at + size] = block.var(axis=1, dtype=np.float64)
+    smooth = np.convolve(levels, np.full(SMOOTH_STEPS, 1 / SMOOTH_STEPS, np.float32), "same")
+    return 10 * np.log10(smooth + 1e-12)
+
+
+def _pauses(levels: np.ndarray) -> list[tuple[int, int]]:
+    """First step and the one after the last of each run that is quiet for where it is."""
+    bound = np.empty_like(levels)
+    size = round(AROUND_S / STEP_S)
+    for at in range(0, len(levels), size):
+        around = levels[max(0, at - size) : at + 2 * size]
+        quiet, loud = np.percentile(around, (QUIET, LOUD))
+        bound[at : at + size] = quiet + max(LEAST_DB, SHARE * (loud - quiet))
+    changes = np.flatnonzero(np.diff((levels <= bound).astype(np.int8), prepend=0, append=0))
+    runs = zip(changes[::2].tolist(), changes[1::2].tolist(), strict=True)
+    shortest, long = round(SHORTEST_S / STEP_S), round(LONG_S / STEP_S)
+    parts = (  # silence may be long, and may be cut anywhere
+        (at, min(at + long, b)) for a, b in runs for at in range(a, b, long)
+    )
+    return [(a, b) for a, b in parts if b - a >= shortest]
+
+
+def _cuts(levels: np.ndarray, pauses: list[tuple[int, int]], longest: int) -> list[int]:
+    """Steps to cut at, ascending."""
+    first, long = round(FIRST_S / STEP_S), round(LONG_S / STEP_S)
+    middles = np.array([(a + b) // 2 for a, b in pauses], int)
+    worth = np.array([min(b - a, long) / long for a, b in pauses])
+    cuts: list[int] = []
+    begin = 0
+    while len(levels) - begin > longest:
+        places = np.flatnonzero((middles >= begin + first) & (middles <= begin + longest))
+        if len(places):
+            value = worth[places] + (middles[places] - begin) / longest
+            begin = int(middles[places[value.argmax()]])
+        else:
+            after = middles[middles > begin + longest]
+            most = begin + MOST_PIECES * longest
+            begin = int(after[0]) if len(after) else len(levels)
+            if begin > most:
+                begin = most - longest + int(levels[most - longest : most].argmin())
+        if begin < len(levels):
+            cuts.append(begin)
+    return cuts
