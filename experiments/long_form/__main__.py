@@ -1,4 +1,4 @@
-"""`python -m experiments.long_form`: hours, times of words and language models, of `.tflite` files."""
+"""`python -m experiments.long_form`: hours, times of words, language models, of `.tflite` files."""
 
 import argparse
 import dataclasses
