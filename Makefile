@@ -11,7 +11,7 @@
 # make librispeech-check  the whole way at full size in 20 steps, and the input pipeline's throughput
 # The last two look for LibriSpeech in $ASR_QAT_DATA, else download its train-clean-100 (7 GB).
 # make notebooks  run the notebooks again, where they are
-# make reproduce  prepare CMU AN4 and LibriSpeech and train AN4's float models; reproduce-synthetic: the same of
+# make reproduce  prepare CMU AN4 and train its float models; reproduce-synthetic: the same of
 #                 the synthetic voices, whose model starts from that of AN4
 # make schemas    write configs/*.schema.json again, with which editors check configuration files
 # make docs       the site of docs/ in site/; fails on a broken link
@@ -38,8 +38,8 @@ results: $(VENV)/experiments.stamp
 	$(BIN)/python -m experiments.results
 
 reproduce: $(VENV)/train.stamp
-	$(BIN)/python -m experiments.continuous_speech
-	$(BIN)/asr-qat train --config configs/librispeech_tiny_float.yaml
+	$(BIN)/asr-qat prepare --corpus an4 --no-fallback --vocab-size 128 --model-type bpe --out work/an4
+	$(BIN)/asr-qat train --config configs/an4_tiny_plain.yaml
 	$(BIN)/asr-qat train --config configs/an4_tiny_float.yaml
 	$(BIN)/asr-qat train --config configs/an4_tiny_transducer_float.yaml \
 		--set start=work/an4_tiny_float

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asr_qat.audio.front_end import LEVELLED_FRONT_END, FrontEndConfig
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.layers.dropout import Dropout
@@ -19,6 +20,7 @@ from asr_qat.text.tokenizer import Tokenizer
 from asr_qat.training.config import TrainConfig
 from asr_qat.training.description import check_same, describe
 from asr_qat.training.run import train
+from asr_qat.training.start import first_recogniser
 from tests.training_fixtures import (
     ENCODER,
     REPOSITORY,
@@ -146,6 +148,34 @@ def test_folder_of_another_vocabulary(float_run, synthetic_corpus, tmp_path):
     prepare(read(synthetic_corpus), tmp_path / "bpe", 20, "bpe", quiet=True)
     other = configuration(tmp_path / "bpe", tmp_path / "out", start=config.output, encoder=None)
     assert "its vocabulary is not that of" in refusal(other)
+    folder, before = PreparedFolder(tmp_path / "bpe"), Recogniser.load(config.output)
+    adapted = first_recogniser(dataclasses.replace(other, adapt=True), folder)
+    assert adapted.tokenizer.proto == folder.tokenizer.proto
+    np.testing.assert_array_equal(adapted.mean, folder.stats.mean)
+    for layer in before.model.layers:
+        found = adapted.model.get_layer(layer.name)
+        same = layer.name != "ctc_output"  # which has as many outputs as there are word pieces
+        for ours, theirs in zip(found.weights, layer.weights, strict=True):
+            assert np.array_equal(ours, theirs) == same
+
+
+def test_a_front_end_is_adapted_to(float_run, tmp_path):
+    config, _ = float_run
+    kept = Recogniser.load(config.output)
+    front_end = FrontEndConfig(log_floor=1e-3)
+    shape = dataclasses.replace(kept.config, front_end=front_end)
+    dataclasses.replace(kept, config=shape).save(tmp_path / "kept")
+    start = configuration(config.data, tmp_path / "out", start=str(tmp_path / "kept"), encoder=None)
+    folder = PreparedFolder(config.data)
+    assert first_recogniser(start, folder).config.front_end == front_end
+    adapted = first_recogniser(dataclasses.replace(start, adapt=True), folder)
+    assert adapted.config.front_end == folder.stats.front_end == LEVELLED_FRONT_END
+    assert_same_weights(adapted, kept)
+
+
+def test_nothing_to_adapt(prepared_folder, tmp_path):
+    with pytest.raises(UserError, match="adapt: there is no `start`"):
+        configuration(prepared_folder, tmp_path, adapt=True)
 
 
 def test_a_prepared_folder_of_other_content(float_run, tmp_path):

@@ -66,6 +66,9 @@ class TrainConfig:
         start: model directory whose weights to start from, or null. It gives the shape;
             `preset` or `encoder` may change its dropout. A live model may start from one of whole
             utterances, see `asr_qat.training.start_live`.
+        adapt: adapt the weights of `start` to the vocabulary, the normaliser, the front end and the
+            statistics of `data`; else they are those of `start`. Layers that do not fit the
+            vocabulary begin anew.
         quantization: train quantized, or null for float.
         batches: how batches are made.
         optimizer: how weights are updated.
@@ -104,6 +107,7 @@ class TrainConfig:
     frames_at_once: int | None = None
     distillation: DistillationConfig | None = None
     streaming: StreamingConfig | None = None
+    adapt: bool = False
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a value out of range."""
@@ -139,6 +143,10 @@ class TrainConfig:
         require(
             not live or self.model == "transducer",
             "model: a live model is a transducer: add `model: transducer`",
+        )
+        require(
+            not self.adapt or self.start is not None,
+            "adapt: there is no `start` to adapt: give one",
         )
         wanted = self.transducer is None or self.model == "transducer"
         require(

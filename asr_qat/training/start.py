@@ -48,6 +48,12 @@ def first_recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
         new = Recogniser.create(shape, folder.tokenizer, stats.mean, stats.std)
         return _quantized(new, config.quantization, folder)
     started = Recogniser.load(config.start)
+    if config.adapt:
+        require(
+            started.config.quantization is None,
+            f"{config.start}: is quantized: adapt a float model",
+        )
+        started = _adapted(started, folder)
     if started.tokenizer.proto != folder.tokenizer.proto:
         raise UserError(
             f"{config.data}: its vocabulary is not that of {config.start}: prepare it with "
@@ -89,6 +95,31 @@ def first_recogniser(config: TrainConfig, folder: PreparedFolder) -> Recogniser:
             "a float model, or omit quantization to train on as it is"
         )
     return _quantized(started, wanted, folder)
+
+
+def _adapted(started: Recogniser, folder: PreparedFolder) -> Recogniser:
+    """The weights of a model with the vocabulary and the features of a folder."""
+    stats = folder.stats
+    shape = dataclasses.replace(
+        started.config, front_end=stats.front_end, normalizer=folder.normalizer
+    )
+    require(
+        stats.front_end.mel_bins == started.config.front_end.mel_bins,
+        f"{folder.path}: has {stats.front_end.mel_bins} mel bins, the model to adapt "
+        f"{started.config.front_end.mel_bins}",
+    )
+    adapted = Recogniser.create(shape, folder.tokenizer, stats.mean, stats.std)
+    _take_over(started, adapted)
+    return adapted
+
+
+def _take_over(started: Recogniser, into: Recogniser) -> None:
+    """Give layers the weights of those of the same name and shape."""
+    weights = {layer.name: layer.get_weights() for layer in started.model.layers}
+    for layer in into.model.layers:
+        found = weights.get(layer.name, [])
+        if found and [w.shape for w in found] == [tuple(w.shape) for w in layer.weights]:
+            layer.set_weights(found)
 
 
 def _quantized(
@@ -172,8 +203,5 @@ def _with_shape(started: Recogniser, config: ModelConfig) -> Recogniser:
     if config == started.config:
         return started
     changed = Recogniser.create(config, started.tokenizer, started.mean, started.std)
-    weights = {layer.name: layer.get_weights() for layer in started.model.layers}
-    for layer in changed.model.layers:
-        if weights.get(layer.name):
-            layer.set_weights(weights[layer.name])
+    _take_over(started, changed)
     return changed

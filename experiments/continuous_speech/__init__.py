@@ -1,4 +1,4 @@
 """Continuous speech at the size of a desk: six hours of LibriSpeech, by whole speakers.
 
-Its model is also the first stage of the shipped models, which is why AN4 gets its vocabulary.
+AN4 gets the same vocabulary, so that a model of one goes on with the other.
 """
