@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from asr_qat.decoding.transducer_incremental import Emission
 from asr_qat.errors import UserError
-from asr_qat.text.byte_pieces import REPLACEMENT, parts_of
 from asr_qat.text.tokenizer import MODEL_TYPES, Tokenizer
+from asr_qat.text.words import REPLACEMENT, word_spans
 from tests.live_reference import ReferenceSteps, reference_model, speech
 from tflite_export.runtime.live import session
 from tflite_export.runtime.live.endpoint import WHOLE_RECORDING
@@ -76,17 +76,17 @@ LABELS = st.lists(
 @example(TOKENIZER.encode("€")[:-1])
 @example(TOKENIZER.encode("€")[1:] + TOKENIZER.encode("THE"))
 def test_words_are_the_text_of_the_tokenizer(labels):
-    words = words_of(emissions(labels), TOKENIZER.pieces(), 40.0)
+    words = words_of(emissions(labels), TOKENIZER.label_bytes(), 40.0)
     assert " ".join(texts(words)) == " ".join(TOKENIZER.decode(labels).split())
 
 
 @given(st.lists(st.text("AB€É東🎉क", min_size=1, max_size=4), min_size=1, max_size=4))
 def test_a_stream_never_shows_half_a_character(spoken):
-    labels, pieces = TOKENIZER.encode(" ".join(spoken)), TOKENIZER.pieces()
-    whole = words_of(emissions(labels), pieces, 40.0)
+    labels, parts = TOKENIZER.encode(" ".join(spoken)), TOKENIZER.label_bytes()
+    whole = words_of(emissions(labels), parts, 40.0)
     before = ""
     for count in range(len(labels) + 1):
-        shown = words_of(emissions(labels[:count]), pieces, 40.0, ended=False)
+        shown = words_of(emissions(labels[:count]), parts, 40.0, ended=False)
         text = " ".join(texts(shown))
         assert REPLACEMENT not in text
         assert " ".join(texts(whole)).startswith(text) and text.startswith(before)
@@ -95,25 +95,29 @@ def test_a_stream_never_shows_half_a_character(spoken):
 
 
 def test_times_are_those_of_all_bytes():
-    pieces = ["▁A", "▁", "<0xE2>", "<0x82>", "<0xAC>", "B"]
-    found = words_of(emissions([0, 1, 2, 3, 4, 5], every=10), pieces, 40.0)
+    parts = [b" A", b" ", b"\xe2", b"\x82", b"\xac", b"B"]
+    found = words_of(emissions([0, 1, 2, 3, 4, 5], every=10), parts, 40.0)
     assert found == [Word("A", 0.0, 0.04), Word("€B", 0.8, 2.04)]
+    shown = words_of(emissions([0, 1, 2, 3], every=10), parts, 40.0, ended=False)
+    assert shown == [Word("A", 0.0, 0.04)]
 
 
 @pytest.mark.parametrize(
-    ("pieces", "ended", "expected"),
+    ("parts", "ended", "expected"),
     [
-        (["<0xE2>", "<0x82>"], False, []),
-        (["<0xE2>", "<0x82>"], True, [(0, 0, REPLACEMENT), (1, 1, REPLACEMENT)]),
-        (["<0xE2>", "A"], False, [(0, 0, REPLACEMENT), (1, 1, "A")]),
-        (["<0xFF>"], False, [(0, 0, REPLACEMENT)]),
-        (["<0x41>", "<0xC3>", "<0x89>"], False, [(0, 0, "A"), (1, 2, "É")]),
-        (["<0x20>", "<0x0a>"], True, [(0, 0, "▁"), (1, 1, "<0x0a>")]),
-        (["<0xF0>", "<0x9F>", "<0x8E>", "<0x89>", "<0xF0>"], False, [(0, 3, "🎉")]),
+        ([b"\xe2", b"\x82"], False, []),
+        ([b"\xe2", b"\x82"], True, [(2 * REPLACEMENT, 0, 1)]),
+        ([b"A", b"\xe2", b"\x82"], False, [("A", 0, 0)]),
+        ([b"\xe2", b"A"], False, [(f"{REPLACEMENT}A", 0, 1)]),
+        ([b"\xff"], False, [(REPLACEMENT, 0, 0)]),
+        ([b"A", b"\xc3", b"\x89"], False, [("AÉ", 0, 2)]),
+        ([b"\xf0", b"\x9f", b"\x8e", b"\x89", b"\xf0"], False, [("🎉", 0, 3)]),
+        ([b"\x8e", b" ", b"\xf0", b"\x9f", b"\x8e"], False, [(REPLACEMENT, 0, 0)]),
     ],
 )
-def test_parts(pieces, ended, expected):
-    assert [tuple(part) for part in parts_of(pieces, ended)] == expected
+def test_spans(parts, ended, expected):
+    found = [(word.text, word.first, word.last) for word in word_spans(parts, ended)]
+    assert found == expected
 
 
 def test_a_session_with_bytes(monkeypatch):

@@ -108,5 +108,5 @@ def test_shar_without_audio(tmp_path):
 
 
 def test_nothing_of_lhotse(tmp_path):
-    with pytest.raises(UserError, match="no utterances in it"):
+    with pytest.raises(UserError, match="nothing that --corpus lhotse reads: omit it"):
         lhotse.read(tmp_path)

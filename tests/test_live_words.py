@@ -15,10 +15,10 @@ pytestmark = pytest.mark.runtime
 
 
 def test_words():
-    pieces = ["▁", "A", "B", "▁C", "<unk>", "D▁E"]
+    parts = [b" ", b"A", b"B", b" C", " ⁇ ".encode(), b"D E"]
     labels = [1, 2, 0, 1, 3, 2, 4, 0, 5]
     emissions = [Emission(label, frame) for frame, label in enumerate(labels)]
-    words = words_of(emissions, pieces, 40.0, offset=10)
+    words = words_of(emissions, parts, 40.0, offset=10)
     assert [word.text for word in words] == ["AB", "A", "CB", "⁇", "D", "E"]
     assert words[0] == Word("AB", 0.4, 0.48)
     assert words[2] == Word("CB", 0.56, 0.64)
@@ -26,7 +26,7 @@ def test_words():
 
 @given(st.lists(st.integers(0, TOKENIZER.vocab_size - 1), max_size=12))
 def test_words_are_the_text_of_the_tokenizer(labels):
-    words = words_of([Emission(label, 0) for label in labels], TOKENIZER.pieces(), 40.0)
+    words = words_of([Emission(label, 0) for label in labels], TOKENIZER.label_bytes(), 40.0)
     assert " ".join(w.text for w in words) == " ".join(TOKENIZER.decode(labels).split())
 
 

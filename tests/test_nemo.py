@@ -102,3 +102,18 @@ def test_a_tar_file_cut_after_it_was_listed(tarred):
     (tarred / "audio_1.tar").write_bytes((tarred / "audio_1.tar").read_bytes()[:1500])
     with pytest.raises(UserError, match="audio_1.tar: cut short, audio_bob-1.flac is missing"):
         bob.read(16000)
+
+
+def test_all_bad_lines_are_named_at_once(tarred):
+    lines = ["{", "[]", '{"text": "a"}', '{"audio_filepath": "a.wav", "_skipme": true}', "{}"]
+    (tarred / "more.json").write_text("\n".join(lines))
+    with pytest.raises(UserError) as caught:
+        nemo.read(tarred / "more.json")
+    said = str(caught.value).split("; ")
+    assert said[0].startswith(f"{tarred / 'more.json'}: line 1: not valid JSON")
+    assert said[1] == "line 2: expected a JSON object, not '[]'"
+    assert said[2].startswith("lines 3, 5: expected {")
+    lines = ['{"audio_filepath": "audio_ann.flac", "shard_id": 0, "_skipme": true}']
+    manifest = tarred / "tarred_audio_manifest.json"
+    manifest.write_text("\n".join([*lines, manifest.read_text(encoding="utf-8")]))
+    assert sum(map(len, nemo.read(tarred).splits.values())) == 4

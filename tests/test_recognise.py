@@ -5,16 +5,19 @@ import logging
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from asr_qat.commands import prepare as command
 from asr_qat.corpora import fallback
 from asr_qat.corpora.overlap import overlaps
 from asr_qat.corpora.recognise import LAYOUTS, recognise
+from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError, exit_code
 from tests.corpus_fixtures import tone
-from tests.layout_fixtures import FOLDER, check
+from tests.layout_fixtures import FOLDER, UTTERANCES, check
+from tests.layout_fixtures import tone as wave
 
 CORPORA = {
     "nemo": "nemo",
@@ -129,6 +132,18 @@ def test_parts_of_a_recording_are_that_recording():
     assert overlaps({"train": [first], "dev": [second]}) == [
         "train and dev share 1 recording: /a.wav"
     ]
+
+
+@pytest.mark.parametrize("layout", ["nemo_tarred", "kaldi", "hf_parquet"])
+def test_what_was_prepared_is_scored_on_the_same_recordings(layout, tmp_path):
+    pytest.importorskip("pyarrow")
+    words = ("--data", FOLDER / layout, "--out", tmp_path, "--vocab-size", 40, "--quiet")
+    assert prepare(*words, "--model-type", "char") == 0
+    for split in ("train", "dev", "test"):
+        facts = {fact["text"]: fact for fact in UTTERANCES.values()}
+        for item in recordings(tmp_path, split):
+            fact = facts[item.text] if item.text in facts else UTTERANCES["ann-2"]
+            np.testing.assert_array_equal(item.read(16000), wave(fact["samples"], fact["step"]))
 
 
 def prepare(*words):

@@ -8,7 +8,7 @@ import pytest
 
 from asr_qat.provenance import Hardware
 from experiments.study.saved_study import Saved, read_study
-from experiments.study.study_page import answer, figures_csv
+from experiments.study.study_page import answer, corpus_facts, figures_csv
 from experiments.study.study_rows import (
     Changed,
     Corpus,
@@ -251,3 +251,11 @@ def test_every_cell_is_said_of_the_first_split(study):
     assert same["w32a8_native_s240_seed1"] == "–"
     bare = next(line for line in found if line["Cell"] == "w32a8_native_s240_seed1")
     assert (bare["MB"], bare["Smaller"], bare["Runs in"]) == ("–", "–", "training only")
+
+
+def test_a_normaliser_of_ones_own_is_named():
+    plain = saved(POOLED)
+    assert "Normaliser" not in corpus_facts(plain)
+    corpus = dataclasses.replace(plain.summary.corpus, normalizer="lower")
+    other = Saved(dataclasses.replace(plain.summary, corpus=corpus), {})
+    assert corpus_facts(other)["Normaliser"] == "lower"

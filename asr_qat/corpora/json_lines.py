@@ -24,7 +24,8 @@ def read_json_lines(
     optionally `id` (else the path without its suffix names the utterance) and `speaker`. With
     `offset` (also 0.0) and `duration`, in seconds, it is a segment of the recording; without an
     `id` the offset is part of its name then. A `duration` without an `offset` is that of the
-    whole recording; where it is not, its first seconds are the utterance, as for NeMo.
+    whole recording; where it is not, its first seconds are the utterance, as for NeMo. Lines with
+    a true `_skipme` are passed over, as there.
 
     Args:
         path: the manifest.
@@ -36,10 +37,14 @@ def read_json_lines(
         FileNotFoundError: there is no such manifest.
     """
 
-    def read_line(line: str, where: str) -> Utterance:
-        return _utterance(json_object(line), path.parent, text_required, where, source or _file)
+    def read_line(line: str, where: str) -> Utterance | None:
+        entry = json_object(line)
+        if entry.get("_skipme"):
+            return None
+        return _utterance(entry, path.parent, text_required, where, source or _file)
 
-    return read_rows(path, text_rows(path), read_line)
+    found = read_rows(path, text_rows(path), read_line)
+    return [utterance for utterance in found if utterance is not None]
 
 
 def _utterance(

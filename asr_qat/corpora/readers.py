@@ -37,4 +37,4 @@ def reader(name: str) -> Callable[[Path], Corpus]:
     try:
         return READERS[name]
     except KeyError:
-        raise UserError(f"unknown corpus {name!r}: choose one of {', '.join(READERS)}") from None
+        raise UserError(f"unknown corpus {name!r}: choose auto, {', '.join(READERS)}") from None

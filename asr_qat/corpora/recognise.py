@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from asr_qat.audio.decode import AUDIO_SUFFIXES
 from asr_qat.corpora import (
     audio_folder,
     common_voice,
@@ -19,7 +20,6 @@ from asr_qat.corpora import (
     locate,
     nemo,
 )
-from asr_qat.corpora.manifest import AUDIO_SUFFIXES
 from asr_qat.corpora.rows import first_object
 from asr_qat.corpora.utterance import SPLITS
 from asr_qat.errors import UserError, require

@@ -191,7 +191,7 @@ def _tokenizer(out: str, checksum: str) -> Tokenizer:
 
 def _state(utterance: Utterance) -> list[int] | None:
     """Of a recording's file: size in bytes and time of its last change; None without one."""
-    archive = getattr(utterance.audio_path, "path", utterance.audio_path)  # that it lies in
+    archive: Any = getattr(utterance.audio_path, "path", utterance.audio_path)  # it lies in
     try:
         found = Path(archive).stat()
     except OSError:

@@ -45,7 +45,8 @@ def made_corpus(kind: str, path: Path, splits: dict[str, list[Utterance]]) -> Co
     Raises:
         UserError: no utterances, or several that have the same name.
     """
-    require(any(splits.values()), f"{path}: no utterances in it")
+    nothing = f"{path}: nothing that --corpus {kind} reads: omit it to see what is recognised"
+    require(any(splits.values()), nothing)
     check_unique(path, splits)
     splits, note = complete_splits(splits, str(path))
     return Corpus(

@@ -192,5 +192,7 @@ class Tokenizer:
             return " ⁇ ".encode()
         piece = of.id_to_piece(label)
         if of.is_byte(label):
-            return bytes([int(piece[1:-1], 16)])  # <0x0A>
+            byte = int(piece[1:-1], 16)  # <0x0A>
+            space = byte < 0x80 and chr(byte).isspace()  # above, one byte is no character
+            return b" " if space else bytes([byte])
         return piece.replace("▁", " ").encode()

@@ -47,7 +47,7 @@ def _utterances(folder: Path) -> Iterator[Utterance]:
     manifest = folder / "manifest.jsonl"
     if manifest.is_file():
         for utterance in read_json_lines(manifest):
-            yield dataclasses.replace(utterance, id=utterance.audio_path.stem)
+            yield dataclasses.replace(utterance, id=Path(str(utterance.audio_path)).stem)
     else:
         for utterances in librispeech.read(folder).splits.values():
             yield from utterances

@@ -7,7 +7,7 @@ from asr_qat.decoding.ctc_alignment import align_ctc
 from asr_qat.errors import UserError, require
 from asr_qat.models.ctc import CTC
 from asr_qat.models.model_directory import Recogniser
-from asr_qat.text.byte_pieces import SPACE
+from asr_qat.text.words import SPACE
 
 SPEECH_DB = 12.0  # above the noise of the recording
 NOISE_PERCENTILE = 10
@@ -44,10 +44,10 @@ class WordEnds:
         (logits,) = self._decoder.encode(features[None], np.array([len(features)], np.int32))
         labels = recogniser.tokenizer.encode(text)
         spans = align_ctc(logits, labels)
-        pieces = recogniser.tokenizer.pieces()
+        parts = recogniser.tokenizer.label_bytes()
         last: list[int] = []  # frame of each word's last label
         for label, span in zip(labels, spans, strict=True):
-            if pieces[label].startswith(SPACE) or not last:
+            if parts[label].startswith(SPACE) or not last:
                 last.append(span.last)
             else:
                 last[-1] = span.last

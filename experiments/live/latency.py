@@ -103,11 +103,11 @@ class _Pending:
 
 def _words(model: LiveModel, labels: list[tuple[Emission, float]]) -> list[Word]:
     """Words with the time of their last label."""
-    pieces, frame_ms = model.tokenizer.pieces(), model.encoder.frame_ms
+    parts, frame_ms = model.tokenizer.label_bytes(), model.encoder.frame_ms
     words: list[Word] = []
     for count in range(1, len(labels) + 1):
         so_far = [emission for emission, _ in labels[:count]]
-        shown = words_of(so_far, pieces, frame_ms, ended=count == len(labels))
+        shown = words_of(so_far, parts, frame_ms, ended=count == len(labels))
         now = labels[count - 1][1]
         before = words[:-1] if len(words) == len(shown) else words
         if [text for text, _ in words] != [word.text for word in shown]:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from asr_qat import files
+from asr_qat.text.normalizers import PLAIN
 from experiments.reports.page_parts import MARGIN_POINTS, Table, interval, render
 from experiments.study import study_plots
 from experiments.study.cell_rows import CellRow
@@ -183,7 +184,12 @@ def corpus_facts(study: Saved) -> dict[str, str]:
         f"Split {name}": f"{split.utterances:,} utterances, {split.words:,} words"
         for name, split in corpus.splits.items()
     }
-    given = {"Description": corpus.description, **sizes, "Licence": corpus.licence}
+    given = {
+        "Description": corpus.description,
+        **sizes,
+        "Licence": corpus.licence,
+        "Normaliser": None if corpus.normalizer == PLAIN else corpus.normalizer,
+    }
     return {name: value for name, value in given.items() if value is not None}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from asr_qat.config import from_dict
 from asr_qat.provenance import Provenance
+from asr_qat.text.normalizers import PLAIN
 from experiments.study.cell_rows import CellRow, Scheme, without_repeated
 from tflite_export.score.rows import Interval
 
@@ -130,13 +131,17 @@ class SplitSize:
 
 @dataclasses.dataclass(frozen=True)
 class Corpus:
-    """What was recognised. A notice is what a reader must know before the results."""
+    """What was recognised. A notice is what a reader must know before the results.
+
+    `normalizer` is that of the texts, see `asr_qat.text.normalizers`.
+    """
 
     name: str
     description: str | None
     licence: str | None
     splits: dict[str, SplitSize]
     notice: str | None = None
+    normalizer: str = PLAIN
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -69,7 +69,13 @@ def write_summary(config: StudyConfig) -> StudySummary:
         rows=tuple(cell_rows(cells, spoken)),
         pooled=tuple(variant_rows(cells, spoken)),
         cells=Progress(len(planned), len(cells)),
-        corpus=Corpus(corpus["name"], corpus.get("description"), corpus.get("licence"), sizes),
+        corpus=Corpus(
+            corpus["name"],
+            corpus.get("description"),
+            corpus.get("licence"),
+            sizes,
+            normalizer=folder.normalizer,
+        ),
         **vars(Provenance.of_this_run()),
     )
     files.write_json(output / REFERENCES, spoken.references)

@@ -5,7 +5,6 @@ import shutil
 import sys
 from typing import TextIO
 
-from asr_qat.output import has_all_characters
 from tflite_export.runtime.live.events import Event, Notice, Transcript, event_message
 
 CLEAR = "\r\x1b[K"
@@ -34,10 +33,7 @@ class Screen:
     def show(self, event: Event) -> None:
         """Print an event."""
         if self._json:
-            # What its encoding lacks is escaped as JSON has it.
-            escaped = not has_all_characters(self._out)
-            message = json.dumps(event_message(event), ensure_ascii=escaped)
-            print(message, file=self._out, flush=True)
+            print(json.dumps(event_message(event), ensure_ascii=False), file=self._out, flush=True)
         elif isinstance(event, Notice):
             self.clear()
             print(f"({event.text})", file=self._err, flush=True)

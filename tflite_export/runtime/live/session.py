@@ -51,7 +51,7 @@ class Session:
         self._endpoint = endpoint or EndpointConfig()
         self._front_end = StreamingLogMel(model.front_end, model.encoder.subsampling)
         self._watch = self._new_watch()
-        self._pieces = model.tokenizer.pieces()
+        self._label_bytes = model.tokenizer.label_bytes()
         self._start = begin_search(model.steps)
         self.ended: Utterance | None = None
         self.offset = self._number = 0
@@ -158,7 +158,7 @@ class Session:
 
     def _group(self, emissions: Sequence[Emission], ended: bool = True) -> list[Word]:
         frame_ms = self._model.encoder.frame_ms
-        return words_of(emissions, self._pieces, frame_ms, self.offset, ended)
+        return words_of(emissions, self._label_bytes, frame_ms, self.offset, ended)
 
     def _transcript(
         self, kind: Literal["partial", "corrected", "final"], words: list[Word], stable: int

@@ -4,9 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from asr_qat.decoding.transducer_incremental import Emission
-from asr_qat.text.byte_pieces import SPACE, parts_of
-
-UNKNOWN = "<unk>"
+from asr_qat.text.words import word_spans
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Word:
 
 def words_of(
     emissions: Iterable[Emission],
-    pieces: Sequence[str],
+    label_bytes: Sequence[bytes],
     frame_ms: float,
     offset: int = 0,
     ended: bool = True,
@@ -38,25 +36,17 @@ def words_of(
 
     Args:
         emissions: labels of one utterance.
-        pieces: text of each label, a tokenizer's `pieces()`.
+        label_bytes: what each label adds to the text, see `Tokenizer.label_bytes`.
         frame_ms: milliseconds in a frame.
         offset: frames of the stream before the utterance.
-        ended: no more labels will come; else the bytes of a character wait for the last of them.
+        ended: no more labels will come; else the bytes of a letter wait for the last of them.
     """
     labels = list(emissions)
-    words: list[Word] = []
-    begins = True  # a word begins with the next letter
-    for found in parts_of([pieces[label.token] for label in labels], ended):
-        start_s = round((offset + labels[found.first].frame) * frame_ms / 1000, 3)
-        end_s = round((offset + labels[found.last].frame + 1) * frame_ms / 1000, 3)
-        text = f"{SPACE}⁇{SPACE}" if found.text == UNKNOWN else found.text
-        for index, part in enumerate(text.split(SPACE)):
-            begins = begins or index > 0
-            if not part:
-                continue
-            if begins:
-                words.append(Word(part, start_s, end_s))
-            else:
-                words[-1] = Word(words[-1].text + part, words[-1].start_s, end_s)
-            begins = False
-    return words
+
+    def seconds(frame: int) -> float:
+        return round((offset + frame) * frame_ms / 1000, 3)
+
+    return [
+        Word(span.text, seconds(labels[span.first].frame), seconds(labels[span.last].frame + 1))
+        for span in word_spans([label_bytes[label.token] for label in labels], ended)
+    ]
