@@ -98,8 +98,8 @@ def paired(
     spoken: Sequence[TimedWord], found: Sequence[TimedWord]
 ) -> list[tuple[TimedWord | None, TimedWord]]:
     """Each word of `found`, with the one of `spoken` that it is, if it is one."""
-    texts = [" ".join(word.text for word in words) for words in (spoken, found)]
-    (chunks,) = jiwer.process_words(*texts).alignments
+    reference, hypothesis = (" ".join(word.text for word in words) for words in (spoken, found))
+    (chunks,) = jiwer.process_words(reference, hypothesis).alignments
     of: dict[int, TimedWord] = {}
     for chunk in chunks:
         if chunk.type == "equal":
