@@ -14,6 +14,7 @@
 # make reproduce  prepare CMU AN4 and train its float models; reproduce-synthetic: the same of
 #                 the synthetic voices, whose model starts from that of AN4
 # make schemas    write configs/*.schema.json again, with which editors check configuration files
+# make wheel      source distribution and wheel in dist/, checked
 # make docs       the site of docs/ in site/; fails on a broken link
 # make venv       .venv with all of it; make lint: the static checks alone; make clean
 
@@ -27,7 +28,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 
 
 .PHONY: demo test test-all test-runtime coverage docs notebooks results reproduce reproduce-synthetic \
-	librispeech-check lint schemas venv clean
+	librispeech-check lint schemas venv wheel clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
 
@@ -78,7 +79,7 @@ notebooks: $(VENV)/notebooks.stamp
 test: venv
 	$(BIN)/python -m $(TESTS) --also "$(MAKE) --no-print-directory lint" -m "not long"
 
-test-all: venv
+test-all: venv $(VENV)/cluster-tests.stamp
 	$(BIN)/python -m $(TESTS) --also "$(MAKE) --no-print-directory lint" -m "long or not long" \
 		--hypothesis-profile=thorough
 
@@ -99,6 +100,11 @@ lint: $(VENV)/dev.stamp docs
 	$(BIN)/mypy
 	$(BIN)/mypy --python-version 3.10 -p asr_qat -p tflite_export
 	$(BIN)/lint-imports --no-cache
+
+wheel: $(VENV)/cluster-tests.stamp
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/twine check --strict dist/*
 
 docs: $(VENV)/docs.stamp
 	NO_MKDOCS_2_WARNING=1 TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/mkdocs build --strict --quiet

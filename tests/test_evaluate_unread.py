@@ -70,9 +70,15 @@ def test_what_cannot_be_read_is_left_out_and_said(long, tones_recording, tmp_pat
 
 
 def test_nothing_can_be_read(tmp_path):
-    code, found, err = evaluate("ctc", write(tmp_path / "m.jsonl", {"audio_filepath": "none.wav"}))
+    none = {"audio_filepath": "none.wav"}
+    code, found, err = evaluate("ctc", write(tmp_path / "m.jsonl", none, none | {"id": "b"}))
     assert (code, found) == (1, {})
-    assert "none of 1 recordings can be read" in err
+    assert "none of 2 recordings can be read, see above" in err
+    code, _, err = evaluate("ctc", write(tmp_path / "m.jsonl", none))
+    path = tmp_path / "none.wav"
+    assert (
+        err == f"tflite-export: error: {tmp_path / 'm.jsonl'}: line 1: {path}: no such audio file\n"
+    )
 
 
 def test_a_wrong_duration_is_said(tones_recording, tmp_path):

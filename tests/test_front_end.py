@@ -1,6 +1,7 @@
 """The log-mel front end: one definition, twice carried out."""
 
 import dataclasses
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asr_qat.audio import front_end
 from asr_qat.audio.front_end import (
     LEVELLED_FRONT_END,
     NEMO_FRONT_END,
@@ -228,3 +230,34 @@ def test_json_holds_the_first_six_fields_and_what_differs():
         "log_floor",
         "normalization",
     }
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("samples", [0, 399, 3000, 4001, 9999])
+def test_blocks_are_those_of_the_whole(monkeypatch, config, samples):
+    """Whatever the blocks, with what windows at their edges see beyond them."""
+    audio = np.random.default_rng(0).normal(0.1, 0.2, samples).astype(np.float32)
+    stats = np.full(config.mel_bins, -3, np.float32), np.full(config.mel_bins, 2, np.float32)
+    whole = log_mel(audio, config)
+    normalized = normalize(whole, config, *stats)
+    monkeypatch.setattr(front_end, "BLOCK_FRAMES", 7)
+    monkeypatch.setattr(front_end, "FFT_FRAMES", 3)
+    features = log_mel(audio, config)
+    np.testing.assert_allclose(features, whole, atol=1e-5)
+    np.testing.assert_allclose(normalize(features, config, *stats), normalized, atol=1e-4)
+    assert normalize(features, config, *stats, out=features) is features
+    np.testing.assert_allclose(features, normalized, atol=1e-4)
+
+
+@pytest.mark.parametrize("config", [LEVELLED_FRONT_END, NEMO_FRONT_END])
+def test_memory_of_a_long_recording(config):
+    """Its features, and no spectra but those of a block."""
+    audio = np.zeros(300 * 16000, np.float32)
+    tracemalloc.start()
+    try:
+        features = log_mel(audio, config)
+        normalize(features, config, BINS, BINS + 1, out=features)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < features.nbytes + 40e6  # all spectra of five minutes are 123 MB

@@ -1,6 +1,7 @@
 """Preparation: what is written, what is skipped and said, and how it survives being cut off."""
 
 import argparse
+import io
 import json
 import os
 
@@ -11,12 +12,13 @@ import tensorflow as tf
 
 from asr_qat import files
 from asr_qat.audio.decode import read_audio
-from asr_qat.audio.front_end import FrontEndConfig, log_mel
+from asr_qat.audio.front_end import LEVELLED_FRONT_END, log_mel
 from asr_qat.commands import prepare as command
 from asr_qat.corpora import manifest
 from asr_qat.corpora.prepare import prepare
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.prepared_summary import MIN_STD
+from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError, exit_code
 from asr_qat.text.tokenizer import Tokenizer
@@ -98,10 +100,13 @@ def test_shards_hold_the_recordings(corpus, tmp_path):
 def test_stats_are_those_of_the_training_frames(corpus, tmp_path):
     stats = run(corpus, tmp_path / "out", shards=3).stats
     frames = np.concatenate(
-        [log_mel(read_audio(path), FrontEndConfig()) for path in sorted(corpus.glob("train*.wav"))]
+        [
+            log_mel(read_audio(path), LEVELLED_FRONT_END)
+            for path in sorted(corpus.glob("train*.wav"))
+        ]
     ).astype(np.float64)
     assert stats.frames == len(frames)
-    assert stats.front_end == FrontEndConfig()
+    assert stats.front_end == LEVELLED_FRONT_END
     np.testing.assert_allclose(stats.mean, frames.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(stats.std, np.maximum(frames.std(axis=0), MIN_STD), rtol=1e-5)
 
@@ -166,6 +171,65 @@ def test_unusable_utterances_are_counted_and_named(flawed, tmp_path, caplog):
     assert len(prepared.utterances("train")) == 10
 
 
+def test_silence_under_words_is_skipped(corpus, tmp_path):
+    """Digital silence, an offset alone, noise of the last bit; quiet speech is none of these."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 1, 16000)
+    sounds = {
+        "zeros": np.zeros(16000),
+        "offset": np.full(16000, 2000),
+        "bit": rng.integers(0, 2, 16000),
+        "quiet": np.where(np.arange(16000) < 8000, 0, 60 * noise),  # -55 dB for half a second
+    }
+    for name, sound in sounds.items():
+        soundfile.write(corpus / f"{name}.wav", sound.astype(np.int16), 16000)
+        add(corpus, "train", entry(f"{name}.wav", "ONE"))
+    soundfile.write(corpus / "silent-test.wav", np.zeros(16000, np.int16), 16000)
+    add(corpus, "test", entry("silent-test.wav", "ONE"))
+    prepared = run(corpus, tmp_path / "out")
+    skipped = {line["id"]: line["reason"] for line in prepared.corpus["skipped"]}
+    assert skipped == dict.fromkeys(["zeros", "offset", "bit"], "silence")
+    assert "silent-test" in [line["id"] for line in prepared.utterances("test")]
+
+
+def test_labels_that_fit_by_4_and_not_by_8_are_named(corpus, tmp_path):
+    record(corpus / "dense.wav", 1.0)  # 98 frames: 25 by 4, 13 by 8
+    add(corpus, "train", entry("dense.wav", "ONE TWO SIX TEN FIVE"))  # 20 characters
+    prepared = run(corpus, tmp_path / "out")
+    assert "dense" in [line["id"] for line in prepared.utterances("train")]
+    assert prepared.corpus["dense"] == ["dense"]
+    assert all("dense" not in line for line in prepared.utterances("train"))
+
+
+def test_segments_of_one_recording(corpus, tmp_path):
+    long = np.random.default_rng(0).integers(-9000, 9000, 48000).astype(np.int16)
+    soundfile.write(corpus / "long.wav", long, 16000)
+    add(
+        corpus,
+        "train",
+        entry("long.wav", "ONE", offset=0.0, duration=1.0),
+        entry("long.wav", "TWO", offset=1.0, duration=0.75),
+        entry("long.wav", "SIX", offset=2.5),
+    )
+    prepared = run(corpus, tmp_path / "out")
+    expected = {
+        "long-0.000": long[:16000],
+        "long-1.000": long[16000:28000],
+        "long-2.500": long[40000:],
+    }
+    found = {
+        example["id"].numpy().decode(): soundfile.read(
+            io.BytesIO(example["audio"].numpy()), dtype="int16"
+        )[0]
+        for example in examples(prepared, "train")
+    }
+    for name, pcm in expected.items():
+        np.testing.assert_array_equal(found[name], pcm)
+    again = {item.id: item for item in recordings(prepared.path, "train")}
+    for name, pcm in expected.items():  # scoring reads the same
+        np.testing.assert_array_equal(again[name].read(16000), pcm / np.float32(32768))
+
+
 def test_a_hard_utterance_stays_in_the_test_set(flawed, tmp_path):
     prepared = run(flawed, tmp_path / "out")
     assert "quick-test" in [line["id"] for line in prepared.utterances("test")]
@@ -216,7 +280,7 @@ def test_test_utterances_alone(corpus, tmp_path, caplog):
     assert prepared.corpus["splits"].keys() == {"test"}
     assert len(prepared.utterances("test")) == len(examples(prepared, "test")) == 2
     assert not list(prepared.path.glob("train*"))
-    frames = [log_mel(read_audio(path), FrontEndConfig()) for path in corpus.glob("test*.wav")]
+    frames = [log_mel(read_audio(path), LEVELLED_FRONT_END) for path in corpus.glob("test*.wav")]
     assert prepared.stats.frames == sum(map(len, frames))
     np.testing.assert_allclose(prepared.stats.mean, np.concatenate(frames).mean(axis=0), rtol=1e-4)
 

@@ -18,7 +18,8 @@ from asr_qat.errors import require
 MIN_DEVIATION = 1e-5  # added to the deviation of one utterance's features
 LEVEL_DECAY_DB = 1.0  # a second, of the running level after the loudest frame
 MIN_LEVEL = 1e-10  # energy of a frame: far below the noise of 16 bits
-BLOCK_FRAMES = 6000  # computed together: spectra of an hour at once would take gigabytes
+BLOCK_FRAMES = 6000  # of which the energies are computed together,
+FFT_FRAMES = 1000  # and the spectra: those of an hour at once would take gigabytes
 HALVINGS = 2  # of the time axis by an encoder that subsamples by 4
 
 
@@ -255,13 +256,16 @@ def running_level(energies: np.ndarray, config: FrontEndConfig, before: float = 
 
 def _mel_energies(audio: np.ndarray, config: FrontEndConfig, first: int, end: int) -> np.ndarray:
     """Mel power energies of frames `first` to `end`, float32 `[frames, mel_bins]`."""
-    seen = _seen(audio, config, first, end)
-    frames = np.lib.stride_tricks.sliding_window_view(seen, config.frame_length)
-    frames = frames[:: config.hop_length]
-    if config.remove_offset:
-        frames = frames - frames.mean(axis=1, keepdims=True)
-    spectrum = np.fft.rfft(frames * window(config), config.fft_length)
-    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+    power = np.empty((end - first, config.fft_length // 2 + 1), np.float32)
+    for begin in range(first, end, FFT_FRAMES):
+        some = power[begin - first : begin - first + FFT_FRAMES]
+        seen = _seen(audio, config, begin, begin + len(some))
+        frames = np.lib.stride_tricks.sliding_window_view(seen, config.frame_length)
+        frames = frames[:: config.hop_length]
+        if config.remove_offset:
+            frames = frames - frames.mean(axis=1, keepdims=True)
+        spectrum = np.fft.rfft(frames * window(config), config.fft_length)
+        some[:] = spectrum.real**2 + spectrum.imag**2
     return power @ mel_matrix(config)
 
 

@@ -139,3 +139,9 @@ def _print_facts(args: argparse.Namespace) -> None:
         print(
             f"{split}: {facts['utterances']} utterances, {facts['hours']:.2f} h{skipped}{outside}"
         )
+    dense = prepared.corpus.get("dense", [])
+    if dense:
+        print(
+            f"train: {len(dense)} utterances have more labels than frames in an encoder of "
+            f"subsampling_factor 8, such as {dense[0]}: fine by 4, or with longer word pieces"
+        )

@@ -52,6 +52,7 @@ def finish(
         split: [line for report in parts for line in report["utterances"]]
         for split, parts in reports.items()
     }
+    dense = [name for parts in reports.values() for report in parts for name in report["dense"]]
     if not any(used[split] for split in measured):
         raise UserError(f"{out}: no usable utterance of {' or '.join(measured)} in {corpus.name}")
     _remove_stale(out, reports)
@@ -80,6 +81,8 @@ def finish(
             for split, lines in used.items()
         },
         "skipped": [line for lines in skipped.values() for line in lines],
+        # Of train: too few frames for their labels in an encoder that subsamples by 8.
+        **({"dense": dense} if dense else {}),
         # Where it is not what folders without it were made with.
         **({} if normalizer == PLAIN else {"normalizer": normalizer}),
     }

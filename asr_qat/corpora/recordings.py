@@ -62,13 +62,15 @@ def readable(items: list[Utterance], sample_rate: int, quiet: bool = False) -> l
     Before hours of recognition, of which no result should depend on one bad file.
 
     Raises:
-        UserError: none can.
+        UserError: none can, or the only one cannot.
     """
     good = []
     for item in progress(items, "read", len(items), quiet=quiet):
         try:
             item.read(sample_rate)
         except UserError as error:
+            if len(items) == 1:
+                raise
             _LOGGER.warning("left out %s: %s", item.id, error)
         else:
             good.append(item)

@@ -21,6 +21,8 @@ from asr_qat.text.tokenizer import Tokenizer
 
 MIN_SECONDS = 0.1  # shorter recordings hold no word
 LEAST_HALVINGS = 2  # of the time axis by any encoder: what is too short then is so for all
+MOST_HALVINGS = 3  # by one with `subsampling_factor: 8`
+SILENCE_DB = -66.0  # of full scale: no frame of speech is so quiet, however far the microphone
 
 
 class Skipped(Exception):
@@ -41,9 +43,9 @@ class ShardWriter:
         tokenizer: makes the labels.
         front_end: of the features whose sums are reported.
         features: report feature sums.
-        check_labels: skip utterances with too few frames for their CTC labels, or with
-            characters that the vocabulary lacks. For train only: a hard utterance is no reason
-            to leave it out of a score.
+        check_labels: skip utterances with too few frames for their CTC labels, with characters
+            that the vocabulary lacks, or of silence. For train only: a hard utterance is no
+            reason to leave it out of a score.
         normalizer: name of that of the texts, see `asr_qat.text.normalizers`.
     """
 
@@ -57,7 +59,8 @@ class ShardWriter:
         """Write the usable ones of `utterances` to the TFRecord file `path`.
 
         Yields one record for each utterance as it is done: its line of the split's
-        `.jsonl`, with `features` sums, or `{"id", "reason", "detail"}` if it is skipped.
+        `.jsonl`, with `features` sums, and `dense` if it has too few frames for its labels in an
+        encoder that subsamples by 8, or `{"id", "reason", "detail"}` if it is skipped.
 
         Raises:
             OSError: the file cannot be written.
@@ -89,6 +92,7 @@ class ShardWriter:
         tokens = self.tokenizer.encode("".join(c for c in text if c not in unknown))
         pcm = self._read(utterance)
         self._check_length(utterance, len(pcm), tokens)
+        self._check_silence(utterance, pcm, text)
         record = {
             "id": utterance.id,
             "audio_filepath": address(utterance.audio_path),
@@ -98,6 +102,8 @@ class ShardWriter:
         }
         if utterance.segment:
             record["offset"] = utterance.offset
+        if self.check_labels and self._frames(len(pcm), MOST_HALVINGS) < frames_needed(tokens):
+            record["dense"] = True
         if self.features:
             features = log_mel(pcm.astype(np.float32) / 32768, self.front_end).astype(np.float64)
             record["features"] = {
@@ -131,10 +137,25 @@ class ShardWriter:
         if seconds < MIN_SECONDS:
             raise Skipped("too short", f"{where}: {seconds:.3f} s is under {MIN_SECONDS} s")
         needed = frames_needed(tokens)
-        frames = subsampled_length(self.front_end.frames(samples), LEAST_HALVINGS)
+        frames = self._frames(samples, LEAST_HALVINGS)
         if self.check_labels and frames < needed:
             detail = f"{where}: {frames} frames of {seconds:.2f} s for {needed} labels"
             raise Skipped("too short for its labels", detail)
+
+    def _check_silence(self, utterance: Utterance, pcm: np.ndarray, text: str) -> None:
+        """A model that is trained on words which nobody says learns to make words up."""
+        if self.check_labels and _loudest_db(pcm, self.front_end.frame_length) < SILENCE_DB:
+            words = f"{len(text.split())} words"
+            raise Skipped("silence", f"{utterance.audio_path}: {words}, but nothing is heard")
+
+    def _frames(self, samples: int, halvings: int) -> int:
+        return subsampled_length(self.front_end.frames(samples), halvings)
+
+
+def _loudest_db(pcm: np.ndarray, frame: int) -> float:
+    """Level of the loudest frame, without its offset, in dB of full scale."""
+    frames = pcm[: len(pcm) // frame * frame].reshape(-1, frame).astype(np.float32) / 32768
+    return 20 * np.log10(frames.std(axis=1).max(initial=0.0) + 1e-10)
 
 
 def _example(

@@ -163,16 +163,20 @@ def write_shard(job: ShardJob, done: Callable[[], object] = lambda: None) -> Non
     }
     written: list[dict] = []
     skipped: list[dict] = []
+    dense: list[str] = []
     job.report_path.unlink(missing_ok=True)
     for record in writer.write(job.path, job.utterances):
         for key, value in record.pop("features", {}).items():
             totals[key] += value
+        if record.pop("dense", False):
+            dense.append(record["id"])
         (skipped if "reason" in record else written).append(record)
         done()
     lacking = {line["id"] for line in skipped}
     report = {
         "utterances": written,
         "skipped": skipped,
+        "dense": dense,
         "features": {k: np.asarray(v).tolist() for k, v in totals.items()},
         "inputs": job.inputs,
         "unread": {each.id: _state(each) for each in job.utterances if each.id in lacking},
@@ -193,7 +197,7 @@ def _state(utterance: Utterance) -> list[int] | None:
     """Of a recording's file: size in bytes and time of its last change; None without one."""
     archive: Any = getattr(utterance.audio_path, "path", utterance.audio_path)  # it lies in
     try:
-        found = Path(archive).stat()
+        found = archive.stat()
     except OSError:
         return None
     return [found.st_size, found.st_mtime_ns]

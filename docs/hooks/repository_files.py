@@ -19,6 +19,7 @@ ADDED = (
     "LICENSE",
     "configs/*.yaml",
     "data/README.md",
+    "deploy/*",
     "examples/*.py",
     "models/*/README.md",
     "notebooks/*.ipynb",

@@ -1,1 +1,1 @@
-"""Preparing corpora: the layouts in which they lie, and how fast they are prepared."""
+"""Preparing corpora: the layouts in which they lie, and how it grows with workers and stores."""

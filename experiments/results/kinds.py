@@ -23,6 +23,8 @@ from experiments.live.live_results import AccuracyResults, LiveScaleResults, Ser
 from experiments.live.tables import table_of
 from experiments.long_form.rows import LongFormResults
 from experiments.long_form.table import long_form_table
+from experiments.prepare_scale.rows import PrepareScaleResults
+from experiments.prepare_scale.table import prepare_scale_table
 from experiments.pretrained.results import PretrainedResults
 from experiments.pretrained.table import pretrained_table
 from experiments.pretrained_scale.rows import PretrainedScaleResults
@@ -146,6 +148,7 @@ KINDS: dict[str, Render] = {
     "equality*.json": _alone(EqualityResults),
     "house.json": _alone(HouseResults),
     "long_form.json": _table(LongFormResults, long_form_table),
+    "prepare_scale.json": _table(PrepareScaleResults, prepare_scale_table),
     "pretrained.json": _table(PretrainedResults, pretrained_table),
     "pretrained_scale.json": _table(PretrainedScaleResults, pretrained_scale_table),
     "robustness.json": _table(RobustnessResults, robustness_table),
