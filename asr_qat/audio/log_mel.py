@@ -7,9 +7,8 @@ from asr_qat.audio.front_end import (
     MIN_LEVEL,
     FrontEndConfig,
     level_decay,
-    mel_matrix,
-    window,
 )
+from asr_qat.audio.mel_filters import mel_matrix, window
 
 
 def log_mel(audio: tf.Tensor, config: FrontEndConfig) -> tf.Tensor:

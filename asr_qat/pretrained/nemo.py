@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from asr_qat.audio.front_end import FrontEndConfig, mel_matrix, window
+from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.audio.mel_filters import mel_matrix, window
 from asr_qat.errors import UserError, require
 from asr_qat.models.model_config import ModelConfig
 from asr_qat.pretrained.keys import ConfigKeys
