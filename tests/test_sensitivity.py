@@ -45,7 +45,10 @@ def recogniser(folder) -> Recogniser:
     """A CTC model of random weights that hears something in every utterance."""
     tf.keras.utils.set_random_seed(3)
     made = Recogniser.create(
-        ModelConfig(ENCODER), folder.tokenizer, folder.stats.mean, folder.stats.std
+        ModelConfig(ENCODER, folder.stats.front_end),
+        folder.tokenizer,
+        folder.stats.mean,
+        folder.stats.std,
     )
     output = made.model.get_layer("ctc_output")
     output.bias.assign(-4.0 * np.eye(output.units)[-1])  # few blanks
