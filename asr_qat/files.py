@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat.errors import UserError
-from asr_qat.remote_path import RemotePath, place
+from asr_qat.remote_path import RemotePath
+from asr_qat.remote_path import place as place
 
 
 @contextlib.contextmanager

@@ -128,7 +128,7 @@ class RemotePath(PosixPath):
         if not missing_ok or _gfile().exists(str(self)):
             _gfile().remove(str(self))
 
-    def open(self, mode: str = "r", *_: Any, **__: Any) -> Any:  # type: ignore[override]
+    def open(self, mode: str = "r", *_: Any, **__: Any) -> Any:
         """TensorFlow's file object; what is appended to is read and written anew."""
         return _gfile().GFile(str(self), mode)
 

@@ -58,11 +58,13 @@ def _wait_for(port: int, server: subprocess.Popen) -> None:
             time.sleep(0.2)
 
 
-def run(store, *words: str, **more: str) -> subprocess.CompletedProcess:
-    """The command `asr-qat` with the store in reach."""
+def run(
+    store, *words: str, program: str = "asr_qat.cli", **more: str
+) -> subprocess.CompletedProcess:
+    """The command `asr-qat`, or another one, with the store in reach."""
     variables = {**os.environ, "PYTHONPATH": str(REPOSITORY), **store[0], **more}
     variables["PYTHONPATH"] += os.pathsep + os.environ.get("PYTHONPATH", "")
-    command = [sys.executable, "-m", "asr_qat.cli", *words]
+    command = [sys.executable, "-m", program, *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=240, env=variables)
 
 

@@ -8,9 +8,13 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from asr_qat.audio.augment import change_speed, samples_at_speed
 from asr_qat.audio.decode import read_audio
-from asr_qat.audio.front_end import NEMO_FRONT_END, log_mel, normalize
+from asr_qat.audio.front_end import LEVELLED_FRONT_END, NEMO_FRONT_END, log_mel, normalize
+from asr_qat.audio.log_mel import frame_count
+from asr_qat.audio.log_mel import log_mel as tf_log_mel
 from asr_qat.corpora.dataset import DataConfig, Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
@@ -232,3 +236,13 @@ def test_an_utterance_that_a_higher_speed_makes_too_short(synthetic_corpus, tmp_
     ]
     assert np.isfinite(losses).all()
     assert losses.count(0.0) == 1
+
+
+@pytest.mark.parametrize("front_end", [LEVELLED_FRONT_END, NEMO_FRONT_END], ids=["own", "nemo"])
+@pytest.mark.parametrize("speed", [0.9, 1.0, 1.1])
+def test_lengths_are_known_without_decoding(front_end, speed):
+    """By which utterances are put into batches before any is decoded."""
+    for samples in (300, 399, 400, 4321, 16001):
+        audio = tf.zeros([samples]) + 0.1
+        frames = tf_log_mel(change_speed(audio, speed), front_end)
+        assert frame_count(samples_at_speed(samples, speed), front_end) == len(frames)

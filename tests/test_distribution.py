@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,9 +21,10 @@ from tests.training_fixtures import (
     ENCODER,
     REPOSITORY,
     as_yaml,
-    command,
     configuration,
+    finish_workers,
     history,
+    start_workers,
 )
 from tests.transducer_fixtures import LSTM
 
@@ -113,36 +113,6 @@ def whole_batch(prepared_folder, output, **changes):
     return dataclasses.replace(config, optimizer=dataclasses.replace(config.optimizer, **more))
 
 
-def start_workers(config, path):
-    """The command `train` twice, as two workers."""
-    sockets = [socket.create_server(("localhost", 0)) for _ in range(2)]
-    addresses = [f"localhost:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
-    path = as_yaml(config, path)
-    return [
-        command(
-            "train",
-            path,
-            environment={
-                "TF_CONFIG": json.dumps(
-                    {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-                )
-            },
-        )
-        for index in range(2)
-    ]
-
-
-def finish(processes):
-    said = [process.communicate(timeout=240) for process in processes]
-    for process, (_, errors) in zip(processes, said, strict=True):
-        assert process.returncode == 0, errors
-        assert "Traceback" not in errors
-    assert "dev WER" in said[0][0]
-    assert not said[1][0]  # the chief alone says how it goes
-
-
 def train_mirrored(config, path):
     """The command `train` with two replicas on this machine."""
     words = [sys.executable, "-c", MIRRORED, "train", "--config", as_yaml(config, path)]
@@ -173,7 +143,7 @@ def test_two_workers_have_the_losses_of_one(prepared_folder, tmp_path, changes):
     one = whole_batch(prepared_folder, tmp_path / "one", evaluate_every=1, **changes)
     train(one, quiet=True)
     two = dataclasses.replace(one, output=str(tmp_path / "two"))
-    finish(start_workers(two, tmp_path / "two.yaml"))
+    finish_workers(start_workers(two, tmp_path / "two.yaml"))
     assert_same_losses(two, one)
 
 
@@ -213,5 +183,5 @@ def test_two_workers_that_are_stopped_go_on(prepared_folder, tmp_path):
     assert chief.returncode == 1
     assert "asr-qat: error: another worker was stopped" in errors, errors
     assert "Traceback" not in errors
-    finish(start_workers(two, tmp_path / "two.yaml"))
+    finish_workers(start_workers(two, tmp_path / "two.yaml"))
     assert_same_losses(two, one)

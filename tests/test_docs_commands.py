@@ -25,7 +25,9 @@ OTHER_PROGRAMS = {".", "make", "pip", "python", "pytest"}
 READERS_OWN = {"my_speech", "cv-corpus/en", "LibriSpeech", "recording.wav", "speech.wav"}
 WRITTEN = ("out", "output", "plot", "table", "hypotheses", "work", "results")
 TRAINED = ("train", "quantize")  # subcommands whose configuration says what they write
-FILE = re.compile(r"[\w./-]+\.(tflite|yaml|jsonl?|wav|flac|model|png|md)|[\w.-]+/[\w./-]+")
+FILE = re.compile(
+    r"s3://[\w./-]+|[\w./-]+\.(tflite|yaml|jsonl?|wav|flac|model|png|md)|[\w.-]+/[\w./-]+"
+)
 REQUIRED = {"data": "work/an4", "output": "work/example", "steps": 1000}
 
 

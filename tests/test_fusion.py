@@ -116,7 +116,9 @@ def test_a_narrow_transducer_beam_finds_what_is_added(seed):
     model = RandomModel(5, seed, blank_bias=1.0)
     encoded, lengths = utterances([6], seed)
     of = WordFusion(PARTS, hotwords=("AB",), hotword_boost=50.0)
-    ((best,),) = beam_transducer(model, encoded, lengths, 8, fusion=of, normalise=False)
+    ((best,),) = beam_transducer(
+        model, encoded, lengths, 8, fusion=of, normalise=False, widest=20.0
+    )
     assert "AB" in text_of(best.tokens)
 
 

@@ -10,7 +10,12 @@ import pytest
 from asr_qat import cli
 from asr_qat.decoding.arpa import LN_10, read_arpa, write_arpa
 from asr_qat.decoding.kneser_ney import estimate
-from asr_qat.decoding.language_model import known_spelling, load_language_model
+from asr_qat.decoding.language_model import (
+    KENLM_BINARY,
+    KenLM,
+    known_spelling,
+    load_language_model,
+)
 from asr_qat.errors import UserError
 
 pytestmark = pytest.mark.runtime
@@ -106,6 +111,12 @@ def test_kenlm_reads_the_same(tmp_path):
     theirs = kenlm.Model(str(tmp_path / "lm.arpa"))
     for text in [*sentences(50, seed=6), "A X B", "X X"]:
         assert log_prob(model, text) / LN_10 == pytest.approx(theirs.score(text), abs=1e-4)
+        wrapped = KenLM(tmp_path / "lm.arpa")
+        assert log_prob(wrapped, text) == pytest.approx(log_prob(model, text), abs=1e-3)
+    assert wrapped.knows("A") and not wrapped.knows("X")
+    (tmp_path / "cut.bin").write_bytes(KENLM_BINARY + b" 5\n")
+    with pytest.raises(UserError, match="cut.bin: KenLM cannot read it"):
+        load_language_model(tmp_path / "cut.bin")
 
 
 def test_a_model_without_unknown_words(tmp_path):

@@ -165,6 +165,8 @@ def test_evaluate(tones_recording, tmp_path):
     done = command("evaluate", tones_file("ctc"), *words)
     assert (done.returncode, done.stderr) == (0, "")
     assert "WER 0.00%" in done.stdout
+    done = command("evaluate", tones_file("ctc"), *words, "--hotwords", "two,one")
+    assert (done.returncode, done.stderr) == (0, "") and "WER 0.00%" in done.stdout
 
 
 def test_the_output_of_the_process_is_left_alone(tones):

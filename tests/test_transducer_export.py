@@ -273,7 +273,7 @@ def test_refused_beams(tflite_export, exported, exported_transducer, manifest, s
     assert message == "--nbest: the hypotheses of a beam search: add --beam 8"
     words = ("--data", manifest, "--quiet", "--beam", "4")
     message = refusal("evaluate", path, *words, "--compare", "model")
-    assert message == "--compare: follows the greedy search: omit --beam"
+    assert message == "--compare: follows the greedy search: omit --beam, --lm and --hotwords"
 
 
 def test_an_ngram(ngram_transducer, tmp_path):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,32 @@ def command(name, path, *more, environment=None, **options):
     return subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables, **options
     )
+
+
+def start_workers(config, path, environment=None):
+    """The command `train` twice, as two workers."""
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(2)]
+    addresses = [f"localhost:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    path = as_yaml(config, path)
+    tasks = [{"type": "worker", "index": index} for index in range(2)]
+    clusters = [{"cluster": {"worker": addresses}, "task": task} for task in tasks]
+    return [
+        command(
+            "train", path, environment={**(environment or {}), "TF_CONFIG": json.dumps(cluster)}
+        )
+        for cluster in clusters
+    ]
+
+
+def finish_workers(processes):
+    said = [process.communicate(timeout=240) for process in processes]
+    for process, (_, errors) in zip(processes, said, strict=True):
+        assert process.returncode == 0, errors
+        assert "Traceback" not in errors
+    assert "dev WER" in said[0][0]
+    assert not said[1][0]  # the chief alone says how it goes
 
 
 def history(folder) -> list[dict]:

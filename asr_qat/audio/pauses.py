@@ -12,7 +12,7 @@ QUIET, LOUD = 5, 95  # percentiles
 SHARE = 0.25  # of the way in dB from quiet to loud, below which there is a pause
 LEAST_DB = 3.0  # above quiet, by which a level has to stand out
 SHORTEST_S = 0.2  # of a pause: closures within words are shorter
-LONG_S = 0.6  # pauses from here on are equally good to be cut in
+LONG_S = 1.0  # pauses from here on are equally good to be cut in
 FIRST_S = 1.0  # no piece is shorter, but the last one
 MOST_PIECES = 4  # times the wanted length, after which a piece is cut without a pause
 
@@ -59,7 +59,7 @@ def _levels(audio: np.ndarray, step: int) -> np.ndarray:
 
 
 def _pauses(levels: np.ndarray) -> list[tuple[int, int]]:
-    """First step and the one after the last of each run that is quiet for where it is."""
+    """Places to cut at, ascending, and how long their pauses are, in steps."""
     bound = np.empty_like(levels)
     size = round(AROUND_S / STEP_S)
     for at in range(0, len(levels), size):
@@ -67,19 +67,21 @@ def _pauses(levels: np.ndarray) -> list[tuple[int, int]]:
         quiet, loud = np.percentile(around, (QUIET, LOUD))
         bound[at : at + size] = quiet + max(LEAST_DB, SHARE * (loud - quiet))
     changes = np.flatnonzero(np.diff((levels <= bound).astype(np.int8), prepend=0, append=0))
-    runs = zip(changes[::2].tolist(), changes[1::2].tolist(), strict=True)
     shortest, long = round(SHORTEST_S / STEP_S), round(LONG_S / STEP_S)
-    parts = (  # silence may be long, and may be cut anywhere
-        (at, min(at + long, b)) for a, b in runs for at in range(a, b, long)
-    )
-    return [(a, b) for a, b in parts if b - a >= shortest]
+    found = []
+    for a, b in zip(changes[::2].tolist(), changes[1::2].tolist(), strict=True):
+        if b - a >= 4 * long:  # silence may be cut anywhere but near what is said
+            found += [(at, long) for at in range(a + long, b - long + 1, long)]
+        elif b - a >= shortest:
+            found.append(((a + b) // 2, b - a))
+    return found
 
 
 def _cuts(levels: np.ndarray, pauses: list[tuple[int, int]], longest: int) -> list[int]:
     """Steps to cut at, ascending."""
     first, long = round(FIRST_S / STEP_S), round(LONG_S / STEP_S)
-    middles = np.array([(a + b) // 2 for a, b in pauses], int)
-    worth = np.array([min(b - a, long) / long for a, b in pauses])
+    middles = np.array([middle for middle, _ in pauses], int)
+    worth = np.array([min(length, long) / long for _, length in pauses])
     cuts: list[int] = []
     begin = 0
     while len(levels) - begin > longest:

@@ -36,5 +36,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def print_saved(output: str) -> None:
-    """Say where the model is, and what makes a file of it."""
-    print(f"{output}: saved: `tflite-export convert {output} -o FILE.tflite` makes a file of it")
+    """Say where the model is, and what makes a file of it; of several workers one says so."""
+    from asr_qat.training.distribution import is_chief
+
+    if is_chief():
+        print(
+            f"{output}: saved: `tflite-export convert {output} -o FILE.tflite` makes a file of it"
+        )

@@ -34,7 +34,7 @@ Hypotheses = dict[Tokens, float]  # and their scores
 Lasting = dict[int, np.ndarray]  # log-probabilities `[growing]` of each duration
 
 # What grows is compared before it is fused: labels that are worse than the best by more are left.
-WIDEST = 10.0
+WIDEST = 7.0
 
 
 def beam_transducer(

@@ -34,7 +34,7 @@ class RayExecutor(concurrent.futures.Executor):
         """Of all nodes of the cluster."""
         return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
-    def submit(  # type: ignore[override]  # a Future of Ray's own module
+    def submit(
         self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any
     ) -> "concurrent.futures.Future[Result]":
         """Run `fn` on some node, again where that node is lost."""

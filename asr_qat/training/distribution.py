@@ -129,6 +129,11 @@ def choose_distribution() -> Distribution:
     return Distribution()
 
 
+def is_chief() -> bool:
+    """Whether this process writes the files of all workers."""
+    return _cluster()[1]
+
+
 def _cluster() -> tuple[int, bool]:
     """The number of workers in TF_CONFIG, and whether this one is the chief."""
     text = os.environ.get(VARIABLE)

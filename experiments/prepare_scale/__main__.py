@@ -24,8 +24,8 @@ def _run() -> None:
     parser.add_argument(
         "--data",
         type=Path,
-        default=Path("../shared/data/librispeech_more"),
-        help="folder of a manifest (default: %(default)s)",
+        default=Path("../shared/data/librispeech_more/manifest.jsonl"),
+        help="a manifest (default: %(default)s)",
     )
     parser.add_argument("--shards", type=positive_int, default=32, help="default: %(default)s")
     parser.add_argument(

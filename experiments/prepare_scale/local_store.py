@@ -1,6 +1,7 @@
 """An S3-compatible server on this machine, `moto`, and what a process needs to see it."""
 
 import contextlib
+import logging
 import socket
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ def local_store() -> Iterator[dict[str, str]]:
     with socket.create_server(("localhost", 0)) as free:
         port = free.getsockname()[1]
     server = ThreadedMotoServer(ip_address="localhost", port=port, verbose=False)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line for each request
     server.start()
     variables = {
         "AWS_ACCESS_KEY_ID": "any",

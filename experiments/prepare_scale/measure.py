@@ -10,12 +10,13 @@ from pathlib import Path
 
 from asr_qat import files
 from asr_qat.corpora import manifest
+from asr_qat.corpora.prepare import prepare
 from asr_qat.corpora.prepared import PreparedFolder
-from asr_qat.corpora.utterance import Corpus
 from asr_qat.provenance import provenance
 from asr_qat.text.normalize import normalize
 from asr_qat.text.tokenizer import Tokenizer
 from experiments.prepare_scale.commands import Times, folder_bytes, same_files, timed
+from experiments.prepare_scale.layouts import measure_layouts
 from experiments.prepare_scale.local_store import BUCKET, local_store
 from experiments.prepare_scale.rows import (
     PrepareRow,
@@ -32,13 +33,15 @@ def measure(data: Path, shards: int, steps: int, work: Path) -> PrepareScaleResu
     """Measure all of it.
 
     Args:
-        data: manifests of the corpus.
+        data: a manifest.
         shards: of each split; enough for two workers to share out evenly.
         steps: of each training; 0 for no training and no object store.
         work: a folder for what is made.
     """
-    words = ("prepare", "--corpus", "manifest", "--data", str(data), "--quiet")
-    words += ("--vocab-size", str(VOCABULARY), "--shards", str(shards))
+    words = (
+        *("prepare", "--corpus", "manifest", "--data", str(data), "--quiet"),
+        *("--vocab-size", str(VOCABULARY), "--shards", str(shards)),
+    )
     first, rows = work / "processes_1", []
     with _ray_of_two_nodes() as address:
         times: dict[tuple[str, int], Times] = {}
@@ -56,7 +59,6 @@ def measure(data: Path, shards: int, steps: int, work: Path) -> PrepareScaleResu
                 )
                 print(row, flush=True)
                 rows.append(row)
-    merge = timed(*words, "--merge", "--out", str(first)).wall
     folder = PreparedFolder(first)
     splits = folder.corpus["splits"]
     return PrepareScaleResults(
@@ -67,9 +69,10 @@ def measure(data: Path, shards: int, steps: int, work: Path) -> PrepareScaleResu
         shards=shards,
         folder_bytes=folder_bytes(first),
         rows=tuple(rows),
-        stages=_stages(data, times["processes", 1].core, merge),
+        stages=_stages(data, first, shards, times["processes", 1].core),
         steps=steps,
         store=tuple(_store(words, steps, work)) if steps else (),
+        layouts=tuple(measure_layouts()),
     ).with_targets()
 
 
@@ -86,23 +89,21 @@ def _ray_of_two_nodes() -> Iterator[str]:
         cluster.shutdown()
 
 
-def _stages(data: Path, core_seconds: float, merge_seconds: float) -> Stages:
+def _stages(data: Path, finished: Path, shards: int, core_seconds: float) -> Stages:
+    """The parts that one process does alone, in this one: no program is started."""
     started = time.monotonic()
     corpus = manifest.read(data)
-    plan = time.monotonic() - started
-    started = time.monotonic()
-    Tokenizer.train(_texts(corpus), VOCABULARY)
-    vocabulary = time.monotonic() - started
+    read = time.monotonic()
+    prepare(corpus, finished, VOCABULARY, shards=shards, quiet=True, merge=True)
+    merged = time.monotonic()
+    texts = sorted(normalize(utterance.text) for utterance in corpus.splits["train"])
+    Tokenizer.train(texts, VOCABULARY)
     return Stages(
         core_seconds=core_seconds,
-        plan_seconds=plan,
-        vocabulary_seconds=vocabulary,
-        merge_seconds=merge_seconds,
+        read_seconds=read - started,
+        merge_seconds=merged - read,
+        vocabulary_seconds=time.monotonic() - merged,
     )
-
-
-def _texts(corpus: Corpus) -> list[str]:
-    return sorted(normalize(utterance.text) for utterance in corpus.splits["train"])
 
 
 def _store(words: tuple[str, ...], steps: int, work: Path) -> Iterator[StoreRow]:

@@ -3,6 +3,7 @@
 import dataclasses
 
 from asr_qat.provenance import Provenance
+from experiments.prepare_scale.layouts import LayoutRow, layout_target
 from experiments.targets import Row, at_least, equal
 
 LEAST_SPEED_UP = 1.8  # of two workers
@@ -34,15 +35,15 @@ class Stages:
 
     Attributes:
         core_seconds: of the processor, all of the command with one worker.
-        plan_seconds: to read the manifest and plan the shards, which each machine does.
+        read_seconds: to read the manifest, which each machine does.
+        merge_seconds: to plan the shards, which each machine does too, and to finish the folder.
         vocabulary_seconds: to train the word pieces on all texts, once.
-        merge_seconds: to finish the folder, once; reading and planning included.
     """
 
     core_seconds: float
-    plan_seconds: float
-    vocabulary_seconds: float
+    read_seconds: float
     merge_seconds: float
+    vocabulary_seconds: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,7 @@ class PrepareScaleResults(Provenance):
         stages: of the run with one worker.
         steps: of the trainings.
         store: on disk and in an object store of this machine.
+        layouts: instances of other layouts that were prepared.
         targets: what was promised.
     """
 
@@ -88,6 +90,7 @@ class PrepareScaleResults(Provenance):
     stages: Stages
     steps: int
     store: tuple[StoreRow, ...]
+    layouts: tuple[LayoutRow, ...]
     targets: tuple[Row, ...] = ()
 
     @property
@@ -108,4 +111,5 @@ class PrepareScaleResults(Provenance):
             disk, *others = self.store
             same = all(abs(o.loss - disk.loss) <= LOSS_DIFFERENCE * disk.loss for o in others)
             targets.append(equal("losses over s3:// as from disk", same, True))
+        targets.append(layout_target(list(self.layouts)))
         return dataclasses.replace(self, targets=tuple(targets))

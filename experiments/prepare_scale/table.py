@@ -18,6 +18,7 @@ def prepare_scale_table(found: PrepareScaleResults) -> str:
         _runs(found),
         _store(found),
         _paper(found),
+        _layouts(found),
     ]
     lines = [["Target", "Measured", "Bar", ""], ["---", "---:", "---:", "---"]]
     for row in found.targets:
@@ -56,13 +57,24 @@ def _store(found: PrepareScaleResults) -> str:
     )
 
 
+def _layouts(found: PrepareScaleResults) -> str:
+    columns = ["Layout", "Instance", "Written by", "Recognised as", "Words", "Samples"]
+    lines = [columns, ["---"] * len(columns)]
+    for row in found.layouts:
+        words = "the same" if row.same_words else "OTHERS"
+        samples = "the same" if row.same_samples else f"correlation {row.correlation:.4f}"
+        lines.append([row.layout, row.instance, row.library, row.recognised, words, samples])
+    return f"Small instances of other layouts, prepared and heard again:\n\n{markdown_table(lines)}"
+
+
 def _paper(found: PrepareScaleResults) -> str:
     """Seconds of this corpus, times how many of it there are in `PAPER_HOURS`."""
     times = PAPER_HOURS / found.audio_hours
     cores = times * found.stages.core_seconds / HOUR
-    plan = times * found.stages.plan_seconds / HOUR
-    serial = plan + times * (found.stages.merge_seconds) / HOUR
-    lines = [["Cores", "Shards, h", "Alone: plan and merge, h", "All, h", "Bottleneck"]]
+    # The machines read and plan before they write; then one reads, plans and merges.
+    read, merge = found.stages.read_seconds, found.stages.merge_seconds
+    serial = times * 2 * (read + merge) / HOUR
+    lines = [["Cores", "Shards, h", "Alone: read, plan, merge, h", "All, h", "Bottleneck"]]
     lines.append(["---:", "---:", "---:", "---:", "---"])
     for number in PAPER_CORES:
         shared = cores / number

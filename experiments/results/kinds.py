@@ -21,6 +21,8 @@ from experiments.house.row import HouseResults
 from experiments.live.latency_rows import LatencyResults
 from experiments.live.live_results import AccuracyResults, LiveScaleResults, ServerResults
 from experiments.live.tables import table_of
+from experiments.long_form.rows import LongFormResults
+from experiments.long_form.table import long_form_table
 from experiments.prepare_scale.rows import PrepareScaleResults
 from experiments.prepare_scale.table import prepare_scale_table
 from experiments.pretrained.results import PretrainedResults
@@ -145,6 +147,7 @@ KINDS: dict[str, Render] = {
     "any_keras.json": _table(AnyKerasResults, any_keras_table),
     "equality*.json": _alone(EqualityResults),
     "house.json": _alone(HouseResults),
+    "long_form.json": _table(LongFormResults, long_form_table),
     "prepare_scale.json": _table(PrepareScaleResults, prepare_scale_table),
     "pretrained.json": _table(PretrainedResults, pretrained_table),
     "pretrained_scale.json": _table(PretrainedScaleResults, pretrained_scale_table),

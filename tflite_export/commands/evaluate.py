@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr_qat.errors import UserError, require
+from asr_qat.errors import require
 from asr_qat.text.normalizers import NAMES
 from tflite_export.commands import evaluate_live
 from tflite_export.commands.arguments import (
     DEFAULT_CHUNK_MS,
     add_chunk_ms,
+    add_fusion,
     beam,
+    beam_search,
     data_name,
     threads,
 )
@@ -43,8 +45,9 @@ def add_parser(subparsers) -> None:
         "--beam",
         type=beam,
         default=0,
-        help="hypotheses that a transducer's search keeps (default: greedy search)",
+        help="hypotheses that the search keeps (default: greedy search; 8 with --lm or --hotwords)",
     )
+    add_fusion(parser)
     parser.add_argument(
         "--streaming",
         action="store_true",
@@ -79,8 +82,11 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.score.rows import Difference, Evaluation, combine
     from tflite_export.silence import silence
 
-    if args.beam and args.compare:
-        raise UserError("--compare: follows the greedy search: omit --beam")
+    search = beam_search(args)
+    require(
+        search is None or not args.compare,
+        "--compare: follows the greedy search: omit --beam, --lm and --hotwords",
+    )
     args.normalizer = _chosen_normalizer(args)
     if args.streaming:
         args.chunk_ms = args.chunk_ms or DEFAULT_CHUNK_MS
@@ -104,11 +110,11 @@ def run(args: argparse.Namespace) -> None:
     items = readable(every, device.metadata.front_end.sample_rate, args.quiet)
     with silence():  # and announces its delegate in the first call
         device.warm_up()
-    result = evaluate.run(device, items, args.quiet, args.beam)
+    result = evaluate.run(device, items, args.quiet, search=search)
     facts = evaluate.describe(device)
     difference, ratio = Difference(), None
     if baseline is not None:
-        other = evaluate.run(baseline, items, args.quiet, args.beam)
+        other = evaluate.run(baseline, items, args.quiet, search=search)
         difference = evaluate.difference(result, other, items, args.normalizer)
         ratio = evaluate.describe(baseline).bytes / facts.bytes
     longest = float(result.audio_seconds.max())

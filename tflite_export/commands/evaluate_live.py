@@ -30,7 +30,9 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.score.rows import combine
     from tflite_export.silence import silence
 
-    require(not args.beam, "--beam: a stream is searched greedily: omit it")
+    for option in ("beam", "lm", "hotwords"):
+        message = f"--{option}: a stream is searched greedily: omit it"
+        require(not getattr(args, option), message)
     items = recordings(args.data, args.split, args.normalizer)
     with silence():  # LiteRT announces its delegate in the first call
         device = TFLiteRecogniser(args.file, args.threads)

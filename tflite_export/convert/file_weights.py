@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from asr_qat import files
 from asr_qat.errors import UserError
 from asr_qat.models.model_config import ModelConfig
 from asr_qat.models.model_directory import WEIGHTS, Recogniser
@@ -68,7 +69,7 @@ def weights_of_directory(
         layers[layer.name] = bake_layer(layer.name, found)
 
     model = new_stand_ins(recogniser)
-    load_all_but_kernels(model, Path(path) / WEIGHTS, take)
+    load_all_but_kernels(model, files.place(path) / WEIGHTS, take)
     add_offsets(model, layers)
     config = dataclasses.replace(recogniser.config, quantization=quantization)
     return FileWeights(dataclasses.replace(recogniser, config=config), layers, kernels, model)

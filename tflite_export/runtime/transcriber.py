@@ -14,9 +14,12 @@ from tflite_export.runtime.decoder import Decoder, frame_times
 from tflite_export.runtime.live.live_model import LiveModel, live_model
 from tflite_export.runtime.live.whole_recording import recognise
 from tflite_export.runtime.recogniser import TFLiteRecogniser
-from tflite_export.runtime.transcription import Transcription, Utterance, timed_words
+from tflite_export.runtime.transcription import TimedWord, Transcription, Utterance, timed_words
 
 LIVE_LONGEST_S = 20.0  # of an utterance of a live model
+# Heard before and after a piece of a recording: where audio begins or ends too soon, models find
+# words that are not there, or miss one.
+AROUND_S = 0.5
 
 
 class Transcriber:
@@ -73,6 +76,7 @@ class Transcriber:
         """The text spoken in `audio`; of a live model that of the second pass.
 
         What is longer than the model takes at once is cut into utterances in pauses of the speech.
+        Each is heard with some audio around it, and has the words whose middle is its own.
 
         Args:
             audio: a file of any rate and number of channels, or an array: floats in [-1, 1] or
@@ -90,18 +94,26 @@ class Transcriber:
         """
         samples = heard(audio, self.sample_rate, sample_rate)
         find = self._finder(search or (BeamSearch(beam) if beam else None))
-        if not timestamps:
-            decode = self.recogniser.metadata.tokenizer.decode
-            found = (find.tokens(samples[p.begin : p.end]) for p in self._pieces(samples))
-            return " ".join(filter(None, map(decode, found)))
+        pieces, around = self._pieces(samples)
+        if not timestamps and len(pieces) == 1:
+            return self.recogniser.metadata.tokenizer.decode(find.tokens(samples))
         times = frame_times(self.recogniser.metadata, late_s)
         utterances = []
-        for piece in self._pieces(samples):
-            begin_s, end_s = piece.begin / self.sample_rate, piece.end / self.sample_rate
-            labels = find.labels(samples[piece.begin : piece.end])
-            words = timed_words(labels, self._label_bytes, times, begin_s, end_s)
-            utterances += [Utterance(words)] if words else []
-        return Transcription(tuple(utterances), len(samples) / self.sample_rate)
+        for piece in pieces:
+            heard_from, heard_to = max(0, piece.begin - around), piece.end + around
+            part = samples[heard_from:heard_to]
+            begin_s = heard_from / self.sample_rate
+            end_s = begin_s + len(part) / self.sample_rate
+            words = timed_words(find.labels(part), self._label_bytes, times, begin_s, end_s)
+            own = tuple(word for word in words if self._is_of(word, piece, len(samples)))
+            utterances += [Utterance(own)] if own else []
+        found = Transcription(tuple(utterances), len(samples) / self.sample_rate)
+        return found if timestamps else found.text
+
+    def _is_of(self, word: TimedWord, piece: Piece, samples: int) -> bool:
+        """Whether the middle of a word is in a piece."""
+        middle = (word.start_s + word.end_s) / 2 * self.sample_rate
+        return piece.begin <= middle and (middle < piece.end or piece.end == samples)
 
     def _finder(self, search: BeamSearch | None) -> "_WholeUtterances | _LiveModel":
         if self._live is not None:
@@ -112,10 +124,15 @@ class Transcriber:
             self._finders = {search: _WholeUtterances(self.recogniser, search)}
         return self._finders[search]
 
-    def _pieces(self, samples: Array) -> list[Piece]:
+    def _pieces(self, samples: Array) -> tuple[list[Piece], int]:
+        """Pieces of a recording, and how many samples around each are heard with it."""
         front_end, lengths = self.recogniser.metadata.front_end, self.recogniser.lengths
         longest_s = lengths[-1] * front_end.hop_ms / 1000 if lengths else LIVE_LONGEST_S
-        return cut_in_pauses(samples, self.sample_rate, longest_s)
+        if len(samples) <= longest_s * self.sample_rate:
+            return [Piece(0, len(samples))], 0
+        around_s = min(AROUND_S, longest_s / 8)
+        pieces = cut_in_pauses(samples, self.sample_rate, longest_s - 2 * around_s)
+        return pieces, round(around_s * self.sample_rate)
 
 
 class _WholeUtterances:

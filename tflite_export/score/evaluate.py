@@ -11,6 +11,8 @@ from asr_qat import files
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.progress import progress
 from asr_qat.text.normalizers import PLAIN, scoring_normalizer
+from tflite_export.runtime.beam_search import BeamSearch
+from tflite_export.runtime.decoder import Decoder
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score.fresh_process import peak_memory_mb
 from tflite_export.score.rows import Difference, FileFacts, LengthRate, Percentiles, Summary
@@ -44,9 +46,23 @@ class Run:
 
 
 def run(
-    recogniser: TFLiteRecogniser, items: list[Utterance], quiet: bool = False, beam: int = 0
+    recogniser: TFLiteRecogniser,
+    items: list[Utterance],
+    quiet: bool = False,
+    beam: int = 0,
+    search: BeamSearch | None = None,
 ) -> Run:
-    """Recognise every recording, one after the other, greedily or with a beam of some width."""
+    """Recognise every recording, one after the other.
+
+    Args:
+        recogniser: the file.
+        items: the recordings.
+        quiet: show no progress.
+        beam: hypotheses that the search keeps; 0 for greedy search.
+        search: a beam search with a language model or hotwords, in place of `beam`.
+    """
+    search = search or (BeamSearch(beam) if beam else None)
+    decoder = Decoder(recogniser, search)
     tokenizer = recogniser.metadata.tokenizer
     rate = recogniser.metadata.front_end.sample_rate
     result = Run([], [], np.zeros(len(items)), np.zeros(len(items)))
@@ -55,9 +71,8 @@ def run(
         audio = item.read(rate)
         started = time.perf_counter()
         features = recogniser.features(audio)
-        if beam:
-            (best,) = recogniser.beam_search(features, beam)
-            tokens = list(best.tokens)
+        if search is not None:
+            tokens = decoder.tokens(features)
         else:
             found = recogniser.recognise(features)
             tokens = found.tokens
