@@ -127,7 +127,7 @@ def test_loading_mistakes(tmp_path):
 
 @pytest.mark.parametrize("model_type", ["unigram", "bpe"])
 def test_a_size_that_is_too_small_names_one_that_is_not(model_type):
-    with pytest.raises(UserError, match=r"it takes \d+ or more, or fewer characters") as caught:
+    with pytest.raises(UserError, match=r"it takes \d+ or more, or --byte-fallback") as caught:
         Tokenizer.train(TEXTS, 8, model_type)
     least = int(str(caught.value).split("it takes ")[1].split()[0])
     assert Tokenizer.train(TEXTS, least, model_type).vocab_size >= least - 1

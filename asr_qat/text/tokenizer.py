@@ -83,7 +83,8 @@ class Tokenizer:
         except RuntimeError as error:
             reason = str(error).rsplit("] ", 1)[-1].strip()
             if least := _TOO_SMALL.search(reason):
-                reason = f"it takes {least[1]} or more, or fewer characters by bytes"
+                bytes_too = "" if byte_fallback else ", or --byte-fallback"
+                reason = f"it takes {least[1]} or more{bytes_too}"
             raise UserError(
                 f"vocabulary size {vocab_size} ({model_type}) does not suit these texts: {reason}"
             ) from None
