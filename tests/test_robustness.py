@@ -51,8 +51,8 @@ def test_what_a_model_hears_of_level_and_offset_is_its_error(rows):
 
 def test_targets_and_table():
     row = ChangedRow(-30.0, 0.1, 0.121, 1)
-    model = ModelRow("m", "live", "w4a8", 130, 773, 0.116, (row,))
+    model = ModelRow("m", "live", "w4a8", 130, 773, 0.116, (0.1, 0.13), (row,))
     found = RobustnessResults(**provenance(), data="an4 (test)", models=(model,)).with_targets()
     assert [target.met for target in found.targets] == [True]
     page = robustness_table(found)
-    assert "| m | live | w4a8 | 11.6% | 12.1% |" in page and "-30 dB, +0.1" in page
+    assert "| m | live | w4a8 | 11.6 [10.0, 13.0] | 12.1 |" in page and "-30 dB, +0.1" in page

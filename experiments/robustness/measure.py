@@ -10,7 +10,7 @@ from asr_qat.corpora.utterance import Utterance
 from asr_qat.progress import progress
 from experiments.robustness.rows import ChangedRow, ModelRow
 from tflite_export.runtime.transcriber import Transcriber, load
-from tflite_export.score.statistics import word_errors
+from tflite_export.score.statistics import interval, word_errors
 
 # Gain in dB and offset as a share of full scale.
 CHANGES = (
@@ -45,6 +45,7 @@ def measure(path: Path, items: Sequence[Utterance], quiet: bool = False) -> Mode
         utterances=len(items),
         words=int(errors.lengths.sum()),
         wer=errors.rate,
+        wer_ci=interval(errors),
         changed=tuple(rows),
     )
 

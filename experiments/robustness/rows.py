@@ -36,6 +36,7 @@ class ModelRow:
         utterances: recordings.
         words: in their transcripts.
         wer: word error rate on the plain recordings.
+        wer_ci: its 95% interval.
         changed: on the others.
     """
 
@@ -45,6 +46,7 @@ class ModelRow:
     utterances: int
     words: int
     wer: float
+    wer_ci: tuple[float, float]
     changed: tuple[ChangedRow, ...]
 
     @property

@@ -16,12 +16,15 @@ def robustness_table(found: RobustnessResults) -> str:
         "\n",
     ]
     conditions = [_condition(row.gain_db, row.offset) for row in first.changed]
-    header = ["File", "Kind", "Precision", "plain", *conditions]
+    header = ["File", "Kind", "Precision", "WER % [95%]", *conditions]
     rule = ["---"] * 3 + ["---:"] * (len(header) - 3)
-    rates = [[f"{rate:.1%}" for rate in (m.wer, *(c.wer for c in m.changed))] for m in found.models]
     rows = [
-        [row.name, row.kind, row.precision, *own]
-        for row, own in zip(found.models, rates, strict=True)
+        [
+            *(row.name, row.kind, row.precision),
+            f"{100 * row.wer:.1f} [{100 * row.wer_ci[0]:.1f}, {100 * row.wer_ci[1]:.1f}]",
+            *(f"{100 * changed.wer:.1f}" for changed in row.changed),
+        ]
+        for row in found.models
     ]
     return "\n".join(lines) + markdown_table([header, rule, *rows])
 
