@@ -56,6 +56,19 @@ def test_ogg(write):
     assert np.abs(audio - tone).mean() < 0.05
 
 
+@pytest.mark.parametrize("rate", [16000, 48000])
+def test_segments_of_mp3_are_those_of_the_whole(write, rate):
+    """Its frames borrow bits from those before, which a seek passes over."""
+    t = np.arange(6 * rate) / rate
+    sweep = 0.3 * np.sin(2 * np.pi * (200 + 60 * t) * t) * (0.6 + 0.4 * np.sin(8 * t))
+    path = write("a.mp3", sweep, rate)
+    whole = read_audio(path)
+    for offset in (0.25, 2.5, 4.0):
+        part = read_audio(path, offset=offset, duration=1.0)
+        expected = whole[int(offset * 16000) :][:16000]
+        np.testing.assert_allclose(part[50:-50], expected[50:-50], atol=1e-3)
+
+
 def test_samples_beyond_full_scale_are_scaled_and_said(write, caplog):
     """Not clipped: the form of the wave is as it was."""
     notices.forget()

@@ -67,7 +67,19 @@ def test_bad_rows_of_a_table(release):
 def test_audio_folder():
     corpus = audio_folder.read(FOLDER / "audio_folder")
     check(corpus)
-    assert ids(corpus.splits["dev"]) == ["cat-1"]
+    assert ids(corpus.splits["dev"]) == ["validation/cat-1"]
+
+
+def test_files_of_the_same_name_in_several_splits(tmp_path):
+    for split in ("train", "validation", "test"):
+        tone(tmp_path / split / "0.wav")
+        (tmp_path / split / "metadata.csv").write_text("file_name,text\n0.wav,one\n")
+    splits = audio_folder.read(tmp_path).splits
+    assert {split: ids(items) for split, items in splits.items()} == {
+        "train": ["train/0"],
+        "dev": ["validation/0"],
+        "test": ["test/0"],
+    }
 
 
 def test_one_table_above_the_splits(tmp_path):

@@ -95,6 +95,23 @@ def test_recordings_beside_the_table(train, tmp_path):
     assert samples(hugging_face.read(save(table, tmp_path / "saved"))) == LENGTHS
 
 
+def test_ids_that_are_not_unique(train, tmp_path):
+    """Of sentences, as in FLEURS; or recordings without a name in files of equal names."""
+    number = pa.array([7, 7, 8, 9])
+    table = train.set_column(train.schema.get_field_index("id"), "id", number)
+    (tmp_path / "data").mkdir()
+    for split in ("train", "test"):
+        pq.write_table(table, tmp_path / f"data/{split}-00000-of-00001.parquet")
+    splits = hugging_face.read(tmp_path).splits
+    assert [item.id for item in splits["test"]] == ["test-0-7", "test-1-7", "test-2-8", "test-3-9"]
+    for split in ("train", "test"):
+        save(train.drop_columns(["id"]), tmp_path / split)
+    (tmp_path / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
+    splits = hugging_face.read(tmp_path).splits
+    assert len(splits["test"]) == 4
+    assert len({item.id for items in splits.values() for item in items}) == 8
+
+
 def test_columns_that_are_not_there(train, tmp_path):
     pq.write_table(train.drop_columns(["audio"]), tmp_path / "a.parquet")
     with pytest.raises(UserError, match="a.parquet: no column of kind Audio, but id, transcr"):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr_qat import notices
 from asr_qat.corpora import kaldi
 from asr_qat.corpora.kaldi_audio import kaldi_audio
 from asr_qat.errors import UserError
@@ -43,13 +44,24 @@ def test_without_segments_and_speakers(directory):
 
 
 def test_a_segment_to_the_end(directory):
-    (directory / "segments").write_text("a1 a 0.1 0.3\na2 a 0.3 -1\nc1 c 0 0.5\n")
+    (directory / "segments").write_text("a1 a 0.1 0.3\na2  a\t0.3  -1\nc1 c 0 0.5\n")
     found = [item for items in kaldi.read(directory).splits.values() for item in items]
     assert {item.id: len(item.read(16000)) for item in found} == {
         "a1": 3200,
         "a2": 3200,
         "c1": 8000,
     }
+
+
+def test_transcripts_without_audio_are_said(directory, caplog):
+    notices.forget()
+    (directory / "segments").write_text("a a 0.1 0.3\nc c 0 0.2\nc2 c 0.2 0.5\n")
+    (directory / "text").write_text("a one\nc two\nc2 three\nd four\n")
+    kaldi.read(directory)
+    (said,) = caplog.messages
+    assert said.startswith(
+        f"{directory / 'text'}: 1 transcripts without audio, such as d: left out"
+    )
 
 
 def test_all_bad_lines_are_named_at_once(directory):

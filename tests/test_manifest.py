@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from asr_qat import notices
 from asr_qat.corpora import manifest
+from asr_qat.corpora.recognise import recognise
 from asr_qat.corpora.utterance import SPLITS, Utterance
 from asr_qat.errors import UserError
 from tests.corpus_fixtures import ids, speakers, tone
@@ -88,6 +90,23 @@ def test_split_folders(tmp_path):
     assert [ids(splits[split]) for split in SPLITS] == [["train/a"], ["dev/a"], ["test/a"]]
 
 
+def test_other_usual_names_of_splits(tmp_path, caplog):
+    """Nothing of `valid` is lost; what is in no split is said."""
+    notices.forget()
+    for folder in ("train", "valid", "eval", "noise/street"):
+        tone(tmp_path / folder / "a.flac")
+        (tmp_path / folder / "a.txt").write_text("hello")
+    splits = manifest.read(tmp_path).splits
+    assert [ids(splits[split]) for split in SPLITS] == [["train/a"], ["valid/a"], ["eval/a"]]
+    (said,) = caplog.messages
+    assert f"{tmp_path / 'noise/street/a.flac'}: in none of eval, train, valid: left out" in said
+    for name in ("train", "validation", "test"):
+        write_manifest(tmp_path / f"{name}.jsonl", 2)
+    assert recognise(tmp_path)[0] == "manifest"
+    assert len(manifest.read(tmp_path).splits["dev"]) == 2
+    assert manifest.read(tmp_path / "validation.jsonl").splits.keys() == {"dev"}
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -95,6 +114,8 @@ def test_split_folders(tmp_path):
         ("[]", "line 1: expected"),
         ('{"text": "no audio"}', "line 1: expected"),
         ('{"audio_filepath": ""}', "line 1: expected"),
+        (r'{"audio_filepath": "a\u0000.wav"}', "line 1: expected"),
+        (f'{{"audio_filepath": "{"a" * 300}"}}', "line 1: File name too long"),
         ('{"audio_filepath": "a.wav", "text": 5}', "line 1: text is 5, expected"),
         ('{"audio_filepath": "a.wav", "offset": -1}', "line 1: offset is -1, expected seconds"),
         ('{"audio_filepath": "a.wav", "duration": "2 s"}', "line 1: duration is '2 s', expected"),

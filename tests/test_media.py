@@ -114,6 +114,22 @@ def test_without_pyav_its_extra_is_named(tmp_path, monkeypatch):
         read_audio(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "rate"),
+    [
+        ("a.m4a", "aac", 44100),
+        ("a.mkv", "aac", 48000),
+        ("a.webm", "libopus", 16000),  # begins at another time than its header says
+    ],
+)
+def test_segments_begin_where_they_are_said_to(tmp_path, name, codec, rate):
+    path = encode(tmp_path / name, speech_like(6, rate), codec, rate=rate)
+    whole, part = read_audio(path), read_audio(path, offset=3.0, duration=1)
+    lags = range(-400, 401)
+    alike = [part @ whole[48_000 + lag : 64_000 + lag] for lag in lags]
+    assert abs(lags[int(np.argmax(alike))]) <= 0.001 * RATE
+
+
 @pytest.mark.parametrize("silence_first", [True, False])
 def test_mp3_without_a_table_of_contents(tmp_path, monkeypatch, silence_first):
     """libsndfile guesses the length from the first frames, and stops there."""

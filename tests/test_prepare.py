@@ -390,6 +390,11 @@ def test_command(corpus, tmp_path, capsys):
     args = parser.parse_args([*line, str(tmp_path / "out"), "--vocab-size", "40"])
     assert exit_code("asr-qat", lambda: args.run(args)) == 0
     assert "train: 10 utterances, 0.00 h" in capsys.readouterr().out
+    (corpus / "train0.wav").write_bytes(b"RIFFnonsense")
+    args = parser.parse_args([*line, str(tmp_path / "other"), "--vocab-size", "40", "--quiet"])
+    assert exit_code("asr-qat", lambda: args.run(args)) == 1
+    assert "other: complete, but 1 recordings cannot be read and are" in capsys.readouterr().err
+    assert len(PreparedFolder(tmp_path / "other").utterances("train")) == 9
     args = parser.parse_args(["prepare", "--corpus", "manifest", "--out", "x", "--quiet"])
     assert exit_code("asr-qat", lambda: args.run(args)) == 1
     assert capsys.readouterr().err.count("\n") == 1

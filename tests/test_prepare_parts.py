@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import soundfile
 
 from asr_qat import files
 from asr_qat.commands import prepare as command
@@ -100,6 +101,16 @@ def test_a_mended_recording_is_read_again(corpus, tmp_path):
     assert PreparedFolder(out).corpus["splits"]["train"]["utterances"] == 12
     assert sum(after[path] != before[path] for path in before) == 1
     assert content(out) == content(run(corpus, tmp_path / "anew"))
+
+
+def test_other_recordings_of_the_same_names_are_read(corpus, tmp_path):
+    """A folder that was complete: its corpus has moved, say to where noise was taken away."""
+    out = run(corpus, tmp_path / "out")
+    moved = corpus.rename(tmp_path / "clean")
+    for path in moved.rglob("*.wav"):
+        audio, rate = soundfile.read(path)
+        soundfile.write(path, audio[::-1], rate)
+    assert content(run(moved, out)) == content(run(moved, tmp_path / "anew"))
 
 
 def test_a_failed_preparation_does_not_block_its_own_retry(corpus, tmp_path):

@@ -83,6 +83,11 @@ def test_what_is_no_audio(model, audio, message):
             function(audio)
 
 
+def test_a_rate_of_nothing(model):
+    with pytest.raises(UserError, match="sample rate 0: expected one above 0"):
+        model.transcribe(np.zeros(1000, np.float32), 0)
+
+
 def test_no_such_recording(model, tmp_path):
     with pytest.raises(UserError, match="none.wav: no such audio file"):
         model.transcribe(tmp_path / "none.wav")

@@ -123,3 +123,11 @@ def test_loading_mistakes(tmp_path):
     (tmp_path / "bad.model").write_bytes(b"nonsense")
     with pytest.raises(UserError, match="bad.model: not a SentencePiece model"):
         Tokenizer.load(tmp_path / "bad.model")
+
+
+@pytest.mark.parametrize("model_type", ["unigram", "bpe"])
+def test_a_size_that_is_too_small_names_one_that_is_not(model_type):
+    with pytest.raises(UserError, match=r"it takes \d+ or more, or --byte-fallback") as caught:
+        Tokenizer.train(TEXTS, 8, model_type)
+    least = int(str(caught.value).split("it takes ")[1].split()[0])
+    assert Tokenizer.train(TEXTS, least, model_type).vocab_size >= least - 1

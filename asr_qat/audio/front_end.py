@@ -42,6 +42,8 @@ class FrontEndConfig:
         log_floor: added to the mel energies before the logarithm.
         normalization: to zero mean and unit deviation of the training `corpus`, or of each
             `utterance`, which then must be there as a whole.
+        remove_offset: subtract the mean of each window before it is weighted.
+        level: of the energies, as it was `kept`, or divided by the `running` level.
     """
 
     sample_rate: int = 16000

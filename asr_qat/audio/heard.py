@@ -56,6 +56,7 @@ def heard(
             return read_audio(audio, sample_rate)
         kind = type(audio).__name__
         raise UserError(f"audio of type {kind}: expected a file or an array, such as np.array")
+    require(own_rate is None or own_rate > 0, f"sample rate {own_rate}: expected one above 0")
     samples = _one_channel(_floats(audio))
     if len(samples) == 0:
         return samples

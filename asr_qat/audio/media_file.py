@@ -1,5 +1,6 @@
 """Recordings through PyAV (FFmpeg): M4A and AAC, WMA, AMR, and the sound of videos."""
 
+import itertools
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ from asr_qat.errors import UserError, require
 BEFORE_S = 0.5  # decoded before a segment: codecs need some frames to be right again
 # Containers that say how long they are; of others FFmpeg guesses it from the bit rate.
 TIMED = ("mov,mp4", "matroska", "asf", "avi")
-SEEKABLE = ("mov,mp4", "matroska")  # whose times are exact; others are decoded from the beginning
+# Whose times are exact, those of Matroska to 0.5 ms; others are decoded from the beginning.
+SEEKABLE = ("mov,mp4", "matroska")
 SLACK_S = 0.25  # by which containers are wrong about their length: padding of codecs
 
 
@@ -86,19 +88,24 @@ class MediaFile:
 
     def _decoded(self, start: int) -> Iterator[tuple[int, np.ndarray]]:
         """Decoded frames from before `start` on, each with the number of its first sample."""
-        stream, rate = self._stream, self.sample_rate
-        began = stream.start_time or 0
+        container, stream, rate = self._container, self._stream, self.sample_rate
+        frames, at = container.decode(stream), 0
         before = start / rate - BEFORE_S
-        seeks = before > 0 and self._container.format.name.startswith(SEEKABLE)
-        if seeks:
-            self._container.seek(began + math.floor(before / stream.time_base), stream=stream)
+        if before > 0 and container.format.name.startswith(SEEKABLE):
+            began = _time(next(frames, None))  # streams may begin at another time than they say
+            container.seek(began + math.floor(before / stream.time_base), stream=stream)
+            frames = container.decode(stream)
+            next(frames, None)  # shorter than its time says: decoders drop their delay again
+            first = next(frames, None)
+            at = round((_time(first) - began) * stream.time_base * rate)
+            frames = itertools.chain([first] if first else [], frames)
         resampler = av.AudioResampler(format="fltp")
-        at = None
-        for decoded in self._container.decode(stream):
-            if at is None:
-                pts = decoded.pts or began
-                at = round((pts - began) * stream.time_base * rate) if seeks else 0
+        for decoded in frames:
             for frame in resampler.resample(decoded):
                 block = frame.to_ndarray().T
                 yield at, block
                 at += len(block)
+
+
+def _time(frame: av.AudioFrame | None) -> int:
+    return (frame and frame.pts) or 0

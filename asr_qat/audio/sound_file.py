@@ -18,6 +18,7 @@ UNKNOWN_BYTES = 0x7FFFF000  # writers to a pipe leave a length this large in the
 UNKNOWN_SAMPLES = 1 << 62  # and none in that of FLAC: libsndfile has the largest integer then
 UNKNOWN_FORMATS = (1, 4)  # libsndfile's codes: of the container, of the encoding in it
 MP3_SLACK = 2 * 1152  # samples that encoders add before and after the sound
+MP3_BEFORE = 16 * 1152  # decoded before a segment: frames borrow bits and sound of those before
 
 # Lines of libsndfile's log: a chunk's size in the header and in the file; Ogg without an end.
 _SIZES = re.compile(
@@ -99,8 +100,10 @@ class SoundFile:
 
     def _begins(self, start: int) -> bool:
         """Seek; whether there is such a sample, in a file of unknown length."""
+        before = min(start, MP3_BEFORE) if self._file.format == "MP3" else 0
         try:
-            self._file.seek(start)
+            self._file.seek(start - before)
+            self._file.read(before, dtype="float32")
         except soundfile.LibsndfileError:
             if self.samples is not None:
                 raise

@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from asr_qat.errors import UserError
 from asr_qat.parallel.workers import EXECUTORS, Workers
 
 if TYPE_CHECKING:
@@ -107,18 +108,33 @@ def run(args: argparse.Namespace) -> None:
         normalizer=args.normalizer,
         byte_fallback=args.byte_fallback,
     )
-    if args.quiet:
-        return
     if args.shard is not None:
-        print(f"{args.out}: shards of machine {args.shard.index} of 0 to {args.shard.of - 1} done")
+        if not args.quiet:
+            of = args.shard.of - 1
+            print(f"{args.out}: shards of machine {args.shard.index} of 0 to {of} done")
         return
-    _print_facts(args)
+    if not args.quiet:
+        _print_facts(args)
+    _refuse_unread(args.out)
 
 
 def workers(args: argparse.Namespace) -> Workers:
     """Where the command's jobs run. Raises `UserError` for arguments that do not fit."""
     alone = args.executor == "processes" and args.workers is None
     return Workers(args.executor, 1 if alone else args.workers, args.ray_address)
+
+
+def _refuse_unread(out: str) -> None:
+    """Raise `UserError` if recordings could not be read; the folder is complete without them."""
+    from asr_qat.corpora.prepared import UNREADABLE, PreparedFolder
+
+    skipped = PreparedFolder(out).corpus["skipped"]
+    unread = [line["detail"] for line in skipped if line["reason"] == UNREADABLE]
+    if unread:
+        raise UserError(
+            f"{out}: complete, but {len(unread)} recordings cannot be read and are left out, such "
+            f"as {unread[0]}"
+        )
 
 
 def _print_facts(args: argparse.Namespace) -> None:

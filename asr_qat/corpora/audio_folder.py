@@ -52,15 +52,16 @@ def read(path: Path) -> Corpus:
     require(bool(found), f"{path}: neither {' nor '.join(NAMES)} in it, nor in a folder in it")
     for table in found:
         named = split_of(table.absolute().parent.name)
-        for item, file in _read_table(table):
+        for item, file in _read_table(table, path if path.is_dir() else path.parent):
             splits[split_of(PurePosixPath(file).parts[0], named) if "/" in file else named] += [
                 item
             ]
     return made_corpus("audiofolder", path, splits)
 
 
-def _read_table(path: Path) -> list[tuple[Utterance, str]]:
-    """The utterances of a table, each with its `file_name`."""
+def _read_table(path: Path, root: Path) -> list[tuple[Utterance, str]]:
+    """The utterances of a table, named from `root` on, each with its `file_name`."""
+    folder = PurePosixPath(path.parent.relative_to(root).as_posix())
 
     def read_row(row: dict[str, Any] | str, where: str) -> tuple[Utterance, str]:
         cells = json_object(row) if isinstance(row, str) else row
@@ -73,7 +74,7 @@ def _read_table(path: Path) -> list[tuple[Utterance, str]]:
         require(known, f"text is {words[:1]}, expected a transcript")
         speakers = [str(cells[key]) for key in SPEAKERS if cells.get(key) not in (None, "")]
         utterance = Utterance(
-            id=str(PurePosixPath(name).with_suffix("")),
+            id=str((folder / name).with_suffix("")),
             audio_path=path.parent / name,
             text=words[0] if words else "",
             speaker=speakers[0] if speakers else "",

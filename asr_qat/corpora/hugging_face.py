@@ -8,6 +8,7 @@ of `audio_folder.TEXTS`, a speaker may be in one of `audio_folder.SPEAKERS`.
 Needs pyarrow, of the extra `hf`. Bytes of recordings stay where they are until each is read.
 """
 
+import dataclasses
 import itertools
 import json
 from collections.abc import Iterator, Sequence
@@ -53,7 +54,24 @@ def read(path: Path) -> Corpus:
             splits[split_of(folder.absolute().name)] += _read_arrow(folder / name)
     for file in [] if folders else parquet_files(path):
         splits[_split_of_file(file, path)] += _read_parquet(file)
-    return made_corpus("huggingface", path, splits)
+    return made_corpus("huggingface", path, _distinct(splits))
+
+
+def _distinct(splits: dict[str, list[Utterance]]) -> dict[str, list[Utterance]]:
+    """With the number of its row in the name of each, if ids or names of files are not unique.
+
+    In FLEURS, say, they are those of sentences, which several speakers have read.
+    """
+    names = [item.id for items in splits.values() for item in items]
+    if len(set(names)) == len(names):
+        return splits
+    return {
+        split: [
+            dataclasses.replace(item, id=f"{split}-{number}-{item.id}")
+            for number, item in enumerate(items)
+        ]
+        for split, items in splits.items()
+    }
 
 
 def _data_files(folder: Path) -> list[str]:

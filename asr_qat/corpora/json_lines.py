@@ -55,7 +55,7 @@ def _utterance(
     source: Callable[[Path, dict[str, Any]], AudioSource],
 ) -> Utterance:
     audio = entry.get("audio_filepath")
-    if not isinstance(audio, str) or not Path(audio).name:
+    if not isinstance(audio, str) or not Path(audio).name or "\0" in audio:
         raise UserError(f"expected {EXPECTED}")
     offset, duration = (_seconds(entry, key) for key in ("offset", "duration"))
     if duration == 0:

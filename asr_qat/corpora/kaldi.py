@@ -4,7 +4,7 @@ Either one directory, or a folder of several; the first word of their names that
 theirs (`train_clean_100`, `dev`, `eval2000`), else train.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,8 +14,10 @@ from asr_qat.corpora.rows import read_rows, text_rows
 from asr_qat.corpora.splits import made_corpus, named_files
 from asr_qat.corpora.utterance import Corpus, Utterance
 from asr_qat.errors import UserError, require
+from asr_qat.notices import notice
 
 Value = TypeVar("Value")
+NAMED_DIRECTORIES = 5  # of those that have transcripts without audio
 
 
 def directories(path: Path) -> list[Path]:
@@ -51,6 +53,7 @@ def _read_directory(folder: Path) -> list[Utterance]:
     segments = _table(folder / "segments", lambda entry: _segment(entry, audio))
     if not segments:
         segments = {name: (source, 0.0, None) for name, source in audio.items()}
+    _say_lost(folder / "text", texts.keys() - segments.keys())
     where = folder / ("segments" if (folder / "segments").is_file() else "wav.scp")
     return [
         Utterance(
@@ -64,6 +67,13 @@ def _read_directory(folder: Path) -> list[Utterance]:
         )
         for name, (source, start, end) in segments.items()
     ]
+
+
+def _say_lost(path: Path, names: Set[str]) -> None:
+    """Transcripts that no recording goes with, as Kaldi's `fix_data_dir.sh` drops them."""
+    if names:
+        message = f"{path}: {len(names)} transcripts without audio, such as {min(names)}: left out"
+        notice("transcripts without audio", message, NAMED_DIRECTORIES)
 
 
 def _table(path: Path, value: Callable[[str], Value], empty: bool = False) -> dict[str, Value]:
@@ -82,7 +92,7 @@ def _table(path: Path, value: Callable[[str], Value], empty: bool = False) -> di
 
 def _segment(entry: str, audio: dict[str, AudioSource]) -> tuple[AudioSource, float, float | None]:
     """The recording and its seconds from and to; -1 is its end."""
-    words = entry.split(" ")
+    words = entry.split()
     try:
         recording, start, end = words[0], float(words[1]), float(words[2])
     except (IndexError, ValueError):

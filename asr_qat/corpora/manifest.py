@@ -3,8 +3,9 @@
 Manifests are `train.jsonl`, `dev.jsonl` and `test.jsonl`, those that there are (see
 `json_lines`); one of another name is `train`. Without manifests, every audio file `x.wav`
 takes its words from `x.txt`; folders `train`, `dev` and `test` are the splits, and the first
-folder below them names the speaker. Splits that are not there are held out of train, if that
-is there (see `hold_out`).
+folder below them names the speaker. `valid`, `validation`, `eval` and other usual names of
+splits (see `splits`) are as good. Splits that are not there are held out of train, if that is
+there (see `hold_out`).
 """
 
 from pathlib import Path
@@ -13,9 +14,15 @@ from asr_qat import files
 from asr_qat.audio.decode import AUDIO_SUFFIXES
 from asr_qat.corpora.hold_out import complete_splits
 from asr_qat.corpora.json_lines import read_json_lines
-from asr_qat.corpora.splits import check_unique
+from asr_qat.corpora.splits import check_unique, split_named
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.errors import UserError, require
+from asr_qat.notices import notice
+
+
+def manifests(path: Path) -> list[Path]:
+    """The manifests that are named after a split, in the folder `path`."""
+    return sorted(file for file in path.glob("*.jsonl") if split_named(file.stem))
 
 
 def read(path: Path) -> Corpus:
@@ -24,15 +31,15 @@ def read(path: Path) -> Corpus:
     Raises:
         UserError: nothing to read, or a damaged line of a manifest.
     """
-    manifests = {s: path / f"{s}.jsonl" for s in SPLITS if (path / f"{s}.jsonl").exists()}
-    if path.is_file():
-        manifests = {path.stem if path.stem in SPLITS else "train": path}
-    if manifests:
-        splits = {split: _read_manifest(file) for split, file in manifests.items()}
-    else:
-        folders = {split: path / split for split in SPLITS if (path / split).is_dir()}
-        folders = folders or {"train": path}
-        splits = {split: _read_folder(folder, path) for split, folder in folders.items()}
+    splits: dict[str, list[Utterance]] = {split: [] for split in SPLITS}
+    files_of_lines = [path] if path.is_file() else manifests(path)
+    for file in files_of_lines:
+        splits[split_named(file.stem) or "train"] += _read_manifest(file)
+    if not files_of_lines:
+        folders = _split_folders(path)
+        for folder in folders:
+            splits[split_named(folder.name) or "train"] += _read_folder(folder, path)
+        splits["train"] += [] if folders else _read_folder(path, path)
     if not any(splits.values()):
         suffixes = " ".join(sorted(AUDIO_SUFFIXES))
         raise UserError(f"{path}: neither train.jsonl or test.jsonl nor audio ({suffixes}) in it")
@@ -52,10 +59,26 @@ def _read_manifest(path: Path) -> list[Utterance]:
     return utterances
 
 
+def _split_folders(path: Path) -> list[Path]:
+    """The folders that are splits; that there are recordings beside them is said."""
+    folders = sorted(place for place in path.iterdir() if place.is_dir())
+    found = [folder for folder in folders if split_named(folder.name)]
+    others = [place for place in path.iterdir() if place not in found] if found else []
+    left = (file for place in others for file in (place, *place.rglob("*")) if _audio(file))
+    if first := next(left, None):
+        names = ", ".join(folder.name for folder in found)
+        notice("left out", f"{first}: in none of {names}: left out")
+    return found
+
+
+def _audio(file: Path) -> bool:
+    return file.suffix.lower() in AUDIO_SUFFIXES
+
+
 def _read_folder(folder: Path, root: Path) -> list[Utterance]:
     utterances = []
     for audio in sorted(folder.rglob("*")):
-        if audio.suffix.lower() not in AUDIO_SUFFIXES:
+        if not _audio(audio):
             continue
         transcript = audio.with_suffix(".txt")
         within = audio.relative_to(folder).parts

@@ -25,6 +25,8 @@ from asr_qat.errors import UserError, require
 from asr_qat.text.normalizers import PLAIN, check_training, keeps_case
 from asr_qat.text.tokenizer import Tokenizer
 
+UNREADABLE = "unreadable audio"  # why an utterance was skipped
+
 
 @dataclasses.dataclass(frozen=True)
 class FeatureStats:

@@ -18,10 +18,10 @@ from asr_qat.corpora import (
     lhotse,
     librispeech,
     locate,
+    manifest,
     nemo,
 )
 from asr_qat.corpora.rows import first_object
-from asr_qat.corpora.utterance import SPLITS
 from asr_qat.errors import UserError, require
 
 
@@ -55,7 +55,7 @@ def _librispeech(path: Path) -> Path | None:
 
 
 def _manifest(path: Path) -> Path | None:
-    named = [path] if path.suffix == ".jsonl" else [path / f"{split}.jsonl" for split in SPLITS]
+    named = [path] if path.suffix == ".jsonl" else manifest.manifests(path)
     return _first([file for file in named if file.is_file() and _is_manifest(file)])
 
 
@@ -67,7 +67,8 @@ def _nemo(path: Path) -> Path | None:
     if path.is_file() and path.suffix not in (".json", ".tar"):
         return None
     found = [file for file in nemo.manifests(path) if file.is_file() and _is_manifest(file)]
-    return _first([file for file in found if file.name not in _MANIFESTS])
+    own = manifest.manifests(path)  # of the reader of that name
+    return _first([file for file in found if file not in own])
 
 
 def _kaldi(path: Path) -> Path | None:
@@ -117,7 +118,6 @@ def _recordings(path: Path) -> Path | None:
     return None
 
 
-_MANIFESTS = tuple(f"{split}.jsonl" for split in SPLITS)
 LAYOUTS = (
     Layout("an4", "etc/an4_train.fileids or an4_sphere.tar.gz", _an4),
     Layout("librispeech", "train-clean-100 and the like", _librispeech),

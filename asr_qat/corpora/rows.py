@@ -70,6 +70,8 @@ def read_rows(
             items.append(read(row, f"{path}: line {number}"))
         except UserError as error:
             bad.setdefault(str(error), []).append(number)
+        except OSError as error:  # a name that no file can have
+            bad.setdefault(error.strerror or str(error), []).append(number)
     if not bad:
         return items
     said = [f"{_numbers(lines)}: {reason}" for reason, lines in list(bad.items())[:REASONS]]

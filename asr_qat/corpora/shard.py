@@ -13,6 +13,7 @@ import tensorflow as tf
 from asr_qat import files
 from asr_qat.audio.front_end import FrontEndConfig, log_mel, subsampled_length
 from asr_qat.audio.inside import address
+from asr_qat.corpora.prepared import UNREADABLE
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
 from asr_qat.text.labels import frames_needed
@@ -128,7 +129,7 @@ class ShardWriter:
         try:
             audio = utterance.read(self.front_end.sample_rate)
         except UserError as error:
-            raise Skipped("unreadable audio", str(error)) from None
+            raise Skipped(UNREADABLE, str(error)) from None
         return np.clip(np.rint(audio * 32768), -32768, 32767).astype(np.int16)
 
     def _check_length(self, utterance: Utterance, samples: int, tokens: list[int]) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from asr_qat import files
 from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.audio.inside import address
 from asr_qat.corpora.prepared import shard_name
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError, require
@@ -69,7 +70,7 @@ class ShardJob:
 
     @property
     def inputs(self) -> str:
-        """Checksum of all that the shard is made from, but for the recordings themselves."""
+        """Checksum of all that the shard is made from, of the recordings only where they lie."""
         settings = {
             "front_end": self.front_end.to_json(),
             "tokenizer": self.tokenizer,
@@ -78,7 +79,8 @@ class ShardJob:
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for utterance in self.utterances:
             words = dataclasses.asdict(utterance)
-            del words["audio_path"], words["where"]  # a corpus may be moved
+            words["audio_path"] = address(utterance.audio_path)
+            del words["where"]
             digest.update(json.dumps(words, sort_keys=True).encode())
         return digest.hexdigest()
 

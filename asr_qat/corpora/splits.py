@@ -16,6 +16,11 @@ _SPLIT_OF = {name: split for split, names in _NAMES.items() for name in names}
 _NAMED_DUPLICATES = 3
 
 
+def split_named(name: str) -> str | None:
+    """The split that `name` is a usual name of, as it stands: `valid` is `dev`, `valid_1` none."""
+    return _SPLIT_OF.get(name.lower())
+
+
 def split_of(name: str, otherwise: str = "train") -> str:
     """The split that a file or folder is named after.
 

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from asr_qat.errors import UserError
 
 MODEL_TYPES = ("char", "unigram", "bpe")
 COMMON = 0.9995  # of the characters of texts have pieces of their own beside bytes
+_TOO_SMALL = re.compile(r"required_chars\. \d+ vs (\d+)")  # in SentencePiece's error
 
 
 class Tokenizer:
@@ -80,6 +82,9 @@ class Tokenizer:
             )
         except RuntimeError as error:
             reason = str(error).rsplit("] ", 1)[-1].strip()
+            if least := _TOO_SMALL.search(reason):
+                bytes_too = "" if byte_fallback else ", or --byte-fallback"
+                reason = f"it takes {least[1]} or more{bytes_too}"
             raise UserError(
                 f"vocabulary size {vocab_size} ({model_type}) does not suit these texts: {reason}"
             ) from None
