@@ -21,6 +21,7 @@ from asr_qat.corpora.overlap import overlaps
 from asr_qat.corpora.prepared_summary import finish
 from asr_qat.corpora.shard_job import ShardJob, shard_jobs, write_shard
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
+from asr_qat.counted import counted
 from asr_qat.errors import UserError, require
 from asr_qat.parallel.run_jobs import run_jobs
 from asr_qat.parallel.workers import Workers
@@ -231,7 +232,7 @@ def _say_skipped(out: Path, reports: dict[str, list[dict]], strict: bool, quiet:
     if strict and skipped:
         total = len(skipped) + sum(len(report["utterances"]) for report in parts)
         raise UserError(
-            f"{out}: {len(skipped)} of {total} utterances cannot be used (listed above): "
+            f"{out}: {len(skipped)} of {counted(total, 'utterance')} cannot be used, listed above: "
             "mend them, or prepare without --strict"
         )
 

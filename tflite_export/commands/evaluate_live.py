@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr_qat.counted import counted
 from asr_qat.errors import require
 from tflite_export.commands.arguments import data_name
 
@@ -112,15 +113,15 @@ def _print(found: "StreamedEvaluation") -> None:
     print(f"second pass, delay {found.delay_ms:.0f} ms: {_rates(found.second)}")
     chunk = ", ".join(f"{name} {ms:.1f}" for name, ms in vars(found.chunk_compute_ms).items())
     print(
-        f"{found.utterances} utterances, {found.words} words{left_out(found)}, "
-        f"normaliser {found.normalizer}"
+        f"{counted(found.utterances, 'utterance')}, {counted(found.words, 'word')}"
+        f"{left_out(found)}, normaliser {found.normalizer}"
     )
     print(
         f"chunks of {found.chunk_ms} ms: {found.chunks}, late {found.late_chunks}; "
         f"compute in ms: {chunk}"
     )
     print(
-        f"real-time factor {found.rtf:.4f}; {found.threads} thread(s), "
+        f"real-time factor {found.rtf:.4f}; {counted(found.threads, 'thread')}, "
         f"peak memory {found.peak_rss_mb:.0f} MB"
     )
     if found.against_keras is not None:
