@@ -166,11 +166,12 @@ def _begin(
 ) -> Tokenizer:
     """Write settings and vocabulary; the vocabulary. Machines that do so at once agree."""
     path = out / "settings.json"
+    # Looked at first: another machine may write its settings, and then shards, meanwhile.
+    ours = not out.exists() or (
+        out.is_dir() and all(p.name in BEGUN or p.name.startswith(".") for p in out.iterdir())
+    )
     before = files.read_json(path) if path.exists() else None
-    if before is None and out.exists():
-        ours = out.is_dir() and all(
-            each.name in BEGUN or each.name.startswith(".") for each in out.iterdir()
-        )
+    if before is None:
         require(ours, f"{out}: exists and is not a prepared folder: choose another --out")
     finished = out / "tokenizer.model"
     if before == settings and finished.exists():

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr_qat import files
 from asr_qat.counted import counted
 from asr_qat.errors import require
 from tflite_export.commands.arguments import data_name
@@ -101,7 +102,7 @@ def left_out(found: "Evaluation | StreamedEvaluation") -> str:
 
 def _hypotheses_file(args: argparse.Namespace, name: str) -> Path:
     """The name of the file, with that of the pass before its suffix."""
-    path = Path(args.hypotheses or f"{args.file}.hypotheses.jsonl")
+    path = files.place(args.hypotheses or f"{args.file}.hypotheses.jsonl")
     return path.with_name(f"{path.stem}.{name}{path.suffix}")
 
 
