@@ -71,7 +71,7 @@ def test_figures_as_text(tflite_export, file, prepared_folder, tmp_path):
     )
     assert code == 0
     assert out.startswith(f"{prepared_folder} (dev)\nmodel.tflite: ptq w4a8\nWER ")
-    assert "3 utterances" in out and "2 thread(s)" in out
+    assert "3 utterances" in out and "2 threads" in out
     assert len(read_lines(written)) == 3
     assert not file.with_name("model.tflite.hypotheses.jsonl").exists()
 

@@ -215,5 +215,5 @@ def test_the_alignment_of_what_a_greedy_search_was_sure_of():
     assert [label.token for label in aligned] == found.tokens
     assert [label.first for label in aligned] == [label.first for label in labels]
     assert align_transducer(model, encoded[0, :8], []) == []
-    with pytest.raises(UserError, match="1 labels do not fit into 0 frames"):
+    with pytest.raises(UserError, match="0 frames for 1 label: too few"):
         align_transducer(model, encoded[0, :0], [1])

@@ -174,6 +174,21 @@ def test_the_command(tmp_path, capsys):
     words = ["ngram", "--data", str(tmp_path / "texts.txt"), "--order", "2"]
     args = cli.build_parser().parse_args([*words, "-o", str(tmp_path / "lm.arpa")])
     args.run(args)
-    assert "n-grams by words: 6 of 1, 5 of 2" in capsys.readouterr().out
+    assert "lm.arpa: 2 sentences; n-grams by words: 6 of 1, 5 of 2" in capsys.readouterr().out
     model = read_arpa(tmp_path / "lm.arpa")
     assert model.score(("<s>",), "HELLO")[1] > model.score(("<s>",), "WORLD")[1]
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [("plain", "HELLO THERE"), ("lower", "hello there"), ("verbatim", "Hello, There")],
+)
+def test_texts_go_through_the_normaliser_of_the_recogniser(tmp_path, capsys, name, words):
+    texts = tmp_path / "texts.txt"
+    texts.write_text("Hello, There\n")
+    command = ["ngram", "--data", str(texts), "--normalizer", name, "-o", str(tmp_path / "lm.arpa")]
+    args = cli.build_parser().parse_args(command)
+    args.run(args)
+    assert ": 1 sentence; " in capsys.readouterr().out
+    model = read_arpa(tmp_path / "lm.arpa")
+    assert all(model.knows(word) for word in words.split())

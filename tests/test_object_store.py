@@ -1,5 +1,6 @@
 """Prepared folders, checkpoints and logs in an object store; `s3://` on this machine."""
 
+import argparse
 import dataclasses
 import json
 import signal
@@ -18,6 +19,8 @@ from tests.training_fixtures import (
     history,
     start_workers,
 )
+from tflite_export.commands.evaluate_live import _hypotheses_file
+from tflite_export.commands.transcribe import _written
 
 pytest_plugins = ["tests.store_fixtures", "tests.training_fixtures"]
 PREPARE = ("prepare", "--corpus", "manifest", "--vocab-size", "40", "--model-type", "char")
@@ -32,6 +35,13 @@ def test_addresses_are_kept():
     assert (path.name, path.stem) == ("b.txt", "b")
     assert place(path) is path and path == place("s3://speech/a/b.txt")
     assert not isinstance(place("s3/b.txt"), RemotePath)
+
+
+def test_what_is_written_for_recordings_has_an_address():
+    args = argparse.Namespace(output="s3://speech/texts", format="srt")
+    assert str(_written(args, "in/a.wav")) == "s3://speech/texts/a.srt"
+    args = argparse.Namespace(hypotheses="s3://speech/said.jsonl", file="live.tflite")
+    assert str(_hypotheses_file(args, "first")) == "s3://speech/said.first.jsonl"
 
 
 def test_unknown_addresses_are_refused():

@@ -4,6 +4,7 @@ import argparse
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -69,6 +70,23 @@ def test_machines_of_an_array_and_the_merge(synthetic_corpus, alone, tmp_path):
         with pytest.raises(UserError, match="preparation is incomplete"):
             PreparedFolder(out)
     run(synthetic_corpus, out, merge=True)
+    assert content(out) == content(alone)
+
+
+def test_a_machine_begins_while_another_one_does(synthetic_corpus, alone, tmp_path, monkeypatch):
+    """The settings and a shard of the other appear just when this one has looked for settings."""
+    out, exists = tmp_path / "out", Path.exists
+    shutil.copytree(alone, tmp_path / "other")
+    (tmp_path / "other/corpus.json").unlink()
+
+    def late(path, **options):
+        found = exists(path, **options)
+        if path == out / "settings.json" and not found:
+            (tmp_path / "other").rename(out)
+        return found
+
+    monkeypatch.setattr(Path, "exists", late)
+    run(synthetic_corpus, out)
     assert content(out) == content(alone)
 
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -121,6 +122,30 @@ def test_a_language_model_and_hotwords(kind, tones, tones_recording, tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{TEXT}\n", "")
     done = command("transcribe", tones_file(kind), tones_recording, "--lm-weight", "1")
     assert done.returncode == 1 and "--lm-weight: of --lm: add that too" in done.stderr
+
+
+def test_hotwords_in_a_list_or_a_string(tones):
+    search = tflite_export.BeamSearch(hotwords=["TWO"])
+    assert tflite_export.load(tones_file("ctc")).transcribe(tones, search=search) == TEXT
+    with pytest.raises(UserError, match=r"hotwords: a tuple of words .* such as \('TWO',\)"):
+        tflite_export.BeamSearch(hotwords="TWO")
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--nbest", "--hotwords", ", "], "--hotwords ', ': no words"),
+        (["--format", "srt", "--late-ms", "nan"], "--late-ms nan: is no time"),
+        (["--output", "ftp://host/texts"], "ftp://host/texts: files are read from "),
+    ],
+)
+def test_options_of_transcribe_that_are_none(words, said, tones_recording, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    monkeypatch.chdir(tmp_path)
+    done = command("transcribe", tones_file("ctc"), tones_recording, *words)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert said in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_files_that_are_none(tmp_path):

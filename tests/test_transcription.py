@@ -56,14 +56,15 @@ def test_times_and_confidence():
     assert earlier == TimedWord("C", 10.252, 10.292, None)
 
 
-def spoken(*words, rate=0.9):
-    """A transcription from `(text, start, end)`."""
+def spoken(*words, rate=0.9, silence_s=0.0):
+    """A transcription from `(text, start, end)`, and how long the recording goes on after that."""
     timed = tuple(TimedWord(text, start, end, rate) for text, start, end in words)
-    return Transcription((Utterance(timed),) if timed else (), timed[-1].end_s if timed else 0.0)
+    end_s = max((word.end_s for word in timed), default=0.0)
+    return Transcription((Utterance(timed),) if timed else (), end_s + silence_s)
 
 
 def test_formats():
-    found = spoken(("A<B", 0.0, 0.5), ("C", 3599.5, 3600.25))
+    found = spoken(("A<B", 0.0, 0.5), ("C", 3599.5, 3600.25), silence_s=3.0)
     text = {name: write("dir/my file.wav", found, False) for name, write in FORMATS.items()}
     assert text["txt"] == "A<B C\n"
     assert text["ctm"] == "my_file 1 0.000 0.500 A<B 0.9000\nmy_file 1 3599.500 0.750 C 0.9000\n"
@@ -111,6 +112,45 @@ def test_subtitles_hold_all_words_and_can_be_read(shape):
             assert inside[-1].end_s - inside[0].start_s <= LONGEST_S
             gaps = [b.start_s - a.end_s for a, b in zip(inside[:-1], inside[1:], strict=True)]
             assert max(gaps) < PAUSE_S
+
+
+CUE = re.compile(r"(\S+) --> (\S+)\n((?:.+\n)+)\n")
+
+
+def seconds(clock):
+    hours, minutes, rest = clock.replace(",", ".").split(":")
+    return 3600 * int(hours) + 60 * int(minutes) + float(rest)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([-0.1, 0.0, 0.001, 0.3, 2.0]), st.sampled_from([0.0, 0.1, 0.4])),
+        max_size=30,
+    ),
+    st.sampled_from(["srt", "vtt"]),
+    st.booleans(),
+)
+def test_subtitles_are_shown_one_after_the_other(shape, name, by_word):
+    """Also where words begin together, or before others, as those at a cut or of no length."""
+    words, at = [], 0.1
+    for number, (gap, length) in enumerate(shape):
+        at = round(max(0.0, at + gap), 3)
+        words.append((f"W{number}", at, round(at + length, 3)))
+    found = spoken(*words)
+    written = FORMATS[name]("a.wav", found, by_word)
+    shown = 0.0
+    for start, end, text in CUE.findall(written):
+        assert shown <= seconds(start) < seconds(end)
+        inside = [seconds(start), *map(seconds, re.findall(r"<(\d[^>]*)>", text)), seconds(end)]
+        assert inside == sorted(set(inside))
+        shown = seconds(end)
+    assert shown <= found.duration_s + 0.0011  # a word of no length at the very end
+    assert re.findall(r"W\d+", written) == [word.text for word in found.words]
+
+
+def test_no_subtitle_lasts_longer_than_the_recording():
+    (cue,) = cues(spoken(("A", 2.0, 2.2), silence_s=0.25))
+    assert (cue.start_s, cue.end_s) == (2.0, pytest.approx(2.45))
 
 
 def test_subtitles_are_cut_at_the_pause():

@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from asr_qat.counted import counted
 from asr_qat.errors import UserError
 from asr_qat.parallel.workers import EXECUTORS, Workers
 
@@ -152,12 +153,11 @@ def _print_facts(args: argparse.Namespace) -> None:
         skipped = "".join(f", {n} skipped: {why}" for why, n in facts["skipped"].items())
         outside = facts["outside_vocabulary"]
         outside = f", {outside} with characters outside the vocabulary" if outside else ""
-        print(
-            f"{split}: {facts['utterances']} utterances, {facts['hours']:.2f} h{skipped}{outside}"
-        )
+        utterances = counted(facts["utterances"], "utterance")
+        print(f"{split}: {utterances}, {facts['hours']:.2f} h{skipped}{outside}")
     dense = prepared.corpus.get("dense", [])
     if dense:
         print(
-            f"train: {len(dense)} utterances have more labels than frames in an encoder of "
-            f"subsampling_factor 8, such as {dense[0]}: fine by 4, or with longer word pieces"
+            f"train: {counted(len(dense), 'utterance')} with more labels than frames in an encoder "
+            f"of subsampling_factor 8, such as {dense[0]}: fine by 4, or with longer word pieces"
         )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from asr_qat.audio.inside import address
 from asr_qat.corpora.utterance import Utterance
+from asr_qat.counted import counted
 
 EXAMPLES = 3
 
@@ -28,7 +29,7 @@ def overlaps(splits: Mapping[str, Sequence[Utterance]]) -> list[str]:
         for one, other in itertools.combinations(sets, 2):
             shared = sorted(sets[one] & sets[other])
             if shared:
-                number = f"{len(shared)} {kind}{'s' if len(shared) > 1 else ''}"
                 examples = ", ".join(shared[:EXAMPLES]) + ", ..." * (len(shared) > EXAMPLES)
+                number = counted(len(shared), kind)
                 said.append(f"{one} and {other} share {number}: {examples}")
     return said

@@ -21,6 +21,7 @@ from asr_qat.corpora.overlap import overlaps
 from asr_qat.corpora.prepared_summary import finish
 from asr_qat.corpora.shard_job import ShardJob, shard_jobs, write_shard
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
+from asr_qat.counted import counted
 from asr_qat.errors import UserError, require
 from asr_qat.parallel.run_jobs import run_jobs
 from asr_qat.parallel.workers import Workers
@@ -165,11 +166,12 @@ def _begin(
 ) -> Tokenizer:
     """Write settings and vocabulary; the vocabulary. Machines that do so at once agree."""
     path = out / "settings.json"
+    # Looked at first: another machine may write its settings, and then shards, meanwhile.
+    ours = not out.exists() or (
+        out.is_dir() and all(p.name in BEGUN or p.name.startswith(".") for p in out.iterdir())
+    )
     before = files.read_json(path) if path.exists() else None
-    if before is None and out.exists():
-        ours = out.is_dir() and all(
-            each.name in BEGUN or each.name.startswith(".") for each in out.iterdir()
-        )
+    if before is None:
         require(ours, f"{out}: exists and is not a prepared folder: choose another --out")
     finished = out / "tokenizer.model"
     if before == settings and finished.exists():
@@ -231,7 +233,7 @@ def _say_skipped(out: Path, reports: dict[str, list[dict]], strict: bool, quiet:
     if strict and skipped:
         total = len(skipped) + sum(len(report["utterances"]) for report in parts)
         raise UserError(
-            f"{out}: {len(skipped)} of {total} utterances cannot be used (listed above): "
+            f"{out}: {len(skipped)} of {counted(total, 'utterance')} cannot be used, listed above: "
             "mend them, or prepare without --strict"
         )
 

@@ -15,6 +15,7 @@ from asr_qat.audio.front_end import FrontEndConfig, log_mel, subsampled_length
 from asr_qat.audio.inside import address
 from asr_qat.corpora.prepared import UNREADABLE
 from asr_qat.corpora.utterance import Utterance
+from asr_qat.counted import counted
 from asr_qat.errors import UserError
 from asr_qat.text.labels import frames_needed
 from asr_qat.text.normalizers import PLAIN, training_normalizer
@@ -140,13 +141,13 @@ class ShardWriter:
         needed = frames_needed(tokens)
         frames = self._frames(samples, LEAST_HALVINGS)
         if self.check_labels and frames < needed:
-            detail = f"{where}: {frames} frames of {seconds:.2f} s for {needed} labels"
+            detail = f"{where}: {counted(frames, 'frame')} of {seconds:.2f} s for {needed} labels"
             raise Skipped("too short for its labels", detail)
 
     def _check_silence(self, utterance: Utterance, pcm: np.ndarray, text: str) -> None:
         """A model that is trained on words which nobody says learns to make words up."""
         if self.check_labels and _loudest_db(pcm, self.front_end.frame_length) < SILENCE_DB:
-            words = f"{len(text.split())} words"
+            words = counted(len(text.split()), "word")
             raise Skipped("silence", f"{utterance.audio_path}: {words}, but nothing is heard")
 
     def _frames(self, samples: int, halvings: int) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from asr_qat.counted import counted
 from asr_qat.decoding.log_softmax import log_softmax
 from asr_qat.decoding.timed_label import TimedLabel
 from asr_qat.errors import require
@@ -57,7 +58,8 @@ def _likeliest_path(log_probs: np.ndarray, tokens: Sequence[int]) -> np.ndarray:
         came[frame] = choices.argmax(axis=0)
         best = choices.max(axis=0) + scores[frame]
     state = len(states) - 1 if best[-1] >= best[-2] else len(states) - 2
-    require(best[state] > -np.inf, f"{len(tokens)} labels do not fit into {len(scores)} frames")
+    labels, frames = counted(len(tokens), "label"), counted(len(scores), "frame")
+    require(best[state] > -np.inf, f"{frames} for {labels}: too few")
     path = np.zeros(len(scores), int)
     for frame in range(len(scores) - 1, -1, -1):
         path[frame] = state

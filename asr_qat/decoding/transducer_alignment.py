@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from asr_qat.counted import counted
 from asr_qat.decoding.log_softmax import log_softmax
 from asr_qat.decoding.timed_label import TimedLabel
 from asr_qat.decoding.transducer_steps import TransducerSteps
@@ -32,7 +33,10 @@ def align_transducer(
     Raises:
         UserError: no frames for the labels.
     """
-    require(len(encoded) > 0 or not len(tokens), f"{len(tokens)} labels do not fit into 0 frames")
+    require(
+        len(encoded) > 0 or not len(tokens),
+        f"0 frames for {counted(len(tokens), 'label')}: too few",
+    )
     lattice = _Lattice(steps, encoded, list(tokens))
     for wide in (widest, math.inf):  # without bounds if the labels were not reached within them
         path = lattice.best_path(wide)

@@ -72,6 +72,7 @@ def beam_search(args: argparse.Namespace) -> "BeamSearch | None":
     from tflite_export.runtime.beam_search import BeamSearch
 
     hotwords = tuple(filter(str.strip, (args.hotwords or "").split(",")))
+    require(args.hotwords is None or bool(hotwords), f"--hotwords {args.hotwords!r}: no words")
     options = {
         name: getattr(args, name)
         for name in ("lm_weight", "word_bonus", "unknown_penalty", "hotword_boost")

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr_qat.counted import counted
 from asr_qat.errors import require
 from asr_qat.text.normalizers import NAMES
 from tflite_export.commands import evaluate_live
@@ -173,12 +174,12 @@ def _print(found: "Evaluation") -> None:
     print(f"{found.name}: {found.method} {found.widths}")
     print(
         f"WER {found.wer:.2%} [{low:.2%}, {high:.2%}], CER {found.cer:.2%} "
-        f"({found.utterances} utterances, {found.words} words{left_out(found)}), "
-        f"normaliser {found.normalizer}"
+        f"({counted(found.utterances, 'utterance')}, {counted(found.words, 'word')}"
+        f"{left_out(found)}), normaliser {found.normalizer}"
     )
     if len(found.by_length) > 1:
         for row in found.by_length:
-            print(f"  {row.group} s: WER {row.wer:.2%} ({row.utterances} utterances)")
+            print(f"  {row.group} s: WER {row.wer:.2%} ({counted(row.utterances, 'utterance')})")
     if found.wer_diff_ci:
         low, high = found.wer_diff_ci
         print(
@@ -188,7 +189,7 @@ def _print(found: "Evaluation") -> None:
         )
     print(
         f"real-time factor {found.rtf:.4f}, latency in ms: {latency}; "
-        f"{found.threads} thread(s), peak memory {found.peak_rss_mb:.0f} MB"
+        f"{counted(found.threads, 'thread')}, peak memory {found.peak_rss_mb:.0f} MB"
     )
     if found.against_keras is not None:
         _print_comparison(found.against_keras)

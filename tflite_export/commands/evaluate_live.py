@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr_qat import files
+from asr_qat.counted import counted
 from asr_qat.errors import require
 from tflite_export.commands.arguments import data_name
 
@@ -100,7 +102,7 @@ def left_out(found: "Evaluation | StreamedEvaluation") -> str:
 
 def _hypotheses_file(args: argparse.Namespace, name: str) -> Path:
     """The name of the file, with that of the pass before its suffix."""
-    path = Path(args.hypotheses or f"{args.file}.hypotheses.jsonl")
+    path = files.place(args.hypotheses or f"{args.file}.hypotheses.jsonl")
     return path.with_name(f"{path.stem}.{name}{path.suffix}")
 
 
@@ -112,15 +114,15 @@ def _print(found: "StreamedEvaluation") -> None:
     print(f"second pass, delay {found.delay_ms:.0f} ms: {_rates(found.second)}")
     chunk = ", ".join(f"{name} {ms:.1f}" for name, ms in vars(found.chunk_compute_ms).items())
     print(
-        f"{found.utterances} utterances, {found.words} words{left_out(found)}, "
-        f"normaliser {found.normalizer}"
+        f"{counted(found.utterances, 'utterance')}, {counted(found.words, 'word')}"
+        f"{left_out(found)}, normaliser {found.normalizer}"
     )
     print(
         f"chunks of {found.chunk_ms} ms: {found.chunks}, late {found.late_chunks}; "
         f"compute in ms: {chunk}"
     )
     print(
-        f"real-time factor {found.rtf:.4f}; {found.threads} thread(s), "
+        f"real-time factor {found.rtf:.4f}; {counted(found.threads, 'thread')}, "
         f"peak memory {found.peak_rss_mb:.0f} MB"
     )
     if found.against_keras is not None:

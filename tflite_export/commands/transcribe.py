@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import functools
 import logging
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -164,6 +165,7 @@ def _check(args: argparse.Namespace) -> None:
     require(searches or not args.nbest, "--nbest: the hypotheses of a beam search: add --beam 8")
     plain = args.format == TEXT and not args.word_timestamps
     require(not args.nbest or plain, "--nbest: has no times: omit --format and --word-timestamps")
+    require(math.isfinite(args.late_ms), f"--late-ms {args.late_ms}: is no time")
     several = len(args.audio) > 1
     require(
         not several or args.format not in SUBTITLES or args.output is not None,
@@ -178,7 +180,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _written(args: argparse.Namespace, path: str) -> Path:
     stem = "stdin" if path == "-" else Path(path).stem
-    return Path(args.output) / f"{stem}.{args.format}"
+    return files.place(args.output) / f"{stem}.{args.format}"
 
 
 def _transcribed(model, audio, path: str, search, args: argparse.Namespace) -> str:

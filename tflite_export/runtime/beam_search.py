@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from asr_qat.decoding.fusion import WordFusion
@@ -33,11 +34,14 @@ class BeamSearch:
     lm_weight: float = 0.3
     word_bonus: float = 1.0
     unknown_penalty: float = 3.0
-    hotwords: tuple[str, ...] = ()
+    hotwords: Sequence[str] = ()
     hotword_boost: float = 3.0
 
     def __post_init__(self) -> None:
-        """Raise `UserError` for a number out of range."""
+        """Raise `UserError` for a number out of range, or a string in place of hotwords."""
+        words = not isinstance(self.hotwords, str)
+        require(words, f"hotwords: a tuple of words and phrases, such as ({self.hotwords!r},)")
+        object.__setattr__(self, "hotwords", tuple(self.hotwords))  # so that a list is one, too
         require(self.width >= 1, f"beam: {self.width} is less than 1")
         for name in ("lm_weight", "word_bonus", "unknown_penalty", "hotword_boost"):
             value = getattr(self, name)

@@ -73,16 +73,19 @@ def _rate(confidence: float | None) -> str:
 
 
 def _vtt_text(cue: Cue, by_word: bool) -> str:
-    """A player shows the words of a cue, and marks those whose time has come."""
-    lines = [
-        " ".join(
-            f"<{_clock(word.start_s, '.')}>{html.escape(word.text, quote=False)}"
-            if by_word and word.start_s > cue.start_s
-            else html.escape(word.text, quote=False)
-            for word in line
-        )
-        for line in cue.lines
-    ]
+    """A player shows the words of a cue, and marks those whose time has come.
+
+    Each of the times has to be later than the one before, and within those of the cue.
+    """
+    lines, latest = [], cue.start_s
+    for line in cue.lines:
+        words = []
+        for word in line:
+            text = html.escape(word.text, quote=False)
+            if by_word and latest < word.start_s < cue.end_s:
+                text, latest = f"<{_clock(word.start_s, '.')}>{text}", word.start_s
+            words.append(text)
+        lines.append(" ".join(words))
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from tflite_export.runtime.transcription import TimedWord, Transcription
 LINE_CHARACTERS = 42
 LONGEST_S = 7.0
 SHORTEST_S = 1.0  # a cue stays so long, if none follows before
+LEAST_S = 0.001  # clocks of the formats have no shorter time, and a cue has to last
 PAUSE_S = 0.7  # between words, that always ends a cue
 
 
@@ -41,21 +42,33 @@ def cues(found: Transcription) -> list[Cue]:
         for passage in _passages(utterance.words)
         for group in _cut(passage)
     ]
-    return _shown(groups)
+    return _shown(groups, found.duration_s)
 
 
 def word_cues(found: Transcription) -> list[Cue]:
-    """A subtitle for each word."""
-    return _shown([(word,) for word in found.words])
+    """A subtitle for each word; one for those that begin at the same time."""
+    return _shown([(word,) for word in found.words], found.duration_s)
 
 
-def _shown(groups: Sequence[tuple[TimedWord, ...]]) -> list[Cue]:
+def _shown(groups: Sequence[tuple[TimedWord, ...]], duration_s: float) -> list[Cue]:
+    groups = _one_after_the_other(groups)
     starts = [group[0].start_s for group in groups]
     made = []
     for group, start, following in itertools.zip_longest(groups, starts, starts[1:]):
-        end = max(group[-1].end_s, start + SHORTEST_S)
+        end = max(group[-1].end_s, min(start + SHORTEST_S, duration_s), start + LEAST_S)
         made.append(Cue(start, end if following is None else min(end, following), _lines(group)))
     return made
+
+
+def _one_after_the_other(groups: Sequence[tuple[TimedWord, ...]]) -> list[tuple[TimedWord, ...]]:
+    """A group that does not begin after the one before would leave it no time: it joins that."""
+    apart: list[tuple[TimedWord, ...]] = []
+    for group in groups:
+        if apart and group[0].start_s < apart[-1][0].start_s + LEAST_S / 2:
+            apart[-1] += group
+        else:
+            apart.append(group)
+    return apart
 
 
 def _passages(words: Sequence[TimedWord]) -> Iterator[tuple[TimedWord, ...]]:
