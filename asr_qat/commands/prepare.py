@@ -132,9 +132,9 @@ def _refuse_unread(out: str) -> None:
     skipped = PreparedFolder(out).corpus["skipped"]
     unread = [line["detail"] for line in skipped if line["reason"] == UNREADABLE]
     if unread:
+        left_out = counted(len(unread), "recording")
         raise UserError(
-            f"{out}: complete, but {len(unread)} recordings cannot be read and are left out, such "
-            f"as {unread[0]}"
+            f"{out}: complete without {left_out} that cannot be read, such as {unread[0]}"
         )
 
 
