@@ -59,9 +59,7 @@ def test_transcripts_without_audio_are_said(directory, caplog):
     (directory / "text").write_text("a one\nc two\nc2 three\nd four\n")
     kaldi.read(directory)
     (said,) = caplog.messages
-    assert said.startswith(
-        f"{directory / 'text'}: 1 transcripts without audio, such as d: left out"
-    )
+    assert said.startswith(f"{directory / 'text'}: 1 transcript without audio, such as d: left out")
 
 
 def test_all_bad_lines_are_named_at_once(directory):

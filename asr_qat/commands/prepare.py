@@ -128,13 +128,14 @@ def workers(args: argparse.Namespace) -> Workers:
 def _refuse_unread(out: str) -> None:
     """Raise `UserError` if recordings could not be read; the folder is complete without them."""
     from asr_qat.corpora.prepared import UNREADABLE, PreparedFolder
+    from asr_qat.counted import counted
 
     skipped = PreparedFolder(out).corpus["skipped"]
     unread = [line["detail"] for line in skipped if line["reason"] == UNREADABLE]
     if unread:
-        left_out = counted(len(unread), "recording")
         raise UserError(
-            f"{out}: complete without {left_out} that cannot be read, such as {unread[0]}"
+            f"{out}: complete, but without {counted(len(unread), 'recording')} that cannot be "
+            f"read, such as {unread[0]}"
         )
 
 

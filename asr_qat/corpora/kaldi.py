@@ -13,6 +13,7 @@ from asr_qat.corpora.kaldi_audio import kaldi_audio
 from asr_qat.corpora.rows import read_rows, text_rows
 from asr_qat.corpora.splits import made_corpus, named_files
 from asr_qat.corpora.utterance import Corpus, Utterance
+from asr_qat.counted import counted
 from asr_qat.errors import UserError, require
 from asr_qat.notices import notice
 
@@ -72,7 +73,8 @@ def _read_directory(folder: Path) -> list[Utterance]:
 def _say_lost(path: Path, names: Set[str]) -> None:
     """Transcripts that no recording goes with, as Kaldi's `fix_data_dir.sh` drops them."""
     if names:
-        message = f"{path}: {len(names)} transcripts without audio, such as {min(names)}: left out"
+        number = counted(len(names), "transcript")
+        message = f"{path}: {number} without audio, such as {min(names)}: left out"
         notice("transcripts without audio", message, NAMED_DIRECTORIES)
 
 
