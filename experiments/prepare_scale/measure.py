@@ -26,7 +26,7 @@ from experiments.prepare_scale.rows import (
 )
 
 VOCABULARY = 1024
-TRAINING = "configs/librispeech_tiny_float.yaml"
+TRAINING = "configs/an4_tiny_plain.yaml"  # of a small model
 
 
 def measure(data: Path, shards: int, steps: int, work: Path) -> PrepareScaleResults:
@@ -126,5 +126,5 @@ def _store(words: tuple[str, ...], steps: int, work: Path) -> Iterator[StoreRow]
 def _loss(model: str, variables: dict[str, str]) -> float:
     """That of the last line of its history."""
     os.environ.update(variables)
-    lines = files.read_text(f"{model}/history.jsonl").splitlines()
-    return float(json.loads(lines[-1])["loss"])
+    *_, last = filter(str.strip, files.read_lines(f"{model}/history.jsonl"))
+    return float(json.loads(last)["loss"])
