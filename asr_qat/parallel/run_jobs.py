@@ -15,7 +15,6 @@ Result = TypeVar("Result")
 _LOGGER = logging.getLogger(__name__)
 
 ATTEMPTS = 3  # in a row in which workers are killed and no job is finished
-AHEAD = 2  # jobs that wait for each worker: their arguments are in memory twice
 
 
 def run_jobs(
@@ -89,7 +88,7 @@ def _until_broken(
         for number, job in itertools.islice(waiting, most):
             running[opened.executor.submit(task, job)] = number
 
-    submit((1 + AHEAD) * opened.number)
+    submit(opened.given)
     while running:
         done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
         # What was finished counts, also where another worker was killed meanwhile.

@@ -13,6 +13,8 @@ EXECUTORS = ("processes", "ray")
 # One thread a worker: there are as many workers as cores, and a sum must not depend on them.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 
+AHEAD = 2  # jobs that wait for each worker: their arguments are in memory twice
+
 
 @dataclasses.dataclass(frozen=True)
 class Workers:
@@ -49,19 +51,27 @@ class Workers:
             from asr_qat.parallel.ray_executor import RayExecutor  # late: an extra
 
             on_ray = RayExecutor(self.ray_address)
-            return OpenWorkers(on_ray, self.number or on_ray.cores)
+            number = self.number or on_ray.cores
+            return OpenWorkers(on_ray, number, given=number)
         number = self.number or len(os.sched_getaffinity(0))
         spawn = multiprocessing.get_context("spawn")  # TensorFlow's threads do not survive a fork
         pool = concurrent.futures.ProcessPoolExecutor(number, spawn, initializer=begin_worker)
-        return OpenWorkers(pool, number)
+        return OpenWorkers(pool, number, given=(1 + AHEAD) * number)
 
 
 @dataclasses.dataclass(frozen=True)
 class OpenWorkers:
-    """An executor, and how many jobs it runs at once."""
+    """An executor, and how many jobs it runs at once.
+
+    Attributes:
+        executor: of Python, or of Ray, which runs all it is given as far as the cluster has cores.
+        number: of jobs at once.
+        given: jobs that it has at a time: some wait, where the executor lets them.
+    """
 
     executor: concurrent.futures.Executor
     number: int
+    given: int
 
 
 def begin_worker() -> None:
