@@ -2,12 +2,7 @@
 
 import tensorflow as tf
 
-from asr_qat.audio.front_end import (
-    MIN_DEVIATION,
-    MIN_LEVEL,
-    FrontEndConfig,
-    level_decay,
-)
+from asr_qat.audio.front_end import MIN_DEVIATION, MIN_LEVEL, FrontEndConfig, level_decay
 from asr_qat.audio.mel_filters import mel_matrix, window
 
 

@@ -14,7 +14,7 @@ from asr_qat.models.streaming_config import StreamingConfig
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.training.config import TrainConfig
 from asr_qat.training.quantized import quantized
-from asr_qat.training.start_live import live_from_whole
+from asr_qat.training.start_live import live_from_whole, set_if_fitting
 
 # What may differ from the model whose weights are taken: it changes the training alone.
 FREE = (
@@ -113,13 +113,14 @@ def _adapted(started: Recogniser, folder: PreparedFolder) -> Recogniser:
     return adapted
 
 
-def _take_over(started: Recogniser, into: Recogniser) -> None:
-    """Give layers the weights of those of the same name and shape."""
+def _take_over(started: Recogniser, into: Recogniser) -> list[str]:
+    """Give layers the weights of those of the same name; the names of those that do not fit."""
     weights = {layer.name: layer.get_weights() for layer in started.model.layers}
-    for layer in into.model.layers:
-        found = weights.get(layer.name, [])
-        if found and [w.shape for w in found] == [tuple(w.shape) for w in layer.weights]:
-            layer.set_weights(found)
+    return [
+        layer.name
+        for layer in into.model.layers
+        if weights.get(layer.name) and not set_if_fitting(layer, weights[layer.name])
+    ]
 
 
 def _quantized(
@@ -203,5 +204,6 @@ def _with_shape(started: Recogniser, config: ModelConfig) -> Recogniser:
     if config == started.config:
         return started
     changed = Recogniser.create(config, started.tokenizer, started.mean, started.std)
-    _take_over(started, changed)
+    other = _take_over(started, changed)
+    assert not other, f"layers of another shape: {other}"
     return changed

@@ -5,6 +5,7 @@ fit, or that the other model lacks, keep their initial weights.
 """
 
 import numpy as np
+from tensorflow import keras
 
 from asr_qat.models.layer_names import whole_utterance_layer
 from asr_qat.models.model_config import ModelConfig
@@ -21,9 +22,16 @@ def live_from_whole(started: Recogniser, config: ModelConfig) -> Recogniser:
             continue
         if layer.name.endswith("_conv_depthwise"):
             found = [causal_kernel(found[0], config.encoder.kernel), *found[1:]]
-        if [w.shape for w in found] == [tuple(w.shape) for w in layer.weights]:
-            layer.set_weights(found)
+        set_if_fitting(layer, found)
     return live
+
+
+def set_if_fitting(layer: keras.layers.Layer, weights: list[np.ndarray]) -> bool:
+    """Give a layer these weights if they have its shapes. Returns whether they do."""
+    fitting = [w.shape for w in weights] == [tuple(w.shape) for w in layer.weights]
+    if fitting:
+        layer.set_weights(weights)
+    return fitting
 
 
 def causal_kernel(kernel: np.ndarray, length: int) -> np.ndarray:
