@@ -8,9 +8,8 @@ import time
 
 import pytest
 
+from experiments.prepare_scale.local_store import BUCKET, client, environment, free_port
 from tests.training_fixtures import REPOSITORY
-
-BUCKET = "speech"
 
 
 @pytest.fixture(scope="session")
@@ -18,31 +17,15 @@ def store(tmp_path_factory):
     """The environment of a process that reads `s3://speech`, which a server here holds."""
     pytest.importorskip("moto", reason="needs the extra cluster-tests")
     pytest.importorskip("tensorflow_io", reason="needs the extra cloud")
-    import boto3
-
-    with socket.create_server(("localhost", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     log = (tmp_path_factory.mktemp("store") / "log").open("w")
     words = [sys.executable, "-c", "import sys; from moto.server import main; main(sys.argv[1:])"]
     server = subprocess.Popen([*words, "-p", str(port)], stdout=log, stderr=log)
-    variables = {
-        "AWS_ACCESS_KEY_ID": "any",
-        "AWS_SECRET_ACCESS_KEY": "any",
-        "AWS_REGION": "us-east-1",
-        "S3_ENDPOINT": f"http://localhost:{port}",
-        "S3_USE_HTTPS": "0",
-        "S3_VERIFY_SSL": "0",
-    }
-    client = boto3.client(
-        "s3",
-        endpoint_url=variables["S3_ENDPOINT"],
-        region_name=variables["AWS_REGION"],
-        aws_access_key_id="any",
-        aws_secret_access_key="any",
-    )
+    variables = environment(port)
     _wait_for(port, server)
-    client.create_bucket(Bucket=BUCKET)
-    yield variables, client
+    own = client(variables)
+    own.create_bucket(Bucket=BUCKET)
+    yield variables, own
     server.terminate()
     server.wait()
 
