@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from asr_qat.audio.decode import read_audio as read_audio
     from asr_qat.audio.front_end import FrontEndConfig as FrontEndConfig
     from asr_qat.config import load_yaml as load_yaml
-    from asr_qat.corpora.dataset import DataConfig as DataConfig
+    from asr_qat.corpora.data_config import DataConfig as DataConfig
     from asr_qat.corpora.dataset import Pipeline as Pipeline
     from asr_qat.corpora.fallback import read_corpus as read_corpus
     from asr_qat.corpora.prepare import prepare as prepare

@@ -127,8 +127,8 @@ def write_corpus(root: Path) -> None:
 @pytest.fixture(scope="session")
 def prepared_folder(synthetic_corpus, shared_folder) -> Path:
     """`synthetic_corpus` as `asr-qat prepare` writes it, with letters as labels."""
-    from asr_qat.corpora.manifest import read
     from asr_qat.corpora.prepare import prepare
+    from asr_qat.corpora.readers.manifest import read
 
     def make(out):
         prepare(read(synthetic_corpus), out, vocab_size=40, model_type="char", quiet=True)
@@ -152,7 +152,7 @@ def an4_archive() -> Path:
 def an4_audio(an4_archive) -> list[np.ndarray]:
     """Five AN4 test utterances, float32."""
     from asr_qat.audio.decode import read_audio
-    from asr_qat.corpora.an4 import read
+    from asr_qat.corpora.readers.an4 import read
 
     utterances = read(an4_archive).splits["test"]
     return [read_audio(item.audio_path) for item in utterances[:: len(utterances) // 5][:5]]

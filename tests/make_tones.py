@@ -16,7 +16,7 @@ from pathlib import Path
 import soundfile
 
 import asr_qat
-from asr_qat.corpora.manifest import read
+from asr_qat.corpora.readers.manifest import read
 from tests.conftest import SAMPLE_RATE, WORD_HZ, utterance
 from tflite_export import convert_model
 

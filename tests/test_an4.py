@@ -5,8 +5,8 @@ import tarfile
 
 import pytest
 
-from asr_qat.corpora import an4
 from asr_qat.corpora.locate import locate
+from asr_qat.corpora.readers import an4
 from asr_qat.corpora.utterance import SPLITS
 from asr_qat.errors import UserError
 from tests.corpus_fixtures import ids, speakers, tone

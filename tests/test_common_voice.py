@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from asr_qat.corpora import audio_folder, common_voice
+from asr_qat.corpora.readers import audio_folder, common_voice
 from asr_qat.errors import UserError
 from tests.corpus_fixtures import ids, tone
 from tests.layout_fixtures import FOLDER, UTTERANCES, check

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from asr_qat import cli
-from asr_qat.corpora.dataset import DataConfig
+from asr_qat.corpora.data_config import DataConfig
 from asr_qat.corpora.transcript_lengths import TranscriptLengths
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_config import ModelConfig

@@ -8,8 +8,8 @@ import shutil
 import h5py
 import pytest
 
-from asr_qat.corpora import an4, librispeech, manifest
 from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.corpora.readers import an4, librispeech, manifest
 from asr_qat.errors import UserError
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_config import ModelConfig

@@ -15,7 +15,8 @@ from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import LEVELLED_FRONT_END, NEMO_FRONT_END, log_mel, normalize
 from asr_qat.audio.log_mel import frame_count
 from asr_qat.audio.log_mel import log_mel as tf_log_mel
-from asr_qat.corpora.dataset import DataConfig, Pipeline
+from asr_qat.corpora.data_config import DataConfig
+from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.losses.ctc import CTCLoss
@@ -212,8 +213,8 @@ def test_a_model_that_does_not_hear_the_folder(folder):
 @BOTH
 def test_an_utterance_that_a_higher_speed_makes_too_short(synthetic_corpus, tmp_path, cache):
     """Prepared because its labels fit at speed 1; faster they do not, and it is left out."""
-    from asr_qat.corpora.manifest import read
     from asr_qat.corpora.prepare import prepare
+    from asr_qat.corpora.readers.manifest import read
 
     corpus = tmp_path / "corpus"
     shutil.copytree(synthetic_corpus, corpus)

@@ -23,9 +23,9 @@ SPLIT_SIZES = {"train": 24, "dev": 3, "test": 4}  # utterances of AN4 that are u
 @pytest.fixture
 def recordings(request, tmp_path):
     """Manifests of real speech, or the synthetic corpus where there is none."""
-    from asr_qat.corpora.an4 import read
     from asr_qat.corpora.download import Unreachable
     from asr_qat.corpora.locate import locate
+    from asr_qat.corpora.readers.an4 import read
 
     try:
         corpus = read(locate("an4", quiet=True))

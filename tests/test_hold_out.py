@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_qat.corpora.hold_out import complete_splits, hold_out_speakers
+from asr_qat.corpora.readers.hold_out import complete_splits, hold_out_speakers
 from asr_qat.corpora.utterance import SPLITS, Utterance
 from asr_qat.errors import UserError
 from tests.corpus_fixtures import ids, speakers

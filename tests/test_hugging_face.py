@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from asr_qat.audio.inside import address, audio_source
-from asr_qat.corpora import hugging_face
+from asr_qat.corpora.readers import hugging_face
 from asr_qat.errors import UserError
 from tests.corpus_fixtures import ids, tone
 from tests.layout_fixtures import FOLDER, check
@@ -33,7 +33,7 @@ def test_one_split():
 @pytest.mark.parametrize("layout", ["hf_saved", "hf_parquet", "nemo_tarred/.."])
 def test_addresses_are_read_again(layout, tmp_path):
     if layout.endswith(".."):
-        from asr_qat.corpora import nemo
+        from asr_qat.corpora.readers import nemo
 
         corpus = nemo.read(FOLDER / "nemo_tarred")
     else:

@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from asr_qat import notices
-from asr_qat.corpora import kaldi
-from asr_qat.corpora.kaldi_audio import kaldi_audio
+from asr_qat.corpora.readers import kaldi
+from asr_qat.corpora.readers.kaldi_audio import kaldi_audio
 from asr_qat.errors import UserError
 from tests.corpus_fixtures import ids, tone
 from tests.layout_fixtures import FOLDER, check

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from asr_qat.corpora import lhotse
+from asr_qat.corpora.readers import lhotse
 from asr_qat.errors import UserError
 from tests.corpus_fixtures import ids
 from tests.layout_fixtures import FOLDER, check

@@ -4,7 +4,7 @@ import tarfile
 
 import pytest
 
-from asr_qat.corpora import librispeech
+from asr_qat.corpora.readers import librispeech
 from asr_qat.corpora.utterance import SPLITS
 from asr_qat.errors import UserError
 from tests.corpus_fixtures import speakers, tone

@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asr_qat import files
-from asr_qat.corpora import an4, librispeech, manifest
-from asr_qat.corpora.json_lines import read_json_lines
+from asr_qat.corpora.readers import an4, librispeech, manifest
+from asr_qat.corpora.readers.json_lines import read_json_lines
 
 pytestmark = pytest.mark.runtime
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from asr_qat.corpora import espeak_package, fallback, locate
+from asr_qat.corpora import fallback, locate
 from asr_qat.corpora.download import Unreachable, download
 from asr_qat.corpora.locate import locate as locate_corpus
+from asr_qat.corpora.synthetic import espeak_package
 from asr_qat.errors import UserError
 
 CONTENT = bytes(range(256)) * 4000

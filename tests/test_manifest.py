@@ -5,7 +5,7 @@ import json
 import pytest
 
 from asr_qat import notices
-from asr_qat.corpora import manifest
+from asr_qat.corpora.readers import manifest
 from asr_qat.corpora.recognise import recognise
 from asr_qat.corpora.utterance import SPLITS, Utterance
 from asr_qat.errors import UserError

@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 from asr_qat.audio.front_end import NEMO_FRONT_END
-from asr_qat.corpora.dataset import DataConfig, Pipeline
+from asr_qat.corpora.data_config import DataConfig
+from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.losses.ctc import CTCLoss

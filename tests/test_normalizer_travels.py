@@ -7,9 +7,9 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from asr_qat.commands import prepare as command
-from asr_qat.corpora import manifest
 from asr_qat.corpora.prepare import prepare
 from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.corpora.readers import manifest
 from asr_qat.corpora.recordings import recordings
 from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser

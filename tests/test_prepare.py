@@ -14,10 +14,10 @@ from asr_qat import files
 from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import LEVELLED_FRONT_END, log_mel
 from asr_qat.commands import prepare as command
-from asr_qat.corpora import manifest
 from asr_qat.corpora.prepare import prepare
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.prepared_summary import MIN_STD
+from asr_qat.corpora.readers import manifest
 from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError, exit_code

@@ -19,7 +19,7 @@ def test_all_layouts_are_prepared_as_they_were_written():
 
 
 def test_recordings_in_any_format(tmp_path):
-    from asr_qat.corpora import manifest
+    from asr_qat.corpora.readers import manifest
     from tests.layout_fixtures import UTTERANCES
 
     check(manifest.read(layouts._write_recordings(tmp_path / "own", UTTERANCES)))

@@ -11,9 +11,9 @@ import soundfile
 
 from asr_qat import files
 from asr_qat.commands import prepare as command
-from asr_qat.corpora import manifest
 from asr_qat.corpora.prepare import Part, prepare
 from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.corpora.readers import manifest
 from asr_qat.errors import UserError
 from asr_qat.parallel.workers import Workers
 

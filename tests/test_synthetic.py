@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr_qat.corpora import espeak_package, synthetic
 from asr_qat.corpora.download import Unreachable
-from asr_qat.corpora.synthetic_audio import SAMPLE_RATE, SNR_DB, record
-from asr_qat.corpora.synthetic_grammar import VOCABULARY, sentence
-from asr_qat.corpora.synthetic_voices import ACCENTS, VARIANTS
+from asr_qat.corpora.synthetic import corpus as synthetic
+from asr_qat.corpora.synthetic import espeak_package
+from asr_qat.corpora.synthetic.audio import SAMPLE_RATE, SNR_DB, record
+from asr_qat.corpora.synthetic.grammar import VOCABULARY, sentence
+from asr_qat.corpora.synthetic.voices import ACCENTS, VARIANTS
 from asr_qat.corpora.utterance import SPLITS
 from asr_qat.errors import UserError
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from asr_qat import cli
-from asr_qat.corpora.dataset import DataConfig
+from asr_qat.corpora.data_config import DataConfig
 from asr_qat.corpora.prepared import PreparedFolder
 from experiments.benchmarks.input_throughput import WARM_UP, _measure, input_throughput
 

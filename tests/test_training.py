@@ -141,8 +141,8 @@ def test_unknown_preset(prepared_folder, tmp_path):
 
 
 def test_folder_of_another_vocabulary(float_run, synthetic_corpus, tmp_path):
-    from asr_qat.corpora.manifest import read
     from asr_qat.corpora.prepare import prepare
+    from asr_qat.corpora.readers.manifest import read
 
     config, _ = float_run
     prepare(read(synthetic_corpus), tmp_path / "bpe", 20, "bpe", quiet=True)

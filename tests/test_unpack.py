@@ -6,8 +6,8 @@ import tarfile
 
 import pytest
 
-from asr_qat.corpora import unpack
-from asr_qat.corpora.unpack import unpacked
+from asr_qat.corpora.readers import unpack
+from asr_qat.corpora.readers.unpack import unpacked
 from asr_qat.errors import UserError
 
 pytest_plugins = ["tests.corpus_fixtures"]

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from asr_qat.corpora.dataset import DataConfig, Pipeline
+from asr_qat.corpora.data_config import DataConfig
+from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.models.ctc import build_ctc
 from asr_qat.models.keras_decoder import CTCDecoder

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr_qat.corpora.dataset import DataConfig
+from asr_qat.corpora.data_config import DataConfig
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_config import ModelConfig
 from asr_qat.models.model_directory import Recogniser

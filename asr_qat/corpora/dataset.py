@@ -4,19 +4,12 @@ The batch of each training step is a function of the seed and the number of the 
 resumed training asks for the same batches.
 """
 
-import dataclasses
 import functools
-import io
-import itertools
-import math
 
 import numpy as np
-import soundfile
 import tensorflow as tf
 
 from asr_qat.audio.augment import (
-    NoiseConfig,
-    SpecAugmentConfig,
     add_noise,
     change_speed,
     random_channel,
@@ -24,61 +17,14 @@ from asr_qat.audio.augment import (
     spec_augment,
 )
 from asr_qat.audio.log_mel import frame_count, log_mel, normalize
+from asr_qat.corpora.data_config import DataConfig
 from asr_qat.corpora.prepared import FeatureStats, PreparedFolder
+from asr_qat.corpora.records import lengths_of, utterance_of
 from asr_qat.errors import require
 from asr_qat.losses.targets import PADDING, pack_targets
 
 SHUFFLE_BLOCK = 4096  # utterances, when the corpus is streamed from disk
 _LAST_FEATURES: dict[tuple, tuple] = {}  # those of the latest training with `cache`, see below
-
-
-@dataclasses.dataclass(frozen=True)
-class DataConfig:
-    """How training batches are made.
-
-    Attributes:
-        batch_size: largest number of utterances in a batch.
-        batch_seconds: longest audio of a batch, padding included.
-        bucket_seconds: upper limits of the length buckets; longer utterances share one.
-        speeds: each training utterance is played at one of these, chosen anew every pass.
-        spec_augment: masks over time and frequency, or null for none.
-        join: share of the training utterances to which another one is appended. On a small
-            corpus it keeps the model from learning whole transcripts by heart. A front end that
-            normalises utterances normalises each of the two.
-        gain: standard deviation, in natural-logarithm units, of a random gain and of a random
-            spectral tilt of each training utterance.
-        cache: hold the features of all speeds in memory; for small corpora. Each has the same
-            noise in all passes then.
-        noise: noise that is added to training utterances, or null for none.
-    """
-
-    batch_size: int = 8
-    batch_seconds: float = 120.0
-    bucket_seconds: tuple[float, ...] = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 12.0, 16.0, 24.0)
-    speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
-    spec_augment: SpecAugmentConfig | None = SpecAugmentConfig()
-    join: float = 0.0
-    gain: float = 0.0
-    cache: bool = False
-    noise: NoiseConfig | None = None
-
-    def __post_init__(self) -> None:
-        """Raise `UserError` for a value out of range."""
-        require(self.batch_size >= 1, f"batch_size: {self.batch_size} is less than 1")
-        seconds = self.batch_seconds
-        require(0 < seconds < math.inf, f"batch_seconds: {seconds} is not a number above 0")
-        limits, speeds = self.bucket_seconds, self.speeds
-        ascending = all(a < b for a, b in itertools.pairwise((0.0, *limits, math.inf)))
-        require(
-            len(limits) > 0 and ascending,
-            f"bucket_seconds: {list(limits)} are not numbers above 0, each above the last",
-        )
-        require(
-            len(speeds) > 0 and all(0 < speed < math.inf for speed in speeds),
-            f"speeds: {list(speeds)} are not one or more numbers above 0",
-        )
-        require(0 <= self.join <= 1, f"join: {self.join} is not from 0 to 1")
-        require(0 <= self.gain < math.inf, f"gain: {self.gain} is not a number from 0 up")
 
 
 class Pipeline:
@@ -118,7 +64,7 @@ class Pipeline:
     def evaluation(self, split: str) -> tf.data.Dataset:
         """Every utterance of `split` once, in the order of the manifest, not augmented."""
         records = tf.data.TFRecordDataset(self.folder.shards(split))
-        items = records.map(self._parse, tf.data.AUTOTUNE).map(
+        items = records.map(utterance_of, tf.data.AUTOTUNE).map(
             lambda item: (self._features(item["audio"]), item["tokens"]), tf.data.AUTOTUNE
         )
         return (
@@ -191,7 +137,7 @@ class Pipeline:
             frames, offsets, _ = self._all_features()
             version = item * len(self.config.speeds) + choice
             return self._augment(frames[offsets[version] : offsets[version + 1]], seed)
-        audio = self._parse(item)["audio"]
+        audio = utterance_of(item)["audio"]
         features = tf.switch_case(
             tf.cast(choice, tf.int32),
             [
@@ -200,33 +146,6 @@ class Pipeline:
             ],
         )
         return self._augment(features, seed + 2)
-
-    def _parse_lengths(self, record):
-        """The number of samples of a serialized example, and its tokens `[labels]`."""
-        item = tf.io.parse_single_example(
-            record,
-            {
-                "samples": tf.io.FixedLenFeature([], tf.int64),
-                "tokens": tf.io.RaggedFeature(tf.int64),
-            },
-        )
-        return {key: tf.cast(values, tf.int32) for key, values in item.items()}
-
-    def _parse(self, record):
-        """One serialized example to audio `[samples]` and tokens `[labels]`."""
-        item = tf.io.parse_single_example(
-            record,
-            {
-                "audio": tf.io.FixedLenFeature([], tf.string),
-                "tokens": tf.io.RaggedFeature(tf.int64),
-            },
-        )
-        audio = tf.numpy_function(_decode, [item["audio"]], tf.int16, stateful=False)
-        audio.set_shape([None])
-        return {
-            "audio": tf.cast(audio, tf.float32) / 32768.0,
-            "tokens": tf.cast(item["tokens"], tf.int32),
-        }
 
     def _features(self, audio, speed: float = 1.0, seed=None):
         """Normalised features; with a `seed` of what is heard in training, noise included."""
@@ -313,7 +232,7 @@ class Pipeline:
                 for number, speed in enumerate(self.config.speeds)
             ), item["tokens"]
 
-        records = tf.data.TFRecordDataset(shards).map(self._parse, tf.data.AUTOTUNE)
+        records = tf.data.TFRecordDataset(shards).map(utterance_of, tf.data.AUTOTUNE)
         items = records.enumerate().map(versions_of, tf.data.AUTOTUNE)
         features, tokens = [], []
         for versions, labels in items.as_numpy_iterator():
@@ -336,7 +255,7 @@ class Pipeline:
         )
 
         def example(index, record):
-            item = self._parse_lengths(record)
+            item = lengths_of(record)
             seeds = tf.random.experimental.stateless_fold_in(seed, index)
             speeds = self.config.speeds
             choice = tf.random.stateless_uniform([], seeds, 0, len(speeds), tf.int32)
@@ -380,12 +299,6 @@ def _one_part(item, choice, seed):
 def _nothing(item):
     """In place of the second utterance in a row of one: no record, no index."""
     return tf.constant("" if item.dtype == tf.string else -1, item.dtype)
-
-
-def _decode(flac: bytes) -> np.ndarray:
-    """int16 `[samples]`. Five times as fast as `tfio.audio.decode_flac`, the same integers."""
-    samples, _ = soundfile.read(io.BytesIO(flac), dtype="int16")
-    return samples
 
 
 def _to_keras(features, lengths, labels):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from asr_qat.corpora.download import Unreachable
 from asr_qat.corpora.locate import locate
-from asr_qat.corpora.readers import reader
+from asr_qat.corpora.readers.registry import reader
 from asr_qat.corpora.recognise import recognise
 from asr_qat.corpora.utterance import Corpus
 from asr_qat.errors import require
@@ -22,8 +22,8 @@ def read_corpus(
     """Find and read the corpus `name`.
 
     Args:
-        name: of `asr_qat.corpora.readers`, or `auto` for whatever lies at `data`. None for `auto`
-            with `data`, for `an4` without.
+        name: of `asr_qat.corpora.readers.registry`, or `auto` for whatever lies at `data`. None
+            for `auto` with `data`, for `an4` without.
         data: where it lies; None to look for it, then download it.
         quiet: say nothing and show no progress.
         fallback: take `synthetic`, with a warning in the log, for AN4 that is nowhere to be had.

@@ -4,10 +4,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from asr_qat.corpora import espeak_package, librispeech
 from asr_qat.corpora.cache import cache_folder
 from asr_qat.corpora.download import download, download_from_any
-from asr_qat.corpora.nemo import expand_braces
+from asr_qat.corpora.readers import librispeech
+from asr_qat.corpora.readers.nemo import expand_braces
+from asr_qat.corpora.synthetic import espeak_package
 from asr_qat.errors import UserError, require
 
 # The same file in several places, tried in this order: its publisher, and the copy that the
@@ -34,7 +35,7 @@ def locate(name: str, data: str | Path | None = None, quiet: bool = False) -> Pa
     """Find the corpus `name`, or download it into the cache folder.
 
     Args:
-        name: a corpus of `asr_qat.corpora.readers`.
+        name: a corpus of `asr_qat.corpora.readers.registry`.
         data: the corpus itself or a folder that holds it; the only place looked at if given.
         quiet: show no progress of a download.
 

@@ -10,18 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from asr_qat.audio.decode import AUDIO_SUFFIXES
-from asr_qat.corpora import (
+from asr_qat.corpora import locate
+from asr_qat.corpora.readers import (
     audio_folder,
     common_voice,
     hugging_face,
     kaldi,
     lhotse,
     librispeech,
-    locate,
     manifest,
     nemo,
 )
-from asr_qat.corpora.rows import first_object
+from asr_qat.corpora.readers.rows import first_object
 from asr_qat.errors import UserError, require
 
 

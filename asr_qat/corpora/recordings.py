@@ -5,8 +5,8 @@ import logging
 from pathlib import Path
 
 from asr_qat import files
-from asr_qat.corpora.json_lines import read_json_lines
 from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.corpora.readers.json_lines import read_json_lines
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError, require
 from asr_qat.progress import progress
@@ -27,8 +27,8 @@ def recordings(
     """The utterances of a manifest, or of a split of a prepared folder.
 
     Args:
-        data: a manifest (see `asr_qat.corpora.json_lines`), or a folder with `{split}.jsonl`
-            in it.
+        data: a manifest (see `asr_qat.corpora.readers.json_lines`), or a folder with
+            `{split}.jsonl` in it.
         split: which manifest of a folder.
         normalizer: name of the normaliser of the texts; those for one that is of scoring alone are
             as they are written. None for that of the prepared folder, `plain` for others.

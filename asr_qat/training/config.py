@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Literal
 
-from asr_qat.corpora.dataset import DataConfig
+from asr_qat.corpora.data_config import DataConfig
 from asr_qat.errors import UserError, require
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.prediction import TransducerConfig

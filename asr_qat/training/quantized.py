@@ -5,7 +5,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from asr_qat.corpora.dataset import DataConfig, Pipeline
+from asr_qat.corpora.data_config import DataConfig
+from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import FeatureStats, PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser

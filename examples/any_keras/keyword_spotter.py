@@ -19,9 +19,10 @@ from tensorflow import keras
 
 import tflite_export
 from asr_qat.audio.front_end import FrontEndConfig, log_mel
-from asr_qat.corpora import espeak_package, synthetic
-from asr_qat.corpora.synthetic_grammar import COMMANDS, DIGITS
-from asr_qat.corpora.synthetic_voices import ACCENTS, VARIANTS
+from asr_qat.corpora.synthetic import corpus as synthetic
+from asr_qat.corpora.synthetic import espeak_package
+from asr_qat.corpora.synthetic.grammar import COMMANDS, DIGITS
+from asr_qat.corpora.synthetic.voices import ACCENTS, VARIANTS
 from examples.any_keras.score import show
 from examples.any_keras.workflow import INT4, WORK, Example, Inputs, Split
 

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> None:
     import dataclasses
 
     from asr_qat import files
-    from asr_qat.corpora.dataset import DataConfig
+    from asr_qat.corpora.data_config import DataConfig
     from asr_qat.corpora.prepared import PreparedFolder
     from asr_qat.provenance import Provenance
     from experiments.benchmarks.input_throughput import input_throughput

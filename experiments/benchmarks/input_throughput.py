@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import log_mel, normalize
-from asr_qat.corpora.dataset import DataConfig, Pipeline
+from asr_qat.corpora.data_config import DataConfig
+from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.progress import progress_bar
 from experiments.benchmarks.rows import InputFigures, InputRow, InputSpeed

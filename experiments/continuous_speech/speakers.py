@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
-from asr_qat.corpora import librispeech
-from asr_qat.corpora.json_lines import read_json_lines
+from asr_qat.corpora.readers import librispeech
+from asr_qat.corpora.readers.json_lines import read_json_lines
 from asr_qat.corpora.utterance import Corpus, Utterance
 from asr_qat.errors import require
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asr_qat import files
-from asr_qat.corpora import manifest
 from asr_qat.corpora.prepare import prepare
 from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.corpora.readers import manifest
 from asr_qat.provenance import provenance
 from asr_qat.text.normalize import normalize
 from asr_qat.text.tokenizer import Tokenizer

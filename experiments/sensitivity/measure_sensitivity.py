@@ -27,7 +27,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.corpora.dataset import DataConfig, Pipeline
+from asr_qat.corpora.data_config import DataConfig
+from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import require
 from asr_qat.losses.targets import PADDING, pack_targets

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 from asr_qat import files
-from asr_qat.corpora.hold_out import hold_out_speakers
-from asr_qat.corpora.unpack import unpacked
+from asr_qat.corpora.readers.hold_out import hold_out_speakers
+from asr_qat.corpora.readers.unpack import unpacked
 from asr_qat.corpora.utterance import Corpus, Utterance
 from asr_qat.errors import UserError
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat.audio.inside import AudioSource
-from asr_qat.corpora.kaldi_audio import piped_file
-from asr_qat.corpora.splits import beside
+from asr_qat.corpora.readers.kaldi_audio import piped_file
+from asr_qat.corpora.readers.splits import beside
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError, require
 

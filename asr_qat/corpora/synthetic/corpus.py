@@ -23,10 +23,10 @@ from pathlib import Path
 import soundfile
 
 from asr_qat.corpora.cache import cache_folder
-from asr_qat.corpora.espeak_package import VERSION, unpack
-from asr_qat.corpora.synthetic_audio import SAMPLE_RATE, record
-from asr_qat.corpora.synthetic_grammar import VOCABULARY, sentence
-from asr_qat.corpora.synthetic_voices import ACCENTS, VARIANTS
+from asr_qat.corpora.synthetic.audio import SAMPLE_RATE, record
+from asr_qat.corpora.synthetic.espeak_package import VERSION, unpack
+from asr_qat.corpora.synthetic.grammar import VOCABULARY, sentence
+from asr_qat.corpora.synthetic.voices import ACCENTS, VARIANTS
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.errors import UserError
 
@@ -153,7 +153,7 @@ def _speak(wheel: Path, recordings: list[dict], folder: Path) -> None:
     lines = "".join(
         json.dumps({**each, "text": _pronounced(each["text"])}) + "\n" for each in recordings
     )
-    command = [sys.executable, "-m", "asr_qat.corpora.espeak_process"]
+    command = [sys.executable, "-m", "asr_qat.corpora.synthetic.espeak_process"]
     command += [str(library), str(data), str(folder)]
     done = subprocess.run(command, input=lines, capture_output=True, text=True)
     if done.returncode != 0:

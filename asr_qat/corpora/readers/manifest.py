@@ -12,9 +12,9 @@ from pathlib import Path
 
 from asr_qat import files
 from asr_qat.audio.decode import AUDIO_SUFFIXES
-from asr_qat.corpora.hold_out import complete_splits
-from asr_qat.corpora.json_lines import read_json_lines
-from asr_qat.corpora.splits import check_unique, split_named
+from asr_qat.corpora.readers.hold_out import complete_splits
+from asr_qat.corpora.readers.json_lines import read_json_lines
+from asr_qat.corpora.readers.splits import check_unique, split_named
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.errors import UserError, require
 from asr_qat.notices import notice

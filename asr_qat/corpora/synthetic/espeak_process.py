@@ -1,7 +1,7 @@
 """A process that speaks with espeak-ng's shared library, through `ctypes`.
 
-`python -m asr_qat.corpora.espeak_process LIBRARY DATA FOLDER` reads from standard input one
-JSON line for each recording: `{"id", "text", "voice", "rate", "pitch", "gap"}`, and writes
+`python -m asr_qat.corpora.synthetic.espeak_process LIBRARY DATA FOLDER` reads from standard input
+one JSON line for each recording: `{"id", "text", "voice", "rate", "pitch", "gap"}`, and writes
 `FOLDER/ID.wav`. espeak-ng remembers the end of what it said last, and its noise goes on from
 there, so that one recording depends on those before it: one new process says all of them,
 in a fixed order, and the audio is the same every time.

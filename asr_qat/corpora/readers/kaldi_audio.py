@@ -13,7 +13,7 @@ from pathlib import Path
 import soundfile
 
 from asr_qat.audio.inside import AudioSource, FileRange
-from asr_qat.corpora.splits import beside
+from asr_qat.corpora.readers.splits import beside
 from asr_qat.errors import UserError, require
 
 PIPE = (

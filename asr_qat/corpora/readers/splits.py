@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from asr_qat.corpora.hold_out import complete_splits
+from asr_qat.corpora.readers.hold_out import complete_splits
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.errors import UserError, require
 

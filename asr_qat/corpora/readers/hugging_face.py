@@ -17,8 +17,8 @@ from typing import Any
 
 from asr_qat import files
 from asr_qat.audio.inside import AudioSource, FileRange, ParquetCell
-from asr_qat.corpora.audio_folder import SPEAKERS, TEXTS
-from asr_qat.corpora.splits import beside, made_corpus, split_of
+from asr_qat.corpora.readers.audio_folder import SPEAKERS, TEXTS
+from asr_qat.corpora.readers.splits import beside, made_corpus, split_of
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.errors import UserError, require
 

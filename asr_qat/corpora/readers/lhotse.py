@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat.audio.inside import AudioSource, FileRange
-from asr_qat.corpora.lhotse_entries import file_of, of_cut, of_supervision
-from asr_qat.corpora.rows import first_object, json_object, read_rows, text_rows
-from asr_qat.corpora.splits import made_corpus, split_of
-from asr_qat.corpora.tar_members import tar_members
+from asr_qat.corpora.readers.lhotse_entries import file_of, of_cut, of_supervision
+from asr_qat.corpora.readers.rows import first_object, json_object, read_rows, text_rows
+from asr_qat.corpora.readers.splits import made_corpus, split_of
+from asr_qat.corpora.readers.tar_members import tar_members
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.errors import require
 

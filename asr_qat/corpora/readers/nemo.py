@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat.audio.inside import FileRange
-from asr_qat.corpora.json_lines import read_json_lines
-from asr_qat.corpora.rows import first_object
-from asr_qat.corpora.splits import made_corpus, split_of
-from asr_qat.corpora.tar_members import tar_members
+from asr_qat.corpora.readers.json_lines import read_json_lines
+from asr_qat.corpora.readers.rows import first_object
+from asr_qat.corpora.readers.splits import made_corpus, split_of
+from asr_qat.corpora.readers.tar_members import tar_members
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.errors import UserError, require
 

@@ -7,8 +7,8 @@ once, so they are a part of `validated.tsv`. Quotes in sentences are letters: no
 
 from pathlib import Path
 
-from asr_qat.corpora.rows import read_rows, text_rows
-from asr_qat.corpora.splits import made_corpus
+from asr_qat.corpora.readers.rows import read_rows, text_rows
+from asr_qat.corpora.readers.splits import made_corpus
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.errors import require
 

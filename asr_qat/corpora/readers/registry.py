@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from asr_qat.corpora import (
+from asr_qat.corpora.readers import (
     an4,
     audio_folder,
     common_voice,
@@ -13,8 +13,8 @@ from asr_qat.corpora import (
     librispeech,
     manifest,
     nemo,
-    synthetic,
 )
+from asr_qat.corpora.synthetic import corpus as synthetic
 from asr_qat.corpora.utterance import Corpus
 from asr_qat.errors import UserError
 

@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 
 from asr_qat import files
-from asr_qat.corpora.hold_out import complete_splits
-from asr_qat.corpora.unpack import unpacked
+from asr_qat.corpora.readers.hold_out import complete_splits
+from asr_qat.corpora.readers.unpack import unpacked
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.errors import UserError
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat.audio.inside import AudioSource, audio_source
-from asr_qat.corpora.rows import json_object, read_rows, text_rows
+from asr_qat.corpora.readers.rows import json_object, read_rows, text_rows
 from asr_qat.corpora.utterance import Utterance, speaker_name
 from asr_qat.errors import UserError
 

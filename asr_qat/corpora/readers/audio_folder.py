@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from asr_qat import files
-from asr_qat.corpora.rows import json_object, read_rows, text_rows
-from asr_qat.corpora.splits import made_corpus, split_of
+from asr_qat.corpora.readers.rows import json_object, read_rows, text_rows
+from asr_qat.corpora.readers.splits import made_corpus, split_of
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.errors import UserError, require
 

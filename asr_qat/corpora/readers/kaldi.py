@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from asr_qat.audio.inside import AudioSource
-from asr_qat.corpora.kaldi_audio import kaldi_audio
-from asr_qat.corpora.rows import read_rows, text_rows
-from asr_qat.corpora.splits import made_corpus, named_files
+from asr_qat.corpora.readers.kaldi_audio import kaldi_audio
+from asr_qat.corpora.readers.rows import read_rows, text_rows
+from asr_qat.corpora.readers.splits import made_corpus, named_files
 from asr_qat.corpora.utterance import Corpus, Utterance
 from asr_qat.counted import counted
 from asr_qat.errors import UserError, require
