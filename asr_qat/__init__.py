@@ -86,7 +86,7 @@ else:
             "CTCDecoder": "asr_qat.models.keras_decoder",
             "CTCLoss": "asr_qat.losses.ctc",
             "Conv2D": "asr_qat.quantize.conv",
-            "DataConfig": "asr_qat.corpora.dataset",
+            "DataConfig": "asr_qat.corpora.data_config",
             "Dense": "asr_qat.quantize.dense",
             "EncoderConfig": "asr_qat.models.encoder_config",
             "Evaluator": "asr_qat.training.word_error_rate",
