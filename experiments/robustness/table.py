@@ -1,16 +1,16 @@
 """`results/robustness.json` in Markdown."""
 
 from experiments.reports.markdown import markdown_table
+from experiments.reports.targets import met_of
 from experiments.robustness.rows import RobustnessResults
 
 
 def robustness_table(found: RobustnessResults) -> str:
     """The page, which opens with the answer."""
-    met = sum(row.met is True for row in found.targets)
     worst = max(row.worst_points for row in found.models)
     first = found.models[0]
     lines = [
-        f"**{met} of {len(found.targets)} targets met.** Over all levels and offsets the word "
+        f"{met_of(found.targets)} Over all levels and offsets the word "
         f"error rate changes by {worst:.1f} points at most. {found.data}, {first.utterances} "
         f"recordings, {first.words} words.",
         "\n",
