@@ -16,13 +16,14 @@ def robustness_table(found: RobustnessResults) -> str:
         "\n",
     ]
     conditions = [_condition(row.gain_db, row.offset) for row in first.changed]
+    conditions += ["click"] if first.clicked else []
     header = ["File", "Kind", "Precision", "WER % [95%]", *conditions]
     rule = ["---"] * 3 + ["---:"] * (len(header) - 3)
     rows = [
         [
             *(row.name, row.kind, row.precision),
             f"{100 * row.wer:.1f} [{100 * row.wer_ci[0]:.1f}, {100 * row.wer_ci[1]:.1f}]",
-            *(f"{100 * changed.wer:.1f}" for changed in row.changed),
+            *(f"{100 * changed.wer:.1f}" for changed in (*row.changed, row.clicked) if changed),
         ]
         for row in found.models
     ]
