@@ -221,6 +221,7 @@ def test_what_the_page_says(tab):
         assert tab.run("document.querySelector('#listen').disabled")
 
 
+@pytest.mark.long
 def test_a_voice(an4_audio, tmp_path):
     """The shipped model, a recording of AN4: the page ends with the words of a session."""
     path = tmp_path / "live.tflite"
