@@ -84,6 +84,12 @@ def _floats(audio: np.ndarray) -> np.ndarray:
             return audio.astype(np.float32, copy=False)
     if not np.issubdtype(audio.dtype, np.integer):
         raise UserError(f"audio of type {audio.dtype}: expected floats or integers")
+    # Python's own integers, in which nobody records: at their full scale all sound is silence.
+    require(
+        audio.itemsize <= 4,
+        f"audio of type {audio.dtype}: expected integers of up to 32 bits, of which all values are "
+        "full scale: convert it, such as to int16",
+    )
     limits = np.iinfo(audio.dtype)
     middle = (limits.max + 1) // 2 if limits.min == 0 else 0
     samples = audio.astype(np.float32)

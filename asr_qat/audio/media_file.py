@@ -9,7 +9,7 @@ from typing import BinaryIO
 import av
 import numpy as np
 
-from asr_qat.audio.containers.structure import Structure
+from asr_qat.audio.containers.structure import Structure, say_odd
 from asr_qat.errors import UserError, require
 
 BEFORE_S = 0.5  # decoded before a segment: codecs need some frames to be right again
@@ -17,6 +17,7 @@ BEFORE_S = 0.5  # decoded before a segment: codecs need some frames to be right 
 TIMED = ("mov,mp4", "matroska", "asf", "avi")
 # Whose times are exact, those of Matroska to 0.5 ms; others are decoded from the beginning.
 SEEKABLE = ("mov,mp4", "matroska")
+RAW = ("mp3", "aac", "ac3")  # frames without a container, which FFmpeg looks for anywhere
 SLACK_S = 0.25  # by which containers are wrong about their length: padding of codecs
 
 
@@ -49,6 +50,9 @@ class MediaFile:
         except av.FFmpegError as error:
             raise UserError(f"{name}: not readable audio ({error.strerror}): convert it") from None
         require(bool(self._container.streams.audio), f"{name}: has no sound")
+        form = self._container.format.name
+        if form in RAW and not structure.known:
+            say_odd(name, f"does not begin as {form} does")
         self._stream = self._container.streams.audio[0]
         self.sample_rate: int = self._stream.codec_context.sample_rate
         self.channels: int = self._stream.codec_context.channels

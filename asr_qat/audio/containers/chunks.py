@@ -64,7 +64,8 @@ def chunk_structure(file: BinaryIO, magic: bytes) -> Structure:
     chunks, after = _chunks(file, family, end)
     layout = _layout(file, family, magic, chunks)
     sound = next((chunk for chunk in chunks if chunk.name in _SOUND), None)
-    outside = _outer_end(file, magic) > end + 1
+    outer_end = _outer_end(file, magic)
+    outside = outer_end > end + 1
     if sound is None or sound.size is None:
         return Structure(cut=outside and sound is None, odd=layout.odd)
     if sound.start + sound.size > end:
@@ -75,6 +76,8 @@ def chunk_structure(file: BinaryIO, magic: bytes) -> Structure:
         size -= int.from_bytes(file.read(4), "big")  # an offset
     if not odd and end > after:
         odd = f"its last {end - after} bytes are no chunk, and are not read"
+    if not odd and 0 < outer_end < end - 1:
+        odd = f"its header says that it ends after {outer_end} of {end} bytes"
     samples = size // layout.block if layout.block else None
     if samples is not None and layout.samples is not None and layout.samples > samples:
         return Structure(cut=True, odd=odd)
@@ -98,8 +101,10 @@ def _chunks(file: BinaryIO, family: _Family, end: int) -> tuple[list[_Chunk], in
         if name in _SOUND and size == 0xFFFFFFFF and long_size:
             size = long_size
         # Of what was never closed the size is 0 as well.
-        if size < 0 or size >= family.unknown or (name in _SOUND and size == 0):
+        if name in _SOUND and (size <= 0 or size >= family.unknown):
             return [*chunks, _Chunk(name, start, None)], end
+        if size < 0 or (name not in _SOUND and start + size > end):
+            break
         chunks.append(_Chunk(name, start, size))
         at = start + size
         at += -at % family.align
@@ -120,4 +125,4 @@ def _outer_end(file: BinaryIO, magic: bytes) -> int:
     if magic not in (b"RIFF", b"RIFX", b"FORM"):
         return 0
     size = int.from_bytes(file.read(4), "little" if magic == b"RIFF" else "big")
-    return 8 + size if size < _RIFF.unknown else 0
+    return 8 + size if 0 < size < _RIFF.unknown else 0

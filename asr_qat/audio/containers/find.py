@@ -50,4 +50,4 @@ def _of_others(file: BinaryIO, magic: bytes) -> tuple[Structure, bool]:
         return element_structure(file), False
     if is_boxes(magic):
         return box_structure(file), False
-    return Structure(), False
+    return Structure(known=False), False

@@ -12,6 +12,7 @@ from asr_qat.audio.containers.structure import Structure
 
 _TAIL = 1 << 17  # bytes in which the last frame is looked for
 _MOST_TRIED = 16  # of what may be its beginning
+_MOST_HEADER = 16  # bytes of a frame
 _INFO = 8  # bytes before the content of STREAMINFO, of 34
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")
 
@@ -75,13 +76,13 @@ def last_sample(file: BinaryIO, info: StreamInfo) -> int | None:
     file.seek(max(0, end - _TAIL))
     tail, tried = file.read(), 0
     for match in reversed(list(_SYNC.finditer(tail))):
-        frame = tail[match.start() :]
-        found = _header(frame)
+        begin = match.start()
+        found = _header(tail[begin : begin + _MOST_HEADER])
         if found is None:
             continue
         tried += 1
         number, samples, variable = found
-        if _crc(frame, _CRC_16, 16) == 0:
+        if _crc(tail[begin:], _CRC_16, 16) == 0:
             if not variable and not info.block:
                 return None
             return (number if variable else number * info.block) + samples

@@ -13,6 +13,7 @@ class Structure:
 
     Attributes:
         samples: of each channel, that the bytes hold; None if only decoding tells.
+        known: whether the container is known.
         guessed: whether decoders guess its length.
         cut: whether bytes are missing at its end.
         damage: why it must not be decoded; empty if nothing speaks against it.
@@ -21,6 +22,7 @@ class Structure:
     """
 
     samples: int | None = None
+    known: bool = True
     guessed: bool = False
     cut: bool = False
     damage: str = ""
