@@ -94,12 +94,12 @@ def test_wav_in_an_encoding_of_other_bits():
         read(bytes(content[:-1000]))
 
 
-def test_aiff_of_fewer_samples_than_it_holds(said):
+def test_aiff_whose_count_lies():
     content = bytearray(encoded("AIFF"))
     at = content.index(b"COMM") + 10
     assert content[at : at + 4] == struct.pack(">I", SAMPLES)
     content[at : at + 4] = struct.pack(">I", SAMPLES // 2)
-    assert "contradicts itself" in said(bytes(content))
+    assert len(read(bytes(content))) == SAMPLES
     content[at : at + 4] = struct.pack(">I", 2 * SAMPLES)
     assert "cut short" in refusal(bytes(content))
 

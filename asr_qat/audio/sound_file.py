@@ -93,12 +93,10 @@ class SoundFile:
             raise UserError(
                 f"{self._name}: damaged after {at} samples ({_reason(error)})"
             ) from None
-        if self._structure.cut or (self.samples is not None and at < self.samples):
-            raise UserError(f"{self._name}: cut short after {at} samples: copy it again")
+        self._check_end(at)
         if checksum and not checksum.right:
-            raise UserError(
-                f"{self._name}: damaged: not the samples of its checksum: copy it again"
-            )
+            reason = "damaged: its checksum is of other samples"
+            raise UserError(f"{self._name}: {reason}: copy it again")
 
     def close(self) -> None:
         """Close the file."""
@@ -135,6 +133,14 @@ class SoundFile:
                 raise
             return False
         return True
+
+    def _check_end(self, at: int) -> None:
+        """Raise `UserError` unless so many samples are all."""
+        if self._structure.cut or (self.samples is not None and at < self.samples):
+            raise UserError(f"{self._name}: cut short after {at} samples: copy it again")
+        if self._file.format == "FLAC" and at != self._expected is not None:
+            reason = f"damaged: {at} samples, not {self._expected}"
+            raise UserError(f"{self._name}: {reason}: copy it again")
 
     def _check_mp3(self) -> None:
         found = self._structure.samples or 0

@@ -81,7 +81,7 @@ def chunk_structure(file: BinaryIO, magic: bytes) -> Structure:
     samples = size // layout.block if layout.block else None
     if samples is not None and layout.samples is not None and layout.samples > samples:
         return Structure(cut=True, odd=odd)
-    return Structure(samples, cut=outside, odd=odd)
+    return Structure(samples=samples, cut=outside, odd=odd)
 
 
 def _chunks(file: BinaryIO, family: _Family, end: int) -> tuple[list[_Chunk], int]:

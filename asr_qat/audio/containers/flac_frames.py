@@ -6,11 +6,12 @@ libsndfile compares neither them nor the checksum of all samples. Source: RFC 96
 import dataclasses
 import os
 import re
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from asr_qat.audio.containers.structure import Structure
 
 _TAIL = 1 << 17  # bytes in which the last frame is looked for
+_BLOCK = 1 << 20  # bytes that are read together
 _MOST_TRIED = 16  # of what may be its beginning
 _MOST_HEADER = 16  # bytes of a frame
 _INFO = 8  # bytes before the content of STREAMINFO, of 34
@@ -63,11 +64,13 @@ def flac_structure(file: BinaryIO, start: int = 0) -> Structure:
     if info is None:
         return Structure(damage="its header is not whole")
     last, md5 = last_sample(file, info), info.md5.strip(b"\0") and info.md5
-    if last is None or info.samples in (0, last):
-        return Structure(last, md5=md5)
-    if info.samples > last:
+    if last is not None and info.samples > last:
         return Structure(cut=True)
-    return Structure(damage=f"its header says {info.samples} samples, its last frame {last}")
+    if last is not None and info.samples not in (0, last):
+        return Structure(damage=f"its header says {info.samples} samples, its last frame {last}")
+    if last is not None and not md5 and _samples_in_turn(file, info) < last:
+        return Structure(damage="frames are missing")
+    return Structure(samples=last, md5=md5)
 
 
 def last_sample(file: BinaryIO, info: StreamInfo) -> int | None:
@@ -77,22 +80,43 @@ def last_sample(file: BinaryIO, info: StreamInfo) -> int | None:
     tail, tried = file.read(), 0
     for match in reversed(list(_SYNC.finditer(tail))):
         begin = match.start()
-        found = _header(tail[begin : begin + _MOST_HEADER])
-        if found is None:
+        frame = _frame(tail[begin : begin + _MOST_HEADER], info)
+        if frame is None:
             continue
         tried += 1
-        number, samples, variable = found
         if _crc(tail[begin:], _CRC_16, 16) == 0:
-            if not variable and not info.block:
-                return None
-            return (number if variable else number * info.block) + samples
+            return frame.first + frame.samples
         if tried == _MOST_TRIED:
             return None
     return None
 
 
-def _header(frame: bytes) -> tuple[int, int, bool] | None:
-    """Number, samples and kind of numbering of a frame, if this is the beginning of one."""
+def _samples_in_turn(file: BinaryIO, info: StreamInfo) -> int:
+    """Samples of each channel up to the first frame that is missing.
+
+    libFLAC gives silence for those. Where the samples have a checksum that is noticed anyway.
+    """
+    found, rest = 0, b""
+    file.seek(0)
+    while block := file.read(_BLOCK):
+        content = rest + block
+        rest = content[-_MOST_HEADER:] if len(block) == _BLOCK else b""
+        for match in _SYNC.finditer(content, 0, len(content) - len(rest) + 1):
+            frame = _frame(content[match.start() : match.start() + _MOST_HEADER], info)
+            if frame is not None and frame.first == found:
+                found += frame.samples
+    return found
+
+
+class _Frame(NamedTuple):
+    """Number of its first sample, and how many it has of each channel."""
+
+    first: int
+    samples: int
+
+
+def _frame(frame: bytes, info: StreamInfo) -> _Frame | None:
+    """The frame that begins with these bytes; None if none does."""
     if len(frame) < 6 or frame[3] & 1:
         return None
     size_code, rate_code = frame[2] >> 4, frame[2] & 15
@@ -113,7 +137,10 @@ def _header(frame: bytes) -> tuple[int, int, bool] | None:
     at += size_bytes + {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
     if len(frame) <= at or _crc(frame[: at + 1], _CRC_8, 8) != 0:
         return None
-    return number, samples, frame[1] & 1 == 1
+    variable = frame[1] & 1 == 1  # each frame has the number of its first sample
+    if not variable and not info.block:
+        return None
+    return _Frame(number if variable else number * info.block, samples)
 
 
 def _crc(content: bytes, table: list[int], bits: int) -> int:

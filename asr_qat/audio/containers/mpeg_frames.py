@@ -52,7 +52,12 @@ def mpeg_structure(file: BinaryIO) -> Structure:
         odd = f"its first frame says that {found.declared} follow, but {found.frames} do"
     # Some writers count the first frame, too.
     cut = found.declared is not None and found.declared > found.frames + 1
-    return Structure(found.samples, not found.described, cut or not found.complete, odd=odd)
+    return Structure(
+        samples=found.samples,
+        guessed=not found.described,
+        cut=cut or not found.complete,
+        odd=odd,
+    )
 
 
 def count_frames(file: BinaryIO) -> MpegFrames:

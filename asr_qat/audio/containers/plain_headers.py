@@ -51,4 +51,4 @@ def _structure(size: int, held: int, block: int) -> Structure:
         return Structure(odd=f"its last {held - size} bytes are none of its samples")
     if block and size % block:
         return Structure(odd=f"{size} bytes are no whole samples of {block} bytes")
-    return Structure(size // block if block else None)
+    return Structure(samples=size // block if block else None)

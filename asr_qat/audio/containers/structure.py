@@ -7,7 +7,7 @@ from asr_qat.notices import notice
 NAMED = 5  # recordings that contradict themselves, that a run names
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Structure:
     """What a look at the bytes of a recording finds.
 
