@@ -265,15 +265,14 @@ def test_rule():
             EndpointConfig(**bad)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30])
-@pytest.mark.parametrize("chunk", [CHUNK, 50000])
+@pytest.mark.parametrize(("bad", "chunk"), [(np.nan, CHUNK), (-np.inf, 50000), (1e30, CHUNK)])
 def test_a_sample_that_is_no_number_spoils_nothing(bad, chunk):
     """It is taken as silence: words and times are those of a zero in its place."""
-    audio = speech(6.0, 3)
-    audio[20000] = 0
+    audio = speech(2.0, 3)
+    audio[9000] = 0
     expected = listen(Session(reference_model()), audio, chunk)
-    assert sum(len(event.words) for event in expected if event.kind == "final") > 3
-    audio[20000] = bad
+    assert expected[-1].kind == "final" and expected[-1].words
+    audio[9000] = bad
     session = Session(reference_model())
     assert listen(session, audio, chunk) == expected
     noticed = [e for e in session.accept(audio) + session.finish() if isinstance(e, Notice)]
@@ -282,17 +281,21 @@ def test_a_sample_that_is_no_number_spoils_nothing(bad, chunk):
 
 
 def test_many_samples_that_are_no_numbers_are_counted():
-    session, found = Session(reference_model()), []
-    for _ in range(80):
-        found += session.accept(np.full(1600, np.nan, np.float32))
-    found += session.finish()
-    counts = [e.value for e in found if isinstance(e, Notice) and e.kind == "invalid"]
-    assert sum(counts) == 80 * 1600 and len(counts) == 3
-    assert not any(isinstance(event, Transcript) for event in found)
+    events = {}
+    for value in (0.0, np.nan):
+        session = Session(reference_model())
+        chunks = [np.full(1600, value, np.float32)] * 60
+        events[value] = [e for chunk in chunks for e in session.accept(chunk)] + session.finish()
+    silent, spoilt = events.values()
+    invalid = [e for e in spoilt if isinstance(e, Notice) and e.kind == "invalid"]
+    assert [e.heard_s for e in invalid] == [0.1, 5.1, 6.0]
+    assert sum(e.value for e in invalid) == 60 * 1600
+    transcripts = [[e for e in found if isinstance(e, Transcript)] for found in (silent, spoilt)]
+    assert transcripts[0] == transcripts[1]
 
 
 def test_audio_of_any_type_and_shape():
-    audio = np.round(speech(4.0, 3) * 32767).astype(np.int16)
+    audio = np.round(speech(1.0, 3) * 32767).astype(np.int16)
     expected = listen(Session(reference_model()), audio / np.float32(32768), CHUNK)
     assert expected
     for form in (audio, audio.astype(np.int32) << 16, audio / 32768.0, audio[:, None]):
@@ -308,6 +311,6 @@ def test_what_is_no_audio_leaves_a_session_as_it_was(audio):
     with pytest.raises(UserError, match="^audio of "):
         session.accept(audio)
     assert session.heard_s == 0
-    assert listen(session, speech(2.0, 3), CHUNK) == listen(
-        Session(reference_model()), speech(2.0, 3), CHUNK
+    assert listen(session, speech(0.5, 3), CHUNK) == listen(
+        Session(reference_model()), speech(0.5, 3), CHUNK
     )

@@ -46,7 +46,8 @@ class MediaFile:
         self._file.seek(0)
         try:
             # Nothing but these bytes: playlists name other files and addresses.
-            self._container = av.open(self._file, options={"protocol_whitelist": "none"})
+            options = {"protocol_whitelist": "none"}
+            self._container = av.open(self._file, options=options, metadata_errors="replace")
         except av.FFmpegError as error:
             raise UserError(f"{name}: not readable audio ({error.strerror}): convert it") from None
         require(bool(self._container.streams.audio), f"{name}: has no sound")
@@ -54,8 +55,10 @@ class MediaFile:
         if form in RAW and not structure.known:
             say_odd(name, f"does not begin as {form} does")
         self._stream = self._container.streams.audio[0]
-        self.sample_rate: int = self._stream.codec_context.sample_rate
-        self.channels: int = self._stream.codec_context.channels
+        codec = self._stream.codec_context
+        require(codec is not None, f"{name}: its sound has an encoding that FFmpeg lacks")
+        self.sample_rate: int = codec.sample_rate
+        self.channels: int = codec.channels
 
     def blocks(self, start: int = 0) -> Iterator[np.ndarray]:
         """Samples from `start` on, float32 `[samples, channels]`, in blocks.
@@ -73,14 +76,20 @@ class MediaFile:
             raise UserError(
                 f"{self._name}: damaged after {end} samples ({error.strerror})"
             ) from None
-        began = end > 0 or start == 0
-        if self._structure.cut or began and end / self.sample_rate + SLACK_S < self._declared_s():
-            raise UserError(f"{self._name}: cut short after {end} samples: copy it again")
+        self._check_end(end, began=end > 0 or start == 0)
 
     def close(self) -> None:
         """Close the container."""
         self._container.close()
         self._file.close()
+
+    def _check_end(self, samples: int, began: bool) -> None:
+        """Compare the samples with what was promised, if any were decoded."""
+        beyond_s = samples / self.sample_rate - (declared_s := self._declared_s())
+        if self._structure.cut or (began and beyond_s < -SLACK_S):
+            raise UserError(f"{self._name}: cut short after {samples} samples: copy it again")
+        if declared_s and beyond_s > SLACK_S:
+            say_odd(self._name, f"it holds {beyond_s:.1f} s more than it says")
 
     def _declared_s(self) -> float:
         """Seconds that the container promises; 0 if it does not."""
