@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ class Recording:
         said: how much is said of it as it is.
         places: bytes whose change can be noticed: not samples without a checksum, and no field
             that nothing else in the file depends on.
+        ends: bytes after which it could be cut, and nobody would know.
     """
 
     suffix: str
@@ -32,6 +34,7 @@ class Recording:
     samples: np.ndarray
     said: int
     places: np.ndarray
+    ends: frozenset[int]
 
 
 # Format, encoding, bytes of a sample in the file, bytes of its header that nothing can tell wrong:
@@ -42,6 +45,7 @@ _PLAIN = {
     "wav24": ("WAV", "PCM_24", 3, range(0)),
     "wav32": ("WAV", "PCM_32", 4, range(20, 22)),
     "wav_float": ("WAV", "FLOAT", 4, range(20, 22)),
+    "wav_law": ("WAV", "ULAW", 1, range(20, 22)),
     "wavex": ("WAVEX", "PCM_16", 2, range(0)),
     "rf64": ("RF64", "PCM_16", 2, range(0)),
     "w64": ("W64", "PCM_16", 2, range(0)),
@@ -62,6 +66,8 @@ def make(folder: Path) -> dict[str, Recording]:
         content = _written(sound, form, encoding)
         places = set(range(len(content) - SAMPLES * width)) - set(free)
         made[name] = (_SUFFIXES.get(name, ".wav"), content, places)
+    stereo = _written(np.stack([sound, sound[::-1]], axis=1), "WAV", "PCM_16", 44100)
+    made["wav_stereo"] = (".wav", stereo, set(range(44)))
     flac = _written(sound, "FLAC", "PCM_16")
     made["flac"] = (".flac", flac, None)
     made["flac24"] = (".flac", _written(sound, "FLAC", "PCM_24"), None)
@@ -71,7 +77,7 @@ def make(folder: Path) -> dict[str, Recording]:
     mp3 = _written(sound, "MP3", "MPEG_LAYER_III")
     made["mp3"] = (".mp3", mp3, _frame_headers(mp3))
     plain = mp3[_frame_starts(mp3)[1] :]  # without the frame that describes the others
-    made["mp3_plain"] = (".mp3", plain, _frame_headers(plain))
+    made["mp3_plain"] = (".mp3", plain, _frame_headers(plain, 2), _frame_starts(plain))
     made |= _media(sound)
     return {name: _read(folder / name, *about) for name, about in made.items()}
 
@@ -84,9 +90,9 @@ def _sound() -> np.ndarray:
     return (0.4 * np.sin(2 * np.pi * hertz * at) + noise).astype(np.float32)
 
 
-def _written(sound: np.ndarray, form: str, encoding: str) -> bytes:
+def _written(sound: np.ndarray, form: str, encoding: str, rate: int = RATE) -> bytes:
     file = io.BytesIO()
-    soundfile.write(file, sound, RATE, format=form, subtype=encoding)
+    soundfile.write(file, sound, rate, format=form, subtype=encoding)
     return file.getvalue()
 
 
@@ -98,9 +104,12 @@ def _of_unknown_length(flac: bytes) -> bytes:
     return bytes(content)
 
 
-def _frame_headers(mp3: bytes) -> set[int]:
-    """Sync, version, rate and size of each frame: the rest is not checked by anything."""
-    return {start + byte for start in _frame_starts(mp3) for byte in range(3)}
+def _frame_headers(mp3: bytes, size: int = 3) -> set[int]:
+    """Sync and version of each frame, rate and size: the rest is not checked by anything.
+
+    Where no frame says how many there are, a size may pass over a frame.
+    """
+    return {start + byte for start in _frame_starts(mp3) for byte in range(size)}
 
 
 def _frame_starts(mp3: bytes) -> list[int]:
@@ -137,10 +146,12 @@ def _media(sound: np.ndarray) -> dict[str, tuple[str, bytes, set[int]]]:
     return found
 
 
-def _read(path: Path, suffix: str, content: bytes, places: set[int] | None) -> Recording:
+def _read(
+    path: Path, suffix: str, content: bytes, places: set[int] | None, ends: Sequence[int] = ()
+) -> Recording:
     path = path.with_name(path.name + suffix)
     path.write_bytes(content)
     seen = np.arange(len(content)) if places is None else np.array(sorted(places))
     with listening() as said:
         samples = read_audio(path, RATE)
-    return Recording(suffix, content, samples, len(said), seen)
+    return Recording(suffix, content, samples, len(said), seen, frozenset(ends))

@@ -43,8 +43,9 @@ def attempt(state: State, chance: Chance, folder: Path) -> Verdict:
             named = str(path) in str(error) and "\n" not in str(error)
             assert named, f"not a line that names the file: {error}"
             return Verdict.REFUSED
-    same = np.array_equal(found, recording.samples)
-    return Verdict.SAME if same or len(said) > recording.said else Verdict.DIFFERENT
+    whole_again = len(content) in recording.ends and recording.content.startswith(content)
+    right = whole_again or np.array_equal(found, recording.samples) or len(said) > recording.said
+    return Verdict.SAME if right else Verdict.DIFFERENT
 
 
 def _changed(recording: Recording, state: State, chance: Chance) -> bytes:
