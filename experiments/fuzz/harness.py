@@ -7,7 +7,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import psutil
@@ -36,7 +36,7 @@ class Limits:
 
 def run(
     module: str, numbers: Iterable[int], seed: int = 0, limits: Limits | None = None
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Run cases of a target, one after the other.
 
     Args:
