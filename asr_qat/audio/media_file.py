@@ -17,7 +17,8 @@ BEFORE_S = 0.5  # decoded before a segment: codecs need some frames to be right 
 TIMED = ("mov,mp4", "matroska", "asf", "avi")
 # Whose times are exact, those of Matroska to 0.5 ms; others are decoded from the beginning.
 SEEKABLE = ("mov,mp4", "matroska")
-RAW = ("mp3", "aac", "ac3", "eac3", "dts", "loas")  # frames without a container, which FFmpeg looks for anywhere
+# Frames without a container, which FFmpeg looks for anywhere.
+RAW = ("mp3", "aac", "ac3", "eac3", "dts", "loas")
 SLACK_S = 0.25  # by which containers are wrong about their length: padding of codecs
 
 

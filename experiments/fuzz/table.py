@@ -1,22 +1,20 @@
 """`results/fuzz.json` in Markdown."""
 
 from experiments.fuzz.rows import FuzzResults
-from experiments.reports.markdown import markdown_table
+from experiments.reports.markdown import markdown_columns
+from experiments.reports.targets import met_of
 
-_HEADER = [
-    *("Input", "Cases", "Same or said", "Refused", "Silently different"),
-    *("Tracebacks", "Crashes", "Hangs"),
-]
+_COLUMNS = ["Input", "Cases", "Same or said", "Refused", "Silently different"]
+_COLUMNS += ["Tracebacks", "Crashes", "Hangs"]
 
 
 def fuzz_table(found: FuzzResults) -> str:
     """The page, which opens with the answer."""
-    met = sum(row.met is True for row in found.targets)
     cases, wrong = (sum(getattr(row, key) for row in found.inputs) for key in ("cases", "wrong"))
     answer = (
-        f"**{met} of {len(found.targets)} targets met.** Of {cases:,} changed inputs {wrong} were "
-        "taken wrongly: an exception that is no line for the user, a process that ended, no answer "
-        "in 10 s, or another result without a word."
+        f"{met_of(found.targets)} Of {cases:,} changed inputs {wrong} were taken wrongly: an "
+        "exception that is no line for the user, a process that ended, no answer in 10 s, or "
+        "another result without a word."
     )
     rows = [
         [
@@ -26,5 +24,4 @@ def fuzz_table(found: FuzzResults) -> str:
         ]
         for row in found.inputs
     ]
-    rule = ["---"] + ["---:"] * (len(_HEADER) - 1)
-    return f"{answer}\n\n{markdown_table([_HEADER, rule, *rows])}"
+    return f"{answer}\n\n{markdown_columns(_COLUMNS, rows)}"
