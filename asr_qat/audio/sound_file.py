@@ -118,9 +118,8 @@ class SoundFile:
         return self.samples if found is None else found
 
     def _checksum(self, start: int) -> SampleChecksum | None:
-        bits = BITS.get(self._file.subtype)
-        known = start == 0 and bits and self._structure.md5
-        return SampleChecksum(bits, self._structure.md5) if known else None
+        bits, expected = BITS.get(self._file.subtype, 0), self._structure.md5
+        return SampleChecksum(bits, expected) if start == 0 and bits and expected else None
 
     def _begins(self, start: int) -> bool:
         """Seek; whether there is such a sample, in a file of unknown length."""

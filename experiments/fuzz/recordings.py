@@ -4,6 +4,7 @@ import dataclasses
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -58,6 +59,15 @@ _KBPS = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _SUFFIXES = {"nist": ".sph", "aiff": ".aiff", "au": ".au", "caf": ".caf", "w64": ".w64"}
 
 
+class _Made(NamedTuple):
+    """As `Recording`; without `places` all of its bytes are checked."""
+
+    suffix: str
+    content: bytes
+    places: set[int] | None = None
+    ends: Sequence[int] = ()
+
+
 def make(folder: Path) -> dict[str, Recording]:
     """All of them, by name; each is read once."""
     sound = _sound()
@@ -65,21 +75,21 @@ def make(folder: Path) -> dict[str, Recording]:
     for name, (form, encoding, width, free) in _PLAIN.items():
         content = _written(sound, form, encoding)
         places = set(range(len(content) - SAMPLES * width)) - set(free)
-        made[name] = (_SUFFIXES.get(name, ".wav"), content, places)
+        made[name] = _Made(_SUFFIXES.get(name, ".wav"), content, places)
     stereo = _written(np.stack([sound, sound[::-1]], axis=1), "WAV", "PCM_16", 44100)
-    made["wav_stereo"] = (".wav", stereo, set(range(44)))
+    made["wav_stereo"] = _Made(".wav", stereo, set(range(44)))
     flac = _written(sound, "FLAC", "PCM_16")
-    made["flac"] = (".flac", flac, None)
-    made["flac24"] = (".flac", _written(sound, "FLAC", "PCM_24"), None)
-    made["flac_pipe"] = (".flac", _of_unknown_length(flac), None)
-    made["vorbis"] = (".ogg", _written(sound, "OGG", "VORBIS"), None)
-    made["opus"] = (".opus", _written(sound, "OGG", "OPUS"), None)
+    made["flac"] = _Made(".flac", flac)
+    made["flac24"] = _Made(".flac", _written(sound, "FLAC", "PCM_24"))
+    made["flac_pipe"] = _Made(".flac", _of_unknown_length(flac))
+    made["vorbis"] = _Made(".ogg", _written(sound, "OGG", "VORBIS"))
+    made["opus"] = _Made(".opus", _written(sound, "OGG", "OPUS"))
     mp3 = _written(sound, "MP3", "MPEG_LAYER_III")
-    made["mp3"] = (".mp3", mp3, _frame_headers(mp3))
+    made["mp3"] = _Made(".mp3", mp3, _frame_headers(mp3))
     plain = mp3[_frame_starts(mp3)[1] :]  # without the frame that describes the others
-    made["mp3_plain"] = (".mp3", plain, _frame_headers(plain, 2), _frame_starts(plain))
+    made["mp3_plain"] = _Made(".mp3", plain, _frame_headers(plain, 2), _frame_starts(plain))
     made |= _media(sound)
-    return {name: _read(folder / name, *about) for name, about in made.items()}
+    return {name: _read(folder / name, about) for name, about in made.items()}
 
 
 def _sound() -> np.ndarray:
@@ -121,7 +131,7 @@ def _frame_starts(mp3: bytes) -> list[int]:
     return starts
 
 
-def _media(sound: np.ndarray) -> dict[str, tuple[str, bytes, set[int]]]:
+def _media(sound: np.ndarray) -> dict[str, _Made]:
     """What FFmpeg writes, if PyAV is installed."""
     try:
         import av
@@ -142,16 +152,15 @@ def _media(sound: np.ndarray) -> dict[str, tuple[str, bytes, set[int]]]:
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
         content = file.getvalue()
-        found[name] = (f".{name}", content, set(range(8)))  # what kind of file it is
+        found[name] = _Made(f".{name}", content, set(range(8)))  # what kind of file it is
     return found
 
 
-def _read(
-    path: Path, suffix: str, content: bytes, places: set[int] | None, ends: Sequence[int] = ()
-) -> Recording:
-    path = path.with_name(path.name + suffix)
-    path.write_bytes(content)
-    seen = np.arange(len(content)) if places is None else np.array(sorted(places))
+def _read(path: Path, made: _Made) -> Recording:
+    path = path.with_name(path.name + made.suffix)
+    path.write_bytes(made.content)
+    places = range(len(made.content)) if made.places is None else sorted(made.places)
     with listening() as said:
         samples = read_audio(path, RATE)
-    return Recording(suffix, content, samples, len(said), seen, frozenset(ends))
+    ends = frozenset(made.ends)
+    return Recording(made.suffix, made.content, samples, len(said), np.array(places), ends)

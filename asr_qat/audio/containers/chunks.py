@@ -64,24 +64,24 @@ def chunk_structure(file: BinaryIO, magic: bytes) -> Structure:
     chunks, after = _chunks(file, family, end)
     layout = _layout(file, family, magic, chunks)
     sound = next((chunk for chunk in chunks if chunk.name in _SOUND), None)
-    outer_end = _outer_end(file, magic)
-    outside = outer_end > end + 1
+    outer_end, odd = _outer_end(file, magic), layout.odd
+    cut = outer_end > end + 1
+    if not odd and 0 < outer_end < end - 1:
+        odd = f"its header says that it ends after {outer_end} of {end} bytes"
     if sound is None or sound.size is None:
-        return Structure(cut=outside and sound is None, odd=layout.odd)
+        return Structure(cut=cut, odd=odd)
     if sound.start + sound.size > end:
-        return Structure(cut=True, odd=layout.odd)
-    size, odd = sound.size - family.before, layout.odd
+        return Structure(cut=True, odd=odd)
+    if not layout.odd and end > after:
+        odd = f"its last {end - after} bytes are no chunk, and are not read"
+    size = sound.size - family.before
     if magic == b"FORM":
         file.seek(sound.start)
         size -= int.from_bytes(file.read(4), "big")  # an offset
-    if not odd and end > after:
-        odd = f"its last {end - after} bytes are no chunk, and are not read"
-    if not odd and 0 < outer_end < end - 1:
-        odd = f"its header says that it ends after {outer_end} of {end} bytes"
     samples = size // layout.block if layout.block else None
     if samples is not None and layout.samples is not None and layout.samples > samples:
         return Structure(cut=True, odd=odd)
-    return Structure(samples=samples, cut=outside, odd=odd)
+    return Structure(samples=samples, cut=cut, odd=odd)
 
 
 def _chunks(file: BinaryIO, family: _Family, end: int) -> tuple[list[_Chunk], int]:

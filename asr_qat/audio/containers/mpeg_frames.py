@@ -29,6 +29,7 @@ class MpegFrames(NamedTuple):
         declared: frames with sound, as it says; None if it does not.
         frames: with sound, that there are.
         alike: whether all have one version, rate, number of channels and kind of checksum.
+        joined: whether another file begins within it.
         junk: bytes between frames that are neither frames nor tags.
     """
 
@@ -38,6 +39,7 @@ class MpegFrames(NamedTuple):
     declared: int | None
     frames: int
     alike: bool
+    joined: bool
     junk: int
 
 
@@ -48,6 +50,8 @@ def mpeg_structure(file: BinaryIO) -> Structure:
         odd = f"{found.junk} bytes between its frames are none"
     elif not found.alike:
         odd = "its frames differ in rate, channels or version"
+    elif found.joined:
+        odd = "several recordings one after the other: all are read"
     elif found.declared not in (None, found.frames):
         odd = f"its first frame says that {found.declared} follow, but {found.frames} do"
     # Some writers count the first frame, too.
@@ -68,7 +72,7 @@ def count_frames(file: BinaryIO) -> MpegFrames:
     file.seek(0)
     content = file.read()
     samples = frames = junk = 0
-    complete, described, alike = True, False, True
+    complete, described, alike, joined = True, False, True, False
     declared, kind = None, None
     at = after_tag(content, 0)
     while at + _HEADER <= len(content):
@@ -83,16 +87,18 @@ def count_frames(file: BinaryIO) -> MpegFrames:
             at = found.start()
             continue
         first, complete = kind is None, at + frame.size <= len(content)
-        toc = _TOC.search(content, at, min(at + 200, len(content))) if first else None
+        toc = _TOC.search(content, at, min(at + 200, len(content)))
+        joined = joined or (toc is not None and not first)
         alike = alike and kind in (None, frame.kind)
         kind = frame.kind
-        if toc:
+        if toc and first:
             described, declared = True, _declared(toc)
         elif complete:
             samples += frame.samples
             frames += 1
         at += frame.size
-    return MpegFrames(samples, complete, described, declared, frames, alike, junk)
+    complete = complete and content[at : at + 1] != b"\xff"  # of a header, 1 to 3 bytes
+    return MpegFrames(samples, complete, described, declared, frames, alike, joined, junk)
 
 
 class _Frame(NamedTuple):

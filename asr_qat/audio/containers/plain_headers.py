@@ -36,8 +36,12 @@ def nist_structure(file: BinaryIO) -> Structure:
         return Structure(damage="its header does not say its length")
     file.seek(0)
     header, end = file.read(int(start)), file.seek(0, os.SEEK_END)
+    if b"end_head" not in header:
+        return Structure(damage="its header has no end")
     fields = {name: int(value) for name, value in _FIELD.findall(header)}
-    if b"sample_count" not in fields or _COMPRESSED.search(header):
+    if b"sample_count" not in fields:
+        return Structure(odd="its header does not say how many samples there are")
+    if _COMPRESSED.search(header):
         return Structure()
     block = fields.get(b"channel_count", 1) * fields.get(b"sample_n_bytes", 2)
     return _structure(fields[b"sample_count"] * block, end - int(start), block)

@@ -23,7 +23,7 @@ class SampleChecksum:
         """Take the next ones, float32 `[samples, channels]` in [-1, 1)."""
         integers = (block * np.float32(1 << (self._bits - 1))).astype("<i4")
         content = integers.reshape(-1, 1).view(np.uint8)[:, : self._bits // 8]
-        self._found.update(np.ascontiguousarray(content))
+        self._found.update(content.tobytes())
 
     @property
     def right(self) -> bool:

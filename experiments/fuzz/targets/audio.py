@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +63,7 @@ def _changed(recording: Recording, state: State, chance: Chance) -> bytes:
     others = list(state.values())
     other = others[chance.integers(len(others))].content
     rare = [
-        content + other,
+        content + (b"" if recording.ends else other),
         mutations.cut(content, chance) + other,
         content[: chance.integers(1, 64)] + chance.bytes(200),
         chance.bytes(int(chance.integers(1, 300))),
@@ -90,7 +91,7 @@ def _array(state: State, chance: Chance) -> Verdict:
     if np.issubdtype(audio.dtype, np.floating) and audio.size and chance.random() < 0.5:
         bad = [np.nan, np.inf, -np.inf, np.finfo(audio.dtype).max]
         audio.flat[chance.integers(audio.size)] = bad[chance.integers(len(bad))]
-    rates = [None, RATE, 8000, 0, -1, 2**31, float("nan"), float("inf")]
+    rates: list[Any] = [None, RATE, 8000, 0, -1, 2**31, float("nan"), float("inf")]
     found = heard(audio, RATE, rates[chance.integers(len(rates))])
     good = found.ndim == 1 and found.dtype == np.float32 and bool(np.all(np.abs(found) <= 1))
     return Verdict.SAME if good else Verdict.DIFFERENT
