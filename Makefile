@@ -8,7 +8,7 @@
 # make coverage   the lines and branches that `make test` runs
 # make results    measure anew, in about an hour, what does not take days of training, and render
 #                 the rest again; on a clean commit (what: python -m experiments.results --list)
-# make fuzz       damaged and hostile input of every kind: results/fuzz.json, in about half an hour
+# make fuzz       damaged and hostile input of every kind, counted in results/fuzz.json
 # make librispeech-check  the whole way at full size in 20 steps, and the input pipeline's throughput
 # The last two look for LibriSpeech in $ASR_QAT_DATA, else download its train-clean-100 (7 GB).
 # make notebooks  run the notebooks again, where they are

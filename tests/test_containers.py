@@ -215,9 +215,8 @@ def test_names_do_not_matter(tmp_path, name):
     path.write_bytes(content)
     assert len(read_audio(path)) == SAMPLES
     path.write_bytes(b"RIFX"[::-1] + content[4:])
-    with pytest.raises(UserError, match="no format that is known|not readable audio") as caught:
+    with pytest.raises(UserError, match=f"{re.escape(str(path))}: not readable audio"):
         read_audio(path)
-    assert str(path) in str(caught.value)
 
 
 def test_bytes_of_a_file_that_is_called_raw(tmp_path):

@@ -10,6 +10,7 @@ import av
 import numpy as np
 
 from asr_qat.audio.containers.structure import Structure, say_odd
+from asr_qat.audio.unnamed import Unnamed
 from asr_qat.errors import UserError, require
 
 BEFORE_S = 0.5  # decoded before a segment: codecs need some frames to be right again
@@ -48,7 +49,8 @@ class MediaFile:
         try:
             # Nothing but these bytes: playlists name other files and addresses.
             options = {"protocol_whitelist": "none"}
-            self._container = av.open(self._file, options=options, metadata_errors="replace")
+            source = Unnamed(self._file)
+            self._container = av.open(source, options=options, metadata_errors="replace")
         except av.FFmpegError as error:
             raise UserError(f"{name}: not readable audio ({error.strerror}): convert it") from None
         require(bool(self._container.streams.audio), f"{name}: has no sound")

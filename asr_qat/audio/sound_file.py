@@ -10,6 +10,7 @@ import soundfile
 
 from asr_qat.audio.containers.sample_checksum import BITS, SampleChecksum
 from asr_qat.audio.containers.structure import Structure, say_odd
+from asr_qat.audio.unnamed import Unnamed
 from asr_qat.errors import UserError
 
 BLOCK_SAMPLES = 1 << 17  # of each channel, decoded together
@@ -104,11 +105,11 @@ class SoundFile:
 
     def _open(self, file: Path | BinaryIO) -> _Stream:
         """Without its name: a damaged file that is called .au or .vox would be raw samples."""
-        given: int | _Unnamed
+        given: int | Unnamed
         if isinstance(file, Path):
             given = self._opened.enter_context(file.open("rb")).fileno()
         else:
-            given = _Unnamed(file)
+            given = Unnamed(file)
         return self._opened.enter_context(_Stream(given, closefd=False))
 
     @property
@@ -149,13 +150,6 @@ class SoundFile:
             raise Unread(f"an MP3 file of {found} samples that says {declared}")
         if self._structure.guessed:
             self.samples = None
-
-
-class _Unnamed:
-    """A file without its name: soundfile wants to be told the rate of what is called .raw."""
-
-    def __init__(self, file: BinaryIO):
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
 
 
 def _reason(error: soundfile.LibsndfileError) -> str:
