@@ -10,6 +10,14 @@ from asr_qat.audio.containers.structure import Structure
 
 # That hold nothing but boxes.
 _PARENTS = {b"moov", b"trak", b"edts", b"mdia", b"minf", b"dinf", b"stbl", b"moof", b"traf"}
+# Of which they hold at least one each.
+_NEEDED: dict[bytes, tuple[tuple[bytes, ...], ...]] = {
+    b"edts": ((b"elst",),),
+    b"trak": ((b"tkhd",), (b"mdia",)),
+    b"mdia": ((b"mdhd",), (b"hdlr",), (b"minf",)),
+    b"minf": ((b"stbl",),),
+    b"stbl": ((b"stsd",), (b"stts",), (b"stsc",), (b"stsz", b"stz2"), (b"stco", b"co64")),
+}
 _FIRST = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # of a file
 
 
@@ -21,9 +29,10 @@ def is_boxes(magic: bytes) -> bool:
 def box_structure(file: BinaryIO) -> Structure:
     """The structure of a file of boxes."""
     end = file.seek(0, os.SEEK_END)
-    parts = [(0, end)]
+    parts = [(0, end, b"")]
     while parts:
-        at, stop = parts.pop()
+        at, stop, parent = parts.pop()
+        inside = set()
         while at < stop:
             file.seek(at)
             start, following, kind = _box(file.read(16), at, stop)
@@ -32,8 +41,12 @@ def box_structure(file: BinaryIO) -> Structure:
             if not at < start <= following <= stop:
                 return Structure(odd=f"no box that fits at byte {at}")
             if kind in _PARENTS:
-                parts.append((start, following))
+                parts.append((start, following, kind))
+            inside.add(kind)
             at = following
+        for kinds in _NEEDED.get(parent, ()):
+            if not inside.intersection(kinds):
+                return Structure(odd=f"its box {parent.decode()} has no {kinds[0].decode()}")
     return Structure()
 
 
