@@ -73,11 +73,9 @@ def test_no_bad_recording_ends_it(corpus, tmp_path):
         "cut.wav": content[:1000],
         "playlist.m3u8": b"#EXTM3U\n/etc/passwd\n",
         os.fsdecode(b"\xff.wav"): b"RIFF",
-        "x" * 300: None,
     }
     for name, written in bad.items():
-        if written is not None:
-            (corpus / name).write_bytes(written)
+        (corpus / name).write_bytes(written)
         add(corpus, "train", entry(name, "ONE"))
     (corpus / "folder.wav").mkdir()
     add(corpus, "train", entry("folder.wav", "ONE"))
