@@ -72,7 +72,8 @@ def chunk_structure(file: BinaryIO, magic: bytes) -> Structure:
         return Structure(cut=cut, odd=odd)
     if sound.start + sound.size > end:
         return Structure(cut=True, odd=odd)
-    if not layout.odd and end > after:
+    padded = after % 2 and end == after + 1
+    if not layout.odd and end > after and not padded:
         odd = f"its last {end - after} bytes are no chunk, and are not read"
     size = sound.size - family.before
     if magic == b"FORM":

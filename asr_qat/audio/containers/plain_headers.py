@@ -13,6 +13,7 @@ from asr_qat.audio.containers.structure import Structure
 _UNKNOWN = 0xFFFFFFFF  # of AU: written to a pipe
 _SAMPLE_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}  # by the encoding of AU
 _FIELD = re.compile(rb"^(sample_count|channel_count|sample_n_bytes) -i (\d{1,12})\b", re.MULTILINE)
+_LAW = re.compile(rb"^sample_coding -s\d+ .*law", re.MULTILINE)  # a byte, whatever else is said
 _COMPRESSED = re.compile(rb"^sample_coding -s\d+ .*,", re.MULTILINE)
 
 
@@ -43,7 +44,8 @@ def nist_structure(file: BinaryIO) -> Structure:
         return Structure(odd="its header does not say how many samples there are")
     if _COMPRESSED.search(header):
         return Structure()
-    block = fields.get(b"channel_count", 1) * fields.get(b"sample_n_bytes", 2)
+    width = 1 if _LAW.search(header) else fields.get(b"sample_n_bytes", 2)
+    block = fields.get(b"channel_count", 1) * width
     return _structure(fields[b"sample_count"] * block, end - int(start), block)
 
 
