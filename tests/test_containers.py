@@ -69,7 +69,7 @@ def test_nothing_is_said_of_valid_files(said, form, channels):
 @pytest.mark.parametrize("samples", [4000, 4001])
 def test_nothing_is_said_of_any_encoding(said, form, samples):
     for subtype in soundfile.available_subtypes(form):
-        if subtype not in ("MPEG_LAYER_III", "DWVW_N"):  # not written here
+        if not subtype.startswith(("MPEG", "DWVW")):  # cannot be written so
             assert not said(encoded(form, subtype, samples)), subtype
 
 
