@@ -95,8 +95,11 @@ def test_what_runs_is_interrupted_when_all_is_cancelled(tmp_path):
 def test_on_ray_it_is_the_same(tmp_path, monkeypatch):
     """A process for each job, with one thread, in this folder; a killed job begins again."""
     pytest.importorskip("ray", reason="needs the extra ray")
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})  # of another folder
     monkeypatch.chdir(tmp_path)
-    opened = Workers("ray", number=1, fresh=True).open()
+    opened = Workers("ray", 1, cluster.address, fresh=True).open()
     try:
         found = [opened.executor.submit(who).result() for _ in range(2)]
         folder = opened.executor.submit(os.getcwd).result()
@@ -104,6 +107,7 @@ def test_on_ray_it_is_the_same(tmp_path, monkeypatch):
         runs = opened.executor.submit(die, 1, "marks").result()
     finally:
         opened.executor.shutdown(cancel_futures=True)
+        cluster.shutdown()
     assert len({process for process, _ in found} | {os.getpid()}) == 3
     assert all(threads == ["1"] * len(THREADS) for _, threads in found)
     assert (folder, runs) == (str(tmp_path), 2)
