@@ -86,7 +86,7 @@ def measure_streams(path: str | Path, audios: Audios, cores: int, streams: int) 
         streams=streams,
         answer_ms=Times.of(np.array([s for each in heard for s in each.answers_s] or [0.0])),
         chunk_ms_p95=1000 * _bound(figures, 0.95),
-        late_chunks=figures["asr_qat_late_chunks_total"] / figures["asr_qat_chunks_total"],
+        late_chunks=figures["asr_qat_late_chunks_total"] / figures["asr_qat_chunk_seconds_count"],
         complete=sum(each.code == DONE for each in heard),
         same_words=sum(right),
         longest_wait_s=max(each.wait_s for each in heard),

@@ -22,7 +22,8 @@ class StreamsRow:
         streams: at the same time.
         answer_ms: to messages with words, from when the last chunk that was heard was due.
         chunk_ms_p95: no more than this for 95% of the chunks, from their arrival at the server to
-            their words, those of hostile clients included; as fine as the server counts.
+            their words, as fine as the server counts; those that come faster than speech are not
+            in it.
         late_chunks: share of the chunks that took longer than they last.
         complete: streams that ended in good order.
         same_words: streams with the final words of a session alone.

@@ -41,9 +41,10 @@ def capacity_table(found: CapacityResults) -> str:
             "the server takes it, one breaks off in the middle of the work, one sends what no "
             "message is and one what no request is; they come back at once. An answer is a message "
             "with words, and its time is from when its chunk was due, its last sample spoken. "
-            "Chunks are counted by the server, those of hostile clients too, which are worked on "
-            "when nobody else waits. In time are streams if 95% of the answers and of the chunks "
-            "take no longer than a chunk lasts, and all words are those of a session alone.",
+            "Chunks are counted by the server, but for those that come faster than speech, which "
+            "are worked on when nobody else waits. In time are streams if 95% of the answers and "
+            "of the chunks take no longer than a chunk lasts, and all words are those of a session "
+            "alone.",
             "",
             f"With {wait.hostile} clients that hold all {wait.places} places and send next to "
             f"nothing, a good one had its place after {wait.longest_wait_s:.2f} s at most, in "

@@ -62,7 +62,8 @@ class Workers:
     ):
         self._start = _Process if count else _Thread
         self._given = load, endpoint
-        self._workers: list[_Worker | None] = [None] * (count or 1)
+        self._count = count or 1
+        self._workers: list[_Worker] = []
         self._restarts: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count()
         self.restarts = 0
@@ -76,31 +77,30 @@ class Workers:
             UserError: the model cannot be loaded.
         """
         try:
-            starts = [self._begin(place) for place in range(len(self._workers))]
-            self.info = (await asyncio.gather(*starts))[0]
+            for _ in range(self._count):
+                self._workers.append(self._start(*self._given))
+            self.info = (await asyncio.gather(*map(self._ready, self._workers)))[0]
             yield self
         finally:
             for task in self._restarts:
                 task.cancel()
-            running = [worker for worker in self._workers if worker is not None]
-            self._workers = [None] * len(self._workers)
-            for worker in running:
+            for worker in self._workers:
                 worker.close()
-            await asyncio.gather(*(asyncio.to_thread(worker.end) for worker in running))
+            await asyncio.gather(*(asyncio.to_thread(worker.end) for worker in self._workers))
 
     @property
     def alive(self) -> int:
         """How many are at work."""
-        return sum(worker is not None for worker in self._workers)
+        return sum(worker.at_work for worker in self._workers)
 
     @property
     def queue(self) -> int:
         """Jobs that no worker has taken up."""
-        return sum(worker.queue for worker in self._workers if worker is not None)
+        return sum(worker.queue for worker in self._workers)
 
     def processes(self) -> dict[int, int]:
         """By the number of a worker its process, where it has one of its own."""
-        pids = {at: worker.pid for at, worker in enumerate(self._workers) if worker is not None}
+        pids = {at: worker.pid for at, worker in enumerate(self._workers)}
         return {at: pid for at, pid in pids.items() if pid is not None}
 
     @contextlib.contextmanager
@@ -110,7 +110,7 @@ class Workers:
         Raises:
             WorkerError: none is alive.
         """
-        alive = [worker for worker in self._workers if worker is not None]
+        alive = [worker for worker in self._workers if worker.at_work]
         if not alive:
             raise WorkerError("no worker: they are starting again")
         worker, number = min(alive, key=lambda worker: worker.streams), next(self._numbers)
@@ -121,29 +121,25 @@ class Workers:
             worker.streams -= 1
             worker.submit(time.perf_counter(), Forget(number))
 
-    async def _begin(self, place: int) -> ModelInfo:
-        worker = self._start(*self._given)
-        self._workers[place] = worker  # so that it is ended whatever happens
-        return await worker.ready(lambda: self._ended(place, worker))
+    async def _ready(self, worker: "_Worker") -> ModelInfo:
+        return await worker.ready(lambda: self._ended(worker))
 
-    def _ended(self, place: int, worker: "_Worker") -> None:
+    def _ended(self, worker: "_Worker") -> None:
         """A worker is gone without having been told to."""
-        if self._workers[place] is not worker:
-            return
-        self._workers[place] = None
         _log.error("a worker ended: its streams are broken off, another one starts")
-        task = asyncio.create_task(self._again(place))
+        task = asyncio.create_task(self._replace(worker))
         self._restarts.add(task)
         task.add_done_callback(self._restarts.discard)
 
-    async def _again(self, place: int) -> None:
-        while self._workers[place] is None:
-            await asyncio.sleep(RESTART_S)
+    async def _replace(self, worker: "_Worker") -> None:
+        while not worker.at_work:
+            await asyncio.gather(asyncio.sleep(RESTART_S), asyncio.to_thread(worker.end))
+            place = self._workers.index(worker)
             try:
-                await self._begin(place)
+                worker = self._workers[place] = self._start(*self._given)
+                await self._ready(worker)
                 self.restarts += 1
-            except UserError as error:
-                self._workers[place] = None
+            except (UserError, OSError) as error:
                 _log.error("a worker does not start: %s", error)
 
 
@@ -195,6 +191,11 @@ class _Worker:
         self.streams = 0
 
     @property
+    def at_work(self) -> bool:
+        """Whether it has the model, and has not ended."""
+        return self._gone is not None
+
+    @property
     def queue(self) -> int:
         """Jobs that it has not taken up."""
         return len(self._queue)
@@ -223,7 +224,7 @@ class _Worker:
     def submit(self, due: float, job: Job) -> asyncio.Future[list[str]]:
         """Do a job when none is due earlier: events as JSON. Fails with `WorkerError`."""
         future: asyncio.Future[list[str]] = self._loop.create_future()
-        if self._gone is None:
+        if not self.at_work:
             _fail(future, "the worker ended")
         else:
             heapq.heappush(self._queue, (due, next(self._order), job, future))
@@ -232,7 +233,7 @@ class _Worker:
 
     def close(self) -> None:
         """Tell it to end."""
-        if self._gone is not None:
+        if self.at_work:
             self._stop()
         self._connection.close()
 
