@@ -12,6 +12,7 @@ from typing import NamedTuple
 from asr_qat.errors import UserError
 
 HOST = "127.0.0.1"
+END_S = 20.0  # for the server to end
 
 
 class Served(NamedTuple):
@@ -43,3 +44,8 @@ def served(path: str | Path, *options: object) -> Iterator[Served]:
             yield Served(int(started[1]), process.pid)
         finally:
             process.send_signal(signal.SIGINT)  # at once, with streams that are not over
+            try:
+                process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise

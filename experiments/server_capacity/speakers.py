@@ -13,11 +13,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from asr_qat.errors import UserError
 from experiments.live.rough_clients import HANDSHAKE, frame
 
 TEXT, CLOSE = 1, 8  # opcodes
 END = b"\x81\x8f" + bytes(4) + b'{"type": "end"}'
-LONGEST_S = 30.0  # without anything to do: then something is wrong
+LONGEST_S = 30.0  # for the last words
 
 
 @dataclasses.dataclass
@@ -43,14 +44,26 @@ def wire(audio: bytes, chunk_bytes: int) -> list[bytes]:
 
 
 def speak(address: tuple[str, int], wires: Sequence[list[bytes]], chunk_s: float) -> list[Heard]:
-    """Say them all at once, their chunks spread over time as those of strangers are."""
+    """Say them all at once, their chunks spread over time as those of strangers are.
+
+    Args:
+        address: of the server.
+        wires: the messages of each, see `wire`.
+        chunk_s: seconds from one to the next.
+
+    Raises:
+        UserError: the server says nothing any more.
+    """
     selector, due = selectors.DefaultSelector(), _Due()
     begin = time.perf_counter()
     speakers = [_Speaker(address, messages, chunk_s, selector) for messages in wires]
     for at, speaker in enumerate(speakers):
         due.at(begin + at * chunk_s / len(speakers), speaker)
     while any(not speaker.over for speaker in speakers):
-        for key, _ in selector.select(due.left() if due else LONGEST_S):
+        ready = selector.select(due.left() if due else LONGEST_S)
+        if not ready and not due:
+            raise UserError(f"the server has said nothing for {LONGEST_S:g} s")
+        for key, _ in ready:
             next_at = key.data.read()
             if next_at is not None:
                 due.at(next_at, key.data)
