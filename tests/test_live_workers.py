@@ -62,6 +62,12 @@ def test_what_is_due_first_comes_first():
             theirs.send(Answer([str(order[-1])]))
             assert await futures[order[-1]] == [str(order[-1])]
         assert order == [9, 8, 1, 2, 3, 7] and AHEAD == 2
+        taken, next_one, cancelled, last = (worker.submit(due, Forget(due)) for due in range(4))
+        cancelled.cancel()
+        for number, future in ((0, taken), (1, next_one), (3, last)):
+            assert theirs.recv().stream == number
+            theirs.send(Answer([]))
+            await future
         worker.close()
 
     asyncio.run(body())

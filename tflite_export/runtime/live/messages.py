@@ -43,6 +43,8 @@ FULL = 1013  # too many streams, or the server has to start its recogniser again
 IDLE = 4000  # no message for `idle_s`; the last words came before
 NOT_READING = 4001  # the client did not take a message for `idle_s`
 SLOW = 4002  # too little audio, for `idle_s`, or while another client waited for the place
+# Those that end a stream, also by a fault in the protocol, which websockets finds.
+CODES = {*range(DONE, 1016), IDLE, NOT_READING, SLOW}
 
 END: dict[str, Any] = {"type": "end"}
 SAMPLE_BYTES = 2

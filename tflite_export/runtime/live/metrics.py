@@ -15,7 +15,7 @@ class Metrics:
 
     Attributes:
         begun: streams that had a place.
-        ended: streams by the code that they were closed with, 1006 for none.
+        ended: streams by the code that they were closed with, 1006 for none; other ones together.
         refused: requests and streams that were not served, by reason.
         chunks: messages of audio that were recognised.
         late: those that took longer, from arrival to words, than they last.

@@ -207,7 +207,7 @@ class LiveServer:
         finally:  # before the client has answered: it may take its time
             self._places.leave(seat)
         if seat.pace is not None:
-            self.metrics.ended.labels(code).inc()
+            self.metrics.ended.labels(code if code in messages.CODES else "other").inc()
         await _close(client, code, reason)
 
     async def _with_place(self, client: ServerConnection, seat: Seat) -> tuple[int, str]:

@@ -243,6 +243,8 @@ class _Worker:
     def _feed(self) -> None:
         while self._queue and len(self._given) < AHEAD:
             _, _, job, future = heapq.heappop(self._queue)
+            if future.cancelled():  # and so is the stream
+                continue
             try:
                 self._connection.send(job)
             except OSError:  # it is gone, which the reader sees next
