@@ -22,7 +22,8 @@ from tflite_export.runtime.live import workers as live_workers
 from tflite_export.runtime.live.events import Notice, event_message
 from tflite_export.runtime.live.messages import message_of, samples_of
 from tflite_export.runtime.live.worker import Answer, Finish, Forget, Hear, ModelInfo
-from tflite_export.runtime.live.workers import AHEAD, WorkerError, Workers
+from tflite_export.runtime.live.worker_link import AHEAD, Worker, WorkerError
+from tflite_export.runtime.live.workers import Workers
 
 LOAD = functools.partial(reference_model, 0, 2, 1)  # in any process
 INFO = ModelInfo(16000, CHUNK, 0.04, 0.0, 80.0)
@@ -51,7 +52,7 @@ def expected(audio):
 def test_what_is_due_first_comes_first():
     async def body():
         ours, theirs = multiprocessing.Pipe()
-        worker = live_workers._Worker(ours)
+        worker = Worker(ours)
         theirs.send(INFO)
         assert await worker.ready(lambda: None) == INFO
         futures = {due: worker.submit(due, Forget(due)) for due in (9, 8, 7, 1, 3, 2)}

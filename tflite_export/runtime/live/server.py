@@ -26,7 +26,8 @@ from tflite_export.runtime.live.limits import Limits, client_address
 from tflite_export.runtime.live.metrics import CONTENT_TYPE, Metrics
 from tflite_export.runtime.live.places import CHECK_S, Places, RefusedError, Seat
 from tflite_export.runtime.live.requests import Hosts, refusal
-from tflite_export.runtime.live.workers import WorkerError, Workers
+from tflite_export.runtime.live.worker_link import WorkerError
+from tflite_export.runtime.live.workers import Workers
 
 if sys.version_info >= (3, 11):
     from asyncio import timeout
