@@ -234,7 +234,7 @@ def test_the_command(live_file, live_model):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
         assert (process.returncode, err) == (0, "")
-        assert len(workers) >= 2 and not any(each.is_running() for each in workers)
+        assert len(workers) >= 2 and psutil.wait_procs(workers, 20)[1] == []
 
 
 @pytest.mark.slow

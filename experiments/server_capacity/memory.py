@@ -4,8 +4,6 @@ import itertools
 import time
 from pathlib import Path
 
-import numpy as np
-
 from asr_qat.corpora.recordings import recordings
 from asr_qat.progress import progress
 from experiments.live.long_recording import resident_mb
@@ -33,10 +31,9 @@ def measure_memory(
     """
     session, rate = Session(model), model.front_end.sample_rate
     size, seconds = rate * chunk_ms // 1000, 3600 * hours
-    items = [_Kept(item.read(rate)) for item in recordings(data, split)]
     count = round(seconds * rate) // size
     marks = {round(count * part / PARTS) for part in range(1, PARTS + 1)}
-    chunks = cut(joined(items, seconds, PAUSE_S, rate), itertools.repeat(size))
+    chunks = cut(joined(recordings(data, split), seconds, PAUSE_S, rate), itertools.repeat(size))
     memory, began = [], time.perf_counter()
     for at, chunk in progress(enumerate(chunks, start=1), "memory", count, quiet=quiet):
         session.accept(chunk)
@@ -44,13 +41,3 @@ def measure_memory(
             memory.append(resident_mb())
     session.finish()
     return MemoryRow(hours=hours, seconds=time.perf_counter() - began, memory_mb=tuple(memory))
-
-
-class _Kept:
-    """A recording that is read once: reading is no part of a session."""
-
-    def __init__(self, audio: np.ndarray):
-        self._audio = audio
-
-    def read(self, rate: int) -> np.ndarray:
-        return self._audio
