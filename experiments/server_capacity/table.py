@@ -1,13 +1,13 @@
 """`results/server_capacity.json` in Markdown."""
 
 from experiments.reports.markdown import markdown_table
+from experiments.reports.targets import met_of, targets_table
 from experiments.server_capacity.hostile import EIGHT
 from experiments.server_capacity.rows import CapacityResults
 
 
 def capacity_table(found: CapacityResults) -> str:
     """The page, which opens with the answer."""
-    met = sum(row.met is True for row in found.targets)
     cores = sorted({row.cores for row in found.streams})
     most = ", ".join(f"{found.most_in_time(each)} on {each}" for each in cores)
     header = [
@@ -31,10 +31,11 @@ def capacity_table(found: CapacityResults) -> str:
     wait, memory = found.wait, found.memory
     return "\n".join(
         [
-            f"**{met} of {len(found.targets)} targets met.** Streams in time by cores: {most}. "
+            f"{met_of(found.targets)} Streams in time by cores: {most}. "
             f"{found.file}, {found.seconds:g} s of speech in each stream at its own pace, messages "
             f"of {found.chunk_ms} ms, {found.data}.",
             "",
+            targets_table(found.targets),
             markdown_table([header, ["---:"] * len(header), *rows]),
             f"All on the same cores: the server, these clients and {len(EIGHT)} hostile ones, of "
             "which two send a sample every four seconds, one takes no answer, two send as fast as "
