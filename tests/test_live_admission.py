@@ -162,6 +162,33 @@ def test_who_connects_and_says_nothing_keeps_nobody_out(monkeypatch):
             assert closing(good)[0] == messages.DONE
 
 
+PING = b"\x89\xfd" + bytes(4) + bytes(125)
+HEAPS = {
+    "pings": PING * 1000,
+    "samples": frame(bytes(2)) * 1000,
+    "fragments": b"\x02\x80" + bytes(4) + (b"\x00\x82" + bytes(4) + b"ab") * 1000,
+}
+
+
+@pytest.mark.parametrize("heap", HEAPS.values(), ids=HEAPS)
+def test_who_sends_a_heap_of_trifles_is_broken_off(heap):
+    audio, events = spoken(2, 1.0)
+    with running() as (address, live), plain_stream(address) as plain:
+        with contextlib.suppress(OSError):
+            plain.sendall(heap)
+        until(lambda: live.streams == 0)
+        assert converse(address, audio) == events
+        assert figures(address)["refused_total", "trifles"] == 1
+
+
+def test_pings_now_and_then_are_answered():
+    with running() as (address, _), client(address) as stream:
+        for _ in range(20):
+            assert stream.ping().wait(10)
+        stream.send(END)
+        assert closing(stream)[0] == messages.DONE
+
+
 def test_what_is_counted():
     audio, _ = spoken(1, 1.0)
     with running(QUICK) as (address, _):

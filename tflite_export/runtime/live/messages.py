@@ -3,7 +3,8 @@
 The client opens `ws://HOST:PORT/stream`, waits for `ready`, and sends
 
 - binary messages: audio, 16-bit samples (PCM, signed, little endian), one channel, at the rate
-  that `ready` names; one sample or more, up to `max_message_bytes`, 100 ms say;
+  that `ready` names; one sample or more, up to `max_message_bytes`, 100 ms say (one that goes on
+  sending more than 50 messages of less than 64 bytes in a second, or pings, is broken off);
 - the text `{"type": "end"}`: there is no more; the server answers with the last words and `end`.
 
 The server sends JSON texts:

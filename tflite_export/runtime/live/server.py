@@ -79,8 +79,9 @@ class LiveServer:
         self._closing: set[asyncio.Task[None]] = set()
         self._draining = False
         self.metrics = metrics = Metrics()
-        broken_off = metrics.refused.labels("connections").inc
-        self._connections = Connections(limits.max_connections, broken_off)
+        self._connections = Connections(
+            limits.max_connections, lambda reason: metrics.refused.labels(reason).inc()
+        )
         metrics.gauge("streams", "streams that have a place", lambda: self._places.taken)
         metrics.gauge("waiting", "clients that wait for a place", lambda: self._places.waiting)
         metrics.gauge("queue", "steps of recognition that wait", lambda: workers.queue)
@@ -146,7 +147,7 @@ class LiveServer:
             port,
             process_request=self._request,
             process_response=_protect,
-            create_connection=self._connections.kind(),
+            create_connection=self._connections.connection,
             compression=None,
             logger=_LOGGER,
             max_size=self._limits.max_message_bytes,
