@@ -38,6 +38,8 @@ from experiments.scale.scale_table import scale_table
 from experiments.sensitivity.check_assignment import Check
 from experiments.sensitivity.layer_sensitivity import Sensitivity, read_source
 from experiments.sensitivity.sensitivity_report import parts_table, write_sensitivity_plot
+from experiments.server_capacity.rows import CapacityResults
+from experiments.server_capacity.table import capacity_table
 from experiments.study.study_page import write_report
 from tflite_export.score.live_rows import StreamedEvaluation
 
@@ -154,6 +156,7 @@ KINDS: dict[str, Render] = {
     "pretrained_scale.json": _table(PretrainedScaleResults, pretrained_scale_table),
     "robustness.json": _table(RobustnessResults, robustness_table),
     "scale.json": _table(ScaleResults, scale_table),
+    "server_capacity.json": _table(CapacityResults, capacity_table),
     "transducer_scale.json": _table(ScaleResults, scale_table),
     "training_cost_librispeech.json": _table(CostResults, cost_page),
     "training_cost*.json": _alone(StepResults),
