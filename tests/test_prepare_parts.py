@@ -82,7 +82,7 @@ def test_a_machine_begins_while_another_one_does(synthetic_corpus, alone, tmp_pa
     def late(path, **options):
         found = exists(path, **options)
         if path == out / "settings.json" and not found:
-            (tmp_path / "other").rename(out)
+            shutil.copytree(tmp_path / "other", out, dirs_exist_ok=True)
         return found
 
     monkeypatch.setattr(Path, "exists", late)
@@ -148,7 +148,7 @@ def test_what_was_killed_before_its_settings_were_written_is_taken_up(corpus, tm
     out = tmp_path / "out"
     out.mkdir()
     shutil.copy(alone / "tokenizer.model", out)
-    (out / ".settings.json.1234.tmp").touch()
+    (out / ".settings.json.1234abcd.tmp").touch()
     run(corpus, out)
     assert content(out).keys() == content(alone).keys()
 

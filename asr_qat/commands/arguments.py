@@ -30,6 +30,15 @@ def positive_float(word: str) -> float:
     return value
 
 
+def add_skip_checksums(parser: argparse.ArgumentParser) -> None:
+    """Add `--skip-checksums`, of commands that train."""
+    parser.add_argument(
+        "--skip-checksums",
+        action="store_true",
+        help="compare only the sizes of the shards with what was prepared, do not read them first",
+    )
+
+
 def add_configuration(
     parser: argparse.ArgumentParser, kind: Callable[[], type], description: str
 ) -> None:
