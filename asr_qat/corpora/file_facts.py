@@ -12,6 +12,7 @@ from asr_qat.errors import UserError, require
 from asr_qat.progress import progress_bar
 
 PIECE = 1 << 20  # bytes that are read at once
+SHOWN = 1 << 30  # bytes: fewer are read in a moment, without a bar
 MEND = "remove it and run the same `asr-qat prepare` again"
 
 
@@ -75,7 +76,7 @@ def check_all(expected: Mapping[Path, FileFacts], quiet: bool = False) -> None:
     total = sum(facts.bytes for facts in expected.values())
     threads = len(os.sched_getaffinity(0))  # hashlib and files let other threads run
     with (
-        progress_bar("checksums", total, "B", quiet) as bar,
+        progress_bar("checksums", total, "B", quiet or total < SHOWN) as bar,
         concurrent.futures.ThreadPoolExecutor(threads) as pool,
     ):
         checks = [pool.submit(facts.check, path, bar.update) for path, facts in expected.items()]
