@@ -78,6 +78,19 @@ def write_text(path: str | Path, content: str) -> None:
     write_bytes(path, content.encode(errors="backslashreplace"))
 
 
+def append_line(path: str | Path, line: str) -> None:
+    """Add a line to a text; a kill may leave a part of it.
+
+    Raises:
+        OSError: naming `path`.
+    """
+    try:
+        with place(path).open("a") as file:
+            file.write(f"{line}\n")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
 def write_json(path: str | Path, content: Any) -> None:
     """Write `content` to `path` as indented JSON, whole or not at all."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

@@ -259,8 +259,7 @@ class EvaluateAndKeep(keras.callbacks.Callback):
         seconds = round(time.monotonic() - self._started, 1)
         scores: dict[str, float | None] = {"wer": None, **wers}
         line = {"step": step, "loss": loss, **scores, "seconds": seconds}
-        with self._history.open("a") as history:
-            history.write(json.dumps(line) + "\n")
+        files.append_line(self._history, json.dumps(line))
         with self._writer.as_default(step):
             tf.summary.scalar("loss", loss)
             for name, wer in wers.items():

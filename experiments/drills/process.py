@@ -5,6 +5,7 @@ in each child, and a drill takes no import of it. A point is a time, or the n-th
 by Python, before which the child kills itself; the latter falls again at the same place.
 """
 
+import contextlib
 import dataclasses
 import mmap
 import os
@@ -44,7 +45,7 @@ class Kill:
         """A point of a command whose undisturbed run is known."""
         group = bool(chance.random() < 0.5)
         if chance.random() < 0.5:
-            return cls(None, 1 + int(chance.integers(whole.changes)), group)
+            return cls(None, 1 + int(chance.integers(max(1, whole.changes))), group)
         return cls(float(chance.uniform(0, whole.seconds)), None, group)
 
 
@@ -106,6 +107,7 @@ class Started:
         self.pid = os.fork()
         if self.pid == 0:
             self._child(command, folder, before)
+        _lead_group(self.pid)
 
     def wait(self) -> Ended:
         """Wait for its end, or kill it where that is due."""
@@ -127,7 +129,7 @@ class Started:
         """Run the command; never returns."""
         code = 70
         try:
-            os.setsid()
+            _lead_group(0)
             log = os.open(self._log, os.O_WRONLY | os.O_TRUNC)
             os.dup2(log, 1)
             os.dup2(log, 2)
@@ -159,6 +161,12 @@ class Started:
 def scratch(folder: Path) -> Path:
     """Where a command that runs in `folder` has its temporary files and its cache."""
     return folder.with_name(f"{folder.name}.tmp")
+
+
+def _lead_group(pid: int) -> None:
+    """Parent and child both call it: whichever is first, the group is there when it is killed."""
+    with contextlib.suppress(OSError):  # the child has ended
+        os.setpgid(pid, 0)
 
 
 def _kill(pid: int, group: bool) -> None:
