@@ -85,7 +85,7 @@ COMMANDS = (
     ),
     Command(
         "study",
-        "asr-qat study --config {inputs}/study.yaml --jobs 1 --quiet",
+        "asr-qat study --config {inputs}/study.yaml --workers 1 --quiet",
         0.05,
         None,
         ("prepare", "train"),
