@@ -43,6 +43,43 @@ def temporary_folder(name: str = "asr-qat", beside: Path | None = None) -> Itera
         yield Path(made)
 
 
+@contextlib.contextmanager
+def own_temporary_files() -> Iterator[None]:
+    """Temporary files of the process and of its children, of libraries too, are in one folder.
+
+    TensorFlow writes the source of each graph there and removes it when the process ends orderly.
+    Where there is no place for a folder, nothing changes.
+    """
+    import fcntl  # not on Windows
+
+    before = os.environ.get("TMPDIR"), tempfile.tempdir
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            folder = stack.enter_context(temporary_folder())
+            # What removes old files from such places leaves alone what is locked: tmpfiles.d(5).
+            fcntl.flock(stack.enter_context(_opened(folder)), fcntl.LOCK_EX)
+            stack.callback(_put_temporary_files, *before)
+            _put_temporary_files(str(folder), str(folder))
+        yield
+
+
+def _put_temporary_files(variable: str | None, folder: str | None) -> None:
+    """Where they go: of processes that are started, and of this one."""
+    os.environ.pop("TMPDIR", None)
+    if variable is not None:
+        os.environ["TMPDIR"] = variable
+    tempfile.tempdir = folder
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def remove_left(folder: Path, alone: bool = False) -> None:
     """Remove the temporary files and folders in `folder` that killed processes have left.
 

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 
 from asr_qat import files, leftovers, lock
 from asr_qat.errors import UserError
+from asr_qat.leftovers import own_temporary_files
 from asr_qat.lock import Holder, locked
 
 pytestmark = pytest.mark.runtime
@@ -191,3 +193,34 @@ def test_a_process_of_the_same_number_is_another_one(tmp_path):
     path = path.rename(path.with_name(path.name.replace(f"-{started}.", f"-{int(started) - 1}.")))
     leftovers.remove_left(tmp_path)
     assert not path.exists()
+
+
+OWN = """
+import tempfile, time
+from asr_qat.leftovers import own_temporary_files
+with own_temporary_files():
+    tempfile.NamedTemporaryFile(prefix="of_a_library", delete=False)
+    print("written", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_temporary_files_of_libraries_go_with_the_next_command(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    killed(child(OWN))
+    (folder,) = tmp_path.iterdir()
+    assert [path.name[:12] for path in folder.iterdir()] == ["of_a_library"]
+    leftovers.remove_left_once.cache_clear()
+    with own_temporary_files():
+        (own,) = tmp_path.iterdir()
+        assert own != folder
+        assert tempfile.gettempdir() == os.environ["TMPDIR"] == str(own)
+    assert not list(tmp_path.iterdir())
+    assert (tempfile.gettempdir(), os.environ["TMPDIR"]) == (str(tmp_path), str(tmp_path))
+
+
+def test_no_place_for_temporary_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with own_temporary_files():
+        assert tempfile.gettempdir() == str(tmp_path / "missing")

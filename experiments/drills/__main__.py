@@ -106,7 +106,9 @@ def _planned(ground: Ground, kills: int, only: str | None) -> Iterator[Planned]:
         kill = functools.partial(kinds.killed, ground, command)
         how = "killed at a random point, and run again"
         yield Planned("kill", command.name, how, cases, kill)
-    others = max(1, kills // OTHERS) if kills >= OTHERS else 0
+    others = kills // OTHERS
+    if others == 0:
+        return
     drill, how = (full_disk, SMALL_DISK) if can_mount() else (small_files, SMALL_FILES)
     for command in chosen:
         if command.name != "study":  # its parts are drilled
