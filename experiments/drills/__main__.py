@@ -20,7 +20,7 @@ from experiments.drills import kinds
 from experiments.drills.disk import SMALL_DISK, SMALL_FILES, can_mount, full_disk, small_files
 from experiments.drills.drill import Ground, Outcome, drill_row
 from experiments.drills.instances import BY_NAME, COMMANDS
-from experiments.drills.rows import KILLS, DrillResults
+from experiments.drills.rows import KILLS, DrillResults, DrillRow
 from experiments.drills.table import drills_table
 
 # What commands import late: once here, and in no child.
@@ -71,12 +71,12 @@ def _run() -> None:
     require(args.seed >= 0, f"--seed {args.seed}: expected 0 or more")
     _import_once()
     with tempfile.TemporaryDirectory() as work:
-        rows, problems = [], []
+        rows: list[DrillRow] = []
+        problems: list[str] = []
         for each in _planned(Ground(Path(work)), args.kills, args.only):
-            chances = functools.partial(_chance, args.seed, each.kind, each.command)
             row, wrong = drill_row(
                 *(each.kind, each.command, each.how, range(each.cases)),
-                lambda number, each=each, chances=chances: each.drill(chances(number)),
+                functools.partial(_attempt, each, args.seed),
                 args.quiet,
             )
             rows.append(row)
@@ -128,9 +128,10 @@ def _planned(ground: Ground, kills: int, only: str | None) -> Iterator[Planned]:
             yield Planned("damaged page", name, what, others, damaged)
 
 
-def _chance(seed: int, kind: str, command: str, number: int) -> np.random.Generator:
-    """What is drawn in one drill, which depends on no other one."""
-    return np.random.default_rng([seed, *f"{kind} {command}".encode(), number])
+def _attempt(planned: Planned, seed: int, number: int) -> Outcome:
+    """One drill; what is drawn in it depends on no other one."""
+    name = f"{planned.kind} {planned.command}".encode()
+    return planned.drill(np.random.default_rng([seed, *name, number]))
 
 
 if __name__ == "__main__":
