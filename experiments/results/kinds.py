@@ -17,6 +17,8 @@ from experiments.cost.cost_page import cost_page
 from experiments.cost.cost_rows import CostResults
 from experiments.demo import demo_page
 from experiments.demo.demo_rows import DemoResults, EqualityResults
+from experiments.drills.rows import DrillResults
+from experiments.drills.table import drills_table
 from experiments.house.row import HouseResults
 from experiments.house.table import house_table
 from experiments.live.latency_rows import LatencyResults
@@ -148,6 +150,7 @@ KINDS: dict[str, Render] = {
     "demo*.json": _demo,
     "transducer_an4.json": _demo,
     "any_keras.json": _table(AnyKerasResults, any_keras_table),
+    "drills.json": _table(DrillResults, drills_table),
     "equality*.json": _alone(EqualityResults),
     "house.json": _table(HouseResults, house_table),
     "long_form.json": _table(LongFormResults, long_form_table),
