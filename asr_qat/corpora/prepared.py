@@ -7,7 +7,8 @@
 stats.json                                 mean and std of the training split's features,
                                            of all features where there is no such split
 tokenizer.model                            SentencePiece
-corpus.json                                what it is; written last: the folder is complete
+corpus.json                                what it is, with sizes and checksums of the others;
+                                           written last: the folder is complete
 
 A folder without `train` is one to score a model on.
 """
@@ -15,12 +16,14 @@ A folder without `train` is one to score a model on.
 import dataclasses
 import functools
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from asr_qat import files
 from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.corpora.file_facts import FileFacts, check_all
 from asr_qat.errors import UserError, require
 from asr_qat.text.normalizers import PLAIN, check_training, keeps_case
 from asr_qat.text.tokenizer import Tokenizer
@@ -58,9 +61,10 @@ class PreparedFolder:
 
     @functools.cached_property
     def corpus(self) -> dict:
-        """`corpus.json`: name, description, licence, speakers, splits, skipped.
+        """`corpus.json`: name, description, licence, speakers, splits, skipped, files.
 
-        And `normalizer`, if it is not that of the texts of any folder without.
+        And `normalizer`, if it is not that of the texts of any folder without. Folders of earlier
+        versions have no `files`: nothing is known of them.
         """
         path = self.path / "corpus.json"
         content = files.read_json(path)
@@ -69,6 +73,7 @@ class PreparedFolder:
             isinstance(facts, dict) and isinstance(facts.get("shards"), int)
             for facts in splits.values()
         )
+        whole = whole and isinstance(content.get("files", {}), dict)
         require(whole, f"{path}: damaged (no splits and shards in it): {self._again()}")
         return content
 
@@ -85,12 +90,14 @@ class PreparedFolder:
     @functools.cached_property
     def tokenizer(self) -> Tokenizer:
         """The vocabulary of the `tokens`."""
+        self.check("tokenizer.model")
         tokenizer = Tokenizer.load(self.path / "tokenizer.model")
         return tokenizer.with_case() if keeps_case(self.normalizer) else tokenizer
 
     @functools.cached_property
     def stats(self) -> FeatureStats:
         """The training split's feature statistics."""
+        self.check("stats.json")
         content = files.read_json(self.path / "stats.json")
         try:
             return FeatureStats(
@@ -105,18 +112,45 @@ class PreparedFolder:
             ) from None
 
     def shards(self, split: str) -> list[Path]:
-        """The TFRecord files of `split`, in order. Raises `UserError` if any is missing."""
+        """The TFRecord files of `split`, in order.
+
+        Raises:
+            UserError: one is missing, or has another size than was prepared.
+        """
         count = self._split(split)["shards"]
         paths = [self.path / shard_name(split, i, count) for i in range(count)]
         for path in paths:
             if not path.is_file():
                 raise UserError(f"{path}: missing: {self._again()}")
+            facts = self._facts(path.name)
+            if facts is not None:
+                facts.check_size(path)
         return paths
+
+    def check(self, name: str) -> None:
+        """Raise `UserError` if a small file of the folder is not as it was prepared."""
+        facts = self._facts(name)
+        if facts is None:
+            return
+        try:
+            facts.check(self.path / name)
+        except UserError as error:
+            raise UserError(
+                f"{error}; if you have changed it yourself, remove its line from `files` in "
+                f"{self.path / 'corpus.json'}"
+            ) from None
+
+    def check_shards(self, splits: Iterable[str], quiet: bool = False) -> None:
+        """Read all shards of these splits. Raises `UserError` if one is not as it was prepared."""
+        paths = [path for split in splits for path in self.shards(split)]
+        known = {path: facts for path in paths if (facts := self._facts(path.name)) is not None}
+        check_all(known, quiet)
 
     def utterances(self, split: str) -> list[dict]:
         """The lines of `{split}.jsonl`, in the order of the shards."""
         self._split(split)
         path = self.path / f"{split}.jsonl"
+        self.check(path.name)
         try:
             lines = [json.loads(line) for line in files.read_lines(path)]
         except FileNotFoundError:
@@ -149,6 +183,12 @@ class PreparedFolder:
                 "that has it"
             )
         return splits[split]
+
+    def _facts(self, name: str) -> FileFacts | None:
+        """What was prepared under this name, if the folder says so: see `corpus`."""
+        facts = self.corpus.get("files", {}).get(name)
+        where = f"{self.path / 'corpus.json'}: files: {name}"
+        return None if facts is None else FileFacts.from_json(facts, where)
 
     def _again(self) -> str:
         return f"remove {self.path} and run `asr-qat prepare` again"

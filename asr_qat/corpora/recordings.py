@@ -43,8 +43,8 @@ def recordings(
     manifest = path / f"{split}.jsonl" if path.is_dir() else path
     if not manifest.is_file():
         raise UserError(f"{manifest}: no such manifest: run `asr-qat prepare`, or give a .jsonl")
+    own = _prepared_with(manifest.parent, manifest.name)
     found = list(read_json_lines(manifest, text_required=True))
-    own = _prepared_with(manifest.parent)
     name = normalizer or own or PLAIN
     if own is not None and keeps_case(name) and not keeps_case(own):
         raise UserError(
@@ -95,6 +95,11 @@ def skipped_in_preparation(data: str | Path, split: str) -> int:
     return sum(facts.get("skipped", {}).values())
 
 
-def _prepared_with(folder: Path) -> str | None:
-    """The normaliser of a prepared folder, None for another one."""
-    return PreparedFolder(folder).normalizer if (folder / "corpus.json").is_file() else None
+def _prepared_with(folder: Path, manifest: str) -> str | None:
+    """The normaliser of a prepared folder with that manifest as it was made, None for another."""
+    if not (folder / "corpus.json").is_file():
+        return None
+    prepared = PreparedFolder(folder)
+    if manifest.removesuffix(".jsonl") in prepared.corpus["splits"]:
+        prepared.check(manifest)
+    return prepared.normalizer
