@@ -78,11 +78,11 @@ def answer_to(recogniser: TFLiteRecogniser, features: Array) -> bytes:
 
 
 def meant(model: Model, told: Metadata) -> bytes:
-    """What the graph of `model` finds with the front end and statistics of `told`.
+    """What the graph of `model` finds with front end, statistics and live format of `told`.
 
     The features are computed here, apart from how a recogniser computes them.
     """
     recogniser = copy.copy(model.recogniser)
-    recogniser.metadata = dataclasses.replace(recogniser.metadata, front_end=told.front_end)
+    recogniser.metadata = told
     features = (log_mel(audio(), told.front_end) - told.mean) / told.std
     return answer_to(recogniser, features.astype(np.float32))

@@ -22,14 +22,15 @@ from experiments.fuzz.mutations import Chance
 from experiments.fuzz.verdict import Verdict
 from tflite_export.convert.serialize import serialize
 from tflite_export.runtime.checksum import DIGEST, checksum
-from tflite_export.runtime.metadata import DESCRIPTION
+from tflite_export.runtime.metadata import DESCRIPTION, Metadata
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score.inspect import inspect
 
 ROOM = 1 << 16  # bytes of the description, filled with spaces
 INSPECTED = 0.1  # share of cases
 # Whole numbers that nothing else in the file could contradict.
-TOLD = {"left_context", "first_delay", "second_delay", "chunks"}
+TOLD = ("left_context", "first_delay", "second_delay", "chunks")
+SHOWN = ("version", "precision", "method", "layers", "min_runtime_version", "normalizer", "source")
 HOSTILE: list[Any] = [
     math.nan, math.inf, -math.inf, 0, -1, 1, 2, 1e-9, 1e9, 1e308, -1e308, 2**31, 2**63, -(2**63),
     10**400, 0.5, 16.0, True, False, None, "", "1", "float", "w4a8", "x" * 5000, "\x00", "\ud800",
@@ -72,12 +73,11 @@ def attempt(state: State, chance: Chance, folder: Path) -> Verdict:
         inspect(path)
     recogniser = TFLiteRecogniser(path)
     found = models.answer(recogniser)
-    if found == roomy.model.answer or _told(description, roomy.description):
+    if found == roomy.model.answer:
         return Verdict.SAME
-    as_told = _is_meant(description, roomy) and found == models.meant(
-        roomy.model, _statistics(description, recogniser)
-    )
-    return Verdict.SAME if as_told else Verdict.DIFFERENT
+    told = _told(description, recogniser)
+    meant = _is_meant(description, roomy.description) and found == models.meant(roomy.model, told)
+    return Verdict.SAME if meant else Verdict.DIFFERENT
 
 
 def _roomy(model: Model) -> _Roomy:
@@ -143,33 +143,31 @@ def _place(content: Any, chance: Chance) -> tuple[Any, Any]:
         content = inside
 
 
-def _told(description: bytes, before: bytes) -> bool:
-    """Whether all that changed is of the fields `TOLD`, and is a whole number in each of them."""
+def _is_meant(description: bytes, before: bytes) -> bool:
+    """Whether all that changed is told of no other part of the file, and is possible.
+
+    That are numbers of the front end and the statistics, those of `TOLD`, and what is only shown.
+    """
     new, old = json.loads(description), json.loads(before)
-    live, other = new.pop("live", {}), old.pop("live", {})
-    if not isinstance(live, dict):
-        return False
-    told = [live.pop(name, None) for name in sorted(TOLD)]
-    for name in TOLD:
-        other.pop(name, None)
-    flat = [n for value in told for n in (value if isinstance(value, list) else [value])]
-    return (new, live) == (old, other) and all(type(n) is int and n >= 0 for n in flat)
+    for content in (new, old):
+        for name in SHOWN:
+            content.pop(name, None)
+    statistics = [(new.pop(name), old.pop(name)) for name in ("mean", "std")]
+    numbers = [n for given, _ in statistics for n in given]
+    del new["front_end"], old["front_end"]
+    told = [live.pop(n, 0) for live in (new.get("live", {}), old.get("live", {})) for n in TOLD]
+    whole = [n for value in told for n in (value if isinstance(value, list) else [value])]
+    return (
+        new == old
+        and all(len(given) == len(there) for given, there in statistics)
+        and all(type(n) in (int, float) and abs(n) < 1e6 for n in numbers)
+        and all(n > 0 for n in statistics[1][0])
+        and all(type(n) is int and n >= 0 for n in whole)
+    )
 
 
-def _is_meant(description: bytes, roomy: _Roomy) -> bool:
-    """Whether numbers of the front end and the statistics alone changed, all of them possible."""
-    new, old = json.loads(description), json.loads(roomy.description)
-    parts = {name: (new.pop(name), old.pop(name)) for name in ("front_end", "mean", "std")}
-    neutral = {name: new.pop(name, None) for name in ("precision", "method", "layers", "version")}
-    neutral |= {name: new.pop(name, None) for name in ("min_runtime_version", "normalizer")}
-    rest = {name: value for name, value in old.items() if name not in neutral}
-    lists = all(len(parts[name][0]) == len(parts[name][1]) for name in ("mean", "std"))
-    numbers = [*parts["mean"][0], *parts["std"][0]]
-    finite = all(type(n) in (int, float) and abs(n) < 1e6 for n in numbers)
-    return new == rest and lists and finite and all(n > 0 for n in parts["std"][0])
-
-
-def _statistics(description: bytes, recogniser: TFLiteRecogniser):
+def _told(description: bytes, recogniser: TFLiteRecogniser) -> Metadata:
+    """The metadata with front end and statistics as they are written."""
     told = json.loads(description)
     return dataclasses.replace(
         recogniser.metadata,
