@@ -27,7 +27,7 @@ def thread_rows(
     """
     alone = load(path)
     expected = [alone.transcribe(audio) for audio in recordings]  # which also packs the weights
-    rows = []
+    rows: list[ThreadsRow] = []
     for threads, parallel in [(1, 1), *settings]:
         model = alone if parallel == 1 else load(path, parallel=parallel)
         wrong, seconds = _calls(model, recordings, expected, calls, threads)
