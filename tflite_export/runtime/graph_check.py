@@ -1,5 +1,6 @@
 """Whether the graph of a `.tflite` is the one that its metadata are about."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,12 @@ def check_graph(path: Path, metadata: Metadata, signatures: Signatures) -> None:
     if found:
         said = "; ".join(found[:SHOWN])
         raise UserError(f"{path}: its graph is not that of its metadata: {said}: convert it again")
+
+
+def encode_signatures(names: list[str]) -> dict[int, str]:
+    """Those of whole utterances, by the feature frames that they take."""
+    found = re.compile(ENCODE + r"([0-9]{1,7})")
+    return {int(match[1]): name for name in names if (match := found.fullmatch(name))}
 
 
 def state_units(inputs: Details) -> dict[str, int]:
@@ -58,13 +65,10 @@ def _whole(metadata: Metadata, names: list[str]) -> dict[str, Signature]:
     ctc, bins = JOIN not in names, metadata.front_end.mel_bins
     classes = metadata.tokenizer.blank + 1 if ctc else None
     wanted: dict[str, Signature] = {}
-    for name in names:
-        frames = name.removeprefix(ENCODE)
-        if not name.startswith(ENCODE) or not (frames.isascii() and frames.isdigit()):
-            continue
-        encoded = subsampled_length(int(frames), metadata.halvings)
+    for frames, name in encode_signatures(names).items():
+        encoded = subsampled_length(frames, metadata.halvings)
         output = "logits" if ctc else "encoded"
-        wanted[name] = ({"features": (1, int(frames), bins)}, {output: (1, encoded, classes)})
+        wanted[name] = ({"features": (1, frames, bins)}, {output: (1, encoded, classes)})
     return wanted
 
 

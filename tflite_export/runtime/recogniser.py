@@ -18,7 +18,13 @@ from asr_qat.decoding.recognition import Recognition, recognise_ctc, recognise_t
 from asr_qat.decoding.transducer_beam import beam_transducer
 from asr_qat.decoding.transducer_greedy import greedy_transducer
 from asr_qat.errors import UserError, require
-from tflite_export.runtime.graph_check import ENCODE, JOIN, PREDICT, check_graph, state_units
+from tflite_export.runtime.graph_check import (
+    JOIN,
+    PREDICT,
+    check_graph,
+    encode_signatures,
+    state_units,
+)
 from tflite_export.runtime.integers import dequantized, quantized
 from tflite_export.runtime.least_runtime import require_runtime
 from tflite_export.runtime.litert_steps import LiteRTSteps
@@ -72,6 +78,7 @@ class TFLiteRecogniser:
         verify: bool = True,
         parallel: int = 1,
     ):
+        require(parallel >= 1, f"parallel: {parallel} is less than 1")
         self.path, self.threads = Path(path), threads
         file = ModelFile.read(path, verify)
         self.bytes = len(file.content)
@@ -85,9 +92,7 @@ class TFLiteRecogniser:
         self.signatures: Signatures = SharedSignatures(self.path, load, parallel, threads)
         check_graph(self.path, self.metadata, self.signatures)
         names = self.signatures.names()
-        self._lengths = {
-            int(name.removeprefix(ENCODE)): name for name in names if name.startswith(ENCODE)
-        }
+        self._lengths = encode_signatures(names)
         self.live = self.metadata.live is not None
         self.steps = None
         if JOIN in names:
