@@ -56,7 +56,8 @@ class TFLiteRecogniser:
             `tflite_export.runtime.weight_cache`; not those of a full-integer file.
         verify: refuse a file whose checksum is wrong.
         parallel: calls at the same time. Each takes an interpreter of its own, whose packed weights
-            need about the memory of the file, or little with `weight_cache`.
+            need about the memory of the file, or little with `weight_cache`. Small models gain
+            nothing from more than one, see `results/threads.md`.
 
     Attributes:
         signatures: of the file.
