@@ -57,7 +57,7 @@ class TFLiteRecogniser:
         verify: refuse a file whose checksum is wrong.
         parallel: calls at the same time. Each takes an interpreter of its own, whose packed weights
             need about the memory of the file, or little with `weight_cache`. Small models gain
-            nothing from more than one, see `results/threads.md`.
+            little from more than one, see `results/threads.md`.
 
     Attributes:
         signatures: of the file.
