@@ -45,6 +45,8 @@ from experiments.sensitivity.sensitivity_report import parts_table, write_sensit
 from experiments.server_capacity.rows import CapacityResults
 from experiments.server_capacity.table import capacity_table
 from experiments.study.study_page import write_report
+from experiments.threads.rows import ThreadsResults
+from experiments.threads.table import threads_table
 from tflite_export.score.live_rows import StreamedEvaluation
 
 Results = TypeVar("Results")
@@ -163,6 +165,7 @@ KINDS: dict[str, Render] = {
     "robustness.json": _table(RobustnessResults, robustness_table),
     "scale.json": _table(ScaleResults, scale_table),
     "server_capacity.json": _table(CapacityResults, capacity_table),
+    "threads.json": _table(ThreadsResults, threads_table),
     "transducer_scale.json": _table(ScaleResults, scale_table),
     "training_cost_librispeech.json": _table(CostResults, cost_page),
     "training_cost*.json": _alone(StepResults),

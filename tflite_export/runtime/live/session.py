@@ -27,7 +27,8 @@ class Session:
     with the very next frame. What it keeps is the words of the current utterance, not longer than
     `EndpointConfig.longest_s`, and less than a frame of audio.
 
-    Not for several threads at once. Several sessions may share a model, one call at a time.
+    Not for several threads at once. Several sessions may share a model, each in a thread of its own
+    too.
 
     Args:
         model: the recogniser.
