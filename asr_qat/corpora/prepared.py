@@ -7,42 +7,27 @@
 stats.json                                 mean and std of the training split's features,
                                            of all features where there is no such split
 tokenizer.model                            SentencePiece
-corpus.json                                what it is; written last: the folder is complete
+corpus.json                                what it is: the folder is complete
+SHA256SUMS                                 of all but the shards, see `asr_qat.folder_sums`
 
 A folder without `train` is one to score a model on.
 """
 
-import dataclasses
 import functools
-import json
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from asr_qat import files
-from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat import files, folder_sums, plain_json
+from asr_qat.config import from_dict
+from asr_qat.corpora.feature_stats import FeatureStats, SavedStats
 from asr_qat.errors import UserError, require
 from asr_qat.text.normalizers import PLAIN, check_training, keeps_case
 from asr_qat.text.tokenizer import Tokenizer
 
+MOST_FACTS = 1 << 30  # bytes: `corpus.json` names all that was skipped
+MOST_SHARDS = 10**6  # of shards: more than file systems like in a folder
+MOST_SECONDS = 1e6  # of an utterance
 UNREADABLE = "unreadable audio"  # why an utterance was skipped
-
-
-@dataclasses.dataclass(frozen=True)
-class FeatureStats:
-    """Statistics of the training split's features, see above.
-
-    Attributes:
-        mean: float32 `[mel_bins]`.
-        std: float32 `[mel_bins]`.
-        frames: number of frames that they were computed from.
-        front_end: the front end that made the features.
-    """
-
-    mean: np.ndarray
-    std: np.ndarray
-    frames: int
-    front_end: FrontEndConfig
 
 
 class PreparedFolder:
@@ -62,14 +47,14 @@ class PreparedFolder:
 
         And `normalizer`, if it is not that of the texts of any folder without.
         """
-        path = self.path / "corpus.json"
-        content = files.read_json(path)
+        path = self._checked("corpus.json")
+        content = files.read_json(path, MOST_FACTS)
         splits = content.get("splits") if isinstance(content, dict) else None
-        whole = isinstance(splits, dict) and all(
-            isinstance(facts, dict) and isinstance(facts.get("shards"), int)
-            for facts in splits.values()
-        )
+        whole = isinstance(splits, dict) and all(map(_is_split, splits.values()))
         require(whole, f"{path}: damaged (no splits and shards in it): {self._again()}")
+        for key in ("name", "description"):
+            named = isinstance(content.get(key), str)
+            require(named, f"{path}: damaged (no {key} in it): {self._again()}")
         return content
 
     @property
@@ -85,24 +70,18 @@ class PreparedFolder:
     @functools.cached_property
     def tokenizer(self) -> Tokenizer:
         """The vocabulary of the `tokens`."""
-        tokenizer = Tokenizer.load(self.path / "tokenizer.model")
+        tokenizer = Tokenizer.load(self._checked("tokenizer.model"))
         return tokenizer.with_case() if keeps_case(self.normalizer) else tokenizer
 
     @functools.cached_property
     def stats(self) -> FeatureStats:
         """The training split's feature statistics."""
-        content = files.read_json(self.path / "stats.json")
+        path = self._checked("stats.json")
+        content = files.read_json(path)
         try:
-            return FeatureStats(
-                mean=np.array(content["mean"], np.float32),
-                std=np.array(content["std"], np.float32),
-                frames=content["frames"],
-                front_end=FrontEndConfig(**content["front_end"]),
-            )
-        except (KeyError, TypeError, ValueError, UserError) as error:
-            raise UserError(
-                f"{self.path / 'stats.json'}: damaged ({error}): {self._again()}"
-            ) from None
+            return from_dict(SavedStats, content, "damaged").stats()
+        except UserError as error:
+            raise UserError(f"{path}: {error}: {self._again()}") from None
 
     def shards(self, split: str) -> list[Path]:
         """The TFRecord files of `split`, in order. Raises `UserError` if any is missing."""
@@ -116,16 +95,12 @@ class PreparedFolder:
     def utterances(self, split: str) -> list[dict]:
         """The lines of `{split}.jsonl`, in the order of the shards."""
         self._split(split)
-        path = self.path / f"{split}.jsonl"
+        path = self._checked(f"{split}.jsonl")
         try:
-            lines = [json.loads(line) for line in files.read_lines(path)]
-        except FileNotFoundError:
-            raise UserError(f"{path}: missing: {self._again()}") from None
+            lines = [plain_json.parse(line) for line in files.read_lines(path)]
         except ValueError as error:
             raise UserError(f"{path}: damaged ({error}): {self._again()}") from None
-        whole = all(
-            isinstance(line, dict) and {"text", "duration"} <= line.keys() for line in lines
-        )
+        whole = all(map(_is_line, lines))
         require(whole, f"{path}: damaged (no text or duration): {self._again()}")
         return lines
 
@@ -150,8 +125,36 @@ class PreparedFolder:
             )
         return splits[split]
 
+    def _checked(self, name: str) -> Path:
+        """The path of a file that is as it was written. Raises `UserError` if it is not."""
+        path = self.path / name
+        require(path.is_file(), f"{path}: missing: {self._again()}")
+        folder_sums.check(self.path, name)
+        return path
+
     def _again(self) -> str:
         return f"remove {self.path} and run `asr-qat prepare` again"
+
+
+def _is_split(facts: Any) -> bool:
+    """Whether `corpus.json` holds this of a split."""
+    if not isinstance(facts, dict):
+        return False
+    shards, skipped = facts.get("shards"), facts.get("skipped", {})
+    return (
+        type(shards) is int
+        and 1 <= shards <= MOST_SHARDS
+        and isinstance(skipped, dict)
+        and all(type(count) is int for count in skipped.values())
+    )
+
+
+def _is_line(line: Any) -> bool:
+    """Whether a manifest holds this of an utterance."""
+    if not (isinstance(line, dict) and isinstance(line.get("text"), str)):
+        return False
+    seconds = line.get("duration")
+    return type(seconds) in (int, float) and 0 <= seconds <= MOST_SECONDS
 
 
 def shard_name(split: str, index: int, count: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asr_qat import files
+from asr_qat import files, folder_sums
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.corpora.prepared import shard_name
 from asr_qat.corpora.utterance import Corpus
@@ -30,7 +30,7 @@ def finish(
     front_end: FrontEndConfig,
     normalizer: str = PLAIN,
 ) -> None:
-    """Write what the folder says of its shards, `corpus.json` last.
+    """Write what the folder says of its shards, `corpus.json` and checksums last.
 
     Args:
         out: the folder.
@@ -56,6 +56,7 @@ def finish(
     if not any(used[split] for split in measured):
         raise UserError(f"{out}: no usable utterance of {' or '.join(measured)} in {corpus.name}")
     _remove_stale(out, reports)
+    folder_sums.begin(out)
     for split, lines in used.items():
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         files.write_text(out / f"{split}.jsonl", text)
@@ -87,6 +88,8 @@ def finish(
         **({} if normalizer == PLAIN else {"normalizer": normalizer}),
     }
     files.write_json(out / "corpus.json", description)
+    manifests = [f"{split}.jsonl" for split in used]
+    folder_sums.write(out, ["corpus.json", "stats.json", "tokenizer.model", *manifests])
 
 
 def _speakers(lines: Iterable[dict]) -> int:

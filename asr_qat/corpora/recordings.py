@@ -4,7 +4,7 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from asr_qat import files
+from asr_qat import files, folder_sums
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.readers.json_lines import read_json_lines
 from asr_qat.corpora.utterance import Utterance
@@ -41,8 +41,10 @@ def recordings(
     manifest = path / f"{split}.jsonl" if path.is_dir() else path
     if not manifest.is_file():
         raise UserError(f"{manifest}: no such manifest: run `asr-qat prepare`, or give a .jsonl")
-    found = list(read_json_lines(manifest, text_required=True))
     own = _prepared_with(manifest.parent)
+    if own is not None and path.is_dir():
+        folder_sums.check(manifest.parent, manifest.name)
+    found = list(read_json_lines(manifest, text_required=True))
     name = normalizer or own or PLAIN
     if own is not None and keeps_case(name) and not keeps_case(own):
         raise UserError(
