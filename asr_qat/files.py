@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat import plain_json
-from asr_qat.errors import UserError, require
+from asr_qat.errors import UserError
 from asr_qat.remote_path import RemotePath
 from asr_qat.remote_path import place as place
 
@@ -107,7 +107,8 @@ def read_bytes(path: str | Path, most: int | None = None) -> bytes:
                 content = file.read(most + 1)
     except IsADirectoryError:
         raise UserError(f"{path}: a folder: expected a file") from None
-    require(most is None or len(content) <= most, f"{path}: more than {most:,} bytes")
+    if most is not None and len(content) > most:
+        raise UserError(f"{path}: more than {most:,} bytes")
     return content
 
 

@@ -51,5 +51,5 @@ def check(folder: Path, *names: str) -> bool:
         if name not in expected or len(expected) < len(lines):
             raise UserError(f"{path}: damaged, or has no line for {name}: {mend}")
         same = files.sha256(folder / name) == expected[name]
-        require(same, f"{folder / name}: is not the file that was written: {mend}")
+        require(same, f"{folder / name}: damaged (not as {SUMS} has it): {mend}")
     return True

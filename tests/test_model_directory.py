@@ -14,6 +14,7 @@ from asr_qat.corpora.data_config import DataConfig
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
+from asr_qat.folder_sums import SUMS
 from asr_qat.losses.ctc import CTCLoss
 from asr_qat.losses.targets import pack_targets
 from asr_qat.models.model_config import ModelConfig
@@ -93,6 +94,7 @@ def test_weights_of_another_vocabulary(float_run, tmp_path):
     config, _ = float_run
     shutil.copytree(config.output, tmp_path / "model")
     Tokenizer.train(["AB", "CD"], 10, "char").save(tmp_path / "model/tokenizer.model")
+    (tmp_path / "model" / SUMS).unlink()
     with pytest.raises(UserError, match="another configuration or vocabulary") as caught:
         Recogniser.load(tmp_path / "model")
     assert "\n" not in str(caught.value)
