@@ -63,7 +63,7 @@ def prepared(prepared_folder, tmp_path):
         ({}, "key 'mean' is missing"),
         ([], "expected keys and values, found []"),
         ({"mean": [0.0] * 80}, "key 'std' is missing"),
-        ({"mean": [0.0] * 3, "std": [1.0] * 3}, "mean: has 3 numbers, the front end 80 mel bins"),
+        ({"mean": [0.0] * 3, "std": [1.0] * 3}, "mean: 3 numbers, the front end has 80 mel bins"),
         ({"mean": "a", "std": 1}, "mean: expected a list, found 'a'"),
         ({"mean": [0.0] * 80, "std": ["1"] * 80}, "std[0]: expected a number, found '1'"),
         ({"mean": [0.0] * 80, "std": [1.0, -1.0] * 40}, "std[1]: -1.0 is not the deviation"),

@@ -50,11 +50,15 @@ class SavedMoments:
             fits = LEAST_STD <= value <= MOST_STD
             require(fits, f"std[{index}]: {value} is not the deviation of a feature")
 
-    def arrays(self, mel_bins: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and deviation, float32 `[mel_bins]`. Raises `UserError` if they are more or less."""
+    def arrays(self, mel_bins: int, where: str) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation, float32 `[mel_bins]`.
+
+        Raises:
+            UserError: which `where` begins: there are more of them or less.
+        """
         for name, values in (("mean", self.mean), ("std", self.std)):
-            fits = len(values) == mel_bins
-            require(fits, f"{name}: has {len(values)} numbers, the front end {mel_bins} mel bins")
+            counts = f"{len(values)} numbers, the front end has {mel_bins} mel bins"
+            require(len(values) == mel_bins, f"{where}: {name}: {counts}")
         return np.array(self.mean, np.float32), np.array(self.std, np.float32)
 
 
@@ -75,7 +79,7 @@ class SavedStats(SavedMoments):
         super().__post_init__()
         require(self.frames >= 1, f"frames: {self.frames} is less than 1")
 
-    def stats(self) -> FeatureStats:
-        """The same as arrays. Raises `UserError` unless there is one of each for a mel bin."""
-        mean, std = self.arrays(self.front_end.mel_bins)
+    def stats(self, where: str) -> FeatureStats:
+        """The same as arrays, see `arrays`."""
+        mean, std = self.arrays(self.front_end.mel_bins, where)
         return FeatureStats(mean, std, self.frames, self.front_end)

@@ -79,7 +79,7 @@ class PreparedFolder:
         path = self._checked("stats.json")
         content = files.read_json(path)
         try:
-            return from_dict(SavedStats, content, "damaged").stats()
+            return from_dict(SavedStats, content, "damaged").stats("damaged")
         except UserError as error:
             raise UserError(f"{path}: {error}: {self._again()}") from None
 

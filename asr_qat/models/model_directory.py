@@ -157,6 +157,6 @@ def _moments(path: Path, mel_bins: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation in `stats.json`. Raises `UserError` if they do not fit."""
     content = files.read_json(path)
     try:
-        return from_dict(SavedMoments, content, "damaged").arrays(mel_bins)
+        return from_dict(SavedMoments, content, "damaged").arrays(mel_bins, "damaged")
     except UserError as error:
         raise UserError(f"{path}: {error}: copy it again, or train again") from None
