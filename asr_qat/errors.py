@@ -13,6 +13,7 @@ EXTRAS = {
     "kenlm": "lm",
     "matplotlib": "experiments",
     "pandas": "experiments",
+    "prometheus_client": "live",
     "pyarrow": "hf",
     "pydantic": "train",
     "safetensors": "train",

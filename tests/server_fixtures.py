@@ -17,17 +17,22 @@ from tests.live_reference import reference_model, speech
 from tflite_export.runtime.live import messages
 from tflite_export.runtime.live.endpoint import EndpointConfig
 from tflite_export.runtime.live.events import Notice, event_message
-from tflite_export.runtime.live.server import Limits, LiveServer
+from tflite_export.runtime.live.limits import Limits
+from tflite_export.runtime.live.server import LiveServer
+from tflite_export.runtime.live.workers import Workers
 
 RULE = EndpointConfig(pause_s=0.3)
 END = json.dumps(messages.END)
 CHUNK = 1920  # samples
+QUICK = Limits(wait_s=0.2)  # refuses soon
 
 
 @contextlib.contextmanager
-def running(limits=None, model=None, rule=RULE, about=""):
-    """A server in a thread: its address, and itself."""
-    server = LiveServer(model or reference_model(0, 2, 1), limits or Limits(), rule, about)
+def running(limits=None, model=None, rule=RULE, about=None, hosts=(), proxies=()):
+    """A server in a thread, its worker in another: its address, and itself."""
+    model = model or reference_model(0, 2, 1)
+    workers = Workers(lambda: model, rule)
+    server = LiveServer(workers, limits or QUICK, about, hosts=hosts, proxies=proxies)
     loop, ready = asyncio.new_event_loop(), concurrent.futures.Future()
     stop = asyncio.Event()
 

@@ -13,7 +13,6 @@ import tensorflow as tf
 from asr_qat.audio.augment import change_speed, samples_at_speed
 from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import LEVELLED_FRONT_END, NEMO_FRONT_END, log_mel, normalize
-from asr_qat.audio.log_mel import frame_count
 from asr_qat.audio.log_mel import log_mel as tf_log_mel
 from asr_qat.corpora.data_config import DataConfig
 from asr_qat.corpora.dataset import Pipeline
@@ -246,4 +245,4 @@ def test_lengths_are_known_without_decoding(front_end, speed):
     for samples in (300, 399, 400, 4321, 16001):
         audio = tf.zeros([samples]) + 0.1
         frames = tf_log_mel(change_speed(audio, speed), front_end)
-        assert frame_count(samples_at_speed(samples, speed), front_end) == len(frames)
+        assert front_end.frames(samples_at_speed(samples, speed)) == len(frames)

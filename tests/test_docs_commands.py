@@ -22,7 +22,14 @@ from tflite_export import cli as tflite_export_cli
 
 PARSERS = {"asr-qat": asr_qat_cli.build_parser, "tflite-export": tflite_export_cli.build_parser}
 OTHER_PROGRAMS = {".", "make", "pip", "python", "pytest"}
-READERS_OWN = {"my_speech", "cv-corpus/en", "LibriSpeech", "recording.wav", "speech.wav"}
+READERS_OWN = {
+    "my_speech",
+    "my_speech/test.jsonl",
+    "cv-corpus/en",
+    "LibriSpeech",
+    "recording.wav",
+    "speech.wav",
+}
 WRITTEN = ("out", "output", "plot", "table", "hypotheses", "work", "results")
 TRAINED = ("train", "quantize")  # subcommands whose configuration says what they write
 FILE = re.compile(

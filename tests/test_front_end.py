@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_qat.audio import front_end
@@ -93,6 +93,23 @@ def test_frames_is_the_number_of_frames(samples, config):
     if config.frames(samples) and not config.centred:
         last = (config.frames(samples) - 1) * config.hop_length + config.frame_length
         assert last <= samples < last + config.hop_length
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    samples=st.integers(0, 3000),
+    rate=st.sampled_from([8000, 16000, 22050]),
+    frame_ms=st.floats(1, 60),
+    hop_ms=st.floats(1, 60),
+    centred=st.booleans(),
+)
+def test_frames_of_any_front_end(samples, rate, frame_ms, hop_ms, centred):
+    """One definition, for integers, arrays and tensors: that of what is computed."""
+    config = FrontEndConfig(rate, frame_ms, hop_ms, 4, 20.0, 3800.0, centred=centred)
+    expected = config.frames(samples)
+    audio = np.zeros(samples, np.float32)
+    assert len(log_mel(audio, config)) == len(log_mel_tf(audio, config)) == expected >= 0
+    assert config.frames(tf.constant(samples)) == config.frames(np.array(samples)) == expected
 
 
 @pytest.mark.parametrize("config", CONFIGS[:2])

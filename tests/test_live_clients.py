@@ -27,7 +27,7 @@ from tests.server_fixtures import (
 )
 from tflite_export.runtime.live import messages
 from tflite_export.runtime.live.endpoint import EndpointConfig
-from tflite_export.runtime.live.server import Limits
+from tflite_export.runtime.live.limits import Limits
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_an_idle_client():
 
 
 def test_too_many_streams():
-    with running(Limits(max_streams=2)) as (address, server):
+    with running(Limits(max_streams=2, wait_s=0.2)) as (address, server):
         with client(address), client(address):
             with connect(address, proxy=None) as third:
                 code, reason, _ = closing(third)

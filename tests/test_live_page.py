@@ -20,8 +20,8 @@ from tflite_export.convert.convert import convert_recogniser
 from tflite_export.runtime.live import messages
 from tflite_export.runtime.live.endpoint import EndpointConfig
 from tflite_export.runtime.live.events import Transcript
+from tflite_export.runtime.live.limits import Limits
 from tflite_export.runtime.live.live_model import load_model
-from tflite_export.runtime.live.server import Limits
 from tflite_export.runtime.live.session import Session
 
 BROWSER = next(
@@ -192,7 +192,7 @@ def open_page(tab, address):
 
 def test_what_the_page_says(tab):
     """What the model is; that the server is full; notices, until there are words."""
-    with running(Limits(max_streams=1), about="what it <b>is</b>") as (address, _):
+    with running(Limits(max_streams=1, wait_s=0.2), about="what it <b>is</b>") as (address, _):
         open_page(tab, address)
         tab.wait_for("document.querySelector('#about').textContent === 'what it <b>is</b>'")
         with client(address):
@@ -221,6 +221,7 @@ def test_what_the_page_says(tab):
         assert tab.run("document.querySelector('#listen').disabled")
 
 
+@pytest.mark.long
 def test_a_voice(an4_audio, tmp_path):
     """The shipped model, a recording of AN4: the page ends with the words of a session."""
     path = tmp_path / "live.tflite"

@@ -35,7 +35,9 @@ from tests.server_fixtures import (
 from tests.training_fixtures import REPOSITORY
 from tflite_export.runtime.live import messages
 from tflite_export.runtime.live.events import Notice, event_message
-from tflite_export.runtime.live.server import Limits, LiveServer
+from tflite_export.runtime.live.limits import Limits
+from tflite_export.runtime.live.server import LiveServer
+from tflite_export.runtime.live.workers import Workers
 
 pytest_plugins = ["tests.live_file", "tests.export_fixtures"]
 
@@ -59,7 +61,7 @@ def test_the_example_client(tmp_path):
         variables = {**os.environ, "NO_PROXY": "*"}
         return subprocess.run(words, capture_output=True, text=True, timeout=60, env=variables)
 
-    with running(Limits(max_streams=1)) as (address, _):
+    with running(Limits(max_streams=1, wait_s=0.2)) as (address, _):
         done = printed("speech.wav", address)
         refused = printed("slow.wav", address)
         with client(address):
@@ -177,7 +179,7 @@ def test_a_free_port_is_one_for_all_addresses(monkeypatch):
         return [found for each in hosts for found in plain(each, *arguments, **options)]
 
     async def serve():
-        server = LiveServer(reference_model(), Limits(), RULE)
+        server = LiveServer(Workers(reference_model, RULE), Limits())
         async with server.listening("both.test", 0) as port:
             for host in ("127.0.0.1", "127.0.0.2"):
                 _, writer = await asyncio.open_connection(host, port)
@@ -189,7 +191,8 @@ def test_a_free_port_is_one_for_all_addresses(monkeypatch):
 
 def test_an_address_in_use():
     async def serve(host, port):
-        async with LiveServer(reference_model(), Limits(), RULE).listening(host, port):
+        server = LiveServer(Workers(reference_model, RULE), Limits())
+        async with server.listening(host, port):
             pass
 
     with running() as (address, _):

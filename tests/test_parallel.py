@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from asr_qat.errors import UserError
+from asr_qat.parallel.process import THREADS
 from asr_qat.parallel.run_jobs import run_jobs
-from asr_qat.parallel.workers import THREADS, Workers
+from asr_qat.parallel.workers import Workers
 
 pytestmark = pytest.mark.runtime
 TWO = Workers(number=2)

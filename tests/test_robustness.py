@@ -1,5 +1,7 @@
 """Files on quieter and louder recordings, and on an offset."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,8 @@ class Hears:
 
     def transcribe(self, audio):
         quiet, offset = np.ptp(audio) < 0.1, abs(audio.mean()) > 0.03
-        return "ONE" if self.deaf or not (quiet or offset) else "TWO"
+        loud = (audio[:80] == 1).all() and audio[80] < 1
+        return "ONE" if self.deaf or not (quiet or offset or loud) else "TWO"
 
 
 @pytest.fixture
@@ -46,7 +49,8 @@ def test_what_a_model_hears_of_level_and_offset_is_its_error(rows):
     assert wrong == {(-30.0, 0.0), (-20.0, 0.0), (0.0, 0.05), (0.0, 0.1), (-30.0, 0.1)}
     assert all(row.texts_changed == (3 if row.wer else 0) for row in found.changed)
     assert found.worst_points == 100
-    assert rows(deaf=True).worst_points == 0
+    assert found.clicked.texts_changed == 3  # it is loud
+    assert rows(deaf=True).worst_points == 0 == rows(deaf=True).clicked.wer
 
 
 def test_targets_and_table():
@@ -54,5 +58,10 @@ def test_targets_and_table():
     model = ModelRow("m", "live", "w4a8", 130, 773, 0.116, (0.1, 0.13), (row,))
     found = RobustnessResults(**provenance(), data="an4 (test)", models=(model,)).with_targets()
     assert [target.met for target in found.targets] == [True]
+    assert "click" not in robustness_table(found)  # of an earlier measurement
+    clicked = dataclasses.replace(model, clicked=ChangedRow(0.0, 0.0, 0.2, 9))
+    found = dataclasses.replace(found, models=(clicked,)).with_targets()
+    assert [target.met for target in found.targets] == [True]
     page = robustness_table(found)
-    assert "| m | live | w4a8 | 11.6 [10.0, 13.0] | 12.1 |" in page and "-30 dB, +0.1" in page
+    assert "-30 dB, +0.1 | click |" in page and " | 12.1 | 20.0 |" in page
+    assert "| m | live | w4a8 | 11.6 [10.0, 13.0] | 12.1 |" in page

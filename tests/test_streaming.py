@@ -44,7 +44,7 @@ LABELS = np.array([[1, 8, 0, 3], [4, -1, -1, -1]], np.int32)
     ],
     ids=["float", "float-no-look-ahead", "w4", "w4-no-look-ahead"],
 )
-@hypothesis.settings(max_examples=12)
+@hypothesis.settings(max_examples=8)
 @hypothesis.given(
     length=st.integers(1, 90),
     sizes=st.lists(st.sampled_from(SIZES), min_size=1, max_size=8),
@@ -70,7 +70,7 @@ def test_a_stream_of_quantized_activations(sizes):
     agree as float ones do; with a chunk's range in place of a row's none would.
     """
     model, parts = functions("w4a8")
-    features = normal(500)
+    features = normal(240)
     found = streamed(parts, features, sizes)
     for ours, expected in zip(found, whole(model, features), strict=True):
         difference = np.abs(ours - expected).max(axis=1)

@@ -1,5 +1,6 @@
 """Studies whose cells fail or that are killed, and what their workers do."""
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import json
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from asr_qat.parallel.workers import OpenWorkers, Workers
+from experiments.study.cell_job import Job
 from experiments.study.cell_rows import Fingerprint
 from experiments.study.planned_cells import expand
+from experiments.study.run_cells import run_cells
 from experiments.study.run_study import study
 from experiments.study.saved_study import read_study
-from experiments.study.worker_pool import Job, WorkerPool
 from tests.study_run_fixtures import GROUPS, cell_file, configuration, refusal, written
 from tests.training_fixtures import as_yaml, command
 
@@ -28,7 +31,7 @@ def test_failing_cell_is_named_and_does_not_stop_the_others(prepared_folder, sta
         prepared_folder, start, tmp_path, {"bad": bad, "good": {"precisions": ["w8a8"]}}
     )
     path = as_yaml(config, tmp_path / "study.yaml")
-    process = command("study", path, "--jobs", "1", "--quiet")
+    process = command("study", path, "--workers", "1", "--quiet")
     _, said = process.communicate()
     assert process.returncode == 1
     (line,) = [line for line in said.splitlines() if "error" in line]
@@ -56,7 +59,7 @@ def test_killed_study_goes_on_where_it_was(how, prepared_folder, start, tmp_path
     training = {**config.training, "steps": 60, "checkpoint_minutes": 0.0}  # one at each step
     config = dataclasses.replace(config, training=training)
     path = as_yaml(config, tmp_path / "study.yaml")
-    process = command("study", path, "--only", "float*", "--jobs", "1", "--quiet")
+    process = command("study", path, "--only", "float*", "--workers", "1", "--quiet")
     model = Path(config.work) / "float_s60_seed0"
     begun = model / "checkpoints/checkpoint"
     _wait(lambda: begun.is_file() or process.poll() is not None, 300)
@@ -77,54 +80,68 @@ def test_killed_study_goes_on_where_it_was(how, prepared_folder, start, tmp_path
 
 
 @pytest.mark.long
-def test_a_worker_that_is_killed_is_named_and_the_others_go_on(prepared_folder, start, tmp_path):
+def test_the_cell_of_a_killed_worker_begins_again(prepared_folder, start, tmp_path):
     groups = {"some": {"precisions": ["w8a8", "w4a8"], "methods": ["native"]}}
     config = configuration(prepared_folder, start, tmp_path, groups)
     path = as_yaml(config, tmp_path / "study.yaml")
-    process = command("study", path, "--jobs", "1", "--quiet")
+    process = command("study", path, "--workers", "1", "--quiet")
     log = Path(config.work) / "logs/w8a8_native_s2_seed0.log"
     _wait(lambda: _workers(log) or process.poll() is not None, 300)
-    for worker in _workers(log):
-        os.kill(worker, signal.SIGKILL)
+    (worker,) = _workers(log)
+    os.kill(worker, signal.SIGKILL)
     _, said = process.communicate()
-    assert process.returncode == 1
-    (line,) = [line for line in said.splitlines() if "error" in line]
-    assert f"w8a8_native_s2_seed0: its process ended with exit code -9: see {log}" in line
-    assert "1 of 3 cells failed" in line
-    assert set(written(config)) == {"float_s2_seed0", "w4a8_native_s2_seed0"}
+    assert process.returncode == 0
+    assert said.count("a process was killed: its job begins again") == 1
+    names = {"float_s2_seed0", "w4a8_native_s2_seed0", "w8a8_native_s2_seed0"}
+    assert set(written(config)) == names
+    assert log.read_text().count("== w8a8_native_s2_seed0") == 2
 
 
-def job(config, tmp_path) -> Job:
-    """One that fails at its start, since there is no model."""
-    (cell, *_) = expand(config)
+def jobs(config, tmp_path) -> list[Job]:
+    """They fail at their start, since there is no model; the second needs that of the first."""
     fingerprint = Fingerprint("float", None, {}, None, "", (1.0,), ("test",))
-    return Job(cell, fingerprint, tmp_path / "x.json", False)
+    return [
+        Job(cell, fingerprint, tmp_path / "x.json", tmp_path / f"logs/{cell.name}.log", False)
+        for cell in expand(config)
+    ]
 
 
-def test_workers_answer_and_each_is_a_new_process(tmp_path, prepared_folder):
+def test_a_cell_that_fails_and_one_that_waits_for_it(tmp_path, prepared_folder):
     config = configuration(prepared_folder, tmp_path / "no_model", tmp_path)
-    one = job(config, tmp_path)
-    with WorkerPool(tmp_path, 1) as pool:
-        for _ in range(2):
-            pool.start(one)
-            assert pool.is_full and pool.running == [one.cell.name]
-            ((same, outcome),) = pool.wait()
-            assert same == one and "no_model" in outcome.error
-            assert not pool.running
-    log = (tmp_path / f"{one.cell.name}.log").read_text()
-    assert log.count(f"== {one.cell.name}") == 2
-    assert not (tmp_path / "x.json").exists()
+    float_, ptq, *_ = given = jobs(config, tmp_path)[:2]
+    (first, failed), (second, left) = run_cells(given, Workers(fresh=True))
+    assert (first, second) == (float_, ptq) and ptq.cell.source == float_.cell.name
+    assert "no_model" in failed.error
+    assert left.error == f"its model, of {float_.cell.name}, failed"
+    assert f"== {float_.cell.name}" in float_.log.read_text()
+    assert not ptq.log.exists() and not float_.output.exists()
 
 
-def test_a_pool_that_is_left_ends_its_workers(tmp_path, prepared_folder):
+class Killed(concurrent.futures.Executor):
+    """One whose workers do not live."""
+
+    def submit(self, fn, /, *args, **kwargs):
+        future = concurrent.futures.Future()
+        future.set_exception(concurrent.futures.BrokenExecutor("its process was killed."))
+        return future
+
+
+def test_a_cell_whose_worker_is_killed_again_and_again_is_named(
+    tmp_path, prepared_folder, monkeypatch
+):
     config = configuration(prepared_folder, tmp_path / "no_model", tmp_path)
-    one = job(config, tmp_path)
-    log = tmp_path / f"{one.cell.name}.log"
-    with pytest.raises(KeyboardInterrupt), WorkerPool(tmp_path, 1) as pool:
-        pool.start(one)
-        _wait(lambda: _workers(log), 60)
-        raise KeyboardInterrupt
-    assert not _workers(log) and not pool.running
+    opened = OpenWorkers(Killed(), 1, given=1)
+    monkeypatch.setattr(Workers, "open", lambda self: opened)
+    given = jobs(config, tmp_path)
+    errors = {job.cell.name: outcome.error for job, outcome in run_cells(given, Workers())}
+    assert set(errors) == {job.cell.name for job in given}
+    native = next(job for job in given if job.cell.method == "native")
+    assert errors[native.cell.name] == f"its process was killed. See {native.log}"
+
+
+def test_no_cell_to_run_needs_no_workers(monkeypatch):
+    monkeypatch.setattr(Workers, "open", lambda self: pytest.fail("opened"))
+    assert not list(run_cells([], Workers("ray", fresh=True)))
 
 
 def _workers(log: Path) -> list[int]:

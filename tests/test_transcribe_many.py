@@ -1,11 +1,14 @@
 """`tflite-export transcribe` of many recordings: folders, standard input, bad ones, processes."""
 
+import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import soundfile
 
+from tests.conftest import SAMPLE_RATE
 from tests.tones_fixtures import TEXT, tones_file
 
 pytest_plugins = ["tests.tones_fixtures"]
@@ -76,3 +79,51 @@ def test_resampling_is_said_once(folder, tones):
     code, _, err = transcribe(*paths)
     assert code == 0
     assert err == f"{paths[0]}: 22050 Hz mono, taken as 16000 Hz mono (others are not named)\n"
+
+
+@pytest.fixture
+def manifest(folder, tones):
+    """The words twice in one recording, a segment for each; a bad one between, a whole one last."""
+    silence = np.zeros(2 * SAMPLE_RATE, np.float32)
+    soundfile.write(folder / "talk.wav", np.concatenate([tones, silence, tones]), SAMPLE_RATE)
+    length = len(tones) / SAMPLE_RATE
+    entries = (
+        {"audio_filepath": "talk.wav", "offset": 0.0, "duration": length, "text": "IGNORED"},
+        {"audio_filepath": "b.wav", "id": "cut"},
+        {"audio_filepath": "talk.wav", "offset": length + 2, "id": "call/2"},
+        {"audio_filepath": "in/e.wav"},
+    )
+    path = folder / "set.jsonl"
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    return path
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_entries_of_a_manifest(manifest, jobs):
+    code, out, err = transcribe(manifest, "--jobs", jobs)
+    names = ("talk-0.000", "call/2", "in/e")
+    assert out == "".join(f"{name}\t{TEXT}\n" for name in names)
+    named, last = err.splitlines()
+    assert named.startswith(f"{manifest}: line 2: {manifest.parent / 'b.wav'}: ")
+    assert last == "tflite-export: error: 1 of 4 recordings cannot be read, see above"
+    assert code == 1
+
+
+def test_entries_of_a_manifest_in_files_and_as_json(manifest):
+    code, out, _ = transcribe(manifest, manifest.parent / "a.wav", "--format", "json")
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [line.get("id") for line in found] == ["talk-0.000", "call/2", "in/e", None]
+    assert {line["text"] for line in found} == {TEXT}
+    assert found[0]["file"] == str(manifest.parent / "talk.wav")
+    folder = manifest.parent / "texts"
+    assert transcribe(manifest, "--output", folder)[:2] == (1, "")
+    assert {path.name for path in folder.iterdir()} == {"talk-0.000.txt", "call_2.txt", "in_e.txt"}
+
+
+def test_manifests_that_are_none(tmp_path):
+    (tmp_path / "bad.json").write_text('{"audio_filepath": 3}\n{\n')
+    code, out, err = transcribe(tmp_path / "bad.json")
+    assert (code, out) == (1, "") and "line 1" in err and "line 2" in err
+    (tmp_path / "empty.jsonl").touch()
+    assert "no recording in this manifest" in transcribe(tmp_path / "empty.jsonl")[2]
+    assert "none.jsonl: no such manifest" in transcribe(tmp_path / "none.jsonl")[2]

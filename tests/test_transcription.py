@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from asr_qat.decoding.timed_label import TimedLabel
 from asr_qat.text.words import word_spans
 from tests.live_reference import TOKENIZER
-from tflite_export.runtime.formats import FORMATS
+from tflite_export.runtime.formats import FORMATS, Source
 from tflite_export.runtime.subtitles import LINE_CHARACTERS, LONGEST_S, PAUSE_S, cues
 from tflite_export.runtime.transcription import (
     FrameTimes,
@@ -23,6 +23,7 @@ from tflite_export.runtime.transcription import (
 )
 
 pytestmark = pytest.mark.runtime
+WAV = Source("a.wav")
 
 
 def test_words_of_labels():
@@ -65,7 +66,7 @@ def spoken(*words, rate=0.9, silence_s=0.0):
 
 def test_formats():
     found = spoken(("A<B", 0.0, 0.5), ("C", 3599.5, 3600.25), silence_s=3.0)
-    text = {name: write("dir/my file.wav", found, False) for name, write in FORMATS.items()}
+    text = {name: write(Source("dir/my file.wav"), found, False) for name, write in FORMATS.items()}
     assert text["txt"] == "A<B C\n"
     assert text["ctm"] == "my_file 1 0.000 0.500 A<B 0.9000\nmy_file 1 3599.500 0.750 C 0.9000\n"
     assert text["srt"] == (
@@ -74,20 +75,29 @@ def test_formats():
     assert text["vtt"].startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nA&lt;B\n\n")
     content = json.loads(text["json"])
     assert content["text"] == "A<B C" and "words" not in content["utterances"][0]
-    by_word = {name: write("a.wav", found, True) for name, write in FORMATS.items()}
+    by_word = {name: write(WAV, found, True) for name, write in FORMATS.items()}
     assert by_word["txt"].splitlines()[0] == "0.000\t0.500\t0.9000\tA<B"
     assert json.loads(by_word["json"])["utterances"][0]["words"][1] == {
         "text": "C", "start_s": 3599.5, "end_s": 3600.25, "confidence": 0.9
     }  # fmt: skip
     unrated = spoken(("A", 0.0, 0.5), ("B", 0.5, 0.9), rate=None)
-    assert FORMATS["ctm"]("a.wav", unrated, True).splitlines()[0] == "a 1 0.000 0.500 A"
-    assert FORMATS["txt"]("a.wav", unrated, True).splitlines()[0] == "0.000\t0.500\t-\tA"
-    assert "\nA <00:00:00.500>B\n" in FORMATS["vtt"]("a.wav", unrated, True)
+    assert FORMATS["ctm"](WAV, unrated, True).splitlines()[0] == "a 1 0.000 0.500 A"
+    assert FORMATS["txt"](WAV, unrated, True).splitlines()[0] == "0.000\t0.500\t-\tA"
+    assert "\nA <00:00:00.500>B\n" in FORMATS["vtt"](WAV, unrated, True)
+
+
+def test_entries_of_a_manifest_have_their_id():
+    found = spoken(("A", 0.0, 0.5))
+    entry = Source("/calls/a.wav", "calls/a-1.5")
+    assert FORMATS["ctm"](entry, found, True) == "calls_a-1.5 1 0.000 0.500 A 0.9000\n"
+    content = json.loads(FORMATS["json"](entry, found, False))
+    assert (content["id"], content["file"]) == ("calls/a-1.5", "/calls/a.wav")
+    assert "id" not in json.loads(FORMATS["json"](WAV, found, False))
 
 
 def test_nothing_was_said():
     empty = spoken()
-    found = {name: write("a.wav", empty, False) for name, write in FORMATS.items()}
+    found = {name: write(WAV, empty, False) for name, write in FORMATS.items()}
     assert (found["txt"], found["srt"], found["ctm"]) == ("\n", "", "")
     assert found["vtt"] == "WEBVTT\n\n"
 
@@ -137,7 +147,7 @@ def test_subtitles_are_shown_one_after_the_other(shape, name, by_word):
         at = round(max(0.0, at + gap), 3)
         words.append((f"W{number}", at, round(at + length, 3)))
     found = spoken(*words)
-    written = FORMATS[name]("a.wav", found, by_word)
+    written = FORMATS[name](WAV, found, by_word)
     shown = 0.0
     for start, end, text in CUE.findall(written):
         assert shown <= seconds(start) < seconds(end)

@@ -83,7 +83,7 @@ def test_evaluation_of_a_batch_is_that_of_each_utterance(transducer_run, folder)
     assert together == [u["text"] for u in folder.utterances("train")]
 
 
-@pytest.mark.slow
+@pytest.mark.long  # with a CTC model: tests/test_training_interrupted.py
 @pytest.mark.usefixtures("without_wer")
 def test_interrupted_and_resumed_is_as_in_one_go(prepared_folder, tmp_path, monkeypatch):
     whole = configuration(

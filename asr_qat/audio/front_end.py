@@ -116,11 +116,12 @@ class FrontEndConfig:
             "false and preemphasis 0: train one from nothing, or from a model that has these",
         )
 
-    def frames(self, samples: int) -> int:
-        """Feature frames computed from `samples` samples."""
+    def frames(self, samples):
+        """Feature frames computed from `samples` samples: an integer, an array or a tensor."""
         if self.centred:
             return samples // self.hop_length
-        return max(0, 1 + (samples - self.frame_length) // self.hop_length)
+        count = 1 + (samples - self.frame_length) // self.hop_length
+        return (count + abs(count)) // 2  # the maximum of 0 and it, of a tensor too
 
     def to_json(self) -> dict[str, Any]:
         """Its fields; those after `high_hz`, which came later, only where they are set."""

@@ -40,13 +40,6 @@ def log_mel(audio: tf.Tensor, config: FrontEndConfig) -> tf.Tensor:
     return tf.math.log(energies + config.log_floor)
 
 
-def frame_count(samples: tf.Tensor, config: FrontEndConfig) -> tf.Tensor:
-    """Frames that `log_mel` makes of a number of samples."""
-    if config.centred:
-        return samples // config.hop_length
-    return tf.maximum(0, 1 + (samples - config.frame_length) // config.hop_length)
-
-
 def running_level(energies: tf.Tensor, config: FrontEndConfig) -> tf.Tensor:
     """As `asr_qat.audio.front_end.running_level`, from the beginning of a recording.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asr_qat import files
+from asr_qat.parallel.workers import EXECUTORS, Workers
 
 
 def positive_int(word: str) -> int:
@@ -28,6 +29,41 @@ def positive_float(word: str) -> float:
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"'{word}' is not a number above 0")
     return value
+
+
+def add_workers(parser: argparse.ArgumentParser, jobs: str, number: int = 1) -> None:
+    """Add the options of `Workers`.
+
+    Args:
+        parser: of the subcommand.
+        jobs: that are done at once, in words.
+        number: of processes, unless it is given.
+    """
+    parser.add_argument(
+        "--workers", type=int, help=f"{jobs} (default: {number}; with ray: its cores)"
+    )
+    parser.add_argument(
+        "--executor",
+        choices=EXECUTORS,
+        default="processes",
+        help="what runs the workers (%(default)s)",
+    )
+    parser.add_argument(
+        "--ray-address", help="of the cluster: auto or HOST:PORT (default: a new one here)"
+    )
+
+
+def workers(args: argparse.Namespace, number: int = 1, fresh: bool = False) -> Workers:
+    """Where the command's jobs run. Raises `UserError` for arguments that do not fit.
+
+    Args:
+        args: of `add_workers`.
+        number: of processes, unless it is given.
+        fresh: see `Workers`.
+    """
+    if args.executor == "processes" and args.workers is None:
+        return Workers(number=number, ray_address=args.ray_address, fresh=fresh)
+    return Workers(args.executor, args.workers, args.ray_address, fresh)
 
 
 def add_configuration(

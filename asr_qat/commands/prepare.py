@@ -3,9 +3,9 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from asr_qat.commands.arguments import add_workers, workers
 from asr_qat.counted import counted
 from asr_qat.errors import UserError
-from asr_qat.parallel.workers import EXECUTORS, Workers
 
 if TYPE_CHECKING:
     from asr_qat.corpora.prepare import Part
@@ -47,18 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "model directory in which the tokenizer lies, else plain)",
     )
     parser.add_argument("--shards", type=int, help="shards of each split (default: by size)")
-    parser.add_argument(
-        "--workers", type=int, help="shards written at once (default: 1; with ray: its cores)"
-    )
-    parser.add_argument(
-        "--executor",
-        choices=EXECUTORS,
-        default="processes",
-        help="what runs the workers (%(default)s)",
-    )
-    parser.add_argument(
-        "--ray-address", help="of the cluster: auto or HOST:PORT (default: a new one here)"
-    )
+    add_workers(parser, "shards written at once")
     parser.add_argument(
         "--shard",
         metavar="I/N",
@@ -119,12 +108,6 @@ def run(args: argparse.Namespace) -> None:
     _refuse_unread(args.out)
 
 
-def workers(args: argparse.Namespace) -> Workers:
-    """Where the command's jobs run. Raises `UserError` for arguments that do not fit."""
-    alone = args.executor == "processes" and args.workers is None
-    return Workers(args.executor, 1 if alone else args.workers, args.ray_address)
-
-
 def _refuse_unread(out: str) -> None:
     """Raise `UserError` if recordings could not be read; the folder is complete without them."""
     from asr_qat.corpora.prepared import UNREADABLE, PreparedFolder
@@ -141,6 +124,7 @@ def _refuse_unread(out: str) -> None:
 
 def _print_facts(args: argparse.Namespace) -> None:
     from asr_qat.corpora.prepared import PreparedFolder
+    from asr_qat.corpora.symbols import sentence
 
     prepared = PreparedFolder(args.out)
     print(prepared.corpus["description"])
@@ -156,6 +140,9 @@ def _print_facts(args: argparse.Namespace) -> None:
         outside = f", {outside} with characters outside the vocabulary" if outside else ""
         utterances = counted(facts["utterances"], "utterance")
         print(f"{split}: {utterances}, {facts['hours']:.2f} h{skipped}{outside}")
+    dropped = prepared.corpus.get("dropped_symbols")
+    if dropped:
+        print(sentence(dropped, prepared.normalizer))
     dense = prepared.corpus.get("dense", [])
     if dense:
         print(

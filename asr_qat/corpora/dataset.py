@@ -16,7 +16,7 @@ from asr_qat.audio.augment import (
     samples_at_speed,
     spec_augment,
 )
-from asr_qat.audio.log_mel import frame_count, log_mel, normalize
+from asr_qat.audio.log_mel import log_mel, normalize
 from asr_qat.corpora.data_config import DataConfig
 from asr_qat.corpora.feature_stats import FeatureStats
 from asr_qat.corpora.prepared import PreparedFolder
@@ -261,7 +261,7 @@ class Pipeline:
             speeds = self.config.speeds
             choice = tf.random.stateless_uniform([], seeds, 0, len(speeds), tf.int32)
             lengths = [samples_at_speed(item["samples"], speed) for speed in speeds]
-            frames = frame_count(tf.stack(lengths)[choice], self.front_end)
+            frames = self.front_end.frames(tf.stack(lengths)[choice])
             return _one_part(record, choice, seeds), frames, item["tokens"]
 
         return records.enumerate().map(example, tf.data.AUTOTUNE)

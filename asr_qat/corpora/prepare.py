@@ -17,7 +17,7 @@ from typing import Any
 
 from asr_qat import files
 from asr_qat.audio.front_end import LEVELLED_FRONT_END
-from asr_qat.corpora.overlap import overlaps
+from asr_qat.corpora.overlap import equal_audio, overlaps
 from asr_qat.corpora.prepared_summary import finish
 from asr_qat.corpora.shard_job import ShardJob, shard_jobs, write_shard
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
@@ -109,9 +109,8 @@ def prepare(
     absent = [split for split in SPLITS if split not in splits]
     if absent and not quiet:
         _LOGGER.warning("%s: no utterances of %s: left out", corpus.name, " or ".join(absent))
-    if not quiet:
-        for shared in overlaps(splits):
-            _LOGGER.warning("%s: %s", corpus.name, shared)
+    shared = overlaps(splits)
+    _say(corpus, shared, quiet)
     front_end = LEVELLED_FRONT_END
     given = Tokenizer.load(tokenizer) if tokenizer is not None else None
     normalizer = normalizer or _normalizer_beside(tokenizer)
@@ -155,7 +154,10 @@ def prepare(
     }
     _say_skipped(out, reports, strict, quiet)
     if part is None:
-        finish(out, corpus, reports, measured, words, front_end, normalizer)
+        equal = equal_audio(reports)
+        _say(corpus, equal, quiet)
+        shared += equal
+        finish(out, corpus, reports, measured, words, front_end, normalizer, shared)
 
 
 def _begin(
@@ -221,6 +223,12 @@ def _write(own: Sequence[ShardJob], waiting: list[ShardJob], workers: Workers, q
             bar.update(len(job.utterances))
     finally:
         bar.close()
+
+
+def _say(corpus: Corpus, sentences: list[str], quiet: bool) -> None:
+    if not quiet:
+        for sentence in sentences:
+            _LOGGER.warning("%s: %s", corpus.name, sentence)
 
 
 def _say_skipped(out: Path, reports: dict[str, list[dict]], strict: bool, quiet: bool) -> None:

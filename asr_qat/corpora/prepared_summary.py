@@ -10,6 +10,7 @@ import numpy as np
 
 from asr_qat import files, folder_sums
 from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.corpora import symbols
 from asr_qat.corpora.prepared import shard_name
 from asr_qat.corpora.utterance import Corpus
 from asr_qat.errors import UserError
@@ -29,6 +30,7 @@ def finish(
     tokenizer: Tokenizer,
     front_end: FrontEndConfig,
     normalizer: str = PLAIN,
+    shared: Sequence[str] = (),
 ) -> None:
     """Write what the folder says of its shards, `corpus.json` and checksums last.
 
@@ -40,6 +42,7 @@ def finish(
         tokenizer: the vocabulary.
         front_end: of the features.
         normalizer: name of that of the texts, see `asr_qat.text.normalizers`.
+        shared: sentences on what splits have in common, see `asr_qat.corpora.overlap`.
 
     Raises:
         UserError: no utterance of the measured splits can be used.
@@ -55,6 +58,7 @@ def finish(
     dense = [name for parts in reports.values() for report in parts for name in report["dense"]]
     if not any(used[split] for split in measured):
         raise UserError(f"{out}: no usable utterance of {' or '.join(measured)} in {corpus.name}")
+    dropped = symbols.total(itertools.chain.from_iterable(reports.values()))
     _remove_stale(out, reports)
     folder_sums.begin(out)
     for split, lines in used.items():
@@ -84,6 +88,8 @@ def finish(
         "skipped": [line for lines in skipped.values() for line in lines],
         # Of train: too few frames for their labels in an encoder that subsamples by 8.
         **({"dense": dense} if dense else {}),
+        **({"dropped_symbols": dropped} if dropped else {}),
+        **({"overlaps": shared} if shared else {}),
         # Where it is not what folders without it were made with.
         **({} if normalizer == PLAIN else {"normalizer": normalizer}),
     }

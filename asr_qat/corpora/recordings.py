@@ -2,14 +2,16 @@
 
 import dataclasses
 import logging
+from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
 
 from asr_qat import files, folder_sums
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.readers.json_lines import read_json_lines
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError, require
-from asr_qat.progress import progress
 from asr_qat.text.normalizers import (
     OF_TRAINING,
     PLAIN,
@@ -58,26 +60,32 @@ def recordings(
     return changed if name in OF_TRAINING else found
 
 
-def readable(items: list[Utterance], sample_rate: int, quiet: bool = False) -> list[Utterance]:
-    """Those that can be read; the others are named.
+def read_each(
+    items: list[Utterance], sample_rate: int, unread: list[Utterance] | None = None
+) -> Iterator[tuple[Utterance, np.ndarray]]:
+    """Recordings with their audio, float32 `[samples]`, one after the other.
 
-    Before hours of recognition, of which no result should depend on one bad file.
+    Args:
+        items: the recordings.
+        sample_rate: of the audio.
+        unread: those that cannot be read are named and added here: no result of hours should
+            depend on one bad file. Without it, such a one is an error.
 
     Raises:
-        UserError: none can, or the only one cannot.
+        UserError: one cannot be read, and it is the only one or `unread` is None; or none can.
     """
-    good = []
-    for item in progress(items, "read", len(items), quiet=quiet):
+    for item in items:
         try:
-            item.read(sample_rate)
+            audio = item.read(sample_rate)
         except UserError as error:
-            if len(items) == 1:
+            if unread is None or len(items) == 1:
                 raise
             _LOGGER.warning("left out %s: %s", item.id, error)
+            unread.append(item)
         else:
-            good.append(item)
-    require(bool(good), f"none of {len(items)} recordings can be read, see above")
-    return good
+            yield item, audio
+    none = unread is not None and len(unread) == len(items)
+    require(not none, f"none of {len(items)} recordings can be read, see above")
 
 
 def skipped_in_preparation(data: str | Path, split: str) -> int:

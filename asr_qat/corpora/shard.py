@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import hashlib
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,11 +20,13 @@ from asr_qat.counted import counted
 from asr_qat.errors import UserError
 from asr_qat.text.labels import frames_needed
 from asr_qat.text.normalizers import PLAIN, training_normalizer
+from asr_qat.text.symbols import dropped_symbols
 from asr_qat.text.tokenizer import Tokenizer
 
 MIN_SECONDS = 0.1  # shorter recordings hold no word
 LEAST_HALVINGS = 2  # of the time axis by any encoder: what is too short then is so for all
 MOST_HALVINGS = 3  # by one with `subsampling_factor: 8`
+CHECKSUM_BYTES = 16  # of samples
 SILENCE_DB = -66.0  # of full scale: no frame of speech is so quiet, however far the microphone
 
 
@@ -61,8 +64,9 @@ class ShardWriter:
         """Write the usable ones of `utterances` to the TFRecord file `path`.
 
         Yields one record for each utterance as it is done: its line of the split's
-        `.jsonl`, with `features` sums, and `dense` if it has too few frames for its labels in an
-        encoder that subsamples by 8, or `{"id", "reason", "detail"}` if it is skipped.
+        `.jsonl`, with the `checksum` of its samples, `features` sums, `dropped_symbols` if its
+        text lost some, and `dense` if it has too few frames for its labels in an encoder that
+        subsamples by 8; or `{"id", "reason", "detail"}` if it is skipped.
 
         Raises:
             OSError: the file cannot be written.
@@ -101,7 +105,10 @@ class ShardWriter:
             "duration": len(pcm) / self.front_end.sample_rate,
             "text": text,
             "speaker": utterance.speaker,
+            "checksum": hashlib.blake2b(pcm.tobytes(), digest_size=CHECKSUM_BYTES).hexdigest(),
         }
+        if dropped := dropped_symbols(utterance.text, text):
+            record["dropped_symbols"] = dropped
         if utterance.segment:
             record["offset"] = utterance.offset
         if self.check_labels and self._frames(len(pcm), MOST_HALVINGS) < frames_needed(tokens):

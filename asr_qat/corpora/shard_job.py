@@ -18,6 +18,7 @@ from asr_qat import files
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.audio.inside import address
 from asr_qat.corpora.prepared import shard_name
+from asr_qat.corpora.symbols import DroppedSymbols
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError, require
 from asr_qat.text.normalizers import PLAIN, keeps_case
@@ -157,6 +158,7 @@ def write_shard(job: ShardJob, done: Callable[[], object] = lambda: None) -> Non
     writer = ShardWriter(
         tokenizer, job.front_end, job.features, job.check_labels, normalizer=job.normalizer
     )
+    texts = {utterance.id: utterance.text for utterance in job.utterances}
     mel_bins = job.front_end.mel_bins
     totals: dict[str, Any] = {
         "frames": 0,
@@ -165,20 +167,29 @@ def write_shard(job: ShardJob, done: Callable[[], object] = lambda: None) -> Non
     }
     written: list[dict] = []
     skipped: list[dict] = []
+    checksums: list[str] = []
     dense: list[str] = []
+    symbols = DroppedSymbols()
     job.report_path.unlink(missing_ok=True)
     for record in writer.write(job.path, job.utterances):
         for key, value in record.pop("features", {}).items():
             totals[key] += value
         if record.pop("dense", False):
             dense.append(record["id"])
-        (skipped if "reason" in record else written).append(record)
+        if "reason" in record:
+            skipped.append(record)
+        else:
+            checksums.append(record.pop("checksum"))
+            symbols.add(record.pop("dropped_symbols", {}), texts[record["id"]])
+            written.append(record)
         done()
     lacking = {line["id"] for line in skipped}
     report = {
         "utterances": written,
         "skipped": skipped,
+        "checksums": checksums,  # of the samples of `utterances`
         "dense": dense,
+        "dropped_symbols": symbols.to_json(),
         "features": {k: np.asarray(v).tolist() for k, v in totals.items()},
         "inputs": job.inputs,
         "unread": {each.id: _state(each) for each in job.utterances if each.id in lacking},

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import ray
 
 from asr_qat.errors import UserError
+from asr_qat.parallel.process import limit_threads
 
 Result = TypeVar("Result")
 
@@ -20,14 +21,23 @@ RETRIES = 3  # of a job whose worker or node was lost
 class RayExecutor(concurrent.futures.Executor):
     """Connects to a cluster, or starts one on this machine."""
 
-    def __init__(self, address: str | None):
-        """Connect to `address`, see `ray.init`. Raises `UserError` if nothing answers there."""
+    def __init__(self, address: str | None, fresh: bool = False):
+        """Connect to a cluster.
+
+        Args:
+            address: see `ray.init`.
+            fresh: each job has a process of its own.
+
+        Raises:
+            UserError: nothing answers there.
+        """
         try:
             ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
         except (ConnectionError, ValueError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0]
             raise UserError(f"--ray-address {address}: no cluster there: {reason}") from None
-        self._run = ray.remote(num_cpus=1, max_retries=RETRIES)(_call)
+        most = {"max_calls": 1} if fresh else {}
+        self._run = ray.remote(num_cpus=1, max_retries=RETRIES, **most)(_call)
 
     @property
     def cores(self) -> int:
@@ -46,6 +56,7 @@ class RayExecutor(concurrent.futures.Executor):
 
 
 def _call(fn: Callable[..., Result], args: tuple, kwargs: dict[str, Any]) -> Result:
+    limit_threads()
     return fn(*args, **kwargs)
 
 

@@ -2,16 +2,13 @@
 
 import concurrent.futures
 import dataclasses
-import multiprocessing
 import os
-import signal
-import threading
 
 from asr_qat.errors import UserError, require
+from asr_qat.parallel.fresh_processes import FreshProcesses
+from asr_qat.parallel.process import SPAWN, begin_worker
 
 EXECUTORS = ("processes", "ray")
-# One thread a worker: there are as many workers as cores, and a sum must not depend on them.
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 
 AHEAD = 2  # jobs that wait for each worker: their arguments are in memory twice
 
@@ -25,11 +22,13 @@ class Workers:
         number: of jobs at once; None for as many as there are cores, here or in the cluster.
         ray_address: of the cluster, such as `auto` or `host:6379`; None for what `RAY_ADDRESS`
             says, else a new one on this machine.
+        fresh: each job has a process of its own, see `FreshProcesses`.
     """
 
     executor: str = "processes"
     number: int | None = 1
     ray_address: str | None = None
+    fresh: bool = False
 
     def __post_init__(self) -> None:
         """Raise `UserError` for values that do not fit together."""
@@ -43,19 +42,20 @@ class Workers:
     @property
     def in_this_process(self) -> bool:
         """Whether jobs need no other process: one after the other, of this machine."""
-        return self.executor == "processes" and self.number == 1
+        return self.executor == "processes" and self.number == 1 and not self.fresh
 
     def open(self) -> "OpenWorkers":
         """Start the workers, or connect to the cluster."""
         if self.executor == "ray":
             from asr_qat.parallel.ray_executor import RayExecutor  # late: an extra
 
-            on_ray = RayExecutor(self.ray_address)
+            on_ray = RayExecutor(self.ray_address, self.fresh)
             number = self.number or on_ray.cores
             return OpenWorkers(on_ray, number, given=number)
         number = self.number or len(os.sched_getaffinity(0))
-        spawn = multiprocessing.get_context("spawn")  # TensorFlow's threads do not survive a fork
-        pool = concurrent.futures.ProcessPoolExecutor(number, spawn, initializer=begin_worker)
+        if self.fresh:
+            return OpenWorkers(FreshProcesses(number), number, given=number)
+        pool = concurrent.futures.ProcessPoolExecutor(number, SPAWN, initializer=begin_worker)
         return OpenWorkers(pool, number, given=(1 + AHEAD) * number)
 
 
@@ -72,21 +72,3 @@ class OpenWorkers:
     executor: concurrent.futures.Executor
     number: int
     given: int
-
-
-def begin_worker() -> None:
-    """In a new process, before it imports numpy: one thread, and no life without the parent.
-
-    An interrupt on the terminal reaches all processes: a worker ends at once, without a word,
-    and the parent says what there is to say.
-    """
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)

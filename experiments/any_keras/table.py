@@ -4,6 +4,7 @@ from examples.any_keras.score import FileRow
 from experiments.any_keras.example_rows import ExampleRow
 from experiments.any_keras.results import AnyKerasResults
 from experiments.reports.markdown import markdown_table
+from experiments.reports.targets import met_of, targets_table
 
 NONE = "–"
 KB = 1000  # bytes
@@ -11,12 +12,7 @@ KB = 1000  # bytes
 
 def any_keras_table(found: AnyKerasResults) -> str:
     """The promises, then the sections that were measured."""
-    met = sum(bool(row.met) for row in found.targets)
-    lines = [["Target", "Measured", "Bar", ""], ["---", "---:", "---:", "---"]]
-    for row in found.targets:
-        value = f"{row.value:.3g}" if isinstance(row.value, float) else str(row.value)
-        lines.append([row.name, value, str(row.target), "met" if row.met else "missed"])
-    parts = [f"**{met} of {len(found.targets)} targets met.**\n", markdown_table(lines)]
+    parts = [f"{met_of(found.targets)}\n", targets_table(found.targets)]
     parts += [_example(row) for row in found.examples]
     parts += [_architectures(found)] if found.architectures else []
     parts += [_steps(found)] if found.steps else []

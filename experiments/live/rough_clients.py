@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 SMALL_BUFFER = 4096  # bytes of a socket's buffers, so that nothing waits in them
 HANDSHAKE = (
-    "GET /stream HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "GET /stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 READY = b'"ready"'  # in the first message of the server

@@ -1,13 +1,13 @@
 """`results/long_form.json` in Markdown."""
 
 from experiments.long_form.rows import LongFormResults
-from experiments.reports.markdown import markdown_table
+from experiments.reports.markdown import markdown_columns
+from experiments.reports.targets import met_of, targets_table
 
 
 def long_form_table(found: LongFormResults) -> str:
     """The page, which opens with the answer."""
-    met = sum(row.met is True for row in found.targets)
-    parts = [f"**{met} of {len(found.targets)} targets met.** {found.data}, one thread."]
+    parts = [f"{met_of(found.targets)} {found.data}, one thread."]
     if found.hours:
         parts += ["## Long recordings", _hours(found)]
     if found.times:
@@ -23,11 +23,7 @@ def long_form_table(found: LongFormResults) -> str:
             "real-time factor is of all work but reading files."
         )
         parts += ["## Language model", about, _searches(found)]
-    rows = [
-        [row.name, f"{row.value:.3g}", f"{row.target:.3g}", "met" if row.met else "missed"]
-        for row in found.targets
-    ]
-    parts += ["## Targets", _table(["Target", "Measured", "Bar", ""], rows, 1)]
+    parts += ["## Targets", targets_table(found.targets)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
@@ -40,7 +36,7 @@ def _hours(found: LongFormResults) -> str:
         + [str(row.lost), str(row.doubled)]
         for row in found.hours
     ]
-    return _table(columns, rows, 1)
+    return markdown_columns(columns, rows, 1)
 
 
 def _times(found: LongFormResults) -> str:
@@ -52,7 +48,7 @@ def _times(found: LongFormResults) -> str:
         + [f"{row.calibration_error:.3f}"]
         for row in found.times
     ]
-    return _table(columns, rows, 2)
+    return markdown_columns(columns, rows, 2)
 
 
 def _searches(found: LongFormResults) -> str:
@@ -62,14 +58,8 @@ def _searches(found: LongFormResults) -> str:
         + [f"{row.word_bonus:g}", f"{row.wer:.1%}", f"{row.rtf:.4f}"]
         for row in found.searches
     ]
-    return _table(columns, rows, 3)
+    return markdown_columns(columns, rows, 3)
 
 
 def _pair(values: tuple[float, float]) -> str:
     return f"{values[0]:.0f}, {values[1]:.0f}"
-
-
-def _table(columns: list[str], rows: list[list[str]], words: int) -> str:
-    """The first `words` columns are text, the others numbers."""
-    rule = ["---"] * words + ["---:"] * (len(columns) - words)
-    return markdown_table([columns, rule, *rows])

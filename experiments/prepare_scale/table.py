@@ -2,6 +2,7 @@
 
 from experiments.prepare_scale.rows import PrepareScaleResults
 from experiments.reports.markdown import markdown_table
+from experiments.reports.targets import met_of, targets_table
 
 PAPER_HOURS = 100_000
 PAPER_CORES = (2, 64, 1024)
@@ -11,20 +12,15 @@ TB = 1e12  # bytes
 
 def prepare_scale_table(found: PrepareScaleResults) -> str:
     """The promises, the runs, the object store, then 100,000 hours on paper."""
-    met = sum(bool(row.met) for row in found.targets)
     parts = [
-        f"**{met} of {len(found.targets)} targets met.** {found.audio_hours:.1f} hours, "
+        f"{met_of(found.targets)} {found.audio_hours:.1f} hours, "
         f"{found.utterances} utterances. {found.corpus}",
         _runs(found),
         _store(found),
         _paper(found),
         _layouts(found),
     ]
-    lines = [["Target", "Measured", "Bar", ""], ["---", "---:", "---:", "---"]]
-    for row in found.targets:
-        value = f"{row.value:.2f}" if isinstance(row.value, float) else str(row.value)
-        lines.append([row.name, value, str(row.target), "met" if row.met else "missed"])
-    parts.append(f"All targets:\n\n{markdown_table(lines)}")
+    parts.append(f"All targets:\n\n{targets_table(found.targets)}")
     return "\n".join(part for part in parts if part)
 
 

@@ -3,6 +3,7 @@
 from experiments.pretrained.results import PretrainedResults
 from experiments.pretrained.trained import FileRow, TrainedRow
 from experiments.reports.markdown import markdown_table
+from experiments.reports.targets import met_of, targets_table
 
 NONE = "–"
 MB = 1e6  # bytes
@@ -10,16 +11,11 @@ MB = 1e6  # bytes
 
 def pretrained_table(found: PretrainedResults) -> str:
     """The promises, the networks with random weights, then each trained checkpoint."""
-    met = sum(bool(row.met) for row in found.targets)
-    parts = [f"**{met} of {len(found.targets)} targets met.**\n"]
+    parts = [f"{met_of(found.targets)}\n"]
     if found.logits:
         parts.append(_logits(found))
     parts += [_trained(row) for row in found.trained]
-    lines = [["Target", "Measured", "Bar", ""], ["---", "---:", "---:", "---"]]
-    for row in found.targets:
-        value = f"{row.value:.2g}" if isinstance(row.value, float) else str(row.value)
-        lines.append([row.name, value, str(row.target), "met" if row.met else "missed"])
-    parts.append(f"All targets:\n\n{markdown_table(lines)}")
+    parts.append(f"All targets:\n\n{targets_table(found.targets)}")
     return "\n".join(parts)
 
 

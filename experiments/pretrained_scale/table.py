@@ -1,15 +1,15 @@
 """The results of `python -m experiments.pretrained_scale` in Markdown."""
 
 from experiments.pretrained_scale.rows import PretrainedScaleResults
-from experiments.reports.markdown import markdown_table
+from experiments.reports.markdown import markdown_columns
+from experiments.reports.targets import met_of, targets_table
 
 MB = 1e6  # bytes
 
 
 def pretrained_scale_table(found: PretrainedScaleResults) -> str:
     """The promises, then files, exports, speed and start."""
-    met = sum(bool(row.met) for row in found.targets)
-    parts = [f"**{met} of {len(found.targets)} targets met.** All weights are random.\n"]
+    parts = [f"{met_of(found.targets)} All weights are random.\n"]
     if found.files:
         columns = ["Network", "Precision", "Parameters", "MB", "Ratio", "Export, s", "Peak, MB"]
         rows = [
@@ -17,7 +17,9 @@ def pretrained_scale_table(found: PretrainedScaleResults) -> str:
             + [f"{row.ratio:.2f}x", f"{row.export_seconds:.0f}", f"{row.export_peak_mb:.0f}"]
             for row in found.files
         ]
-        parts.append(f"Files, and the process that writes each:\n\n{_table(columns, rows, 2)}")
+        parts.append(
+            f"Files, and the process that writes each:\n\n{markdown_columns(columns, rows, 2)}"
+        )
     for each in found.before:
         columns = ["Code", "Seconds", "Peak, MB"]
         earlier = ", ".join(f"{seconds:.0f}" for seconds in each.before_seconds)
@@ -28,7 +30,7 @@ def pretrained_scale_table(found: PretrainedScaleResults) -> str:
             ["share", f"{each.time_ratio:.2f}", f"{each.memory_ratio:.2f}"],
         ]
         what = f"Export of the preset {each.preset} at {each.precision}, in turn"
-        parts.append(f"{what}:\n\n{_table(columns, rows)}")
+        parts.append(f"{what}:\n\n{markdown_columns(columns, rows)}")
     if found.speed:
         columns = ["Runtime", "Weights", "MB", "CPU, ms", "RTF", "Times int4's"]
         rows = [
@@ -37,7 +39,7 @@ def pretrained_scale_table(found: PretrainedScaleResults) -> str:
             for row in found.speed
         ]
         what = f"The encoder of {found.speed_network}, {found.audio_seconds:g} s of audio"
-        parts.append(f"{what}, one thread, in turn:\n\n{_table(columns, rows, 2)}")
+        parts.append(f"{what}, one thread, in turn:\n\n{markdown_columns(columns, rows, 2)}")
     if found.start:
         columns = ["Runtime", "Weights", "MB", "First run, ms", "Anonymous, MB", "Peak, MB"]
         rows = [
@@ -46,16 +48,6 @@ def pretrained_scale_table(found: PretrainedScaleResults) -> str:
             for row in found.start
         ]
         what = "Loading and the first run in a fresh process"
-        parts.append(f"{what}:\n\n{_table(columns, rows, 2)}")
-    rows = [
-        [row.name, f"{row.value:.3g}", f"{row.target:.3g}", "met" if row.met else "missed"]
-        for row in found.targets
-    ]
-    parts.append(f"All targets:\n\n{_table(['Target', 'Measured', 'Bar', ''], rows)}")
+        parts.append(f"{what}:\n\n{markdown_columns(columns, rows, 2)}")
+    parts.append(f"All targets:\n\n{targets_table(found.targets)}")
     return "\n".join(parts)
-
-
-def _table(columns: list[str], rows: list[list[str]], words: int = 1) -> str:
-    """Rows of cells; the first `words` columns are text, the others numbers."""
-    rule = ["---"] * words + ["---:"] * (len(columns) - words)
-    return markdown_table((columns, rule, *rows))

@@ -18,6 +18,7 @@ from experiments.cost.cost_rows import CostResults
 from experiments.demo import demo_page
 from experiments.demo.demo_rows import DemoResults, EqualityResults
 from experiments.house.row import HouseResults
+from experiments.house.table import house_table
 from experiments.live.latency_rows import LatencyResults
 from experiments.live.live_results import AccuracyResults, LiveScaleResults, ServerResults
 from experiments.live.tables import table_of
@@ -146,7 +147,7 @@ KINDS: dict[str, Render] = {
     "transducer_an4.json": _demo,
     "any_keras.json": _table(AnyKerasResults, any_keras_table),
     "equality*.json": _alone(EqualityResults),
-    "house.json": _alone(HouseResults),
+    "house.json": _table(HouseResults, house_table),
     "long_form.json": _table(LongFormResults, long_form_table),
     "prepare_scale.json": _table(PrepareScaleResults, prepare_scale_table),
     "pretrained.json": _table(PretrainedResults, pretrained_table),

@@ -1,6 +1,6 @@
 """Score a file on changed recordings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ CHANGES = (
     *((0.0, offset) for offset in (0.01, 0.02, 0.05, 0.1)),
     (-30.0, 0.1),
 )
+CLICK_MS = 5.0  # of full scale, in place of the first samples
 
 
 def measure(path: Path, items: Sequence[Utterance], quiet: bool = False) -> ModelRow:
@@ -26,17 +27,21 @@ def measure(path: Path, items: Sequence[Utterance], quiet: bool = False) -> Mode
     audio = [read_audio(item.audio_path, model.sample_rate) for item in items]
     references = [item.text for item in items]
     plain = [model.transcribe(samples) for samples in audio]
-    rows = []
-    for gain_db, offset in progress(CHANGES, path.stem, len(CHANGES), quiet=quiet):
-        texts = [model.transcribe(_changed(samples, gain_db, offset)) for samples in audio]
-        rows.append(
-            ChangedRow(
-                gain_db=gain_db,
-                offset=offset,
-                wer=word_errors(references, texts).rate,
-                texts_changed=sum(a != b for a, b in zip(plain, texts, strict=True)),
-            )
+
+    def row(gain_db: float, offset: float, changed: Iterable[np.ndarray]) -> ChangedRow:
+        texts = [model.transcribe(samples) for samples in changed]
+        return ChangedRow(
+            gain_db=gain_db,
+            offset=offset,
+            wer=word_errors(references, texts).rate,
+            texts_changed=sum(a != b for a, b in zip(plain, texts, strict=True)),
         )
+
+    rows = [
+        row(gain_db, offset, (_changed(samples, gain_db, offset) for samples in audio))
+        for gain_db, offset in progress(CHANGES, path.stem, len(CHANGES), quiet=quiet)
+    ]
+    click = round(CLICK_MS / 1000 * model.sample_rate)
     errors = word_errors(references, plain)
     return ModelRow(
         name=path.stem,
@@ -47,11 +52,16 @@ def measure(path: Path, items: Sequence[Utterance], quiet: bool = False) -> Mode
         wer=errors.rate,
         wer_ci=interval(errors),
         changed=tuple(rows),
+        clicked=row(0.0, 0.0, (_clicked(samples, click) for samples in audio)),
     )
 
 
 def _changed(audio: np.ndarray, gain_db: float, offset: float) -> np.ndarray:
     return (audio * 10 ** (gain_db / 20) + offset).astype(np.float32)
+
+
+def _clicked(audio: np.ndarray, samples: int) -> np.ndarray:
+    return np.concatenate([np.ones(samples, np.float32), audio[samples:]])
 
 
 def _kind(model: Transcriber) -> str:

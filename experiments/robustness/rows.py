@@ -37,7 +37,9 @@ class ModelRow:
         words: in their transcripts.
         wer: word error rate on the plain recordings.
         wer_ci: its 95% interval.
-        changed: on the others.
+        changed: on recordings of other levels and with offsets.
+        clicked: on recordings that begin with a loud click, which the running level keeps for
+            seconds; None of earlier measurements. Nothing is promised of it.
     """
 
     name: str
@@ -48,6 +50,7 @@ class ModelRow:
     wer: float
     wer_ci: tuple[float, float]
     changed: tuple[ChangedRow, ...]
+    clicked: ChangedRow | None = None
 
     @property
     def worst_points(self) -> float:

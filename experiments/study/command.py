@@ -3,17 +3,18 @@
 import argparse
 import os
 
-from asr_qat.commands.arguments import add_configuration, positive_int
+from asr_qat.commands.arguments import add_configuration, add_workers, workers
 
 HELP = """Train a grid of quantized recognisers with several seeds, export each, and score its
 .tflite. An interrupted study resumes where it was: each cell has a result file in OUTPUT/cells,
 and what is there is not run again. All together is in OUTPUT.json; OUTPUT.html is
 the report."""
 
+DEFAULT_WORKERS = min(2, len(os.sched_getaffinity(0)))
+
 
 def add_parser(subparsers) -> None:
     """Add the subcommand and its arguments."""
-    cores = len(os.sched_getaffinity(0))
     parser = subparsers.add_parser(
         "study",
         help="compare precisions: a grid of trainings, exported and scored",
@@ -23,12 +24,7 @@ def add_parser(subparsers) -> None:
     parser.add_argument(
         "--only", metavar="GROUP", help="name of a group, or pattern of cells' names: 'w4a8_*'"
     )
-    parser.add_argument(
-        "--jobs",
-        type=positive_int,
-        default=min(2, cores),
-        help="cells at the same time, in processes that share the cores (default: %(default)s)",
-    )
+    add_workers(parser, "cells at the same time, each in a process of one thread", DEFAULT_WORKERS)
     parser.add_argument("--list", action="store_true", help="print the cells and run none")
     parser.add_argument(
         "--report", action="store_true", help="write summary and report again, run no cells"
@@ -66,6 +62,6 @@ def run(args: argparse.Namespace) -> None:
     if args.report:
         summary = report(config)
     else:
-        summary = study(config, args.only, args.jobs, args.quiet)
+        summary = study(config, args.only, workers(args, DEFAULT_WORKERS, fresh=True), args.quiet)
     cells = summary.cells
     print(f"{cells.finished} of {cells.planned} cells; the report: {config.output}.html")

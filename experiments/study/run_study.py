@@ -1,4 +1,4 @@
-"""A study: its cells run in worker processes, resumed where it was interrupted."""
+"""A study: its cells are run by workers, resumed where it was interrupted."""
 
 import contextlib
 import fcntl
@@ -10,19 +10,23 @@ from pathlib import Path
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError, require
 from asr_qat.models.model_directory import WEIGHTS
+from asr_qat.parallel.workers import Workers
 from asr_qat.progress import progress_bar
+from experiments.study.cell_job import Job
 from experiments.study.cell_rows import Fingerprint
 from experiments.study.config import StudyConfig
 from experiments.study.file_speed import measure_speed
 from experiments.study.fingerprint import corpus_checksum, fingerprint
 from experiments.study.mixtures import measure_for, sensitivity_file, unmeasured
 from experiments.study.planned_cells import PlannedCell, expand
+from experiments.study.run_cells import run_cells
 from experiments.study.saved_study import cell_path, read_cell
 from experiments.study.study_page import write_report
 from experiments.study.study_rows import StudySummary
 from experiments.study.summary import write_summary
 from experiments.study.weight_histograms import write_histograms
-from experiments.study.worker_pool import Job, Outcome, WorkerPool
+
+ALONE = Workers(fresh=True)  # one cell after the other
 
 
 def plan(config: StudyConfig, only: str | None = None) -> list[Job]:
@@ -38,6 +42,7 @@ def plan(config: StudyConfig, only: str | None = None) -> list[Job]:
     """
     folder = PreparedFolder(config.data)
     corpus = corpus_checksum(folder, ("train", *config.splits))
+    logs = Path(config.work) / "logs"
     jobs = []
     for cell in _chosen(expand(config), only):
         output = cell_path(Path(config.output), cell.name)
@@ -45,19 +50,22 @@ def plan(config: StudyConfig, only: str | None = None) -> list[Job]:
         done = output.is_file()
         if done:
             _check_same(output, now)
-        jobs.append(Job(cell, now, output, done))
+        jobs.append(Job(cell, now, output, logs / f"{cell.name}.log", done))
     return jobs
 
 
 def study(
-    config: StudyConfig, only: str | None = None, workers: int = 1, quiet: bool = False
+    config: StudyConfig,
+    only: str | None = None,
+    workers: Workers = ALONE,
+    quiet: bool = False,
 ) -> StudySummary:
     """Run the cells that are not finished, and write summary and report of all that are.
 
     Args:
         config: of the study.
         only: see `plan`.
-        workers: processes.
+        workers: where cells run; each has a process of its own there.
         quiet: no progress.
 
     Returns:
@@ -70,7 +78,7 @@ def study(
     jobs = plan(config, only)
     with _alone(Path(config.work)):
         try:
-            failed = _run(jobs, Path(config.work) / "logs", workers, quiet)
+            failed = _run(jobs, workers, quiet)
             measure_speed(config, quiet)
         finally:
             summary = _report(config)
@@ -104,36 +112,23 @@ def _report(config: StudyConfig) -> StudySummary:
     return summary
 
 
-def _run(jobs: list[Job], logs: Path, workers: int, quiet: bool) -> dict[str, str]:
+def _run(jobs: list[Job], workers: Workers, quiet: bool) -> dict[str, str]:
     """Run the jobs that are not done. Returns an error for each cell that failed, by name."""
     waiting = [job for job in jobs if _is_to_run(job, jobs)]
     failed: dict[str, str] = {}
     bar = progress_bar("study", len(jobs), "cell", quiet)
-
-    def finish(job: Job, outcome: Outcome) -> None:
-        name = job.cell.name
-        if outcome.error is not None:
-            failed[name] = outcome.error
-        bar.update(1)
-        if not quiet:
-            said = outcome.error or f"WER {outcome.wer:.2%}, {outcome.seconds:.0f} s"
-            bar.write(f"{name}: {said}", file=sys.stderr)
-
-    with contextlib.closing(bar), WorkerPool(logs, min(workers, len(waiting))) as pool:
+    cells = run_cells(waiting, workers)
+    with contextlib.closing(bar), contextlib.closing(cells):
         bar.update(len(jobs) - len(waiting))
         bar.refresh()
-        while waiting or pool.running:
-            unfinished = {job.cell.name for job in waiting} | set(pool.running)
-            for job in list(waiting):
-                source = job.cell.source
-                if source in failed:
-                    waiting.remove(job)
-                    finish(job, Outcome(f"its model, of {source}, failed"))
-                elif source not in unfinished and not pool.is_full:
-                    waiting.remove(job)
-                    pool.start(job)
-            for job, outcome in pool.wait():
-                finish(job, outcome)
+        for job, outcome in cells:
+            name = job.cell.name
+            if outcome.error is not None:
+                failed[name] = outcome.error
+            bar.update(1)
+            if not quiet:
+                said = outcome.error or f"WER {outcome.wer:.2%}, {outcome.seconds:.0f} s"
+                bar.write(f"{name}: {said}", file=sys.stderr)
     return failed
 
 

@@ -22,6 +22,10 @@ from tflite_export.commands.arguments import (
 from tflite_export.commands.evaluate_live import SHOWN, left_out, refuse_unread
 
 if TYPE_CHECKING:
+    from asr_qat.corpora.utterance import Utterance
+    from tflite_export.runtime.beam_search import BeamSearch
+    from tflite_export.runtime.recogniser import TFLiteRecogniser
+    from tflite_export.score.evaluate import Run
     from tflite_export.score.rows import Comparison, Evaluation
 
 SHOWN_CHARACTERS = 80  # of their hypotheses
@@ -76,13 +80,6 @@ def add_parser(subparsers) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Recognise every recording, print the figures and write the hypotheses."""
-    from asr_qat.corpora.recordings import readable, recordings, skipped_in_preparation
-    from asr_qat.provenance import Provenance
-    from tflite_export.runtime.recogniser import TFLiteRecogniser
-    from tflite_export.score import evaluate
-    from tflite_export.score.rows import Difference, Evaluation, combine
-    from tflite_export.silence import silence
-
     search = beam_search(args)
     require(
         search is None or not args.compare,
@@ -94,45 +91,41 @@ def run(args: argparse.Namespace) -> None:
         evaluate_live.run(args)
         return
     require(args.chunk_ms is None, "--chunk-ms: for live models only: add --streaming")
-    items = recordings(args.data, args.split, args.normalizer)
+    _run(args, search)
+
+
+def _run(args: argparse.Namespace, search: "BeamSearch | None") -> None:
+    """The same of a file of whole utterances."""
+    from asr_qat.corpora.recordings import recordings
+    from tflite_export.score import evaluate
+    from tflite_export.silence import silence
+
+    every = recordings(args.data, args.split, args.normalizer)
     with silence():  # LiteRT prints what its exceptions say
-        device = TFLiteRecogniser(args.file, args.threads)
-        baseline = TFLiteRecogniser(args.baseline, args.threads) if args.baseline else None
-    require(not device.live, f"{device.path}: a live model: add --streaming")
-    require(
-        not (baseline and baseline.live), f"--baseline {args.baseline}: a live model, unlike FILE"
-    )
+        device, baseline = _devices(args)
     keras = None
     if args.compare:
-        from tflite_export.score.compare import compare, matching_model  # needs TensorFlow
+        from tflite_export.score.compare import matching_model  # needs TensorFlow
 
         keras = matching_model(args.compare, device.metadata)
-    every = items
-    items = readable(every, device.metadata.front_end.sample_rate, args.quiet)
     with silence():  # and announces its delegate in the first call
         device.warm_up()
-    result = evaluate.run(device, items, args.quiet, search=search)
-    facts = evaluate.describe(device)
-    difference, ratio = Difference(), None
-    if baseline is not None:
-        other = evaluate.run(baseline, items, args.quiet, search=search)
-        difference = evaluate.difference(result, other, items, args.normalizer)
-        ratio = evaluate.describe(baseline).bytes / facts.bytes
-    longest = float(result.audio_seconds.max())
-    found = combine(
-        Evaluation,
-        facts,
-        evaluate.summarize(result, items, args.threads, args.normalizer),
-        difference,
-        Provenance.of_this_run(0),
-        name=Path(args.file).name,
-        ratio=ratio,
-        peak_rss_mb=evaluate.peak_rss_mb(args.file, longest, args.threads),
-        against_keras=compare(keras, device, items, result, args.quiet) if keras else None,
-        normalizer=args.normalizer,
-        by_length=evaluate.by_length(result, items, args.normalizer),
-        left_out=len(every) - len(items) + skipped_in_preparation(args.data, args.split),
+    unread: list[Utterance] = []
+    result = evaluate.run(
+        device, every, args.quiet, search=search, logits=keras is not None, unread=unread
     )
+    items = [item for item in every if item not in unread]
+    found = _evaluation(args, device, items, result, len(unread))
+    if baseline is not None:
+        other = evaluate.run(baseline, items, args.quiet, search=search, logits=False)
+        difference = evaluate.difference(result, other, items, args.normalizer)
+        ratio = evaluate.describe(baseline).bytes / found.bytes
+        found = dataclasses.replace(found, **vars(difference), ratio=ratio)
+    if keras is not None:
+        from tflite_export.score.compare import compare
+
+        comparison = compare(keras, device, items, result, args.quiet)
+        found = dataclasses.replace(found, against_keras=comparison)
     _show(args, found)
     written = args.hypotheses or f"{args.file}.hypotheses.jsonl"
     evaluate.write_hypotheses(written, items, result.hypotheses)
@@ -140,7 +133,49 @@ def run(args: argparse.Namespace) -> None:
         print(f"hypotheses: {written}")
         if args.card:
             print(f"model card: {args.file}.md")
-    refuse_unread(every, items)
+    refuse_unread(len(unread), len(every))
+
+
+def _devices(args: argparse.Namespace) -> "tuple[TFLiteRecogniser, TFLiteRecogniser | None]":
+    """The file, and the one that it is compared with."""
+    from tflite_export.runtime.recogniser import TFLiteRecogniser
+
+    device = TFLiteRecogniser(args.file, args.threads)
+    require(not device.live, f"{device.path}: a live model: add --streaming")
+    if not args.baseline:
+        return device, None
+    baseline = TFLiteRecogniser(args.baseline, args.threads)
+    require(not baseline.live, f"--baseline {args.baseline}: a live model, unlike FILE")
+    return device, baseline
+
+
+def _evaluation(
+    args: argparse.Namespace,
+    device: "TFLiteRecogniser",
+    items: "list[Utterance]",
+    result: "Run",
+    unread: int,
+) -> "Evaluation":
+    """The figures of the file alone."""
+    from asr_qat.corpora.recordings import skipped_in_preparation
+    from asr_qat.provenance import Provenance
+    from tflite_export.score import evaluate
+    from tflite_export.score.rows import Difference, Evaluation, combine
+
+    longest = float(result.audio_seconds.max())
+    return combine(
+        Evaluation,
+        evaluate.describe(device),
+        evaluate.summarize(result, items, args.threads, args.normalizer),
+        Difference(),
+        Provenance.of_this_run(0),
+        name=Path(args.file).name,
+        ratio=None,
+        peak_rss_mb=evaluate.peak_rss_mb(args.file, longest, args.threads),
+        normalizer=args.normalizer,
+        by_length=evaluate.by_length(result, items, args.normalizer),
+        left_out=unread + skipped_in_preparation(args.data, args.split),
+    )
 
 
 def _chosen_normalizer(args: argparse.Namespace) -> str:

@@ -12,6 +12,7 @@ from asr_qat.errors import require
 from tflite_export.commands.arguments import data_name
 
 if TYPE_CHECKING:
+    from asr_qat.corpora.utterance import Utterance
     from tflite_export.score.live_rows import PassRates, StreamedComparison, StreamedEvaluation
     from tflite_export.score.rows import Evaluation
 
@@ -20,7 +21,7 @@ SHOWN = 5  # utterances whose hypothesis differs from the Keras model's
 
 def run(args: argparse.Namespace) -> None:
     """Stream every recording, print the figures of both passes and write the hypotheses."""
-    from asr_qat.corpora.recordings import readable, recordings, skipped_in_preparation
+    from asr_qat.corpora.recordings import recordings, skipped_in_preparation
     from asr_qat.provenance import Provenance
     from tflite_export.runtime.live.encoder import delays_ms
     from tflite_export.runtime.live.live_model import live_model
@@ -35,23 +36,23 @@ def run(args: argparse.Namespace) -> None:
     for option in ("beam", "lm", "hotwords"):
         message = f"--{option}: a stream is searched greedily: omit it"
         require(not getattr(args, option), message)
-    items = recordings(args.data, args.split, args.normalizer)
+    every = recordings(args.data, args.split, args.normalizer)
     with silence():  # LiteRT announces its delegate in the first call
         device = TFLiteRecogniser(args.file, args.threads)
         model = live_model(device)
-    every = items
-    items = readable(every, device.metadata.front_end.sample_rate, args.quiet)
     other, ratio = None, None
     keras = None
     if args.compare:
         from tflite_export.score.compare import matching_model  # needs TensorFlow
 
         keras = matching_model(args.compare, device.metadata)
+    unread: list[Utterance] = []
+    result = run_streamed(model, every, args.chunk_ms, args.quiet, unread)
+    items = [item for item in every if item not in unread]
     if args.baseline:
         baseline = TFLiteRecogniser(args.baseline, args.threads)
         other = run_streamed(live_model(baseline), items, args.chunk_ms, args.quiet)
         ratio = baseline.path.stat().st_size / device.path.stat().st_size
-    result = run_streamed(model, items, args.chunk_ms, args.quiet)
     look_ahead_ms, delay_ms = delays_ms(model.encoder)
     longest = float(result.audio_seconds.max())
     comparison = None
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
         normalizer=args.normalizer,
         peak_rss_mb=live_peak_rss_mb(args.file, longest, args.chunk_ms, args.threads),
         against_keras=comparison,
-        left_out=len(every) - len(items) + skipped_in_preparation(args.data, args.split),
+        left_out=len(unread) + skipped_in_preparation(args.data, args.split),
     )
     if args.card:
         write_card(args.file, found, data_name(args))
@@ -85,14 +86,13 @@ def run(args: argparse.Namespace) -> None:
         evaluate.write_hypotheses(written, items, texts)
         if not args.json:
             print(f"hypotheses of the {name} pass: {written}")
-    refuse_unread(every, items)
+    refuse_unread(len(unread), len(every))
 
 
-def refuse_unread(every: list, items: list) -> None:
+def refuse_unread(unread: int, of: int) -> None:
     """Fail, after the others were scored, if recordings cannot be read."""
-    unread = len(every) - len(items)
-    others = f"the score is of the other {len(items)}"
-    require(not unread, f"{unread} of {len(every)} recordings cannot be read, see above: {others}")
+    others = f"the score is of the other {of - unread}"
+    require(not unread, f"{unread} of {of} recordings cannot be read, see above: {others}")
 
 
 def left_out(found: "Evaluation | StreamedEvaluation") -> str:

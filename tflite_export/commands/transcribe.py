@@ -21,7 +21,7 @@ from tflite_export.commands.arguments import (
 )
 
 if TYPE_CHECKING:
-    from asr_qat.audio.heard import AudioBytes
+    from tflite_export.commands.inputs import Recording
     from tflite_export.runtime.beam_search import BeamSearch
 
 _LOGGER = logging.getLogger(__name__)
@@ -38,7 +38,8 @@ def add_parser(subparsers) -> None:
     parser.add_argument(
         "audio",
         nargs="+",
-        help="recordings, folders of recordings, or - for one from standard input",
+        help="recordings, folders of recordings, manifests (.jsonl, .json), or - for one recording "
+        "from standard input",
     )
     parser.add_argument(
         "--jobs",
@@ -88,29 +89,29 @@ def add_parser(subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print one line for each file, with its name if there are several, or another format."""
+    """Print one line for each recording, with its name if there are several, or another format."""
     from asr_qat.parallel.run_jobs import in_order, run_jobs
     from asr_qat.parallel.workers import Workers
-    from tflite_export.commands.inputs import named_recordings, recording
+    from tflite_export.commands.inputs import named_recordings
 
-    args.audio = named_recordings(args.audio)
-    _check(args)
+    recordings = named_recordings(args.audio)
+    _check(args, recordings)
     model = _model(args.file, args.threads, args.weight_cache)
     search = beam_search(args)
     if model.recogniser.live:
         message = "a live model searches greedily: omit --beam, --lm and --hotwords"
         require(search is None, f"{args.file}: {message}")
-    workers = Workers(number=min(args.jobs, len(args.audio)))
-    jobs = [_Job(args, search, index, recording(name)) for index, name in enumerate(args.audio)]
+    workers = Workers(number=min(args.jobs, len(recordings)))
+    named = not args.output and (len(recordings) > 1 or recordings[0].entry is not None)
+    jobs = [_Job(args, search, recording, named) for recording in recordings]
     failed = 0
     for job, found in in_order(run_jobs(_transcribe, jobs, workers), jobs):
-        name = args.audio[job.index]
         if isinstance(found, _Unread):
             require(len(jobs) > 1, found.reason)
             _LOGGER.warning("%s", found.reason)
             failed += 1
         elif args.output:
-            files.write_text(_written(args, name), found)
+            files.write_text(_written(args, job.recording), found)
         else:
             print(found, end="", flush=True)
     require(not failed, f"{failed} of {len(jobs)} recordings cannot be read, see above")
@@ -118,13 +119,15 @@ def run(args: argparse.Namespace) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class _Job:
+    """One recording; `named`: its lines begin with its name."""
+
     args: argparse.Namespace
     search: "BeamSearch | None"
-    index: int
-    source: "str | AudioBytes"
+    recording: "Recording"
+    named: bool
 
     def __str__(self) -> str:
-        return str(self.source)
+        return str(self.recording)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,20 +137,19 @@ class _Unread:
 
 def _transcribe(job: _Job) -> str | _Unread:
     """What is printed or written for a recording, by whatever process."""
-    from asr_qat.audio.decode import read_audio
     from tflite_export.silence import silence
 
     args = job.args
     model = _model(args.file, args.threads, args.weight_cache)
     try:
-        audio = read_audio(job.source, model.sample_rate)
+        audio = job.recording.read(model.sample_rate)
     except UserError as error:
         return _Unread(str(error))
-    name = args.audio[job.index]
     with silence():  # LiteRT announces its delegate in the first call
-        if args.nbest:
-            return _nbest(model.recogniser, audio, name, job.search, args)
-        return _transcribed(model, audio, name, job.search, args)
+        text = _nbest(model.recogniser, audio, job) if args.nbest else _formatted(model, audio, job)
+    if args.format != TEXT or not job.named:
+        return text
+    return "".join(f"{job.recording}\t{line}\n" for line in text.split("\n")[:-1])
 
 
 @functools.lru_cache(maxsize=1)
@@ -159,58 +161,50 @@ def _model(file: str, threads: int, weight_cache: bool):
         return load(file, threads, weight_cache)
 
 
-def _check(args: argparse.Namespace) -> None:
+def _check(args: argparse.Namespace, recordings: "list[Recording]") -> None:
     """Raise `UserError` for options that do not go together."""
     searches = args.beam or args.lm or args.hotwords
     require(searches or not args.nbest, "--nbest: the hypotheses of a beam search: add --beam 8")
     plain = args.format == TEXT and not args.word_timestamps
     require(not args.nbest or plain, "--nbest: has no times: omit --format and --word-timestamps")
     require(math.isfinite(args.late_ms), f"--late-ms {args.late_ms}: is no time")
-    several = len(args.audio) > 1
+    several = len(recordings) > 1
     require(
         not several or args.format not in SUBTITLES or args.output is not None,
         f"--format {args.format}: subtitles of several recordings: add --output DIR",
     )
     if args.output:
-        names: dict[Path, str] = {}
-        for path in args.audio:
-            other = names.setdefault(_written(args, path), path)
-            require(other is path, f"{path}: has the name of {other}: transcribe them apart")
+        names: dict[Path, Recording] = {}
+        for each in recordings:
+            other = names.setdefault(_written(args, each), each)
+            require(other is each, f"{each}: has the name of {other}: transcribe them apart")
 
 
-def _written(args: argparse.Namespace, path: str) -> Path:
-    stem = "stdin" if path == "-" else Path(path).stem
+def _written(args: argparse.Namespace, recording: "Recording") -> Path:
+    stem = "stdin" if recording.content is not None else recording.source.stem
     return files.place(args.output) / f"{stem}.{args.format}"
 
 
-def _transcribed(model, audio, path: str, search, args: argparse.Namespace) -> str:
-    """What is printed or written for a recording."""
+def _formatted(model, audio, job: _Job) -> str:
+    """The text of a recording in the wanted format."""
     from tflite_export.runtime.formats import FORMATS
 
-    by_word = args.word_timestamps
-    if args.format == TEXT and not by_word:
-        return _named(f"{model.transcribe(audio, search=search)}\n", path, args)
+    args = job.args
+    if args.format == TEXT and not args.word_timestamps:
+        return f"{model.transcribe(audio, search=job.search)}\n"
     late_s = args.late_ms / 1000
-    found = model.transcribe(audio, search=search, timestamps=True, late_s=late_s)
-    content = FORMATS[args.format](path, found, by_word)
-    return _named(content, path, args) if args.format == TEXT else content
+    found = model.transcribe(audio, search=job.search, timestamps=True, late_s=late_s)
+    return FORMATS[args.format](job.recording.source, found, args.word_timestamps)
 
 
-def _named(text: str, path: str, args: argparse.Namespace) -> str:
-    """Lines that are printed, with the name of the recording if there are several."""
-    if args.output or len(args.audio) == 1:
-        return text
-    return "".join(f"{path}\t{line}\n" for line in text.split("\n")[:-1])
-
-
-def _nbest(recogniser, audio, path: str, search, args: argparse.Namespace) -> str:
+def _nbest(recogniser, audio, job: _Job) -> str:
     """Rank, score, score for each label and text, separated by tabs."""
     from asr_qat.decoding.hypothesis import format_nbest
     from tflite_export.runtime.decoder import Decoder
 
+    assert job.search is not None  # see `_check`
     features = recogniser.features(audio)
     if len(features) == 0:
         return ""
-    found = Decoder(recogniser, search).nbest(features, search.width)
-    lines = format_nbest(found, recogniser.metadata.tokenizer.decode)
-    return _named(f"{lines}\n", path, args)
+    found = Decoder(recogniser, job.search).nbest(features, job.search.width)
+    return f"{format_nbest(found, recogniser.metadata.tokenizer.decode)}\n"

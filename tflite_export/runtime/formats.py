@@ -12,7 +12,30 @@ from tflite_export.runtime.transcription import Transcription
 CHANNEL = "1"  # of CTM
 
 
-def as_txt(name: str, found: Transcription, by_word: bool) -> str:
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """What was transcribed.
+
+    Attributes:
+        file: the recording as it was named.
+        id: of the entry of a manifest that it is; None of a file.
+    """
+
+    file: str
+    id: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What tells it from others."""
+        return self.file if self.id is None else self.id
+
+    @property
+    def stem(self) -> str:
+        """Name of a file for its text, without the suffix."""
+        return PurePath(self.file).stem if self.id is None else self.id.replace("/", "_")
+
+
+def as_txt(source: Source, found: Transcription, by_word: bool) -> str:
     """The words in one line; by word one for each: start, end, confidence, word, with tabs."""
     if not by_word:
         return f"{found.text}\n"
@@ -22,18 +45,22 @@ def as_txt(name: str, found: Transcription, by_word: bool) -> str:
     )
 
 
-def as_json(name: str, found: Transcription, by_word: bool) -> str:
-    """One line: `file`, `duration_s`, `text`, `utterances`; by word their `words`, too."""
+def as_json(source: Source, found: Transcription, by_word: bool) -> str:
+    """One line: `id`, `file`, `duration_s`, `text`, `utterances`; by word their `words`, too.
+
+    Recordings of no manifest have no `id`.
+    """
     utterances = []
     for each in found.utterances:
         content = {"start_s": each.start_s, "end_s": each.end_s, "text": each.text}
         words = [dataclasses.asdict(word) for word in each.words]
         utterances.append({**content, "words": words} if by_word else content)
-    content = {"file": name, "duration_s": round(found.duration_s, 3), "text": found.text}
+    of = {"file": source.file} if source.id is None else {"id": source.id, "file": source.file}
+    content = {**of, "duration_s": round(found.duration_s, 3), "text": found.text}
     return json.dumps({**content, "utterances": utterances}, ensure_ascii=False) + "\n"
 
 
-def as_srt(name: str, found: Transcription, by_word: bool) -> str:
+def as_srt(source: Source, found: Transcription, by_word: bool) -> str:
     """SubRip subtitles; by word one for each."""
     made = word_cues(found) if by_word else cues(found)
     return "".join(
@@ -41,15 +68,15 @@ def as_srt(name: str, found: Transcription, by_word: bool) -> str:
     )
 
 
-def as_vtt(name: str, found: Transcription, by_word: bool) -> str:
+def as_vtt(source: Source, found: Transcription, by_word: bool) -> str:
     """WebVTT subtitles (https://www.w3.org/TR/webvtt1); by word with a time before each."""
     made = [f"{_span(cue, '.')}\n{_vtt_text(cue, by_word)}\n\n" for cue in cues(found)]
     return "".join(["WEBVTT\n\n", *made])
 
 
-def as_ctm(name: str, found: Transcription, by_word: bool) -> str:
+def as_ctm(source: Source, found: Transcription, by_word: bool) -> str:
     """NIST's CTM, always by word: recording, channel, start, seconds, word, confidence."""
-    recording = "_".join(PurePath(name).stem.split()) or "-"
+    recording = "_".join(source.stem.split()) or "-"
     lines = []
     for word in found.words:
         times = f"{word.start_s:.3f} {word.end_s - word.start_s:.3f}"
@@ -58,8 +85,8 @@ def as_ctm(name: str, found: Transcription, by_word: bool) -> str:
     return "".join(lines)
 
 
-# Name of the recording, what was found, whether by word.
-FORMATS: dict[str, Callable[[str, Transcription, bool], str]] = {
+# Recording, what was found, whether by word.
+FORMATS: dict[str, Callable[[Source, Transcription, bool], str]] = {
     "txt": as_txt,
     "json": as_json,
     "srt": as_srt,

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from asr_qat import files
+from asr_qat.corpora.recordings import read_each
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.progress import progress
 from asr_qat.text.normalizers import PLAIN, scoring_normalizer
@@ -34,7 +35,8 @@ class Run:
 
     Attributes:
         hypotheses: recognised texts.
-        logits: `[steps, classes]` of each utterance, see `Recognition`; none with a beam.
+        logits: `[steps, classes]` of each utterance, see `Recognition`; none with a beam, or where
+            they were not asked for.
         seconds: processing time of each utterance: front end, model and search.
         audio_seconds: its duration.
     """
@@ -51,8 +53,10 @@ def run(
     quiet: bool = False,
     beam: int = 0,
     search: BeamSearch | None = None,
+    logits: bool = True,
+    unread: list[Utterance] | None = None,
 ) -> Run:
-    """Recognise every recording, one after the other.
+    """Recognise every recording, one after the other; each is decoded once.
 
     Args:
         recogniser: the file.
@@ -60,15 +64,17 @@ def run(
         quiet: show no progress.
         beam: hypotheses that the search keeps; 0 for greedy search.
         search: a beam search with a language model or hotwords, in place of `beam`.
+        logits: keep those of a greedy search; they take more memory than all else.
+        unread: see `read_each`; what it has in the end is not in the result.
     """
     search = search or (BeamSearch(beam) if beam else None)
     decoder = Decoder(recogniser, search)
     tokenizer = recogniser.metadata.tokenizer
     rate = recogniser.metadata.front_end.sample_rate
-    result = Run([], [], np.zeros(len(items)), np.zeros(len(items)))
+    hypotheses, kept, seconds, audio_seconds = [], [], [], []
     recogniser.warm_up()
-    for i, item in enumerate(progress(items, "evaluate", len(items), quiet=quiet)):
-        audio = item.read(rate)
+    read = read_each(items, rate, unread)
+    for _, audio in progress(read, "evaluate", len(items), quiet=quiet):
         started = time.perf_counter()
         features = recogniser.features(audio)
         if search is not None:
@@ -76,11 +82,12 @@ def run(
         else:
             found = recogniser.recognise(features)
             tokens = found.tokens
-            result.logits.append(found.logits)
-        result.hypotheses.append(tokenizer.decode(tokens))
-        result.seconds[i] = time.perf_counter() - started
-        result.audio_seconds[i] = len(audio) / rate
-    return result
+            if logits:
+                kept.append(found.logits)
+        hypotheses.append(tokenizer.decode(tokens))
+        seconds.append(time.perf_counter() - started)
+        audio_seconds.append(len(audio) / rate)
+    return Run(hypotheses, kept, np.array(seconds), np.array(audio_seconds))
 
 
 def describe(recogniser: TFLiteRecogniser) -> FileFacts:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asr_qat.corpora.recordings import read_each
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.progress import progress
 from asr_qat.text.normalizers import PLAIN, scoring_normalizer
@@ -41,29 +42,35 @@ class StreamedRun:
 
 
 def run_streamed(
-    model: LiveModel, items: list[Utterance], chunk_ms: int, quiet: bool = False
+    model: LiveModel,
+    items: list[Utterance],
+    chunk_ms: int,
+    quiet: bool = False,
+    unread: list[Utterance] | None = None,
 ) -> StreamedRun:
-    """Stream every recording in chunks of `chunk_ms`, one after the other, without endpoints."""
+    """Stream every recording in chunks of `chunk_ms`, one after the other, without endpoints.
+
+    Those that cannot be read are an error, or added to `unread`, see `read_each`.
+    """
     rate = model.front_end.sample_rate
     size = rate * chunk_ms // 1000
     found: dict[str, list[str]] = {name: [] for name in PASSES}
-    chunks: list[np.ndarray] = []
-    result = StreamedRun(found, np.zeros(0), np.zeros(len(items)), np.zeros(len(items)))
+    chunks, finish_seconds, audio_seconds = [], [], []
     session = Session(model, WHOLE_RECORDING)
-    for i, item in enumerate(progress(items, "evaluate", len(items), quiet=quiet)):
-        audio = item.read(rate)
-        result.audio_seconds[i] = len(audio) / rate
+    read = read_each(items, rate, unread)
+    for _, audio in progress(read, "evaluate", len(items), quiet=quiet):
+        audio_seconds.append(len(audio) / rate)
         taken, _ = timed_chunks(session, audio, size)
         chunks.append(taken)
         started = time.perf_counter()
         session.finish()
-        result.finish_seconds[i] = time.perf_counter() - started
+        finish_seconds.append(time.perf_counter() - started)
         ended = session.ended
         assert ended is not None
         found[FIRST].append(model.tokenizer.decode(ended.first.tokens))
         found[SECOND].append(model.tokenizer.decode(ended.second.tokens))
-    result.chunk_seconds = np.concatenate(chunks)
-    return result
+    finish, durations = np.array(finish_seconds), np.array(audio_seconds)
+    return StreamedRun(found, np.concatenate(chunks), finish, durations)
 
 
 def timed_chunks(session: Session, audio: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -62,6 +62,6 @@ Event = Transcript | Notice
 def event_message(event: Event) -> dict[str, Any]:
     """An event as an object of JSON: its `type` is `notice` or the kind of transcript."""
     if isinstance(event, Notice):
-        return {"type": "notice", **dataclasses.asdict(event)}
-    content = dataclasses.asdict(event) | {"words": [dataclasses.asdict(w) for w in event.words]}
+        return {"type": "notice", **vars(event)}
+    content = {**vars(event), "words": [vars(word) for word in event.words]}
     return {"type": content.pop("kind"), "text": event.text, **content}

@@ -17,6 +17,10 @@ The server sends JSON texts:
   "heard_s": ...}`: see `Notice` there;
 - `{"type": "end"}`, then it closes.
 
+`ready` comes when the client has a place. Where others wait for one, a client loses its place when
+it sends less audio than half the pace of speech, or does not read: see
+`tflite_export.runtime.live.pace`.
+
 It closes with one of the codes below, and a reason in words. A client that sends faster than the
 server recognises is not read from for a while: its own socket makes it wait. It must read while it
 sends: a server whose answers nobody takes does not read either, and closes with `NOT_READING`.
@@ -32,11 +36,13 @@ from asr_qat.arrays import Array
 DONE = 1000  # after `end`
 GOING_AWAY = 1001  # the server stops
 NOT_UNDERSTOOD = 1003  # a text that is not `end`, no samples, an odd number of bytes
+LOST = 1006  # nobody closed: the connection broke
 TOO_BIG = 1009  # a message above `max_message_bytes`
 BROKEN = 1011  # an error of the server
-FULL = 1013  # too many streams: try again later
+FULL = 1013  # too many streams, or the server has to start its recogniser again: try again later
 IDLE = 4000  # no message for `idle_s`; the last words came before
 NOT_READING = 4001  # the client did not take a message for `idle_s`
+SLOW = 4002  # too little audio, for `idle_s`, or while another client waited for the place
 
 END: dict[str, Any] = {"type": "end"}
 SAMPLE_BYTES = 2
@@ -46,12 +52,16 @@ class NotUnderstoodError(Exception):
     """A message that means nothing; says what is wrong."""
 
 
-def samples_of(message: bytes) -> Array:
-    """Audio of a binary message, float32 `[samples]` in [-1, 1)."""
+def check_audio(message: bytes) -> None:
+    """Raise `NotUnderstoodError` for a binary message that is not 16-bit samples."""
     if not message:
         raise NotUnderstoodError("a message without samples")
     if len(message) % SAMPLE_BYTES:
         raise NotUnderstoodError("an odd number of bytes: expected 16-bit samples")
+
+
+def samples_of(message: bytes) -> Array:
+    """Audio of a binary message, float32 `[samples]` in [-1, 1)."""
     return np.frombuffer(message, "<i2").astype(np.float32) / 32768
 
 

@@ -1,4 +1,4 @@
-"""The browser page that the server gives: plain files beside this one."""
+"""What the server answers to plain requests: the browser page, files beside this one, and texts."""
 
 import http
 from importlib import resources
@@ -13,26 +13,49 @@ _FILES = {
     "/page.js": "page.js",
     "/recorder.js": "recorder.js",
 }
-_ABOUT = "/about"
+# The page needs its own files and the server's WebSocket, and is part of no other page.
+PROTECTION = {
+    "Content-Security-Policy": "default-src 'self'; img-src data:; object-src 'none'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
-def page(path: str, about: str) -> Response:
-    """The answer to a GET of `path`; `about` is what the page says of the model."""
-    if path == _ABOUT:
-        return _response(http.HTTPStatus.OK, "text/plain", about.encode())
+def page(path: str) -> Response:
+    """The answer to a GET of `path`, which is none of the server's own."""
     name = _FILES.get(path)
     if name is None:
-        return _response(http.HTTPStatus.NOT_FOUND, "text/plain", b"no such page\n")
+        return text(http.HTTPStatus.NOT_FOUND, "no such page\n")
     content = resources.files(__package__).joinpath(name).read_bytes()
-    return _response(http.HTTPStatus.OK, _TYPES[name.rpartition(".")[2]], content)
+    return _response(
+        http.HTTPStatus.OK, f"{_TYPES[name.rpartition('.')[2]]}; charset=utf-8", content
+    )
+
+
+def text(
+    status: http.HTTPStatus, content: str, kind: str = "text/plain; charset=utf-8", **headers: str
+) -> Response:
+    """An answer that is a text, with further headers."""
+    response = _response(status, kind, content.encode())
+    response.headers.update(headers)
+    return response
+
+
+def protect(headers: Headers) -> None:
+    """Add what tells a browser to be careful, to answers of websockets too."""
+    for name, value in PROTECTION.items():
+        if name not in headers:
+            headers[name] = value
 
 
 def _response(status: http.HTTPStatus, kind: str, content: bytes) -> Response:
     headers = Headers(
         {
-            "Content-Type": f"{kind}; charset=utf-8",
+            "Content-Type": kind,
             "Content-Length": str(len(content)),
-            "Content-Security-Policy": "default-src 'self'; img-src data:",
             "Cache-Control": "no-cache",
             "Connection": "close",
         }

@@ -1,36 +1,32 @@
-"""A WebSocket server for several live streams over one model.
+"""A WebSocket server for many live streams over one model.
 
-The event loop only moves messages. All recognition happens in one worker thread, a step of one
-stream after that of another, however long their messages are: LiteRT's interpreter is not for
-several threads, and weights are there once. State belongs to the `Session` of a stream. At most one
-message of a stream is with the worker, a few wait in a queue; beyond that the socket is not read.
+The event loop only moves messages; workers recognise, see `tflite_export.runtime.live.workers`. At
+most one message of a stream is with its worker, a few wait in a queue; beyond that the socket is
+not read. Clients have places, see `tflite_export.runtime.live.places`.
 """
 
 import asyncio
-import concurrent.futures
 import contextlib
-import dataclasses
 import http
-import json
 import logging
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator, Collection
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from asr_qat.errors import UserError
-from tflite_export.runtime.live import messages
-from tflite_export.runtime.live.endpoint import EndpointConfig
-from tflite_export.runtime.live.events import Event, event_message
-from tflite_export.runtime.live.live_model import LiveModel
-from tflite_export.runtime.live.pages import page
-from tflite_export.runtime.live.session import Session
+from tflite_export.runtime.live import messages, pages
+from tflite_export.runtime.live.connections import Connections
+from tflite_export.runtime.live.conversation import Conversation
+from tflite_export.runtime.live.limits import Limits, client_address
+from tflite_export.runtime.live.metrics import CONTENT_TYPE, Metrics
+from tflite_export.runtime.live.places import CHECK_S, Places, RefusedError, Seat
+from tflite_export.runtime.live.requests import Hosts, refusal
+from tflite_export.runtime.live.workers import WorkerError, Workers
 
 if sys.version_info >= (3, 11):
     from asyncio import timeout
@@ -42,10 +38,10 @@ QUEUE = 4  # messages of a stream that wait, at most
 # Bytes that the system keeps of a stream, in and out, and so how late a client learns that it is
 # too fast and the server that nobody reads. The system takes twice as many.
 SOCKET_BYTES = 64 * 1024
-CLOSE_S = 3.0  # for a client to answer a close
+OPEN_S = 5.0  # for a client to ask for something
+CLOSE_S = 1.0  # for a client to answer a close
 
-Result = TypeVar("Result")
-
+_log = logging.getLogger(__name__)
 # Of websockets, whose greetings and farewells are no news, nor is what a stranger says who speaks
 # no HTTP; an error in a stream is.
 _LOGGER = logging.getLogger(f"{__name__}.websockets")
@@ -53,66 +49,84 @@ _LOGGER.setLevel(logging.WARNING)
 _LOGGER.addFilter(lambda record: "opening handshake failed" not in record.getMessage())
 
 
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """What a client may take.
-
-    Attributes:
-        max_streams: at the same time.
-        max_message_bytes: of one message.
-        idle_s: seconds without a message from the client, or without it taking one.
-    """
-
-    max_streams: int = 8
-    max_message_bytes: int = 64 * 1024
-    idle_s: float = 30.0
-
-
 class LiveServer:
     """Serves one model.
 
     Args:
-        model: shared by all streams.
-        limits: for each client.
-        endpoint: when an utterance ends.
-        about: what the page says of the model.
+        workers: that recognise; the server starts and ends them.
+        limits: for all clients and each.
+        about: what the page says of the model; None: its name and how far it sees ahead.
+        name: of the model.
+        hosts: names that `Host` may have, see `Hosts`.
+        proxies: addresses whose `X-Forwarded-For` is believed.
     """
 
-    def __init__(self, model: LiveModel, limits: Limits, endpoint: EndpointConfig, about: str = ""):
-        self._model, self._limits, self._endpoint = model, limits, endpoint
-        self._about = about
-        self._worker = concurrent.futures.ThreadPoolExecutor(1, "recogniser")
-        self._clients: set[ServerConnection] = set()
+    def __init__(
+        self,
+        workers: Workers,
+        limits: Limits,
+        about: str | None = None,
+        name: str = "model",
+        hosts: Collection[str] = (),
+        proxies: Collection[str] = (),
+    ):
+        self._workers, self._limits = workers, limits
+        self._about, self._name = about, name
+        self._host_names, self._proxies = hosts, {client_address(each) for each in proxies}
+        self._hosts = Hosts(hosts, ())
+        self._places = Places(limits)
+        self._closing: set[asyncio.Task[None]] = set()
+        self._draining = False
+        self.metrics = metrics = Metrics()
+        broken_off = metrics.refused.labels("connections").inc
+        self._connections = Connections(limits.max_connections, broken_off)
+        metrics.gauge("streams", "streams that have a place", lambda: self._places.taken)
+        metrics.gauge("waiting", "clients that wait for a place", lambda: self._places.waiting)
+        metrics.gauge("queue", "steps of recognition that wait", lambda: workers.queue)
+        metrics.gauge("workers", "workers that recognise", lambda: workers.alive)
+        metrics.gauge("restarts", "workers that ended and began again", lambda: workers.restarts)
 
     @property
     def streams(self) -> int:
-        """How many there are now."""
-        return len(self._clients)
+        """How many have a place now."""
+        return self._places.taken
 
     @contextlib.asynccontextmanager
     async def listening(self, host: str, port: int) -> AsyncIterator[int]:
         """Serve within the block; gives the port, which the system chooses if `port` is 0.
 
         Raises:
-            UserError: the address cannot be used.
+            UserError: the address cannot be used, or the model.
         """
-        try:
-            server = await self._listen(host, port)
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise UserError(f"cannot listen on {host}, port {port}: {reason}") from None
-        try:
-            yield next(iter(server.sockets)).getsockname()[1]
-        finally:
-            server.close(code=messages.GOING_AWAY, reason="the server stops")
+        async with self._workers.started():
             try:
-                async with timeout(CLOSE_S):
+                server = await self._listen(host, port)
+            except (OSError, OverflowError) as error:
+                reason = getattr(error, "strerror", None) or error
+                raise UserError(f"cannot listen on {host}, port {port}: {reason}") from None
+            self._hosts = Hosts(self._host_names, [s.getsockname()[0] for s in server.sockets])
+            try:
+                yield next(iter(server.sockets)).getsockname()[1]
+            finally:
+                self._draining = True
+                server.close(code=messages.GOING_AWAY, reason="the server stops")
+                try:
+                    async with timeout(CLOSE_S):
+                        await server.wait_closed()
+                except asyncio.TimeoutError:
+                    self._connections.abort()
                     await server.wait_closed()
-            except asyncio.TimeoutError:
-                for client in self._clients:
-                    client.transport.abort()
-                await server.wait_closed()
-            self._worker.shutdown()
+
+    async def drain(self) -> None:
+        """No new streams from now on; returns when those that run have ended, or their time has."""
+        self._draining = True
+        self._places.close()
+        end = time.monotonic() + self._limits.drain_s
+        _log.info("no new streams; %d running have %g s to end", self.streams, self._limits.drain_s)
+        while self.streams and time.monotonic() < end:
+            await asyncio.sleep(CHECK_S)
+        if self.streams:
+            _log.warning("%d streams have not ended: they are broken off", self.streams)
 
     async def _listen(self, host: str, port: int) -> Server:
         server = await self._serve(host, port)
@@ -130,11 +144,14 @@ class LiveServer:
             host,
             port,
             process_request=self._request,
+            process_response=_protect,
+            create_connection=self._connections.kind(),
             compression=None,
             logger=_LOGGER,
             max_size=self._limits.max_message_bytes,
             max_queue=QUEUE,
             ping_interval=None,
+            open_timeout=OPEN_S,
             close_timeout=CLOSE_S,
         )
         for listener in server.sockets:  # those of clients inherit it
@@ -143,89 +160,105 @@ class LiveServer:
         return server
 
     def _request(self, connection: ServerConnection, request: Request) -> Response | None:
-        path = request.path.partition("?")[0]
+        """The answer to a request; None for that of a stream."""
+        path, status = request.path.partition("?")[0], http.HTTPStatus
+        method = getattr(request, "method", "GET")  # websockets 15 takes no other
+        refused = refusal(method, request.headers, self._hosts, path == STREAM)
+        if refused is not None:
+            self.metrics.refused.labels(refused.reason).inc()
+            allow = {"Allow": "GET"} if refused.reason == "method" else {}
+            return pages.text(refused.status, refused.text, **allow)
+        if path == "/healthz":
+            healthy, state = self._health()
+            return pages.text(status.OK if healthy else status.SERVICE_UNAVAILABLE, f"{state}\n")
+        if path == "/metrics":
+            content = self.metrics.text(self._workers.processes())
+            return pages.text(status.OK, content, CONTENT_TYPE)
+        if path == "/about":
+            return pages.text(status.OK, self._about_model())
         if path != STREAM:
-            return page(path, self._about)
-        # A page of another host, open in a browser that reaches this one, is no client.
-        origin = request.headers.get("Origin")
-        if origin and urlsplit(origin).netloc != request.headers.get("Host"):
-            text = f"pages of {origin} may not use this server\n"
-            return connection.respond(http.HTTPStatus.FORBIDDEN, text)
+            return pages.page(path)
+        if self._draining:
+            self.metrics.refused.labels("draining").inc()
+            return pages.text(status.SERVICE_UNAVAILABLE, "the server stops\n")
         return None
 
+    def _health(self) -> tuple[bool, str]:
+        if self._draining:
+            return False, "the server stops"
+        return (True, "ok") if self._workers.alive else (False, "no worker")
+
+    def _about_model(self) -> str:
+        if self._about is not None:
+            return self._about
+        info = self._workers.info
+        first, second = f"{info.first_ms:g} ms", f"{info.second_ms:g} ms"
+        return f"{self._name}: words wait for {first} of sound, their correction for {second}"
+
     async def _stream(self, client: ServerConnection) -> None:
-        if self.streams >= self._limits.max_streams:
-            await _close(client, messages.FULL, f"all {self.streams} streams are in use: try later")
+        seat = Seat(self._address(client), lambda: self._lose(client))
+        try:
+            code, reason = await self._with_place(client, seat)
+        except ConnectionClosed:  # at any time, and nobody else minds
+            code, reason = client.close_code or messages.LOST, ""
+        except WorkerError as error:
+            _log.error("a stream is broken off: %s", error)
+            code, reason = messages.BROKEN, "an error of the server: connect again"
+        finally:  # before the client has answered: it may take its time
+            self._places.leave(seat)
+        if seat.pace is not None:
+            self.metrics.ended.labels(code).inc()
+        await _close(client, code, reason)
+
+    async def _with_place(self, client: ServerConnection, seat: Seat) -> tuple[int, str]:
+        """The code and the reason to close with."""
+        try:
+            self._places.enter(seat)
+            await self._wait(client, seat)
+        except RefusedError as error:
+            self.metrics.refused.labels(error.reason).inc()
+            return messages.GOING_AWAY if self._draining else messages.FULL, str(error)
+        assert seat.pace is not None
+        self.metrics.begun.inc()
+        with self._workers.stream() as stream:
+            return await Conversation(
+                client, seat.pace, stream, self._workers.info, self._limits, self.metrics
+            ).run()
+
+    async def _wait(self, client: ServerConnection, seat: Seat) -> None:
+        """Until there is a place, or the client has gone."""
+        if seat.given.done():
             return
-        self._clients.add(client)
+        place = asyncio.create_task(self._places.wait(seat))
+        gone = asyncio.create_task(client.wait_closed())
         try:
-            await _close(client, *await self._recognise(client))
-        except ConnectionClosed:
-            pass  # at any time, and nobody else minds
+            await asyncio.wait([place, gone], return_when=asyncio.FIRST_COMPLETED)
+            if not place.done():
+                raise RefusedError("gone", "the client has gone")
+            await place
         finally:
-            self._clients.remove(client)
+            place.cancel()
+            gone.cancel()
 
-    async def _recognise(self, client: ServerConnection) -> tuple[int, str]:
-        """One stream from beginning to end. Returns the code and the reason to close with."""
-        idle_s, arrived = self._limits.idle_s, time.perf_counter()
-        session = await self._work(Session, self._model, self._endpoint)
-        try:
-            await self._send(client, [self._ready()])
-            while True:
-                try:
-                    message, arrived = await self._receive(client, arrived)
-                except asyncio.TimeoutError:
-                    await self._send_events(client, await self._work(session.finish))
-                    return messages.IDLE, f"no message for {idle_s:g} s"
-                if isinstance(message, str):
-                    messages.check_end(message)
-                    await self._send_events(client, await self._work(session.finish, arrived))
-                    await self._send(client, [messages.END])
-                    return messages.DONE, ""
-                turns = session.turns(messages.samples_of(message), arrived)
-                while (events := await self._work(next, turns, None)) is not None:
-                    await self._send_events(client, events)
-        except messages.NotUnderstoodError as error:
-            return messages.NOT_UNDERSTOOD, str(error)
-        except asyncio.TimeoutError:
-            return messages.NOT_READING, f"no message taken for {idle_s:g} s"
+    def _lose(self, client: ServerConnection) -> None:
+        """Its place is another's now."""
+        reason = "too little audio, and another client waits"
+        task = asyncio.create_task(_close(client, messages.SLOW, reason))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
-    async def _receive(self, client: ServerConnection, before: float) -> tuple[str | bytes, float]:
-        """The next message and when it arrived; `before`: when the one before did.
+    def _address(self, client: ServerConnection) -> str:
+        """Of the client; behind a proxy that is believed, what that says."""
+        own = client_address(str(client.remote_address[0]))
+        if own in self._proxies and client.request is not None:
+            said = ",".join(client.request.headers.get_all("X-Forwarded-For"))
+            if said:
+                return client_address(said.rpartition(",")[2].strip())
+        return own
 
-        Audio that was there already waited for the one before. It came as long after that as
-        its audio lasts, if the client sends at the pace of speech; just now, if it sends faster.
-        """
-        waited = asyncio.Event()
-        asyncio.get_running_loop().call_soon(waited.set)  # not before this task has to wait
-        async with timeout(self._limits.idle_s):
-            message = await client.recv()
-        now = time.perf_counter()
-        if isinstance(message, str) or waited.is_set():
-            return message, now
-        samples = len(message) // messages.SAMPLE_BYTES
-        return message, min(now, before + samples / self._model.front_end.sample_rate)
 
-    def _ready(self) -> dict[str, Any]:
-        return {
-            "type": "ready",
-            "sample_rate": self._model.front_end.sample_rate,
-            "max_message_bytes": self._limits.max_message_bytes,
-            "idle_s": self._limits.idle_s,
-        }
-
-    async def _work(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """Call in the worker, when it is this stream's turn."""
-        return await asyncio.get_running_loop().run_in_executor(self._worker, function, *arguments)
-
-    async def _send_events(self, client: ServerConnection, events: Iterable[Event]) -> None:
-        await self._send(client, map(event_message, events))
-
-    async def _send(self, client: ServerConnection, contents: Iterable[dict[str, Any]]) -> None:
-        """Raise `asyncio.TimeoutError` if the client does not take them."""
-        for content in contents:
-            async with timeout(self._limits.idle_s):
-                await client.send(json.dumps(content, ensure_ascii=False))
+def _protect(_: ServerConnection, __: Request, response: Response) -> None:
+    pages.protect(response.headers)
 
 
 async def _close(client: ServerConnection, code: int, reason: str) -> None:

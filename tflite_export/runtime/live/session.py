@@ -1,7 +1,7 @@
 """A live session: audio in pieces of any length in, words out, hour after hour."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -69,18 +69,27 @@ class Session:
         Returns:
             What is new.
         """
-        return [event for turn in self.turns(audio, arrived) for event in turn]
-
-    def turns(self, audio: Array, arrived: float | None = None) -> Iterator[Sequence[Event]]:
-        """The same in turns of the audio of the encoder's longest step, for others in between."""
         started = self._clock() if arrived is None else arrived
+        turns = range(0, len(audio), self.turn_samples)
+        events = [e for at in turns for e in self.hear(audio[at : at + self.turn_samples])]
+        return events + self.processed(started, len(audio))
+
+    @property
+    def turn_samples(self) -> int:
+        """Samples of the encoder's longest step: what `hear` is given where others wait."""
         encoder, rate = self._model.encoder, self._model.front_end.sample_rate
-        size = round(max(encoder.step_frames) * encoder.frame_ms * rate / 1000)
-        for at in range(0, len(audio), size):
-            heard = np.asarray(audio[at : at + size], np.float32)
-            noticed = self._watch.hear(heard)
-            yield noticed + self._recognise(self._normalised(self._front_end.accept(heard)))
-        yield self._watch.processed(self._clock() - started, len(audio) / rate)
+        return round(max(encoder.step_frames) * encoder.frame_ms * rate / 1000)
+
+    def hear(self, audio: Array) -> list[Event]:
+        """Take the next audio as `accept` does; `processed` says afterwards whether it is late."""
+        heard = np.asarray(audio, np.float32)
+        noticed: list[Event] = [*self._watch.hear(heard)]
+        return noticed + self._recognise(self._normalised(self._front_end.accept(heard)))
+
+    def processed(self, arrived: float, samples: int) -> list[Event]:
+        """So many samples that arrived then, on the clock, are recognised."""
+        lasted_s = samples / self._model.front_end.sample_rate
+        return [*self._watch.processed(self._clock() - arrived, lasted_s)]
 
     def finish(self, arrived: float | None = None) -> list[Event]:
         """The stream is over: the last words. The session is then as at its beginning.
