@@ -151,6 +151,17 @@ def test_weights_of_further_layers(float_run, tmp_path):
         Recogniser.load(tmp_path / "model")
 
 
+def test_an_array_of_terabytes(float_run, tmp_path):
+    shutil.copytree(float_run[0].output, tmp_path / "model")
+    (tmp_path / "model" / SUMS).unlink()
+    path = tmp_path / "model/model.weights.h5"
+    with h5py.File(path, "r+") as file:
+        del file["vars"]
+        file.create_dataset("vars/0", (1 << 40,), "f4", chunks=(1 << 20,))
+    with pytest.raises(UserError, match="vars/0: 4,398,046,511,104 bytes in a file of "):
+        Recogniser.load(tmp_path / "model")
+
+
 @pytest.mark.parametrize("name", ["an4_tiny_float", "an4_tiny_transducer_float", "an4_live_float"])
 def test_the_least_size_is_less_than_that_of_real_models(name):
     path = REPOSITORY / "models" / name

@@ -15,6 +15,11 @@ from asr_qat import files, folder_sums
 from asr_qat.errors import UserError, require
 from asr_qat.quantize.product_layer import ProductLayer
 
+# Of h5py and Keras, where a file is damaged.
+_LIBRARY_ERRORS = (
+    *(OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError),
+    *(OverflowError, MemoryError),
+)
 WEIGHT_BYTES = 4
 LAYERS = "layers"  # the group that Keras saves them in
 CHECKSUM = "sha256"  # attribute of the file; those of earlier versions have none
@@ -80,7 +85,9 @@ def check_weights(path: Path, least_layers: int, least_weights: int) -> bool:
     """
     checked = folder_sums.check(path.parent, path.name)
     with _reading(path) as named, h5py.File(named) as file:
-        layers, weights = len(file[LAYERS]), named.stat().st_size // WEIGHT_BYTES
+        size = named.stat().st_size
+        _refuse_larger(file, size)
+        layers, weights = len(file[LAYERS]), size // WEIGHT_BYTES
         if layers < least_layers or weights < least_weights:
             raise ValueError(
                 f"{layers:,} layers and at most {weights:,} weights, "
@@ -95,7 +102,7 @@ def _reading(path: Path) -> Iterator[Path]:
     try:
         with files.local(path) as named:
             yield named
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError) as error:
+    except _LIBRARY_ERRORS as error:
         raise UserError(
             f"{path}: damaged, or made for another configuration or vocabulary ({_short(error)})"
         ) from None
@@ -136,14 +143,22 @@ def _load_bias(
         layer.bias.assign(stored["1"])
 
 
+def _refuse_larger(file: h5py.File, size: int) -> None:
+    """Raise `ValueError` for an array of more bytes than the file has: it is nothing but zeros."""
+
+    def look(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset) and item.nbytes > size:
+            raise ValueError(f"{name}: {item.nbytes:,} bytes in a file of {size:,}")
+
+    file.visititems(look)
+
+
 def _checksum(file: h5py.File) -> str:
     """SHA-256 of the name, type, shape and values of every array."""
-    digest, size = hashlib.sha256(), Path(file.filename).stat().st_size
+    digest = hashlib.sha256()
 
     def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
         if isinstance(item, h5py.Dataset):
-            if item.nbytes > size:
-                raise ValueError(f"{name}: {item.nbytes:,} bytes in a file of {size:,}")
             digest.update(f"{name} {item.dtype} {item.shape} ".encode())
             digest.update(np.ascontiguousarray(item[()]).data)
 
