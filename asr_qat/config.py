@@ -165,6 +165,8 @@ def _message(kind: Any, refusal: "ValidationError", where: str) -> str:
     errors = refusal.errors(include_url=False)
     unknown = [error for error in errors if error["type"] == "unexpected_keyword_argument"]
     error = (unknown or errors)[0]
+    if error["type"] == "json_invalid":  # of what was JSON a moment ago: deeper than it reads
+        return f"{where}: nested too deeply ({error['msg']})"
     location, found = error["loc"], _written(error["input"])
     place, above = _place(where, location), _place(where, location[:-1])
     if unknown:
