@@ -8,6 +8,7 @@
 # make coverage   the lines and branches that `make test` runs
 # make results    measure anew, in about an hour, what does not take days of training, and render
 #                 the rest again; on a clean commit (what: python -m experiments.results --list)
+# make drills     kill commands at random points, fill disks, damage pages, and run them again
 # make librispeech-check  the whole way at full size in 20 steps, and the input pipeline's throughput
 # The last two look for LibriSpeech in $ASR_QAT_DATA, else download its train-clean-100 (7 GB).
 # make notebooks  run the notebooks again, where they are
@@ -28,7 +29,7 @@ TESTS = tests.run --workers $(WORKERS)
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 
-.PHONY: checksums demo test test-all test-runtime coverage docs notebooks results reproduce reproduce-synthetic \
+.PHONY: checksums demo drills test test-all test-runtime coverage docs notebooks results reproduce reproduce-synthetic \
 	librispeech-check lint schemas venv wheel clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
@@ -38,6 +39,9 @@ demo: $(VENV)/experiments.stamp
 
 results: $(VENV)/experiments.stamp
 	$(BIN)/python -m experiments.results
+
+drills: $(VENV)/experiments.stamp
+	$(BIN)/python -m experiments.drills
 
 reproduce: $(VENV)/train.stamp
 	$(BIN)/asr-qat prepare --corpus an4 --no-fallback --vocab-size 128 --model-type bpe --out work/an4

@@ -4,17 +4,17 @@ Paths are local, or addresses such as `s3://bucket/folder`, see `asr_qat.remote_
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
-import secrets
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from asr_qat import plain_json
 from asr_qat.errors import UserError
+from asr_qat.leftovers import remove_left_once, temporary_folder, temporary_name
 from asr_qat.remote_path import RemotePath
 from asr_qat.remote_path import place as place
 
@@ -29,20 +29,22 @@ def replacing(path: str | Path) -> Iterator[Path]:
     A file in an object store is written to a local folder first, then sent there whole.
 
     The temporary file is removed on failure, so a full disk or a kill leaves the
-    previous `path`, if any, as it was. Permissions are those of any new file.
+    previous `path`, if any, as it was; that of a process which was killed, by the next one that
+    writes in the same folder. Permissions are those of any new file.
 
     Raises:
         OSError: naming `path` where the block's own error names the temporary file or none.
     """
     path = place(path)
     if isinstance(path, RemotePath):
-        with tempfile.TemporaryDirectory() as folder:
-            staged = Path(folder) / path.name
+        with temporary_folder() as folder:
+            staged = folder / path.name
             yield staged
             path.upload(staged)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    remove_left_once(path.parent)
+    temporary = path.with_name(temporary_name(path.name))
     try:
         temporary.touch(exist_ok=False)
         yield temporary
@@ -82,6 +84,19 @@ def write_text(path: str | Path, content: str) -> None:
     write_bytes(path, content.encode(errors="backslashreplace"))
 
 
+def append_line(path: str | Path, line: str) -> None:
+    """Add a line to a text; a kill may leave a part of it.
+
+    Raises:
+        OSError: naming `path`.
+    """
+    try:
+        with place(path).open("a") as file:
+            file.write(f"{line}\n")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
 def write_json(path: str | Path, content: Any) -> None:
     """Write `content` to `path` as indented JSON, whole or not at all."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
@@ -107,6 +122,10 @@ def read_bytes(path: str | Path, most: int | None = None) -> bytes:
                 content = file.read(most + 1)
     except IsADirectoryError:
         raise UserError(f"{path}: a folder: expected a file") from None
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise UserError(f"{path}: a link to itself: expected a file") from None
     if most is not None and len(content) > most:
         raise UserError(f"{path}: more than {most:,} bytes")
     return content

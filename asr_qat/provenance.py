@@ -70,7 +70,7 @@ class Provenance:
     def of_this_run(cls, seed: int | None = None) -> "Provenance":
         """That of results of this process."""
         return cls(
-            command=shlex.join([*_program(Path(sys.argv[0])), *sys.argv[1:]]),
+            command=command_line(),
             commit=code_commit(),
             versions={"python": sys.version.split()[0], **_versions()},
             hardware=hardware(),
@@ -81,6 +81,11 @@ class Provenance:
 def provenance(seed: int | None = None) -> dict[str, Any]:
     """`Provenance.of_this_run` as it is written beside a result."""
     return dataclasses.asdict(Provenance.of_this_run(seed))
+
+
+def command_line() -> str:
+    """The command of this process, as it was typed."""
+    return shlex.join([*_program(Path(sys.argv[0])), *sys.argv[1:]])
 
 
 def code_commit() -> str:

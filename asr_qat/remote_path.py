@@ -12,12 +12,12 @@ import multiprocessing
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path, PosixPath
 from typing import Any, ParamSpec, TypeVar
 
 from asr_qat.errors import require
+from asr_qat.leftovers import temporary_folder
 
 ADDRESS = re.compile(r"[a-z][a-z0-9]*://")
 SCHEMES = ("s3", "gs", "az", "hdfs")
@@ -155,8 +155,8 @@ class RemotePath(PosixPath):
     @contextlib.contextmanager
     def local_copy(self) -> Iterator[Path]:
         """A local file of this content, until the end of the context."""
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / self.name
+        with temporary_folder() as folder:
+            copy = folder / self.name
             copy.write_bytes(self.read_bytes())
             yield copy
 

@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import json
+import socket
 import threading
 import time
 
@@ -33,7 +34,8 @@ def running(limits=None, model=None, rule=RULE, about=None, hosts=(), proxies=()
     model = model or reference_model(0, 2, 1)
     workers = Workers(lambda: model, rule)
     server = LiveServer(workers, limits or QUICK, about, hosts=hosts, proxies=proxies)
-    loop, ready = asyncio.new_event_loop(), concurrent.futures.Future()
+    server.loop = loop = asyncio.new_event_loop()  # for `in_loop`
+    ready = concurrent.futures.Future()
     stop = asyncio.Event()
 
     async def serve():
@@ -50,6 +52,25 @@ def running(limits=None, model=None, rule=RULE, about=None, hosts=(), proxies=()
         thread.join(20)
         assert not thread.is_alive()
         loop.close()
+
+
+def in_loop(server, coroutine):
+    """Let it run where the server does; a future of another thread."""
+    return asyncio.run_coroutine_threadsafe(coroutine, server.loop)
+
+
+def answer(address, *lines):
+    """To a request of these lines: the status, the headers in small letters, the text."""
+    host, port = address.split("/")[2].split(":")
+    with socket.create_connection((host, int(port)), 10) as plain:
+        plain.sendall("\r\n".join([*lines, "", ""]).encode())
+        found = b""
+        while part := plain.recv(1 << 16):
+            found += part
+    head, _, text = found.decode().partition("\r\n\r\n")
+    first, *rest = head.split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in rest)
+    return int(first.split()[1]), headers, text
 
 
 @contextlib.contextmanager

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from asr_qat.decoding.ctc_alignment import align_ctc
 from asr_qat.decoding.log_softmax import log_softmax
 from asr_qat.decoding.recognition import recognise_transducer
+from asr_qat.decoding.timed_label import TimedLabel
+from asr_qat.decoding.transducer_heard import heard_at
 from asr_qat.decoding.transducer_times import emitted
 from asr_qat.errors import UserError
 from tests.search_fixtures import RandomModel, utterances
@@ -83,3 +85,24 @@ def test_no_steps():
 def test_log_softmax_of_large_logits():
     found = log_softmax(np.array([[1000.0, 1000.0], [-1e30, 0.0]], np.float32))
     np.testing.assert_allclose(found, [[np.log(0.5)] * 2, [-1e30, 0.0]])
+
+
+@pytest.mark.parametrize("durations", [(), (0, 1, 2)])
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("near", [0, 2, 20])
+def test_labels_of_a_transducer_are_where_they_are_likeliest(durations, seed, near):
+    model = RandomModel(4, seed, durations=durations)
+    encoded, _ = utterances([12], seed)
+    given_ = [TimedLabel(t, at, at + 1, -0.5) for t, at in ((0, 1), (2, 4), (2, 5), (1, 10))]
+    found = heard_at(model, encoded[0, :12], given_, near)
+    earliest, before = 0, []
+    for label, one in zip(found, given_, strict=True):
+        low = max(earliest, one.first - near)
+        frames = range(low, min(max(low, one.first + near), 11) + 1)
+        likely = [model.log_probs(encoded[0, frame], before)[one.token] for frame in frames]
+        earliest = frames[int(np.argmax(likely))]
+        assert label == TimedLabel(one.token, earliest, earliest + 1, -0.5)
+        before = [*before, one.token]
+    if near == 0:
+        assert found == given_
+    assert heard_at(model, encoded[0, :12], []) == []

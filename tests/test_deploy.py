@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from asr_qat import cli as asr_qat_cli
+from tests.server_fixtures import running
 from tests.training_fixtures import REPOSITORY
 from tflite_export import cli
 
@@ -35,6 +36,21 @@ def argument(name: str) -> list[str]:
     return found
 
 
+def health_check() -> str:
+    """The command of the image's health check."""
+    (found,) = [rest for kind, rest in instructions() if kind == "HEALTHCHECK"]
+    return shlex.join(json.loads(found.removeprefix("CMD ")))
+
+
+def test_the_health_check_asks_the_server():
+    with running() as (address, _):
+        port = address.split(":")[2].split("/")[0]
+        for path, code in (("/healthz", 0), ("/none", 1)):
+            words = shlex.split(health_check().replace("8765", port).replace("/healthz", path))
+            done = subprocess.run([sys.executable, *words[1:]], capture_output=True)
+            assert done.returncode == code
+
+
 def test_the_image_starts_the_server():
     words = [*argument("ENTRYPOINT")[1:], *argument("CMD")]
     args = cli.build_parser().parse_args(words)
@@ -45,6 +61,9 @@ def test_the_compose_example():
     (service,) = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"].values()
     assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
     args = cli.build_parser().parse_args(["serve", *service["command"]])
+    assert args.max_per_address == args.max_streams == 32
+    assert service["stop_grace_period"] == f"{args.drain_seconds + 10:.0f}s"
+    assert service["healthcheck"]["test"][-1] == shlex.split(health_check())[-1]
     (volume,) = service["volumes"]
     assert args.model in volume
     assert service["ports"] == [f"{args.port}:{args.port}"]
@@ -55,7 +74,10 @@ def test_the_unit_of_systemd():
     (line,) = re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE)
     program, *words = shlex.split(line)
     assert Path(program).name == "tflite-export"
-    assert cli.build_parser().parse_args(words).port == 8765
+    args = cli.build_parser().parse_args(words)
+    assert f"http://127.0.0.1:{args.port}/healthz" in text
+    (stop,) = re.findall(r"^TimeoutStopSec=(.*)$", text, re.MULTILINE)
+    assert float(stop) > args.drain_seconds
     if shutil.which("systemd-analyze"):
         command = ["systemd-analyze", "verify", "--man=no", str(DEPLOY / "asr-qat.service")]
         said = subprocess.run(command, capture_output=True, text=True).stderr

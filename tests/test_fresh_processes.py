@@ -89,3 +89,25 @@ def test_what_runs_is_interrupted_when_all_is_cancelled(tmp_path):
     assert saved.exists() and waiting.cancelled()
     assert isinstance(running.exception(), concurrent.futures.BrokenExecutor)
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.long
+def test_on_ray_it_is_the_same(tmp_path, monkeypatch):
+    """A process for each job, with one thread, in this folder; a killed job begins again."""
+    pytest.importorskip("ray", reason="needs the extra ray")
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})  # of another folder
+    monkeypatch.chdir(tmp_path)
+    opened = Workers("ray", 1, cluster.address, fresh=True).open()
+    try:
+        found = [opened.executor.submit(who).result() for _ in range(2)]
+        folder = opened.executor.submit(os.getcwd).result()
+        Path("marks").mkdir()
+        runs = opened.executor.submit(die, 1, "marks").result()
+    finally:
+        opened.executor.shutdown(cancel_futures=True)
+        cluster.shutdown()
+    assert len({process for process, _ in found} | {os.getpid()}) == 3
+    assert all(threads == ["1"] * len(THREADS) for _, threads in found)
+    assert (folder, runs) == (str(tmp_path), 2)

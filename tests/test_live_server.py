@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -203,14 +204,22 @@ def test_an_address_in_use():
         asyncio.run(serve("no.such.host.invalid", 0))
 
 
+@contextlib.contextmanager
+def command(live_file, *options):
+    """The server as a command: its process, and its port."""
+    program = "from tflite_export.cli import main; main()"
+    words = [sys.executable, "-c", program, "serve", str(live_file), "--port", "0", *options]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(words, env={**os.environ}, **pipes)
+    try:
+        yield process, int(re.search(r":(\d+)/", process.stdout.readline())[1])
+    finally:
+        process.kill()
+
+
 @pytest.mark.slow
 def test_the_command(live_file, live_model):
-    program = "from tflite_export.cli import main; main()"
-    command = [sys.executable, "-c", program, "serve", str(live_file), "--port", "0"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(command, env={**os.environ}, **pipes)
-    try:
-        port = int(re.search(r":(\d+)/", process.stdout.readline())[1])
+    with command(live_file, "--workers", "2") as (process, port):
         about = get(f"ws://localhost:{port}/stream", "/about")[2]
         assert (
             about == f"{live_file.name}: words wait for 40 ms of sound, their correction for 120 ms"
@@ -221,8 +230,53 @@ def test_the_command(live_file, live_model):
         found = converse(f"ws://localhost:{port}/stream", audio)
         events = events_alone(live_model, audio, CHUNK)
         assert found == [event_message(e) for e in events if not isinstance(e, Notice)]
+        workers = psutil.Process(process.pid).children()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
         assert (process.returncode, err) == (0, "")
-    finally:
-        process.kill()
+        assert len(workers) >= 2 and psutil.wait_procs(workers, 20)[1] == []
+
+
+@pytest.mark.slow
+def test_the_command_drains(live_file):
+    with command(live_file, "--workers", "1", "--drain-seconds", "60") as (process, port):
+        with client(f"ws://localhost:{port}/stream") as stream:
+            process.send_signal(signal.SIGTERM)
+            assert process.stdout.readline() == "no new streams; 1 running have 60 s to end\n"
+            stream.send(END)
+            assert closing(stream)[0] == messages.DONE
+        _, err = process.communicate(timeout=20)
+        assert (process.returncode, err) == (0, "")
+
+
+@pytest.mark.slow
+def test_a_second_signal_ends_a_drain(live_file):
+    with command(live_file, "--workers", "1", "--drain-seconds", "1000") as (process, port):
+        with client(f"ws://localhost:{port}/stream") as stream:
+            process.send_signal(signal.SIGTERM)
+            assert process.stdout.readline().startswith("no new streams")
+            process.send_signal(signal.SIGTERM)
+            assert closing(stream)[:2] == (messages.GOING_AWAY, "the server stops")
+        assert process.wait(20) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["websockets", "prometheus_client"])
+def test_without_the_extra(name, live_file):
+    program = (
+        f"import sys; sys.modules[{name!r}] = None; from tflite_export.cli import main; main()"
+    )
+    words = [sys.executable, "-c", program, "serve", str(live_file)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"tflite-export: error: needs {name}: pip install 'asr-qat[live]'\n"
+
+
+@pytest.mark.slow
+def test_a_file_that_is_none(tmp_path):
+    (tmp_path / "no.tflite").write_text("no model")
+    program = "from tflite_export.cli import main; main()"
+    words = [sys.executable, "-c", program, "serve", str(tmp_path / "no.tflite"), "--workers", "1"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "no.tflite" in done.stderr

@@ -34,10 +34,14 @@ def test_a_longer_pause_may_be_earlier():
     assert pieces[0].end / RATE == pytest.approx(5.4, abs=0.35)
 
 
-@given(st.lists(st.floats(0.05, 4.0), min_size=1, max_size=20), st.floats(0.5, 6.0))
-def test_pieces_are_the_whole_recording(parts, longest_s):
+@given(
+    st.lists(st.floats(0.05, 4.0), min_size=1, max_size=20),
+    st.floats(0.5, 6.0),
+    st.sampled_from([0.3, 1.0, np.inf]),
+)
+def test_pieces_are_the_whole_recording(parts, longest_s, always_s):
     audio = speech(parts)
-    pieces = cut_in_pauses(audio, RATE, longest_s)
+    pieces = cut_in_pauses(audio, RATE, longest_s, always_s)
     assert pieces[0].begin == 0 and pieces[-1].end == len(audio)
     for piece, following in zip(pieces[:-1], pieces[1:], strict=True):
         assert piece.begin < piece.end == following.begin
@@ -51,6 +55,16 @@ def test_speech_without_a_pause_goes_on_to_the_next_one():
     assert pieces[0].end / RATE == pytest.approx(9.25, abs=0.06)
     endless = cut_in_pauses(speech([60]), RATE, 4.0)
     assert max(piece.end - piece.begin for piece in endless) <= 16 * RATE
+
+
+def test_a_long_pause_always_ends_a_piece_with_speech():
+    audio = speech([2, 0.8, 1.5, 0.3, 2, 0.9, 3, 0.6, 0.5])
+    (whole,) = cut_in_pauses(audio, RATE, 30.0, always_s=0.5)
+    assert (whole.begin, whole.end) == (0, len(audio))  # it is not too long
+    ends = [piece.end / RATE for piece in cut_in_pauses(audio, RATE, 10.0, always_s=0.5)]
+    assert ends == pytest.approx([2.4, 7.05, 10.8, len(audio) / RATE], abs=0.06)
+    silent = cut_in_pauses(speech([0, 8, 2, 20, 2]), RATE, 10.0, always_s=0.5)
+    assert len(silent) <= 6  # silence is cut for its length alone
 
 
 @pytest.mark.parametrize("audio", [np.zeros(40 * RATE, np.float32), speech([0, 40])])

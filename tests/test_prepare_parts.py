@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from asr_qat import files
+from asr_qat import files, lock
 from asr_qat.commands import prepare as command
 from asr_qat.corpora.prepare import Part, prepare
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.readers import manifest
 from asr_qat.errors import UserError
+from asr_qat.lock import NAME, locked
 from asr_qat.parallel.workers import Workers
 
 OPTIONS = {"vocab_size": 40, "model_type": "char", "shards": 3, "quiet": True}
@@ -82,10 +83,30 @@ def test_a_machine_begins_while_another_one_does(synthetic_corpus, alone, tmp_pa
     def late(path, **options):
         found = exists(path, **options)
         if path == out / "settings.json" and not found:
-            (tmp_path / "other").rename(out)
+            shutil.copytree(tmp_path / "other", out, dirs_exist_ok=True)
         return found
 
     monkeypatch.setattr(Path, "exists", late)
+    run(synthetic_corpus, out)
+    assert content(out) == content(alone)
+
+
+def test_two_at_once(synthetic_corpus, alone, tmp_path, monkeypatch):
+    """Machines of an array share the folder; nobody else writes it meanwhile, or merges."""
+    monkeypatch.setattr(lock, "PATIENCE_S", 0.0)
+    out = tmp_path / "out"
+    with locked(out / NAME):
+        for options in ({}, {"part": Part(0, 2)}, {"merge": True}):
+            with pytest.raises(UserError, match="out: is being written by `.*process [0-9]+ on"):
+                run(synthetic_corpus, out, **options)
+    with locked(out / NAME, shared=True):
+        run(synthetic_corpus, out, part=Part(0, 2))
+        for options in ({}, {"merge": True}):
+            with pytest.raises(UserError, match="out: is being written by"):
+                run(synthetic_corpus, out, **options)
+    with locked(out / f".part-1-of-2{NAME}"), pytest.raises(UserError, match="out/part-1-of-2: is"):
+        run(synthetic_corpus, out, part=Part(1, 2))
+    (out / f".part-7-of-9{NAME}").touch()  # of a machine that was switched off
     run(synthetic_corpus, out)
     assert content(out) == content(alone)
 
@@ -148,7 +169,7 @@ def test_what_was_killed_before_its_settings_were_written_is_taken_up(corpus, tm
     out = tmp_path / "out"
     out.mkdir()
     shutil.copy(alone / "tokenizer.model", out)
-    (out / ".settings.json.1234.tmp").touch()
+    (out / ".settings.json.1234abcd.tmp").touch()
     run(corpus, out)
     assert content(out).keys() == content(alone).keys()
 

@@ -8,6 +8,7 @@ import pytest
 
 from asr_qat import cli, files
 from asr_qat.errors import UserError
+from asr_qat.lock import NAME, locked
 from experiments.study.planned_cells import expand
 from experiments.study.run_study import plan, report, study
 from experiments.study.saved_study import read_cell, read_study
@@ -209,8 +210,5 @@ def test_only_chooses_cells_and_their_baselines(finished):
 
 @pytest.mark.long
 def test_second_study_of_the_same_folder_is_refused(copied):
-    import fcntl
-
-    with (Path(copied.work) / "study.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        assert "another study runs" in refusal(copied)
+    with locked(Path(copied.work) / NAME):
+        assert f"{copied.work}: is being written by `" in refusal(copied)

@@ -235,6 +235,9 @@ def test_a_prepared_folder_of_other_content(float_run, tmp_path):
     stats = json.loads((tmp_path / "moved/stats.json").read_text())
     stats["mean"][0] += 1.0
     (tmp_path / "moved/stats.json").write_text(json.dumps(stats))
+    corpus = json.loads((tmp_path / "moved/corpus.json").read_text())
+    del corpus["files"]  # which says that they were changed
+    (tmp_path / "moved/corpus.json").write_text(json.dumps(corpus))
     assert "was trained with other statistics: " in refusal(moved)
     Tokenizer.train(["ONE TWO THREE FOUR FIVE"], 40, "bpe").save(tmp_path / "moved/tokenizer.model")
     assert "was trained with other vocabulary, statistics: " in refusal(moved)

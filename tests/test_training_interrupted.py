@@ -9,9 +9,12 @@ import time
 
 import pytest
 import tensorflow as tf
+from tensorflow import keras
 
+from asr_qat import lock
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.training.callbacks import Checkpoints, State
 from asr_qat.training.run import train
 from asr_qat.training.variational_noise import VariationalNoiseConfig
 from tests.conftest import long_case, small_files
@@ -109,6 +112,33 @@ def test_lines_of_a_history_after_the_checkpoint_are_dropped(prepared_folder, tm
     (tmp_path / "model/history.jsonl").write_text("\n".join(lines))
     train(config, quiet=True)
     assert [line["step"] for line in history(tmp_path / "model")] == [0, 1, 2]
+
+
+def test_a_second_training_into_one_folder(prepared_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "PATIENCE_S", 0.0)
+    config = configuration(prepared_folder, tmp_path / "model")
+    with lock.locked(tmp_path / "model/.lock"):
+        said = refusal(config)
+        assert said.startswith(f"{tmp_path}/model: is being written by `")
+        assert [path.name for path in (tmp_path / "model").iterdir()] == [".lock"]
+
+
+def test_parts_of_checkpoints_are_removed(tmp_path):
+    model = keras.Sequential([keras.layers.Dense(1, input_shape=(1,))])
+    model.compile("sgd", "mse")
+    checkpoints = Checkpoints(model, State(), tmp_path, 1.0, None)
+    checkpoints.set_model(model)
+    left = ("ckpt-7_temp", "ckpt-7.index", "ckpt-7.data-00000-of-00001", "checkpoint.tmp12ab")
+    for name in (*left[1:], "notes.txt", "ckpt-0.index.tempstate12"):
+        (tmp_path / name).touch()
+    (tmp_path / left[0]).mkdir()
+    (tmp_path / left[0] / "part-00000").touch()
+    checkpoints.remove_left()  # those without a list may be somebody's
+    assert {path.name for path in tmp_path.iterdir()} == {left[1], left[2], "notes.txt"}
+    checkpoints.save()
+    checkpoints.remove_left()
+    names = {"checkpoint", "notes.txt", "ckpt-0.index", "ckpt-0.data-00000-of-00001"}
+    assert {path.name for path in tmp_path.iterdir()} == names
 
 
 @pytest.mark.slow

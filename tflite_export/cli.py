@@ -5,6 +5,7 @@ import os
 from asr_qat import __version__
 from asr_qat.commands.registry import command_modules
 from asr_qat.errors import exit_code
+from asr_qat.leftovers import own_temporary_files
 from asr_qat.log import show_log
 from asr_qat.output import accept_any_text
 from asr_qat.parser import Parser
@@ -42,7 +43,8 @@ def main() -> None:
 
 def _run() -> None:
     args = build_parser().parse_args()
-    args.run(args)
+    with own_temporary_files():
+        args.run(args)
 
 
 if __name__ == "__main__":

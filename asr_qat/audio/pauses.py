@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 import numpy as np
 
@@ -25,7 +26,9 @@ class Piece:
     end: int
 
 
-def cut_in_pauses(audio: np.ndarray, sample_rate: int, longest_s: float) -> list[Piece]:
+def cut_in_pauses(
+    audio: np.ndarray, sample_rate: int, longest_s: float, always_s: float = math.inf
+) -> list[Piece]:
     """Pieces that make up the recording, each of `longest_s` at most where pauses allow it.
 
     A recording that is not longer is one piece. Otherwise a cut is in the middle of a pause: the
@@ -36,14 +39,15 @@ def cut_in_pauses(audio: np.ndarray, sample_rate: int, longest_s: float) -> list
         audio: float `[samples]`.
         sample_rate: samples per second.
         longest_s: seconds.
+        always_s: seconds of a pause that ends a piece with speech in it, however short that is.
     """
     if len(audio) <= longest_s * sample_rate:
         return [Piece(0, len(audio))]
     step = max(1, round(STEP_S * sample_rate))
     levels = _levels(audio, step)
-    pauses = _pauses(levels)
-    ends = [end * step for end in _cuts(levels, pauses, round(longest_s / STEP_S))]
-    return [Piece(a, b) for a, b in itertools.pairwise([0, *ends, len(audio)])]
+    quiet = levels <= _bounds(levels)
+    cuts = _cuts(levels, quiet, round(longest_s / STEP_S), always_s / STEP_S)
+    return [Piece(a, b) for a, b in itertools.pairwise([0, *(c * step for c in cuts), len(audio)])]
 
 
 def _levels(audio: np.ndarray, step: int) -> np.ndarray:
@@ -58,15 +62,20 @@ def _levels(audio: np.ndarray, step: int) -> np.ndarray:
     return 10 * np.log10(smooth + 1e-12)
 
 
-def _pauses(levels: np.ndarray) -> list[tuple[int, int]]:
-    """Places to cut at, ascending, and how long their pauses are, in steps."""
+def _bounds(levels: np.ndarray) -> np.ndarray:
+    """The level of each step below which there is a pause."""
     bound = np.empty_like(levels)
     size = round(AROUND_S / STEP_S)
     for at in range(0, len(levels), size):
         around = levels[max(0, at - size) : at + 2 * size]
         quiet, loud = np.percentile(around, (QUIET, LOUD))
         bound[at : at + size] = quiet + max(LEAST_DB, SHARE * (loud - quiet))
-    changes = np.flatnonzero(np.diff((levels <= bound).astype(np.int8), prepend=0, append=0))
+    return bound
+
+
+def _pauses(quiet: np.ndarray) -> list[tuple[int, int]]:
+    """Places to cut at, ascending, and how long their pauses are, in steps."""
+    changes = np.flatnonzero(np.diff(quiet.astype(np.int8), prepend=0, append=0))
     shortest, long = round(SHORTEST_S / STEP_S), round(LONG_S / STEP_S)
     found = []
     for a, b in zip(changes[::2].tolist(), changes[1::2].tolist(), strict=True):
@@ -77,24 +86,41 @@ def _pauses(levels: np.ndarray) -> list[tuple[int, int]]:
     return found
 
 
-def _cuts(levels: np.ndarray, pauses: list[tuple[int, int]], longest: int) -> list[int]:
-    """Steps to cut at, ascending."""
+def _cuts(levels: np.ndarray, quiet: np.ndarray, longest: int, always: float) -> list[int]:
+    """Steps to cut at, ascending.
+
+    Args:
+        levels: of each step.
+        quiet: whether it is in a pause.
+        longest: steps of a piece.
+        always: of a pause that ends a piece in any case.
+    """
+    pauses = _pauses(quiet)
     first, long = round(FIRST_S / STEP_S), round(LONG_S / STEP_S)
     middles = np.array([middle for middle, _ in pauses], int)
-    worth = np.array([min(length, long) / long for _, length in pauses])
+    lengths = np.array([length for _, length in pauses], int)
+    heard = np.concatenate([[0], np.cumsum(~quiet)])  # steps with sound before each
     cuts: list[int] = []
     begin = 0
-    while len(levels) - begin > longest:
-        places = np.flatnonzero((middles >= begin + first) & (middles <= begin + longest))
-        if len(places):
-            value = worth[places] + (middles[places] - begin) / longest
-            begin = int(middles[places[value.argmax()]])
+    while begin < len(levels):
+        within = (middles >= begin + first) & (middles <= begin + longest)
+        ends = within & (lengths >= always) & (heard[middles] > heard[begin])
+        if ends.any():
+            begin = int(middles[ends.argmax()])
+        elif len(levels) - begin <= longest:
+            break
+        elif within.any():
+            value = np.minimum(lengths, long) / long + (middles - begin) / longest
+            begin = int(middles[np.where(within, value, -1).argmax()])
         else:
-            after = middles[middles > begin + longest]
-            most = begin + MOST_PIECES * longest
-            begin = int(after[0]) if len(after) else len(levels)
-            if begin > most:
-                begin = most - longest + int(levels[most - longest : most].argmin())
-        if begin < len(levels):
-            cuts.append(begin)
-    return cuts
+            begin = _late_cut(levels, middles, begin, longest)
+        cuts.append(begin)
+    return [cut for cut in cuts if cut < len(levels)]
+
+
+def _late_cut(levels: np.ndarray, middles: np.ndarray, begin: int, longest: int) -> int:
+    """Where speech that has no pause in time is cut."""
+    after = middles[middles > begin + longest]
+    most = begin + MOST_PIECES * longest
+    end = int(after[0]) if len(after) else len(levels)
+    return end if end <= most else most - longest + int(levels[most - longest : most].argmin())

@@ -31,6 +31,15 @@ def positive_float(word: str) -> float:
     return value
 
 
+def add_skip_checksums(parser: argparse.ArgumentParser) -> None:
+    """Add `--skip-checksums`, of commands that train."""
+    parser.add_argument(
+        "--skip-checksums",
+        action="store_true",
+        help="compare only the sizes of the shards with what was prepared, do not read them first",
+    )
+
+
 def add_workers(parser: argparse.ArgumentParser, jobs: str, number: int = 1) -> None:
     """Add the options of `Workers`.
 

@@ -3,7 +3,7 @@
 import argparse
 
 from asr_qat import files
-from asr_qat.commands.arguments import add_configuration
+from asr_qat.commands.arguments import add_configuration, add_skip_checksums
 from asr_qat.commands.train import configuration, print_saved
 from asr_qat.errors import UserError
 
@@ -18,6 +18,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--steps", type=int, help="updates in all, instead of the file's")
     parser.add_argument("--data", help="prepared folder, instead of the file's")
     parser.add_argument("--output", help="model directory to write, instead of the file's")
+    add_skip_checksums(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)
 
@@ -46,6 +47,6 @@ def run(args: argparse.Namespace) -> None:
     if files.place(config.start).resolve() == files.place(config.output).resolve():
         raise UserError(f"{config.output}: is the float model itself: choose another --output")
     config = override(config, quantization=quantization)
-    train(config, args.quiet)
+    train(config, args.quiet, not args.skip_checksums)
     if not args.quiet:
         print_saved(config.output)

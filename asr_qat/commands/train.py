@@ -2,7 +2,7 @@
 
 import argparse
 
-from asr_qat.commands.arguments import add_configuration
+from asr_qat.commands.arguments import add_configuration, add_skip_checksums
 
 
 def add_parser(subparsers) -> None:
@@ -11,6 +11,7 @@ def add_parser(subparsers) -> None:
     add_configuration(parser, configuration, "YAML file, see configs/")
     parser.add_argument("--data", help="prepared folder, instead of the configuration's")
     parser.add_argument("--output", help="model directory, instead of the configuration's")
+    add_skip_checksums(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)
 
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
 
     config = load_yaml(args.config, TrainConfig, args.settings)
     config = override(config, data=args.data, output=args.output)
-    train(config, args.quiet)
+    train(config, args.quiet, not args.skip_checksums)
     if not args.quiet:
         print_saved(config.output)
 

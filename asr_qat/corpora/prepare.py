@@ -5,13 +5,14 @@ order; what the folder says of them all. Each is a function of corpus and settin
 bytes are the same however the shards were shared out, and each may be done again.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import itertools
 import json
 import logging
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from asr_qat.corpora.shard_job import ShardJob, shard_jobs, write_shard
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.counted import counted
 from asr_qat.errors import UserError, require
+from asr_qat.lock import NAME, locked
 from asr_qat.parallel.run_jobs import run_jobs
 from asr_qat.parallel.workers import Workers
 from asr_qat.progress import progress_bar
@@ -90,8 +92,8 @@ def prepare(
 
     Raises:
         UserError: neither a training split nor a tokenizer, a complete folder of other
-            settings, no usable utterance, with `strict` a skipped one, or with `merge` a
-            missing shard.
+            settings, no usable utterance, with `strict` a skipped one, with `merge` a
+            missing shard, or a folder that another process prepares.
     """
     out = files.place(out)
     require(shards is None or shards >= 1, f"--shards {shards}: expected 1 or more")
@@ -127,37 +129,52 @@ def prepare(
         **({} if normalizer == PLAIN else {"normalizer": normalizer}),
         **({"byte_fallback": True} if byte_fallback else {}),
     }
-    words = _begin(out, settings, given, splits)
-    measured = _measured(splits)
-    jobs = shard_jobs(
-        splits,
-        shards,
-        measured,
-        out=str(out),
-        front_end=front_end,
-        tokenizer=words.checksum,
-        normalizer=normalizer,
-    )
-    own = jobs[part.index :: part.of] if part else jobs
-    waiting = [job for job in own if not job.is_finished()]
-    if merge and waiting:
-        raise UserError(
-            f"{out}: {len(waiting)} of {len(jobs)} shards are missing, {waiting[0].path.name} the "
-            "first: run the parts that failed again, or prepare without --merge to write them here"
+    with _alone(out, part):
+        words = _begin(out, settings, given, splits)
+        measured = _measured(splits)
+        jobs = shard_jobs(
+            splits,
+            shards,
+            measured,
+            out=str(out),
+            front_end=front_end,
+            tokenizer=words.checksum,
+            normalizer=normalizer,
         )
-    if waiting:
-        (out / "corpus.json").unlink(missing_ok=True)  # not complete until it is written again
-    _write(own, waiting, workers, quiet)
-    reports = {
-        split: [job.report() for job in group]
-        for split, group in itertools.groupby(own, key=lambda job: job.split)
-    }
-    _say_skipped(out, reports, strict, quiet)
+        own = jobs[part.index :: part.of] if part else jobs
+        waiting = [job for job in own if not job.is_finished()]
+        if merge and waiting:
+            _refuse_missing(out, waiting, len(jobs))
+        if waiting:
+            (out / "corpus.json").unlink(missing_ok=True)  # not complete until it is written again
+        _write(own, waiting, workers, quiet)
+        reports = {
+            split: [job.report() for job in group]
+            for split, group in itertools.groupby(own, key=lambda job: job.split)
+        }
+        _say_skipped(out, reports, strict, quiet)
+        if part is None:
+            equal = equal_audio(reports)
+            _say(corpus, equal, quiet)
+            shared += equal
+            finish(out, corpus, reports, measured, words, front_end, normalizer, shared)
+
+
+@contextlib.contextmanager
+def _alone(out: Path, part: Part | None) -> Iterator[None]:
+    """Keep others from writing the folder, or of an array of machines from writing this part.
+
+    Raises:
+        UserError: they do so already; or the folder is a file.
+    """
+    require(not out.exists() or out.is_dir(), f"{out}: is no folder: choose another --out")
     if part is None:
-        equal = equal_audio(reports)
-        _say(corpus, equal, quiet)
-        shared += equal
-        finish(out, corpus, reports, measured, words, front_end, normalizer, shared)
+        with locked(out / NAME):
+            yield
+    else:  # whoever writes a shard, its bytes are the same: only the folder has to be kept
+        own = out / f".part-{part.index}-of-{part.of}{NAME}"
+        with locked(out / NAME, shared=True, any_host=True), locked(own, any_host=True):
+            yield
 
 
 def _begin(
@@ -196,6 +213,14 @@ def _refuse_other(out: Path, before: dict[str, Any], settings: dict[str, Any]) -
             raise UserError(
                 f"{out}: was prepared with {setting}: choose another --out or remove it"
             )
+
+
+def _refuse_missing(out: Path, waiting: list[ShardJob], shards: int) -> None:
+    """Raise `UserError` for shards that a merge lacks."""
+    raise UserError(
+        f"{out}: {len(waiting)} of {shards} shards are missing, {waiting[0].path.name} the "
+        "first: run the parts that failed again, or prepare without --merge to write them here"
+    )
 
 
 def _tokenizer(train: list[Utterance], settings: dict[str, Any]) -> Tokenizer:

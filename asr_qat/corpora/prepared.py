@@ -7,19 +7,22 @@
 stats.json                                 mean and std of the training split's features,
                                            of all features where there is no such split
 tokenizer.model                            SentencePiece
-corpus.json                                what it is: the folder is complete
-SHA256SUMS                                 of all but the shards, see `asr_qat.folder_sums`
+corpus.json                                what it is, with sizes and checksums of the others:
+                                           the folder is complete
+SHA256SUMS                                 of `corpus.json`, see `asr_qat.folder_sums`
 
 A folder without `train` is one to score a model on.
 """
 
 import functools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from asr_qat import files, folder_sums, plain_json
 from asr_qat.config import from_dict
 from asr_qat.corpora.feature_stats import FeatureStats, SavedStats
+from asr_qat.corpora.file_facts import FileFacts, check_all
 from asr_qat.errors import UserError, require
 from asr_qat.text.normalizers import PLAIN, check_training, keeps_case
 from asr_qat.text.tokenizer import Tokenizer
@@ -43,14 +46,17 @@ class PreparedFolder:
 
     @functools.cached_property
     def corpus(self) -> dict:
-        """`corpus.json`: name, description, licence, speakers, splits, skipped.
+        """`corpus.json`: name, description, licence, speakers, splits, skipped, files.
 
-        And `normalizer`, if it is not that of the texts of any folder without.
+        And `normalizer`, if it is not that of the texts of any folder without. Folders of earlier
+        versions have no `files`: nothing is known of them.
         """
-        path = self._checked("corpus.json")
+        path = self.path / "corpus.json"
+        folder_sums.check(self.path, path.name)
         content = files.read_json(path, MOST_FACTS)
         splits = content.get("splits") if isinstance(content, dict) else None
         whole = isinstance(splits, dict) and all(map(_is_split, splits.values()))
+        whole = whole and isinstance(content.get("files", {}), dict)
         require(whole, f"{path}: damaged (no splits and shards in it): {self._again()}")
         for key in ("name", "description"):
             named = isinstance(content.get(key), str)
@@ -70,13 +76,15 @@ class PreparedFolder:
     @functools.cached_property
     def tokenizer(self) -> Tokenizer:
         """The vocabulary of the `tokens`."""
-        tokenizer = Tokenizer.load(self._checked("tokenizer.model"))
+        self.check("tokenizer.model")
+        tokenizer = Tokenizer.load(self.path / "tokenizer.model")
         return tokenizer.with_case() if keeps_case(self.normalizer) else tokenizer
 
     @functools.cached_property
     def stats(self) -> FeatureStats:
         """The training split's feature statistics."""
-        path = self._checked("stats.json")
+        self.check("stats.json")
+        path = self.path / "stats.json"
         content = files.read_json(path)
         try:
             return from_dict(SavedStats, content, "damaged").stats("damaged")
@@ -84,20 +92,49 @@ class PreparedFolder:
             raise UserError(f"{path}: {error}: {self._again()}") from None
 
     def shards(self, split: str) -> list[Path]:
-        """The TFRecord files of `split`, in order. Raises `UserError` if any is missing."""
+        """The TFRecord files of `split`, in order.
+
+        Raises:
+            UserError: one is missing, or has another size than was prepared.
+        """
         count = self._split(split)["shards"]
         paths = [self.path / shard_name(split, i, count) for i in range(count)]
         for path in paths:
             if not path.is_file():
                 raise UserError(f"{path}: missing: {self._again()}")
+            facts = self._facts(path.name)
+            if facts is not None:
+                facts.check_size(path)
         return paths
+
+    def check(self, name: str) -> None:
+        """Raise `UserError` if a small file of the folder is not as it was prepared."""
+        facts = self._facts(name)
+        if facts is None:
+            return
+        try:
+            facts.check(self.path / name)
+        except UserError as error:
+            raise UserError(
+                f"{error}; if you have changed it yourself, remove its line from `files` in "
+                f"{self.path / 'corpus.json'}, and {folder_sums.SUMS}"
+            ) from None
+
+    def check_shards(self, splits: Iterable[str], quiet: bool = False) -> None:
+        """Read all shards of these splits. Raises `UserError` if one is not as it was prepared."""
+        paths = [path for split in splits for path in self.shards(split)]
+        known = {path: facts for path in paths if (facts := self._facts(path.name)) is not None}
+        check_all(known, quiet)
 
     def utterances(self, split: str) -> list[dict]:
         """The lines of `{split}.jsonl`, in the order of the shards."""
         self._split(split)
-        path = self._checked(f"{split}.jsonl")
+        path = self.path / f"{split}.jsonl"
+        self.check(path.name)
         try:
             lines = [plain_json.parse(line) for line in files.read_lines(path)]
+        except FileNotFoundError:
+            raise UserError(f"{path}: missing: {self._again()}") from None
         except ValueError as error:
             raise UserError(f"{path}: damaged ({error}): {self._again()}") from None
         whole = all(map(_is_line, lines))
@@ -125,12 +162,11 @@ class PreparedFolder:
             )
         return splits[split]
 
-    def _checked(self, name: str) -> Path:
-        """The path of a file that is as it was written. Raises `UserError` if it is not."""
-        path = self.path / name
-        require(path.is_file(), f"{path}: missing: {self._again()}")
-        folder_sums.check(self.path, name)
-        return path
+    def _facts(self, name: str) -> FileFacts | None:
+        """What was prepared under this name, if the folder says so: see `corpus`."""
+        facts = self.corpus.get("files", {}).get(name)
+        where = f"{self.path / 'corpus.json'}: files: {name}"
+        return None if facts is None else FileFacts.from_json(facts, where)
 
     def _again(self) -> str:
         return f"remove {self.path} and run `asr-qat prepare` again"
@@ -154,7 +190,8 @@ def _is_line(line: Any) -> bool:
     if not (isinstance(line, dict) and isinstance(line.get("text"), str)):
         return False
     seconds = line.get("duration")
-    return type(seconds) in (int, float) and 0 <= seconds <= MOST_SECONDS
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    return number and 0 <= seconds <= MOST_SECONDS
 
 
 def shard_name(split: str, index: int, count: int) -> str:

@@ -1,6 +1,7 @@
 """What a prepared folder says of all its shards: manifests, statistics, `corpus.json`."""
 
 import collections
+import dataclasses
 import itertools
 import json
 from collections.abc import Iterable, Sequence
@@ -11,9 +12,13 @@ import numpy as np
 from asr_qat import files, folder_sums
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.corpora import symbols
+from asr_qat.corpora.file_facts import FileFacts
 from asr_qat.corpora.prepared import shard_name
 from asr_qat.corpora.utterance import Corpus
 from asr_qat.errors import UserError
+from asr_qat.leftovers import remove_left
+from asr_qat.lock import NAME
+from asr_qat.remote_path import RemotePath
 from asr_qat.text.normalizers import PLAIN
 from asr_qat.text.tokenizer import Tokenizer
 
@@ -92,10 +97,25 @@ def finish(
         **({"overlaps": shared} if shared else {}),
         # Where it is not what folders without it were made with.
         **({} if normalizer == PLAIN else {"normalizer": normalizer}),
+        "files": _files(out, reports),
     }
     files.write_json(out / "corpus.json", description)
-    manifests = [f"{split}.jsonl" for split in used]
-    folder_sums.write(out, ["corpus.json", "stats.json", "tokenizer.model", *manifests])
+    folder_sums.write(out, ["corpus.json"])  # which has those of all the others
+
+
+def _files(out: Path, reports: dict[str, list[dict]]) -> dict[str, dict]:
+    """Size and checksum of all other files by name, and how many utterances a shard has."""
+    names = ("tokenizer.model", "stats.json", *(f"{split}.jsonl" for split in reports))
+    small = {name: dataclasses.asdict(FileFacts.of(out / name)) for name in names}
+    shards = {
+        shard_name(split, index, len(parts)): {
+            **report["file"],
+            "utterances": len(report["utterances"]),
+        }
+        for split, parts in reports.items()
+        for index, report in enumerate(parts)
+    }
+    return small | shards
 
 
 def _speakers(lines: Iterable[dict]) -> int:
@@ -110,8 +130,11 @@ def _remove_stale(out: Path, reports: dict[str, list[dict]]) -> None:
         for split, parts in reports.items()
         for index in range(len(parts))
     }
-    for path in (*out.glob(".*.tmp"), *out.glob("reports/.*.tmp")):
-        path.unlink()
+    if not isinstance(out, RemotePath):
+        for folder in (out, out / "reports"):
+            remove_left(folder, alone=True)
+        for lock in out.glob(f".part-*{NAME}"):  # whoever holds them has to share the folder's
+            lock.unlink(missing_ok=True)
     for path in out.glob("*.tfrecord"):
         if path.name not in shards:
             path.unlink()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asr_qat import files, folder_sums
+from asr_qat import files
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.readers.json_lines import read_json_lines
 from asr_qat.corpora.utterance import Utterance
@@ -43,9 +43,7 @@ def recordings(
     manifest = path / f"{split}.jsonl" if path.is_dir() else path
     if not manifest.is_file():
         raise UserError(f"{manifest}: no such manifest: run `asr-qat prepare`, or give a .jsonl")
-    own = _prepared_with(manifest.parent)
-    if own is not None and path.is_dir():
-        folder_sums.check(manifest.parent, manifest.name)
+    own = _prepared_with(manifest.parent, manifest.name)
     found = list(read_json_lines(manifest, text_required=True))
     name = normalizer or own or PLAIN
     if own is not None and keeps_case(name) and not keeps_case(own):
@@ -97,6 +95,11 @@ def skipped_in_preparation(data: str | Path, split: str) -> int:
     return sum(facts.get("skipped", {}).values())
 
 
-def _prepared_with(folder: Path) -> str | None:
-    """The normaliser of a prepared folder, None for another one."""
-    return PreparedFolder(folder).normalizer if (folder / "corpus.json").is_file() else None
+def _prepared_with(folder: Path, manifest: str) -> str | None:
+    """The normaliser of a prepared folder with that manifest as it was made, None for another."""
+    if not (folder / "corpus.json").is_file():
+        return None
+    prepared = PreparedFolder(folder)
+    if manifest.removesuffix(".jsonl") in prepared.corpus["splits"]:
+        prepared.check(manifest)
+    return prepared.normalizer

@@ -14,6 +14,7 @@ import tensorflow as tf
 from asr_qat import files
 from asr_qat.audio.front_end import FrontEndConfig, log_mel, subsampled_length
 from asr_qat.audio.inside import address
+from asr_qat.corpora.file_facts import FileFacts
 from asr_qat.corpora.prepared import UNREADABLE
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.counted import counted
@@ -66,7 +67,8 @@ class ShardWriter:
         Yields one record for each utterance as it is done: its line of the split's
         `.jsonl`, with the `checksum` of its samples, `features` sums, `dropped_symbols` if its
         text lost some, and `dense` if it has too few frames for its labels in an encoder that
-        subsamples by 8; or `{"id", "reason", "detail"}` if it is skipped.
+        subsamples by 8; or `{"id", "reason", "detail"}` if it is skipped. In the end
+        `{"file"}`, the `FileFacts` of the shard.
 
         Raises:
             OSError: the file cannot be written.
@@ -86,8 +88,10 @@ class ShardWriter:
                             continue
                         writer.write(example.SerializeToString())
                         yield record
+                facts = FileFacts.of(temporary)
         except tf.errors.OpError as error:
             raise OSError(errno.EIO, error.message, str(path)) from None
+        yield {"file": dataclasses.asdict(facts)}
 
     def _example(self, utterance: Utterance) -> tuple[tf.train.Example, dict]:
         text = self._text(utterance)

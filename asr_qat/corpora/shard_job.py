@@ -17,6 +17,7 @@ import numpy as np
 from asr_qat import files
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.audio.inside import address
+from asr_qat.corpora.file_facts import FileFacts
 from asr_qat.corpora.prepared import shard_name
 from asr_qat.corpora.symbols import DroppedSymbols
 from asr_qat.corpora.utterance import Utterance
@@ -90,7 +91,9 @@ class ShardJob:
         if not (self.path.is_file() and self.report_path.is_file()):
             return False
         report = self.report()
-        if report.get("inputs") != self.inputs:
+        if report.get("inputs") != self.inputs or "file" not in report:  # of an earlier version
+            return False
+        if self.path.stat().st_size != self.facts(report).bytes:
             return False
         lacking = report["unread"]
         return all(
@@ -98,6 +101,10 @@ class ShardJob:
             for utterance in self.utterances
             if utterance.id in lacking
         )
+
+    def facts(self, report: dict[str, Any]) -> FileFacts:
+        """Of the shard, as its writer reported them."""
+        return FileFacts.from_json(report["file"], str(self.report_path))
 
     def report(self) -> dict[str, Any]:
         """What its writer reported. Raises `UserError` if that is missing or damaged."""
@@ -169,9 +176,13 @@ def write_shard(job: ShardJob, done: Callable[[], object] = lambda: None) -> Non
     skipped: list[dict] = []
     checksums: list[str] = []
     dense: list[str] = []
+    facts: dict[str, Any] = {}
     symbols = DroppedSymbols()
     job.report_path.unlink(missing_ok=True)
     for record in writer.write(job.path, job.utterances):
+        if "file" in record:
+            facts = record["file"]
+            continue
         for key, value in record.pop("features", {}).items():
             totals[key] += value
         if record.pop("dense", False):
@@ -192,6 +203,7 @@ def write_shard(job: ShardJob, done: Callable[[], object] = lambda: None) -> Non
         "dropped_symbols": symbols.to_json(),
         "features": {k: np.asarray(v).tolist() for k, v in totals.items()},
         "inputs": job.inputs,
+        "file": facts,
         "unread": {each.id: _state(each) for each in job.utterances if each.id in lacking},
     }
     files.write_json(job.report_path, report)

@@ -8,7 +8,7 @@ import numpy as np
 from asr_qat.counted import counted
 from asr_qat.decoding.log_softmax import log_softmax
 from asr_qat.decoding.timed_label import TimedLabel
-from asr_qat.decoding.transducer_steps import TransducerSteps
+from asr_qat.decoding.transducer_steps import TransducerSteps, predictions
 from asr_qat.errors import require
 
 WIDEST = 12.0
@@ -50,7 +50,7 @@ class _Lattice:
 
     def __init__(self, steps: TransducerSteps, encoded: np.ndarray, tokens: list[int]):
         self._steps, self._encoded, self._tokens = steps, encoded, tokens
-        self._predicted = _predictions(steps, tokens)
+        self._predicted = predictions(steps, tokens)
 
     def best_path(self, widest: float) -> list[TimedLabel | None] | None:
         """The moves from the first frame to the last one; None if they do not lead there."""
@@ -99,13 +99,3 @@ class _Lattice:
             label = TimedLabel(token, frame, frame + max(ahead, 1) - 1, among)
             moves.append((ahead, 1, scores[token] + added, label))
         return moves
-
-
-def _predictions(steps: TransducerSteps, tokens: list[int]) -> np.ndarray:
-    """Output of the prediction network before the first label and after each, `[labels + 1, n]`."""
-    predicted, state = steps.predict(np.array([steps.blank], np.int32), steps.initial_state(1))
-    rows = [predicted]
-    for token in tokens:
-        predicted, state = steps.predict(np.array([token], np.int32), state)
-        rows.append(predicted)
-    return np.concatenate(rows)

@@ -1,5 +1,6 @@
 """What a transducer search asks of a model, whatever runs it: Keras or LiteRT."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -41,3 +42,13 @@ class TransducerSteps(Protocol):
 
     def join(self, encoded: np.ndarray, predicted: np.ndarray) -> np.ndarray:
         """Frames and predictions, both `[rows, joint]`, to logits `[rows, classes]`."""
+
+
+def predictions(steps: TransducerSteps, tokens: Sequence[int]) -> np.ndarray:
+    """The prediction before the first label and after each, float32 `[labels + 1, joint]`."""
+    predicted, state = steps.predict(np.array([steps.blank], np.int32), steps.initial_state(1))
+    rows = [predicted]
+    for token in tokens:
+        predicted, state = steps.predict(np.array([token], np.int32), state)
+        rows.append(predicted)
+    return np.concatenate(rows)

@@ -27,10 +27,8 @@ CHECKSUM = "sha256"  # attribute of the file; those of earlier versions have non
 
 def save_weights(model: keras.Model, path: Path) -> None:
     """Write the weights of `model`, whole or not at all. Raises `UserError` if that fails."""
-    for left in path.parent.glob(f".{path.name}.*"):  # by a process that was killed
-        left.unlink()
     with files.replacing(path) as temporary:
-        named = temporary.with_suffix(".weights.h5")  # Keras insists on this ending
+        named = temporary.with_name(f"{temporary.name}.weights.h5")  # Keras insists on this ending
         # Of a model that was compiled Keras saves the optimizer too: the same layers in another.
         compiled = getattr(model, "optimizer", None) is not None
         bare = keras.Model(model.inputs, model.outputs) if compiled else model

@@ -4,7 +4,10 @@ Ray has none of its own (github.com/ray-project/ray/issues/29456).
 """
 
 import concurrent.futures
+import contextlib
 import logging
+import os
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -48,15 +51,25 @@ class RayExecutor(concurrent.futures.Executor):
         self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any
     ) -> "concurrent.futures.Future[Result]":
         """Run `fn` on some node, again where that node is lost."""
-        return _plain(self._run.remote(fn, args, kwargs).future())
+        place = os.getcwd(), sys.argv
+        return _plain(self._run.remote(place, fn, args, kwargs).future())
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Disconnect; jobs that still run are ended."""
         ray.shutdown()
 
 
-def _call(fn: Callable[..., Result], args: tuple, kwargs: dict[str, Any]) -> Result:
+def _call(
+    place: tuple[str, list[str]], fn: Callable[..., Result], args: tuple, kwargs: dict[str, Any]
+) -> Result:
+    """On a node: with one thread, in the folder and for the command that the jobs are of.
+
+    Names of files are relative to that folder, and results name that command.
+    """
     limit_threads()
+    folder, sys.argv = place
+    with contextlib.suppress(FileNotFoundError):  # of a node without: only full names hold there
+        os.chdir(folder)
     return fn(*args, **kwargs)
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from asr_qat.errors import UserError, require
+from asr_qat.leftovers import remove_left_once, temporary_name
 from asr_qat.models.layer_names import CTC_HEAD, FIRST
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.pretrained.encoder_weights import EncoderWeights, set_dense
@@ -127,7 +127,8 @@ def _checksum(paths: Sequence[Path], quiet: bool) -> str:
 def _new_folder(out: Path) -> Iterator[Path]:
     """A folder beside `out` that becomes it if the block succeeds, and else goes."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.{secrets.token_hex(4)}.tmp")
+    remove_left_once(out.parent)
+    temporary = out.with_name(temporary_name(out.name))
     try:
         yield temporary
         temporary.rename(out)

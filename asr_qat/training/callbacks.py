@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import re
 import sys
 import time
 from pathlib import Path
@@ -23,6 +24,10 @@ from asr_qat.training.config import TrainConfig
 from asr_qat.training.word_error_rate import Evaluator
 
 _LOGGER = logging.getLogger(__name__)
+
+# Names of TensorFlow's: files of a checkpoint, and those that become one.
+CHECKPOINT = re.compile(r"(ckpt-\d+)\.")
+TEMPORARY = re.compile(r"ckpt-\d+_temp$|ckpt-\d+\..*\.tempstate\d+$|checkpoint\.tmp")
 
 
 class State:
@@ -192,6 +197,16 @@ class Checkpoints(keras.callbacks.Callback):
             step = _step(self.model)
             raise UserError(f"weights are not finite after step {step}: {self.advice()}")
 
+    def remove_left(self) -> None:
+        """Remove checkpoints that a killed training has written or removed in part."""
+        folder = files.place(self._manager.directory)
+        kept = {files.place(path).name for path in self._manager.checkpoints}
+        for path in list(folder.iterdir()) if folder.is_dir() else ():
+            whole = CHECKPOINT.match(path.name)
+            unknown = whole is not None and bool(kept) and whole[1] not in kept
+            if unknown or TEMPORARY.match(path.name):
+                (tf.io.gfile.rmtree if path.is_dir() else tf.io.gfile.remove)(str(path))
+
     def is_behind(self) -> bool:
         """Whether there are steps that no checkpoint holds."""
         return _step(self.model) > self._saved_step
@@ -283,8 +298,7 @@ class EvaluateAndKeep(keras.callbacks.Callback):
         seconds = round(time.monotonic() - self._started, 1)
         scores: dict[str, float | None] = {"wer": None, **wers}
         line = {"step": step, "loss": loss, **scores, "seconds": seconds}
-        with self._history.open("a") as history:
-            history.write(json.dumps(line) + "\n")
+        files.append_line(self._history, json.dumps(line))
         with self._writer.as_default(step):
             tf.summary.scalar("loss", loss)
             for name, wer in wers.items():

@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from tensorflow import keras
@@ -13,8 +15,11 @@ from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import require
 from asr_qat.layers.both_passes import OnePass
 from asr_qat.layers.dropout import Dropout
+from asr_qat.leftovers import remove_left
+from asr_qat.lock import NAME, locked
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import steps_to_complete
+from asr_qat.remote_path import RemotePath
 from asr_qat.training.callbacks import (
     Checkpoints,
     EvaluateAndKeep,
@@ -69,8 +74,14 @@ def build_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Opt
     return optimizer
 
 
-def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
+def train(config: TrainConfig, quiet: bool = False, checksums: bool = True) -> Recogniser:
     """Start or resume the run that `config` describes.
+
+    Args:
+        config: what to train, from what, on what, where to.
+        quiet: no progress.
+        checksums: read all shards first and compare them with what was prepared; else their sizes
+            alone.
 
     Returns:
         The recogniser that was saved in `config.output`.
@@ -80,13 +91,40 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
 
     Raises:
         UserError: bad configuration or data, an output that was trained with another
-            configuration, vocabulary or statistics, a loss that is not finite, a full disk.
+            configuration, vocabulary or statistics, or that another process writes, a loss that
+            is not finite, a full disk.
     """
     distribution = choose_distribution()  # before TensorFlow computes anything
     keep_graphs_as_they_are()
     folder = PreparedFolder(config.data)
     for split in ("train", "dev"):
         folder.shards(split)
+    if checksums:
+        folder.check_shards(("train", "dev"), quiet or not distribution.chief)
+    with _alone(files.place(config.output), distribution):
+        _train(config, folder, distribution, quiet or not distribution.chief)
+        return Recogniser.load(config.output)
+
+
+@contextlib.contextmanager
+def _alone(output: Path, distribution: Distribution) -> Iterator[None]:
+    """Keep other trainings from writing the folder, and remove what killed ones have left.
+
+    Of several workers the chief alone writes.
+    """
+    if not distribution.chief:
+        yield
+        return
+    with locked(output / NAME):
+        if not isinstance(output, RemotePath):
+            remove_left(output, alone=True)
+        yield
+
+
+def _train(
+    config: TrainConfig, folder: PreparedFolder, distribution: Distribution, quiet: bool
+) -> None:
+    """Start or resume a training in a folder that is locked for it. Raises as `train`."""
     output = files.place(config.output)
     description = describe(config, folder)
     check_same(output, description)
@@ -112,7 +150,8 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
         done = checkpoints.restore()
         require(distribution.same(done), f"{output}: not the same folder on all workers")
         require(done <= config.steps, f"{output}: has {done} steps: give as many or more")
-    quiet = quiet or not distribution.chief
+    if distribution.chief:
+        checkpoints.remove_left()
     if done < config.steps:
         if done and not quiet:
             _LOGGER.info("%s: going on from step %d", output, done)
@@ -142,7 +181,6 @@ def train(config: TrainConfig, quiet: bool = False) -> Recogniser:
             distribution.same(config.steps)  # the others wait for what the chief writes
     elif not quiet:
         _LOGGER.info("%s: all %d steps are done already", output, done)
-    return Recogniser.load(output)
 
 
 def _fit(

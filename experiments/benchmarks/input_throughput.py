@@ -11,6 +11,7 @@ from asr_qat.audio.front_end import log_mel, normalize
 from asr_qat.corpora.data_config import DataConfig
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.corpora.records import utterance_of
 from asr_qat.progress import progress_bar
 from experiments.benchmarks.rows import InputFigures, InputRow, InputSpeed
 from tflite_export.score.rows import combine
@@ -40,7 +41,7 @@ def input_throughput(
     options.threading.private_threadpool_size = threads
     options.threading.max_intra_op_parallelism = 1
     records = tf.data.TFRecordDataset(folder.shards("train")).repeat()
-    decoded = records.map(pipeline._parse, threads).with_options(options)
+    decoded = records.map(utterance_of, threads).with_options(options)
     batches = pipeline.training().with_options(options)
     rate = pipeline.front_end.sample_rate
     sources: dict[str, Iterable[float]] = {

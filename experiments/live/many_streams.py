@@ -5,9 +5,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import re
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,13 +20,13 @@ from asr_qat.errors import UserError
 from experiments.live.live_results import ServerFigures
 from experiments.live.recordings import joined
 from experiments.live.rough_clients import Client, Deeds, disconnects, floods, stalls
+from experiments.live.served import HOST, served
 from experiments.live.undisturbed_session import events_alone
 from tflite_export.runtime.live.events import Event, Notice, event_message
 from tflite_export.runtime.live.live_model import LiveModel, load_model
 from tflite_export.runtime.live.messages import DONE, END, message_of, samples_of
 from tflite_export.score.rows import Times
 
-HOST = "127.0.0.1"
 ROUGH: dict[str, Client] = {"stalls": stalls, "floods": floods, "disconnects": disconnects}
 ROUGH_S = 60.0  # of recordings, for these clients to repeat
 # Seconds that the server waits for a client, many chunks of those that behave: what it sends to
@@ -90,8 +87,12 @@ def many_streams(
     items, rate = recordings(data, split), model.front_end.sample_rate
     rough_audio = message_of(np.concatenate(list(joined(items, ROUGH_S, 0.0, rate))))
     places = streams + 2 * len(others)
-    with _server(path, places, threads) as port, _beside(others, port, rough_audio) as did:
-        address, stolen_before = f"ws://{HOST}:{port}/stream", stolen_seconds()
+    options = ("--threads", threads, "--max-streams", places, "--idle-seconds", IDLE_S)
+    with (
+        served(path, *options) as server,
+        _beside(others, server.port, rough_audio) as did,
+    ):
+        address, stolen_before = f"ws://{HOST}:{server.port}/stream", stolen_seconds()
         with concurrent.futures.ThreadPoolExecutor(streams) as pool:
             runs = [pool.submit(_converse, address, a, size, chunk_ms / speed) for a in audios]
             found = [run.result() for run in runs]
@@ -142,23 +143,6 @@ def _audios(
 
 def _transcripts(events: list[Event]) -> list[dict[str, Any]]:
     return [event_message(event) for event in events if not isinstance(event, Notice)]
-
-
-@contextlib.contextmanager
-def _server(path: str | Path, streams: int, threads: int) -> Iterator[int]:
-    """`tflite-export serve` in a process of its own: its port."""
-    words = ["serve", str(path), "--port", "0", "--host", HOST, "--threads", str(threads)]
-    words += ["--max-streams", str(streams), "--idle-seconds", str(IDLE_S)]
-    command = [sys.executable, "-m", "tflite_export.cli", *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            started = re.search(r":(\d+)/", process.stdout.readline())
-            if started is None:
-                raise UserError(f"{path}: the server does not start")
-            yield int(started[1])
-        finally:
-            process.terminate()
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import select
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 SMALL_BUFFER = 4096  # bytes of a socket's buffers, so that nothing waits in them
@@ -17,8 +18,17 @@ HANDSHAKE = (
 READY = b'"ready"'  # in the first message of the server
 WAIT_S = 10.0  # for it: the server may be busy
 TRY_S = 0.25  # until told to stop, or for the next connection
+COME_BACK_S = 0.05  # until the next connection of those that want a place above all
 LARGE = 64 * 1024  # bytes of a message: the most that the server takes, 2 s of speech
 AT_WORK_S = 0.05  # less than such a message takes
+TRICKLE_S = 4.0  # between two bytes of a client that only holds its place
+BAD_REQUESTS = (
+    "GET /stream HTTP/1.1\r\nHost: localhost\r\nOrigin: http://[::1\r\n\r\n",
+    "GET /stream HTTP/1.1\r\nHost: localhost\r\nOrigin: a://b\r\nOrigin: c://d\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n",
+    "POST /stream HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
+    "\x16\x03\x01 no HTTP\r\n\r\n",
+)
 
 
 @dataclasses.dataclass
@@ -94,6 +104,58 @@ def disconnects(host: str, port: int, audio: bytes, stop: threading.Event) -> De
     return deeds
 
 
+def trickles(host: str, port: int, audio: bytes, stop: threading.Event) -> Deeds:
+    """Sends one sample every four seconds to hold its place, and comes back when it has lost it."""
+    deeds = Deeds()
+    while not stop.is_set():
+        with contextlib.suppress(OSError), open_stream(host, port) as plain:
+            try:
+                while not stop.is_set():
+                    plain.sendall(frame(audio[:2]))
+                    deeds.messages += 1
+                    _listen(plain, TRICKLE_S, stop)
+            except OSError:
+                deeds.closed += 1
+        stop.wait(COME_BACK_S)
+    return deeds
+
+
+def violates(host: str, port: int, audio: bytes, stop: threading.Event) -> Deeds:
+    """Sends what no message is in turn: an odd byte, a text, a frame without a mask."""
+    wires = itertools.cycle([frame(audio[:1]), b"\x81\x82\0\0\0\0{}", b"\x82\x02ab"])
+    deeds = Deeds()
+    while not stop.is_set():
+        with contextlib.suppress(OSError), open_stream(host, port) as plain:
+            plain.sendall(next(wires))
+            deeds.messages += 1
+            try:
+                _listen(plain, WAIT_S, stop)
+            except OSError:
+                deeds.closed += 1
+        stop.wait(COME_BACK_S)
+    return deeds
+
+
+def asks(host: str, port: int, audio: bytes, stop: threading.Event) -> Deeds:
+    """Asks for what nobody gets, and now and then for nothing at all."""
+    wires = itertools.cycle([*map(str.encode, BAD_REQUESTS), b""])
+    deeds = Deeds()
+    while not stop.is_set():
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection((host, port), WAIT_S) as plain,
+        ):
+            plain.settimeout(TRY_S)
+            plain.sendall(next(wires))
+            deeds.messages += 1
+            try:
+                _listen(plain, COME_BACK_S, stop)
+            except OSError:
+                deeds.closed += 1
+        stop.wait(COME_BACK_S)
+    return deeds
+
+
 def _messages(audio: bytes) -> Iterator[bytes]:
     """Large messages of audio, from the beginning on again when it is through."""
     return itertools.cycle([frame(audio[at : at + LARGE]) for at in range(0, len(audio), LARGE)])
@@ -123,6 +185,19 @@ def _sent(plain: socket.socket, wire: bytes, stop: threading.Event) -> bool:
         with contextlib.suppress(TimeoutError):
             at += plain.send(wire[at:])
     return at == len(wire)
+
+
+def _listen(plain: socket.socket, seconds: float, stop: threading.Event) -> None:
+    """Read what comes for so long, or until told to stop.
+
+    Raises:
+        OSError: the server has closed.
+    """
+    end = time.monotonic() + seconds
+    while not stop.is_set() and time.monotonic() < end:
+        with contextlib.suppress(TimeoutError):
+            if not plain.recv(SMALL_BUFFER):
+                raise ConnectionError("closed by the server")
 
 
 def _drain(plain: socket.socket) -> None:

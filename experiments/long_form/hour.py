@@ -34,6 +34,7 @@ def hour(path: Path, data: str, splits: Sequence[str], seconds: float, work: Pat
     found = result_of(transcribed, str(path), str(file))
     together = found["utterances"]
     words = [text.split() for text in together]
+    spoken = " ".join(item.text for item in itertools.islice(itertools.cycle(items), len(alone)))
     different, lost, doubled = edits_at_cuts(" ".join(alone).split(), words)
     return HourRow(
         name=path.stem,
@@ -46,6 +47,8 @@ def hour(path: Path, data: str, splits: Sequence[str], seconds: float, work: Pat
         different=different,
         lost=lost,
         doubled=doubled,
+        wer=jiwer.wer(spoken, " ".join(together)),
+        wer_alone=jiwer.wer(spoken, " ".join(alone)),
     )
 
 

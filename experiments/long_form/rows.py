@@ -25,6 +25,8 @@ class HourRow:
         different: edits between these and the words of the recordings one by one.
         lost: words of the recordings alone that are missing where it was cut.
         doubled: words too many where it was cut.
+        wer: word error rate; None of earlier measurements.
+        wer_alone: that of the recordings one by one.
     """
 
     name: str
@@ -37,6 +39,8 @@ class HourRow:
     different: int
     lost: int
     doubled: int
+    wer: float | None = None
+    wer_alone: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

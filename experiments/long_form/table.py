@@ -29,14 +29,18 @@ def long_form_table(found: LongFormResults) -> str:
 
 def _hours(found: LongFormResults) -> str:
     columns = ["File", "Minutes", "Recordings", "Peak, MB", "RTF", "Utterances", "Words"]
-    columns += ["Different", "Lost at cuts", "Doubled at cuts"]
+    columns += ["Different", "Lost at cuts", "Doubled at cuts", "WER", "WER one by one"]
     rows = [
         [row.name, f"{row.seconds / 60:.0f}", str(row.recordings), f"{row.peak_mb:.0f}"]
         + [f"{row.rtf:.4f}", str(row.utterances), str(row.words), str(row.different)]
-        + [str(row.lost), str(row.doubled)]
+        + [str(row.lost), str(row.doubled), _rate(row.wer), _rate(row.wer_alone)]
         for row in found.hours
     ]
     return markdown_columns(columns, rows, 1)
+
+
+def _rate(wer: float | None) -> str:
+    return "" if wer is None else f"{wer:.1%}"
 
 
 def _times(found: LongFormResults) -> str:

@@ -17,6 +17,8 @@ from experiments.cost.cost_page import cost_page
 from experiments.cost.cost_rows import CostResults
 from experiments.demo import demo_page
 from experiments.demo.demo_rows import DemoResults, EqualityResults
+from experiments.drills.rows import DrillResults
+from experiments.drills.table import drills_table
 from experiments.house.row import HouseResults
 from experiments.house.table import house_table
 from experiments.live.latency_rows import LatencyResults
@@ -38,6 +40,8 @@ from experiments.scale.scale_table import scale_table
 from experiments.sensitivity.check_assignment import Check
 from experiments.sensitivity.layer_sensitivity import Sensitivity, read_source
 from experiments.sensitivity.sensitivity_report import parts_table, write_sensitivity_plot
+from experiments.server_capacity.rows import CapacityResults
+from experiments.server_capacity.table import capacity_table
 from experiments.study.study_page import write_report
 from tflite_export.score.live_rows import StreamedEvaluation
 
@@ -146,6 +150,7 @@ KINDS: dict[str, Render] = {
     "demo*.json": _demo,
     "transducer_an4.json": _demo,
     "any_keras.json": _table(AnyKerasResults, any_keras_table),
+    "drills.json": _table(DrillResults, drills_table),
     "equality*.json": _alone(EqualityResults),
     "house.json": _table(HouseResults, house_table),
     "long_form.json": _table(LongFormResults, long_form_table),
@@ -154,6 +159,7 @@ KINDS: dict[str, Render] = {
     "pretrained_scale.json": _table(PretrainedScaleResults, pretrained_scale_table),
     "robustness.json": _table(RobustnessResults, robustness_table),
     "scale.json": _table(ScaleResults, scale_table),
+    "server_capacity.json": _table(CapacityResults, capacity_table),
     "transducer_scale.json": _table(ScaleResults, scale_table),
     "training_cost_librispeech.json": _table(CostResults, cost_page),
     "training_cost*.json": _alone(StepResults),

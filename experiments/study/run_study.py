@@ -1,14 +1,13 @@
 """A study: its cells are run by workers, resumed where it was interrupted."""
 
 import contextlib
-import fcntl
 import fnmatch
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError, require
+from asr_qat.lock import NAME, locked
 from asr_qat.models.model_directory import WEIGHTS
 from asr_qat.parallel.workers import Workers
 from asr_qat.progress import progress_bar
@@ -74,9 +73,13 @@ def study(
     Raises:
         UserError: as `plan`; the same study runs already; or, in the end, cells that failed.
     """
-    measure_for(config, quiet)
-    jobs = plan(config, only)
-    with _alone(Path(config.work)):
+    work = Path(config.work)
+    with locked(work / NAME):
+        measure_for(config, quiet)
+        jobs = plan(config, only)
+        if not all(job.done for job in jobs):
+            # For all cells together: each of them looks at the sizes alone.
+            PreparedFolder(config.data).check_shards(("train", "dev"), quiet)
         try:
             failed = _run(jobs, workers, quiet)
             measure_speed(config, quiet)
@@ -171,15 +174,3 @@ def _check_same(output: Path, now: Fingerprint) -> None:
             f"{output}: the cell was made with another {', '.join(differ)}: remove it to have it "
             "run again, or give the study another `output` and `work`"
         )
-
-
-@contextlib.contextmanager
-def _alone(work: Path) -> Iterator[None]:
-    """Raise `UserError` while another process runs a study in this folder."""
-    work.mkdir(parents=True, exist_ok=True)
-    with (work / "study.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"{work}: another study runs in this folder: wait for it") from None
-        yield

@@ -13,6 +13,7 @@ from asr_qat import files
 from asr_qat.audio.front_end import log_mel, normalize
 from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
+from asr_qat.lock import NAME, locked
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.summary import summarize, total
 from asr_qat.provenance import Provenance
@@ -108,7 +109,9 @@ def trained(cell: PlannedCell, fingerprint: Fingerprint) -> Recogniser:
     if marker.is_file() and files.read_json(marker) == what:
         return Recogniser.load(cell.model)
     marker.unlink(missing_ok=True)
-    recogniser = train(cell.training, quiet=True)
+    with locked(cell.model / NAME, any_host=True):
+        pass  # of a worker that was killed on another machine: the study's lock keeps others out
+    recogniser = train(cell.training, quiet=True, checksums=False)
     files.write_json(marker, what)
     shutil.rmtree(cell.model / "checkpoints")
     return recogniser

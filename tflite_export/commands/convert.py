@@ -1,9 +1,11 @@
 """`tflite-export convert`."""
 
 import argparse
+import math
 from pathlib import Path
 
 from asr_qat.errors import require
+from asr_qat.lock import NAME, locked
 
 
 def add_parser(subparsers) -> None:
@@ -58,11 +60,14 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.score.card import write_card
 
     seconds = tuple(args.seconds) if args.seconds else None
-    if args.full_integer is None:
-        convert(args.model, args.output, args.precision, seconds, args.calibration)
-    else:
-        _convert_calibrated(args, seconds)
-    write_card(args.output)
+    output = Path(args.output)
+    # Of two at once one waits: the card is that of the file.
+    with locked(output.with_name(f".{output.name}{NAME}"), patience_s=math.inf):
+        if args.full_integer is None:
+            convert(args.model, args.output, args.precision, seconds, args.calibration)
+        else:
+            _convert_calibrated(args, seconds)
+        write_card(args.output)
     if not args.quiet:
         found, size = read_metadata(args.output), Path(args.output).stat().st_size
         print(f"{args.output}: {size:,} bytes, {found.widths}")

@@ -13,6 +13,9 @@ from tflite_export.commands.arguments import data_name
 
 if TYPE_CHECKING:
     from asr_qat.corpora.utterance import Utterance
+    from tflite_export.runtime.live.live_model import LiveModel
+    from tflite_export.runtime.recogniser import TFLiteRecogniser
+    from tflite_export.score.live_evaluate import StreamedRun
     from tflite_export.score.live_rows import PassRates, StreamedComparison, StreamedEvaluation
     from tflite_export.score.rows import Evaluation
 
@@ -21,16 +24,11 @@ SHOWN = 5  # utterances whose hypothesis differs from the Keras model's
 
 def run(args: argparse.Namespace) -> None:
     """Stream every recording, print the figures of both passes and write the hypotheses."""
-    from asr_qat.corpora.recordings import recordings, skipped_in_preparation
-    from asr_qat.provenance import Provenance
-    from tflite_export.runtime.live.encoder import delays_ms
+    from asr_qat.corpora.recordings import recordings
     from tflite_export.runtime.live.live_model import live_model
     from tflite_export.runtime.recogniser import TFLiteRecogniser
     from tflite_export.score import evaluate
-    from tflite_export.score.card import write_card
-    from tflite_export.score.live_evaluate import live_peak_rss_mb, run_streamed, summarize_streamed
-    from tflite_export.score.live_rows import StreamedEvaluation
-    from tflite_export.score.rows import combine
+    from tflite_export.score.live_evaluate import run_streamed
     from tflite_export.silence import silence
 
     for option in ("beam", "lm", "hotwords"):
@@ -40,7 +38,6 @@ def run(args: argparse.Namespace) -> None:
     with silence():  # LiteRT announces its delegate in the first call
         device = TFLiteRecogniser(args.file, args.threads)
         model = live_model(device)
-    other, ratio = None, None
     keras = None
     if args.compare:
         from tflite_export.score.compare import matching_model  # needs TensorFlow
@@ -49,20 +46,51 @@ def run(args: argparse.Namespace) -> None:
     unread: list[Utterance] = []
     result = run_streamed(model, every, args.chunk_ms, args.quiet, unread)
     items = [item for item in every if item not in unread]
-    if args.baseline:
-        baseline = TFLiteRecogniser(args.baseline, args.threads)
-        other = run_streamed(live_model(baseline), items, args.chunk_ms, args.quiet)
-        ratio = baseline.path.stat().st_size / device.path.stat().st_size
-    look_ahead_ms, delay_ms = delays_ms(model.encoder)
-    longest = float(result.audio_seconds.max())
-    comparison = None
+    found = _evaluation(args, device, model, items, result, len(unread))
     if keras is not None:
         from tflite_export.score.live_compare import compare_streamed
 
         comparison = compare_streamed(keras, device, items, result, args.quiet)
-    found = combine(
+        found = dataclasses.replace(found, against_keras=comparison)
+    _show(args, found)
+    for name, texts in result.hypotheses.items():
+        written = _hypotheses_file(args, name)
+        evaluate.write_hypotheses(written, items, texts)
+        if not args.json:
+            print(f"hypotheses of the {name} pass: {written}")
+    refuse_unread(len(unread), len(every))
+
+
+def _evaluation(
+    args: argparse.Namespace,
+    device: "TFLiteRecogniser",
+    model: "LiveModel",
+    items: "list[Utterance]",
+    result: "StreamedRun",
+    unread: int,
+) -> "StreamedEvaluation":
+    """The figures of the file, and beside those of the baseline."""
+    from asr_qat.corpora.recordings import skipped_in_preparation
+    from asr_qat.provenance import Provenance
+    from tflite_export.runtime.live.encoder import delays_ms
+    from tflite_export.runtime.live.live_model import live_model
+    from tflite_export.runtime.recogniser import TFLiteRecogniser
+    from tflite_export.score import evaluate
+    from tflite_export.score.live_evaluate import live_peak_rss_mb, run_streamed, summarize_streamed
+    from tflite_export.score.live_rows import StreamedEvaluation
+    from tflite_export.score.rows import combine
+
+    facts = evaluate.describe(device)
+    other, ratio = None, None
+    if args.baseline:
+        baseline = TFLiteRecogniser(args.baseline, args.threads)
+        other = run_streamed(live_model(baseline), items, args.chunk_ms, args.quiet)
+        ratio = baseline.path.stat().st_size / facts.bytes
+    look_ahead_ms, delay_ms = delays_ms(model.encoder)
+    longest = float(result.audio_seconds.max())
+    return combine(
         StreamedEvaluation,
-        evaluate.describe(device),
+        facts,
         summarize_streamed(result, items, args.chunk_ms, args.threads, other, args.normalizer),
         Provenance.of_this_run(0),
         name=Path(args.file).name,
@@ -71,9 +99,14 @@ def run(args: argparse.Namespace) -> None:
         delay_ms=delay_ms,
         normalizer=args.normalizer,
         peak_rss_mb=live_peak_rss_mb(args.file, longest, args.chunk_ms, args.threads),
-        against_keras=comparison,
-        left_out=len(unread) + skipped_in_preparation(args.data, args.split),
+        left_out=unread + skipped_in_preparation(args.data, args.split),
     )
+
+
+def _show(args: argparse.Namespace, found: "StreamedEvaluation") -> None:
+    """Print the figures, in the form that was asked for, and write them into the card."""
+    from tflite_export.score.card import write_card
+
     if args.card:
         write_card(args.file, found, data_name(args))
     if args.json:
@@ -81,12 +114,6 @@ def run(args: argparse.Namespace) -> None:
     else:
         print(f"{args.data} ({args.split})" if Path(args.data).is_dir() else args.data)
         _print(found)
-    for name, texts in result.hypotheses.items():
-        written = _hypotheses_file(args, name)
-        evaluate.write_hypotheses(written, items, texts)
-        if not args.json:
-            print(f"hypotheses of the {name} pass: {written}")
-    refuse_unread(len(unread), len(every))
 
 
 def refuse_unread(unread: int, of: int) -> None:

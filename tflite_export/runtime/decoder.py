@@ -1,10 +1,14 @@
 """From encoded frames to labels with their frames, whatever kind of model a file holds."""
 
+from collections.abc import Sequence
+
 from asr_qat.arrays import Array
 from asr_qat.decoding.ctc_alignment import align_ctc
 from asr_qat.decoding.hypothesis import Hypothesis
+from asr_qat.decoding.recognition import recognise_ctc, recognise_transducer
 from asr_qat.decoding.timed_label import TimedLabel
 from asr_qat.decoding.transducer_alignment import align_transducer
+from asr_qat.decoding.transducer_heard import heard_at
 from asr_qat.decoding.transducer_times import emitted
 from tflite_export.runtime.beam_search import BeamSearch
 from tflite_export.runtime.metadata import Metadata
@@ -48,21 +52,21 @@ class Decoder:
         return self._searched(self._recogniser.encode(features), count)
 
     def labels(self, features: Array) -> list[TimedLabel]:
-        """The labels with their frames.
-
-        Those of a transducer's greedy search are where it emitted them, all others are aligned.
-        """
-        steps = self._recogniser.steps
-        if self._search is None:
-            found = self._recogniser.recognise(features)
-            if steps is None:
-                return align_ctc(found.logits, found.tokens)
-            return emitted(found.logits, steps.blank, steps.durations)
-        encoded = self._recogniser.encode(features)
-        tokens = self._searched(encoded, 1)[0].tokens
+        """The labels with their frames: aligned, of a transducer where they are likeliest."""
+        encoded, steps = self._recogniser.encode(features), self._recogniser.steps
         if steps is None:
-            return align_ctc(encoded, tokens)
-        return align_transducer(steps, encoded, tokens)
+            return align_ctc(encoded, self._found(encoded))
+        if self._search is None:
+            logits = recognise_transducer(steps, encoded).logits
+            labels = emitted(logits, steps.blank, steps.durations)
+        else:
+            labels = align_transducer(steps, encoded, self._found(encoded))
+        return heard_at(steps, encoded, labels)
+
+    def _found(self, encoded: Array) -> Sequence[int]:
+        if self._search is None:
+            return recognise_ctc(encoded).tokens
+        return self._searched(encoded, 1)[0].tokens
 
     def _searched(self, encoded: Array, count: int) -> list[Hypothesis]:
         assert self._search is not None

@@ -1,5 +1,6 @@
 """Text of recordings, whatever kind of model the `.tflite` file holds."""
 
+import math
 from pathlib import Path
 from typing import Literal, overload
 
@@ -20,6 +21,9 @@ LIVE_LONGEST_S = 20.0  # of an utterance of a live model
 # Heard before and after a piece of a recording: where audio begins or ends too soon, models find
 # words that are not there, or miss one.
 AROUND_S = 0.5
+# Transducers that were trained on utterances lose words in what is longer (arXiv 2005.03271): each
+# pause of so long ends an utterance of theirs.
+TRANSDUCER_PAUSE_S = 0.6
 
 
 class Transcriber:
@@ -131,7 +135,8 @@ class Transcriber:
         if len(samples) <= longest_s * self.sample_rate:
             return [Piece(0, len(samples))], 0
         around_s = min(AROUND_S, longest_s / 8)
-        pieces = cut_in_pauses(samples, self.sample_rate, longest_s - 2 * around_s)
+        always_s = math.inf if self.recogniser.steps is None else TRANSDUCER_PAUSE_S
+        pieces = cut_in_pauses(samples, self.sample_rate, longest_s - 2 * around_s, always_s)
         return pieces, round(around_s * self.sample_rate)
 
 

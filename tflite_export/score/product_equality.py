@@ -1,11 +1,11 @@
 """Every quantized product of a recogniser's file against the Keras layer, on the same input."""
 
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from asr_qat.leftovers import temporary_folder
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import quantized_layers
 from tflite_export.convert.labels import merged_factors
@@ -35,8 +35,8 @@ def product_errors(
         One for each product in graph order.
     """
     layers, factors = quantized_layers(recogniser.model), merged_factors(recogniser.model)
-    with tempfile.TemporaryDirectory() as folder:
-        probed = Path(folder) / "probed.tflite"
+    with temporary_folder() as folder:
+        probed = folder / "probed.tflite"
         probes = ProductProbes(path, layers, factors, probed)
         device = _ProbedRecogniser(probed, probes)
     live = live_model(device) if device.live else None

@@ -6,7 +6,6 @@ rounding edge, the last bit of a float decides to which side it falls.
 """
 
 import dataclasses
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from tensorflow import keras
 from asr_qat.arrays import Array
 from asr_qat.compat import inputs_of_call
 from asr_qat.errors import require
+from asr_qat.leftovers import temporary_folder
 from asr_qat.quantize.apply import quantized_layers
 from tflite_export.score.delegation import delegation
 from tflite_export.score.product_probes import ProductProbes
@@ -104,8 +104,8 @@ def verify(
     """
     require(Path(path).is_file(), f"{path}: no such file")
     batches = inputs if isinstance(inputs, list) and len(model.inputs) == 1 else [inputs]
-    with tempfile.TemporaryDirectory() as folder:
-        probed = Path(folder) / "probed.tflite"
+    with temporary_folder() as folder:
+        probed = folder / "probed.tflite"
         layers = quantized_layers(model)
         probes = ProductProbes(path, layers, {}, probed)
         kind = OpResolverType.AUTO if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES

@@ -1,14 +1,13 @@
 """Archives unpacked once into the cache folder."""
 
 import lzma
-import shutil
 import tarfile
-import tempfile
 import zlib
 from pathlib import Path
 
 from asr_qat.corpora.cache import cache_folder
 from asr_qat.errors import UserError
+from asr_qat.leftovers import temporary_folder
 
 
 def unpacked(archive: Path) -> Path:
@@ -25,12 +24,12 @@ def unpacked(archive: Path) -> Path:
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{archive.name}."))
     try:
-        with tarfile.open(archive) as tar:
-            tar.extractall(temporary, filter="data")
-            _check_end(tar)
-        temporary.replace(folder)
+        with temporary_folder(archive.name, folder.parent) as temporary:
+            with tarfile.open(archive) as tar:
+                tar.extractall(temporary, filter="data")
+                _check_end(tar)
+            temporary.replace(folder)
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             if folder.is_dir():
@@ -39,8 +38,6 @@ def unpacked(archive: Path) -> Path:
         raise UserError(
             f"{archive}: damaged archive ({error}): remove it and fetch it again"
         ) from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return folder
 
 

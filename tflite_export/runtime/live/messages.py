@@ -3,7 +3,8 @@
 The client opens `ws://HOST:PORT/stream`, waits for `ready`, and sends
 
 - binary messages: audio, 16-bit samples (PCM, signed, little endian), one channel, at the rate
-  that `ready` names; one sample or more, up to `max_message_bytes`, 100 ms say;
+  that `ready` names; one sample or more, up to `max_message_bytes`, 100 ms say (one that goes on
+  sending more than 50 messages of less than 64 bytes in a second, or pings, is broken off);
 - the text `{"type": "end"}`: there is no more; the server answers with the last words and `end`.
 
 The server sends JSON texts:
@@ -43,6 +44,8 @@ FULL = 1013  # too many streams, or the server has to start its recogniser again
 IDLE = 4000  # no message for `idle_s`; the last words came before
 NOT_READING = 4001  # the client did not take a message for `idle_s`
 SLOW = 4002  # too little audio, for `idle_s`, or while another client waited for the place
+# Those that end a stream, also by a fault in the protocol, which websockets finds.
+CODES = {*range(DONE, 1016), IDLE, NOT_READING, SLOW}
 
 END: dict[str, Any] = {"type": "end"}
 SAMPLE_BYTES = 2

@@ -15,11 +15,11 @@ class Metrics:
 
     Attributes:
         begun: streams that had a place.
-        ended: streams by the code that they were closed with, 1006 for none.
+        ended: streams by the code that they were closed with, 1006 for none; other ones together.
         refused: requests and streams that were not served, by reason.
         chunks: messages of audio that were recognised.
         late: those that took longer, from arrival to words, than they last.
-        chunk_seconds: what they took.
+        chunk_seconds: what they took, but for those of clients that send faster than speech.
         audio: seconds of it.
     """
 
@@ -49,13 +49,20 @@ class Metrics:
         """Add a figure that is asked for when it is read."""
         Gauge(f"asr_qat_{name}", text, registry=self.registry).set_function(value)
 
-    def chunk(self, took_s: float, lasts_s: float, least_s: float) -> None:
-        """A message of audio was recognised; late ones last at least `least_s`."""
+    def chunk(self, lasts_s: float, took_s: float, in_time_s: float | None) -> None:
+        """A message of audio was recognised.
+
+        Args:
+            lasts_s: seconds of audio.
+            took_s: from its arrival to its words.
+            in_time_s: what that may be; None if it came before it could be spoken: it may wait.
+        """
         self.chunks.inc()
         self.audio.inc(lasts_s)
-        self.chunk_seconds.observe(took_s)
-        if took_s > max(lasts_s, least_s):
-            self.late.inc()
+        if in_time_s is not None:
+            self.chunk_seconds.observe(took_s)
+            if took_s > in_time_s:
+                self.late.inc()
 
     def text(self, processes: dict[int, int]) -> str:
         """In the format of Prometheus; `processes`: of the workers, by number."""

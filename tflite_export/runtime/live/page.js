@@ -46,6 +46,18 @@ class Session {
 
   constructor() {
     this.number = Session.count++;
+    this.begin().catch((error) => this.closed(error.message));
+  }
+
+  // The microphone first: a place at the server is for those that send.
+  async begin() {
+    if (!navigator.mediaDevices) {
+      throw new Error("a browser gives the microphone to pages of https or localhost only");
+    }
+    const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+    this.stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, ...plain } });
+    this.stream.getAudioTracks()[0].onended = () => this.stop("the microphone has gone");
+    if (session !== this) return this.release();
     this.socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/stream`);
     this.socket.onmessage = (message) => this.received(JSON.parse(message.data));
     this.socket.onclose = (event) => this.closed(event.reason || `connection closed (${event.code})`);
@@ -64,13 +76,6 @@ class Session {
   }
 
   async record(rate) {
-    if (!navigator.mediaDevices) {
-      throw new Error("a browser gives the microphone to pages of https or localhost only");
-    }
-    const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
-    this.stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, ...plain } });
-    this.stream.getAudioTracks()[0].onended = () => this.stop("the microphone has gone");
-    if (session !== this) return this.release();
     this.context = new AudioContext();
     await this.context.audioWorklet.addModule("recorder.js");
     if (session !== this) return this.release();
@@ -114,8 +119,10 @@ class Session {
 
   closed(reason) {
     this.release();
-    this.socket.onclose = null;
-    this.socket.close();
+    if (this.socket) {
+      this.socket.onclose = null;
+      this.socket.close();
+    }
     if (session === this) session = null;
     say("off", reason);
   }

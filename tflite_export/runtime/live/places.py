@@ -78,7 +78,7 @@ class Places:
         own = sum(other.address == seat.address for other in self._waiting)
         if len(self._waiting) >= self._limits.max_waiting:
             raise RefusedError("queue", f"{self._full(seat)}, and too many wait: try later")
-        if own >= self._limits.places_of(seat.address):
+        if own >= self._limits.waiting_of(seat.address):
             raise RefusedError("address", f"{self._full(seat)}, and others of it wait: try later")
         self._waiting.append(seat)
         self.assign()

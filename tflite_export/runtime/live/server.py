@@ -26,7 +26,8 @@ from tflite_export.runtime.live.limits import Limits, client_address
 from tflite_export.runtime.live.metrics import CONTENT_TYPE, Metrics
 from tflite_export.runtime.live.places import CHECK_S, Places, RefusedError, Seat
 from tflite_export.runtime.live.requests import Hosts, refusal
-from tflite_export.runtime.live.workers import WorkerError, Workers
+from tflite_export.runtime.live.worker_link import WorkerError
+from tflite_export.runtime.live.workers import Workers
 
 if sys.version_info >= (3, 11):
     from asyncio import timeout
@@ -78,8 +79,9 @@ class LiveServer:
         self._closing: set[asyncio.Task[None]] = set()
         self._draining = False
         self.metrics = metrics = Metrics()
-        broken_off = metrics.refused.labels("connections").inc
-        self._connections = Connections(limits.max_connections, broken_off)
+        self._connections = Connections(
+            limits.max_connections, lambda reason: metrics.refused.labels(reason).inc()
+        )
         metrics.gauge("streams", "streams that have a place", lambda: self._places.taken)
         metrics.gauge("waiting", "clients that wait for a place", lambda: self._places.waiting)
         metrics.gauge("queue", "steps of recognition that wait", lambda: workers.queue)
@@ -145,7 +147,7 @@ class LiveServer:
             port,
             process_request=self._request,
             process_response=_protect,
-            create_connection=self._connections.kind(),
+            create_connection=self._connections.connection,
             compression=None,
             logger=_LOGGER,
             max_size=self._limits.max_message_bytes,
@@ -207,7 +209,7 @@ class LiveServer:
         finally:  # before the client has answered: it may take its time
             self._places.leave(seat)
         if seat.pace is not None:
-            self.metrics.ended.labels(code).inc()
+            self.metrics.ended.labels(code if code in messages.CODES else "other").inc()
         await _close(client, code, reason)
 
     async def _with_place(self, client: ServerConnection, seat: Seat) -> tuple[int, str]:

@@ -56,6 +56,7 @@ class Session:
         self.ended: Utterance | None = None
         self.offset = self._number = 0
         self._shown: list[Word] = []
+        self._emitted: tuple[Emission, ...] = ()  # labels of these words
         self._corrected = 0  # labels of the second pass that were shown
         self._begin()
 
@@ -137,8 +138,10 @@ class Session:
         return events
 
     def _changes(self) -> list[Event]:
-        words = self._group(self.utterance.emissions, ended=False)
-        corrected = len(self.utterance.second.emissions)
+        emissions, corrected = self.utterance.emissions, len(self.utterance.second.emissions)
+        if emissions == self._emitted and corrected == self._corrected:  # as mostly
+            return []
+        self._emitted, words = emissions, self._group(emissions, ended=False)
         if words == self._shown and corrected == self._corrected:
             return []
         kind: Literal["partial", "corrected"]
@@ -162,7 +165,7 @@ class Session:
     def _begin(self) -> None:
         model = self._model
         self.utterance = Utterance(model.encoder, model.steps, self._start, self._endpoint)
-        self._shown = []
+        self._shown, self._emitted = [], ()
         self._corrected = 0
 
     def _group(self, emissions: Sequence[Emission], ended: bool = True) -> list[Word]:

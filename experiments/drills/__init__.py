@@ -1,0 +1,1 @@
+"""Recovery drills: commands that are killed, full disks, second writers, damaged pages."""
