@@ -62,7 +62,7 @@ def _once(content: Any, chance: Chance) -> Any:
 
 def _other(value: Any, chance: Chance) -> Any:
     """Another value, some of them near to this one."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = isinstance(value, int | float) and type(value) is not bool and abs(value) < 1e300
     if number and chance.random() < 0.4:
         near = (value + 1, value - 1, -value, 2 * value, value * 10**6, value * 1.01, str(value))
         return near[chance.integers(len(near))]
