@@ -190,8 +190,9 @@ def _is_line(line: Any) -> bool:
     if not (isinstance(line, dict) and isinstance(line.get("text"), str)):
         return False
     seconds = line.get("duration")
-    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    return number and 0 <= seconds <= MOST_SECONDS
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        return False
+    return 0 <= seconds <= MOST_SECONDS
 
 
 def shard_name(split: str, index: int, count: int) -> str:
