@@ -8,6 +8,7 @@
 # make coverage   the lines and branches that `make test` runs
 # make results    measure anew, in about an hour, what does not take days of training, and render
 #                 the rest again; on a clean commit (what: python -m experiments.results --list)
+# make fuzz       damaged and hostile input of every kind, counted in results/fuzz.json
 # make drills     kill commands at random points, fill disks, damage pages, and run them again
 # make librispeech-check  the whole way at full size in 20 steps, and the input pipeline's throughput
 # The last two look for LibriSpeech in $ASR_QAT_DATA, else download its train-clean-100 (7 GB).
@@ -29,8 +30,8 @@ TESTS = tests.run --workers $(WORKERS)
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 
-.PHONY: checksums demo drills test test-all test-runtime coverage docs notebooks results reproduce reproduce-synthetic \
-	librispeech-check lint schemas venv wheel clean
+.PHONY: checksums demo drills fuzz test test-all test-runtime coverage docs notebooks results reproduce \
+	reproduce-synthetic librispeech-check lint schemas venv wheel clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
 
@@ -39,6 +40,9 @@ demo: $(VENV)/experiments.stamp
 
 results: $(VENV)/experiments.stamp
 	$(BIN)/python -m experiments.results
+
+fuzz: $(VENV)/dev.stamp
+	$(BIN)/python -m experiments.fuzz
 
 drills: $(VENV)/experiments.stamp
 	$(BIN)/python -m experiments.drills

@@ -19,6 +19,8 @@ from experiments.demo import demo_page
 from experiments.demo.demo_rows import DemoResults, EqualityResults
 from experiments.drills.rows import DrillResults
 from experiments.drills.table import drills_table
+from experiments.fuzz.rows import FuzzResults
+from experiments.fuzz.table import fuzz_table
 from experiments.house.row import HouseResults
 from experiments.house.table import house_table
 from experiments.live.latency_rows import LatencyResults
@@ -152,6 +154,7 @@ KINDS: dict[str, Render] = {
     "any_keras.json": _table(AnyKerasResults, any_keras_table),
     "drills.json": _table(DrillResults, drills_table),
     "equality*.json": _alone(EqualityResults),
+    "fuzz.json": _table(FuzzResults, fuzz_table),
     "house.json": _table(HouseResults, house_table),
     "long_form.json": _table(LongFormResults, long_form_table),
     "prepare_scale.json": _table(PrepareScaleResults, prepare_scale_table),
