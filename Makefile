@@ -15,6 +15,7 @@
 # make notebooks  run the notebooks again, where they are
 # make reproduce  prepare CMU AN4 and train its float models; reproduce-synthetic: the same of
 #                 the synthetic voices, whose model starts from that of AN4
+# make checksums SHA256SUMS of the models in models/, after a change of one
 # make schemas    write configs/*.schema.json again, with which editors check configuration files
 # make wheel      source distribution and wheel in dist/, checked
 # make docs       the site of docs/ in site/; fails on a broken link
@@ -29,7 +30,7 @@ TESTS = tests.run --workers $(WORKERS)
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 
-.PHONY: demo drills fuzz test test-all test-runtime coverage docs notebooks results reproduce \
+.PHONY: checksums demo drills fuzz test test-all test-runtime coverage docs notebooks results reproduce \
 	reproduce-synthetic librispeech-check lint schemas venv wheel clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
@@ -79,6 +80,11 @@ librispeech-check: $(VENV)/train.stamp
 schemas: $(VENV)/train.stamp
 	$(BIN)/asr-qat train --schema configs/train.schema.json
 	$(BIN)/asr-qat study --schema configs/study.schema.json
+
+# As `asr_qat.models.model_directory` writes them.
+checksums:
+	for model in models/*/; do (cd $$model && \
+		sha256sum config.json tokenizer.model stats.json model.weights.h5 > SHA256SUMS); done
 
 notebooks: $(VENV)/notebooks.stamp
 	$(BIN)/python -m nbconvert --to notebook --execute --inplace notebooks/*.ipynb \
