@@ -13,7 +13,7 @@ from experiments.drills.process import scratch
 TIMES = ("seconds", "rtf", "latency_ms", "rounds", "spread", "peak_rss_mb", "rtf_spread")
 TIMED_ROWS = ("| real-time factor |", "| peak memory |")  # of a model card
 # Made of times, or with them in it: the file has to be there.
-THERE = re.compile(r"(^|/)(checkpoint|speed\.json|.*\.(html|png|log)|results/.*\.md)$")
+THERE = re.compile(r"(^|/)(checkpoint|speed\.json|.*\.(csv|html|png|log)|results/.*\.md)$")
 LOGS = re.compile(r"(^|/)tensorboard/")  # a further file of each start
 
 
