@@ -9,8 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 PACKAGE = Path(__file__).resolve().parent
 CPUINFO = Path("/proc/cpuinfo")  # of Linux
 RESULTS = "results"  # at the top of the repository: written by the code, not a part of it
@@ -102,12 +100,14 @@ def _program(path: Path) -> tuple[str, ...]:
 
 def hardware() -> Hardware:
     """Processor, cores that this process may use, and memory."""
+    import psutil  # not for those who only want to know the command
+
     about = _cpuinfo()
     flags = about.get("flags")
     return Hardware(
         cpu=about.get("model name") or platform.processor() or platform.machine() or "unknown",
         vnni=None if flags is None else "vnni" in flags,
-        cores=_cores(),
+        cores=_cores(psutil.Process()) or psutil.cpu_count() or 1,
         memory_gb=round(psutil.virtual_memory().total / 2**30, 1),
     )
 
@@ -122,11 +122,9 @@ def _cpuinfo() -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def _cores() -> int:
-    process = psutil.Process()
-    if hasattr(process, "cpu_affinity"):  # not on macOS
-        return len(process.cpu_affinity())
-    return psutil.cpu_count() or 1
+def _cores(process: Any) -> int | None:
+    """Those that a process may use, where the system says."""
+    return len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else None
 
 
 def _versions() -> dict[str, str]:
