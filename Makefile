@@ -8,12 +8,14 @@
 # make coverage   the lines and branches that `make test` runs
 # make results    measure anew, in about an hour, what does not take days of training, and render
 #                 the rest again; on a clean commit (what: python -m experiments.results --list)
+# make fuzz       damaged and hostile input of every kind, counted in results/fuzz.json
 # make drills     kill commands at random points, fill disks, damage pages, and run them again
 # make librispeech-check  the whole way at full size in 20 steps, and the input pipeline's throughput
 # The last two look for LibriSpeech in $ASR_QAT_DATA, else download its train-clean-100 (7 GB).
 # make notebooks  run the notebooks again, where they are
 # make reproduce  prepare CMU AN4 and train its float models; reproduce-synthetic: the same of
 #                 the synthetic voices, whose model starts from that of AN4
+# make checksums SHA256SUMS of the models in models/, after a change of one
 # make schemas    write configs/*.schema.json again, with which editors check configuration files
 # make wheel      source distribution and wheel in dist/, checked
 # make docs       the site of docs/ in site/; fails on a broken link
@@ -28,8 +30,8 @@ TESTS = tests.run --workers $(WORKERS)
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 
-.PHONY: demo drills test test-all test-runtime coverage docs notebooks results reproduce reproduce-synthetic \
-	librispeech-check lint schemas venv wheel clean
+.PHONY: checksums demo drills fuzz test test-all test-runtime coverage docs notebooks results reproduce \
+	reproduce-synthetic librispeech-check lint schemas venv wheel clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pip in one environment
 
@@ -38,6 +40,9 @@ demo: $(VENV)/experiments.stamp
 
 results: $(VENV)/experiments.stamp
 	$(BIN)/python -m experiments.results
+
+fuzz: $(VENV)/dev.stamp
+	$(BIN)/python -m experiments.fuzz
 
 drills: $(VENV)/experiments.stamp
 	$(BIN)/python -m experiments.drills
@@ -75,6 +80,11 @@ librispeech-check: $(VENV)/train.stamp
 schemas: $(VENV)/train.stamp
 	$(BIN)/asr-qat train --schema configs/train.schema.json
 	$(BIN)/asr-qat study --schema configs/study.schema.json
+
+# As `asr_qat.models.model_directory` writes them.
+checksums:
+	for model in models/*/; do (cd $$model && \
+		sha256sum config.json tokenizer.model stats.json model.weights.h5 > SHA256SUMS); done
 
 notebooks: $(VENV)/notebooks.stamp
 	$(BIN)/python -m nbconvert --to notebook --execute --inplace notebooks/*.ipynb \

@@ -15,13 +15,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from asr_qat import files
 from asr_qat.errors import UserError
-from asr_qat.plain_yaml import parse
+from asr_qat.plain_yaml import MOST_CHARACTERS, parse
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
 
 Config = TypeVar("Config")
+MOST_INTEGER = 1 << 63
+LONGEST_SHOWN = 200  # characters of a wrong value in an error
 # What pydantic's types of errors expected, in words.
 _EXPECTED = {
     "string_type": "text",
@@ -49,7 +52,7 @@ def load_yaml(path: str | Path, kind: type[Config], settings: Sequence[str] = ()
         UserError: naming the file and the key that is missing, unknown or of a wrong type.
     """
     try:
-        content = parse(Path(path).read_text(encoding="utf-8"))
+        content = parse(files.read_text(path, 4 * MOST_CHARACTERS))  # bytes of a character: 1 to 4
     except FileNotFoundError:
         raise UserError(f"{path}: no such configuration file") from None
     except ValueError as error:
@@ -98,8 +101,11 @@ def from_dict(kind: type[Config], values: Any, where: str) -> Config:
     try:
         # As JSON: strict types there take a list for a tuple, and keys that are numbers in text.
         text = json.dumps({"": values}, ensure_ascii=False).encode()
+    except RecursionError:
+        raise UserError(f"{where}: nested too deeply") from None
     except (TypeError, ValueError) as error:  # a date as a key, say, or a circle of references
         raise UserError(f"{where}: not plain keys and values: {error}") from None
+    _refuse_huge(values, where)
     try:
         return adapter(kind).validate_json(text)[""]  # type: ignore[arg-type]  # a class is hashable
     except (ValidationError, UserError) as error:
@@ -111,6 +117,20 @@ def from_dict(kind: type[Config], values: Any, where: str) -> Config:
         if isinstance(error, ValidationError):
             raise UserError(_message(kind, error, where)) from None
         raise UserError(f"{where}: {error}") from None
+
+
+def _refuse_huge(values: Any, where: str) -> None:
+    """Raise `UserError` for a whole number that takes more than 64 bits."""
+    if isinstance(values, int):
+        if abs(values) >= MOST_INTEGER:
+            raise UserError(f"{where}: a whole number of more than 64 bits")
+    elif isinstance(values, dict):
+        for key, value in values.items():
+            _refuse_huge(key, where)
+            _refuse_huge(value, f"{where}: {key}")
+    elif isinstance(values, list | tuple):
+        for index, value in enumerate(values):
+            _refuse_huge(value, f"{where}[{index}]")
 
 
 @functools.cache
@@ -145,6 +165,8 @@ def _message(kind: Any, refusal: "ValidationError", where: str) -> str:
     errors = refusal.errors(include_url=False)
     unknown = [error for error in errors if error["type"] == "unexpected_keyword_argument"]
     error = (unknown or errors)[0]
+    if error["type"] == "json_invalid":  # of what was JSON a moment ago: deeper than it reads
+        return f"{where}: nested too deeply ({error['msg']})"
     location, found = error["loc"], _written(error["input"])
     place, above = _place(where, location), _place(where, location[:-1])
     if unknown:
@@ -179,7 +201,6 @@ def _place(where: str, location: Sequence[str | int]) -> str:
 
 
 def _written(value: Any) -> str:
-    """A value as the file has it: `null`, not `None`."""
-    if isinstance(value, str):
-        return f"'{value}'"
-    return json.dumps(value, ensure_ascii=False)
+    """A value as the file has it: `null`, not `None`. Of a long one the beginning."""
+    text = f"'{value}'" if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} ..."

@@ -4,16 +4,22 @@ Paths are local, or addresses such as `s3://bucket/folder`, see `asr_qat.remote_
 """
 
 import contextlib
+import errno
+import hashlib
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from asr_qat import plain_json
 from asr_qat.errors import UserError
 from asr_qat.leftovers import remove_left_once, temporary_folder, temporary_name
 from asr_qat.remote_path import RemotePath
 from asr_qat.remote_path import place as place
+
+MOST_JSON = 64 << 20  # bytes of a file whose content is held in memory as objects
+_BLOCK = 1 << 20  # bytes that are hashed at once
 
 
 @contextlib.contextmanager
@@ -96,14 +102,43 @@ def write_json(path: str | Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_text(path: str | Path) -> str:
+def read_bytes(path: str | Path, most: int | None = None) -> bytes:
+    """Read the content of a file.
+
+    Args:
+        path: of the file.
+        most: bytes that it may have, None for any number.
+
+    Raises:
+        UserError: it is a folder or too large.
+        FileNotFoundError: there is none.
+    """
+    path = place(path)
+    try:
+        if most is None or isinstance(path, RemotePath):
+            content = path.read_bytes()
+        else:
+            with path.open("rb") as file:  # a pipe or a device has no size to look at
+                content = file.read(most + 1)
+    except IsADirectoryError:
+        raise UserError(f"{path}: a folder: expected a file") from None
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise UserError(f"{path}: a link to itself: expected a file") from None
+    if most is not None and len(content) > most:
+        raise UserError(f"{path}: more than {most:,} bytes")
+    return content
+
+
+def read_text(path: str | Path, most: int | None = None) -> str:
     """Read UTF-8, with a byte order mark or without.
 
     Raises:
-        UserError: naming the file and the line that is not UTF-8.
+        UserError: naming the file and the line that is not UTF-8, or as `read_bytes`.
         FileNotFoundError: there is none.
     """
-    content = place(path).read_bytes()
+    content = read_bytes(path, most)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -123,11 +158,20 @@ def read_lines(path: str | Path) -> list[str]:
     return [line.removesuffix("\r") for line in lines]
 
 
-def read_json(path: str | Path) -> Any:
-    """Read JSON. Raises `UserError` naming the file if it is missing or damaged."""
+def read_json(path: str | Path, most: int = MOST_JSON) -> Any:
+    """Read JSON. Raises `UserError` naming the file if it is missing, damaged or too large."""
     try:
-        return json.loads(place(path).read_text(encoding="utf-8"))
+        return plain_json.parse(read_text(path, most))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"{path}: not valid JSON ({error})") from None
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of the content of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with local(path) as named, named.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

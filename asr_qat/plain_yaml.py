@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+MOST_CHARACTERS = 1 << 19  # which the reader takes some seconds for
 MOST_VALUES = 100_000  # in a file whose aliases are written out
 # YAML 1.2 has neither: `2026-01-31` is text there, and `<<` a key like any other.
 _LEFT_OUT = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:merge"}
@@ -28,15 +29,17 @@ class _Loader(yaml.SafeLoader):
     }
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        """Refuse a key that is there already, of which YAML's reader keeps the last value."""
+        """Refuse a list as a key, and one that is given twice: the reader keeps the last value."""
         node = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key is no text", problem_mark=key.start_mark)
+            if key.value in seen:
                 raise yaml.MarkedYAMLError(
                     problem=f"the key '{key.value}' is given twice", problem_mark=key.start_mark
                 )
-            seen.add(str(key.value))
+            seen.add(key.value)
         return node
 
 
@@ -49,9 +52,11 @@ def parse(text: str) -> Any:
     """The content of a file.
 
     Raises:
-        ValueError: in one line: no YAML, a key twice, a tag such as `!!binary`, too deep nesting,
-            or aliases that stand for too many values.
+        ValueError: in one line: no YAML, a key twice or that is no text, a tag such as `!!binary`,
+            too deep nesting, too long a text, or aliases that stand for too many values.
     """
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"more than {MOST_CHARACTERS:,} characters")
     try:
         content = yaml.load(text, _Loader)  # noqa: S506  # a safe one
         count = _values(content, {})
@@ -59,6 +64,8 @@ def parse(text: str) -> Any:
         raise ValueError("nested too deeply") from None
     except LookupError:  # `!!bool 3`
         raise ValueError("a value is not what its tag says") from None
+    except OverflowError:  # of a number in base 60, `1:1:1.5` and so on
+        raise ValueError("a number is too large") from None
     except (yaml.YAMLError, ValueError) as error:
         said = str(error).replace('in "<unicode string>",', "in")
         raise ValueError(" ".join(said.split())) from None

@@ -36,6 +36,11 @@ def equal(name: str, value: Any, target: Any) -> Row:
     return Row(name, value, target, value == target)
 
 
+def not_worse(name: str, verdict: Any) -> Row:
+    """Met by a difference that is shown to be within the margin, or a gain."""
+    return Row(name, verdict, "lossless", verdict in ("lossless", "better"))
+
+
 def without_target(name: str, value: Any) -> Row:
     """A figure for comparison."""
     return Row(name, value, None, None)

@@ -107,6 +107,7 @@ def test_a_configuration_is_read_back_from_its_dictionary(write):
         ("batches: {cache: null}\n", "batches: cache: expected true or false, found null"),
         ("batches: {speeds: [null, {}]}\n", "batches: speeds[0]: expected a number, found null"),
         ("batches: {gain: {2020-01-01: 3}}\n", 'expected a number, found {"2020-01-01": 3}'),
+        (f"overrides: {'[' * 210}{']' * 210}\n", "nested too deeply"),
         ("batches: null\n", "batches: expected keys and values, found null"),
         ("keep: null\n", "keep: null is not one of best, last"),
         ("evaluate_every: 0\n", "evaluate_every: 0 is less than 1"),
@@ -139,6 +140,23 @@ def test_a_configuration_is_read_back_from_its_dictionary(write):
         ("optimizer: {schedule: {peak: .inf}}\n", "schedule: peak: inf is not a number above 0"),
         ("optimizer: {schedule: {warmup: -1}}\n", "schedule: warmup: -1 is less than 0"),
         ("quantization: {start_step: -1}\n", "quantization: start_step: -1 is less than 0"),
+        ("seed: -1\n", "seed: -1 is less than 0"),
+        ("seed: 3000000000\n", "seed: 3000000000 is more than 2,147,483,647"),
+        (f"seed: {10**30}\n", "seed: a whole number of more than 64 bits"),
+        (f"batches: {{speeds: [{10**30}]}}\n", "speeds[0]: a whole number of more than 64 bits"),
+        (f"seed: 0x{'f' * 5000}\n", "not plain keys and values: Exceeds the limit"),
+        ("seed: '" + "9" * 5000 + "'\n", "seed: expected a whole number, found '999"),
+        ("encoder: {blocks: 2000}\n", "encoder: blocks: 2000 is more than 1,024"),
+        ("encoder: {dim: 100000}\n", "encoder: dim: 100000 is more than 65,536"),
+        ("encoder: {dim: 65536, blocks: 900}\n", "make 27,"),
+        ("encoder: {attention_context: [4, 10000000]}\n", "10000000 is more than 1,048,576"),
+        ("encoder: {norm_epsilon: .inf}\n", "norm_epsilon: inf is not a number above 0"),
+        ("batches: {batch_size: 10000000}\n", "batch_size: 10000000 is more than 1,048,576"),
+        ("batches: {bucket_seconds: [1, 1e9]}\n", "bucket_seconds: 1000000000.0 is more than"),
+        ("batches: {speeds: [1e-9]}\n", "batches: speeds: 1e-09 is less than 0.1"),
+        ("batches: {noise: {snr_db: [0, 1e9]}}\n", "snr_db: 1000000000.0 is more than 200.0"),
+        ("optimizer: {variational_noise: {layers: 'a{99999999999}'}}\n", "not a regular expr"),
+        (f"quantization: {{overrides: {{{'(' * 900}: w8a8}}}}\n", "is not a regular expression"),
     ],
 )  # fmt: skip
 def test_mistakes(write, text, complaint):
@@ -195,7 +213,7 @@ ALIASES = "\n".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 10)}]" for n in r
     ("text", "complaint"),
     [
         ("a: " + "[" * 100_000, "nested too deeply"),
-        ("\n".join(f"{' ' * depth}a:" for depth in range(3000)), "nested too deeply"),
+        ("\n".join(f"{' ' * depth}a:" for depth in range(900)), "nested too deeply"),
         ("x0: &x0 [1]\n" + ALIASES, "more than 100,000 values, with aliases written out"),
         ("steps: &x [*x]", "more than 100,000 values"),
         ("steps: 1\nsteps: 2", "the key 'steps' is given twice in line 2, column 1"),
@@ -204,12 +222,16 @@ ALIASES = "\n".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 10)}]" for n in r
         ("data: !!timestamp 2026-01-31", "the tag 'tag:yaml.org,2002:timestamp'"),
         ("data: !!set {a, b}", "the tag 'tag:yaml.org,2002:set'"),
         ("data: !!python/object/apply:os.getcwd []", "python/object/apply:os.getcwd'"),
-        ("[1, 2]: 3", "unhashable key"),
+        ("[1, 2]: 3", "a key is no text in line 1, column 1"),
+        ("x0: &x0 [1]\n" + ALIASES + "\n? *x9\n: 3", "a key is no text"),
+        ("? &x [*x]\n: 3", "a key is no text"),
+        ("a: 1" + ":1" * 3000 + ".5", "a number is too large"),
+        ("# " + "x" * 600_000, "more than 524,288 characters"),
         ("steps: !!bool 3", "a value is not what its tag says"),
         (f"steps: {'9' * 6000}", "Exceeds the limit"),
         ("steps: 1\n---\nsteps: 2", "expected a single document"),
     ],
-    ids=range(14),
+    ids=range(18),
 )
 def test_absurd_yaml(write, text, complaint):
     message = refusal(write(text))
@@ -242,7 +264,16 @@ def test_missing_file(tmp_path):
 def test_file_that_is_not_text(tmp_path):
     path = tmp_path / "model.yaml"
     path.write_bytes(b"\xff\xfe\x00\x01")
-    assert "not valid YAML" in refusal(path)
+    assert "line 1 is not UTF-8" in refusal(path)
+
+
+def test_a_byte_order_mark(write):
+    path = write("\ufeff" + NEEDED)
+    assert load_yaml(path, TrainConfig).steps == 10
+
+
+def test_a_folder_in_the_place_of_a_file(tmp_path):
+    assert refusal(tmp_path) == f"{tmp_path}: a folder: expected a file"
 
 
 def test_unknown_preset():

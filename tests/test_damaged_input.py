@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 import shutil
 
@@ -12,6 +13,7 @@ from asr_qat import files
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.readers import an4, librispeech, manifest
 from asr_qat.errors import UserError
+from asr_qat.folder_sums import SUMS
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_config import ModelConfig
 from asr_qat.models.model_directory import Recogniser
@@ -29,6 +31,11 @@ def complaint(function, *args) -> str:
     return str(caught.value)
 
 
+def without_sums(folder):
+    (folder / SUMS).unlink()
+    return folder
+
+
 @pytest.fixture(scope="module")
 def saved(prepared_folder, tmp_path_factory):
     folder = PreparedFolder(prepared_folder)
@@ -41,28 +48,53 @@ def saved(prepared_folder, tmp_path_factory):
 
 @pytest.fixture
 def model(saved, tmp_path):
-    return shutil.copytree(saved[1], tmp_path / "model")
+    """As earlier versions wrote it, without checksums."""
+    return without_sums(shutil.copytree(saved[1], tmp_path / "model"))
 
 
 @pytest.fixture
 def prepared(prepared_folder, tmp_path):
-    return shutil.copytree(prepared_folder, tmp_path / "prepared")
-
-
-def without_checksums(folder) -> None:
-    """As earlier versions prepared it."""
+    """As earlier versions prepared it, without checksums."""
+    folder = without_sums(shutil.copytree(prepared_folder, tmp_path / "prepared"))
     content = files.read_json(folder / "corpus.json")
     del content["files"]
     files.write_json(folder / "corpus.json", content)
+    return folder
 
 
 @pytest.mark.parametrize(
-    "content",
-    [{}, [], {"mean": [0.0] * 80}, {"mean": [0.0] * 3, "std": [1.0] * 3}, {"mean": "a", "std": 1}],
+    ("content", "said"),
+    [
+        ({}, "key 'mean' is missing"),
+        ([], "expected keys and values, found []"),
+        ({"mean": [0.0] * 80}, "key 'std' is missing"),
+        ({"mean": [0.0] * 3, "std": [1.0] * 3}, "mean: 3 numbers, the front end has 80 mel bins"),
+        ({"mean": "a", "std": 1}, "mean: expected a list, found 'a'"),
+        ({"mean": [0.0] * 80, "std": ["1"] * 80}, "std[0]: expected a number, found '1'"),
+        ({"mean": [0.0] * 80, "std": [1.0, -1.0] * 40}, "std[1]: -1.0 is not the deviation"),
+        ({"mean": [0.0] * 80, "std": [math.nan] * 80}, "std[0]: nan is not the deviation"),
+        ({"mean": [0.0] * 80, "std": [1e300] * 80}, "std[0]: 1e+300 is not the deviation"),
+        ({"mean": [math.inf] * 80, "std": [1.0] * 80}, "mean[0]: inf is not the mean"),
+        ({"mean": [10**400] * 80, "std": [1.0] * 80}, "mean[0]: a whole number of more than 64"),
+    ],
 )
-def test_stats_of_a_model(model, content):
+def test_stats_of_a_model(model, content, said):
     (model / "stats.json").write_text(json.dumps(content))
-    assert complaint(Recogniser.load, model).startswith(f"{model / 'stats.json'}: damaged (")
+    message = complaint(Recogniser.load, model)
+    assert message.startswith(f"{model / 'stats.json'}: damaged")
+    assert said in message
+
+
+@pytest.mark.parametrize("std", [math.nan, -1.0, 0.0, math.inf])
+def test_stats_of_a_folder_are_not_blamed_on_the_optimizer(prepared, tmp_path, std):
+    path = prepared / "stats.json"
+    content = json.loads(path.read_text())
+    content["std"][7] = std
+    path.write_text(json.dumps(content))
+    config = TrainConfig(str(prepared), str(tmp_path / "out"), 1, encoder=ENCODER)
+    message = complaint(train, config, True)
+    assert message.startswith(f"{path}: damaged: std[7]: {std} is not the deviation of a feature")
+    assert not (tmp_path / "out").exists()
 
 
 def test_flipped_bytes_in_the_weights(model):
@@ -121,7 +153,19 @@ def test_part_of_a_tokenizer(model, share):
         assert re.fullmatch(f"{re.escape(str(path))}: .*{state}: train one with .*", str(error))
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", '{"splits": []}', '{"splits": {"train": 1}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{}",
+        "[]",
+        '{"splits": []}',
+        '{"splits": {"train": 1}}',
+        '{"splits": {"train": {"shards": true}}}',
+        '{"splits": {"train": {"shards": 10000000000}}}',
+        '{"splits": {"train": {"shards": 1, "skipped": [3]}}}',
+        '{"splits": {"train": {"shards": 1}}}',
+    ],
+)
 def test_facts_of_a_prepared_folder(prepared, content):
     (prepared / "corpus.json").write_text(content)
     message = complaint(PreparedFolder(prepared).shards, "train")
@@ -129,14 +173,26 @@ def test_facts_of_a_prepared_folder(prepared, content):
     assert "run `asr-qat prepare` again" in message
 
 
-def test_lines_of_a_prepared_folder(prepared):
-    (prepared / "train.jsonl").write_text("[]\n")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[]",
+        '{"text": "A"}',
+        '{"text": 3, "duration": 1}',
+        '{"text": "A", "duration": "1"}',
+        '{"text": "A", "duration": NaN}',
+        '{"text": "A", "duration": -1}',
+        '{"text": "A", "text": "B", "duration": 1}',
+        "[" * 100_000,
+    ],
+)
+def test_lines_of_a_prepared_folder(prepared, line):
+    (prepared / "train.jsonl").write_text(f"{line}\n")
     assert "train.jsonl: damaged" in complaint(PreparedFolder(prepared).utterances, "train")
 
 
 @pytest.mark.parametrize(("split", "cache"), [("train", True), ("train", False), ("dev", True)])
 def test_a_truncated_shard_of_a_folder_without_checksums(prepared, tmp_path, split, cache):
-    without_checksums(prepared)
     shard = PreparedFolder(prepared).shards(split)[0]
     shard.write_bytes(shard.read_bytes()[:-1000])
     config = TrainConfig(str(prepared), str(tmp_path / "out"), 1, encoder=ENCODER)

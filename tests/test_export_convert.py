@@ -238,6 +238,9 @@ def test_a_directory_with_other_weights_is_refused(float_recogniser, deeper, tmp
     float_recogniser.save(tmp_path / "model")
     deeper.save(tmp_path / "deeper")
     shutil.copy(tmp_path / "model" / "model.weights.h5", tmp_path / "deeper")
+    with pytest.raises(UserError, match="model.weights.h5: damaged .not as SHA256SUMS has it"):
+        convert(tmp_path / "deeper", tmp_path / "model.tflite", "w4a8", SECONDS[:1])
+    (tmp_path / "deeper/SHA256SUMS").unlink()
     with pytest.raises(UserError, match="model.weights.h5: damaged, or made for another"):
         convert(tmp_path / "deeper", tmp_path / "model.tflite", "w4a8", SECONDS[:1])
     assert not (tmp_path / "model.tflite").exists()

@@ -59,7 +59,8 @@ def test_what_was_read_is_written_alike(tmp_path):
 
 
 def test_a_front_end_of_another_library(tmp_path):
-    metadata = dataclasses.replace(example(), front_end=NEMO_FRONT_END)
+    mean, std = np.zeros(80, np.float32), np.ones(80, np.float32)
+    metadata = dataclasses.replace(example(), front_end=NEMO_FRONT_END, mean=mean, std=std)
     found = read_metadata(write(tmp_path / "a.tflite", metadata))
     assert found.front_end == NEMO_FRONT_END
     assert b"normalization" not in example().buffers()["asr_qat.json"]

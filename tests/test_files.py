@@ -61,3 +61,42 @@ def test_text_that_is_not_utf8(tmp_path):
         files.read_text(path)
     path.write_bytes(b"\xef\xbb\xbfONE")
     assert files.read_text(path) == "ONE"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "not valid JSON"),
+        (b'{"a": 1', "not valid JSON"),
+        (b'{"a": 1, "a": 2}', "the key 'a' is given twice"),
+        (b'{"a": {"b": 1, "b": 1}}', "the key 'b' is given twice"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"9" * 5000, "Exceeds the limit"),
+        ("{}".encode("utf-16"), "line 1 is not UTF-8"),
+        (b'{"a": "\xff"}', "line 1 is not UTF-8"),
+    ],
+)
+def test_json_that_is_none(tmp_path, content, said):
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=f"^{path}: .*{said}") as caught:
+        files.read_json(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_json_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_bytes(b'\xef\xbb\xbf{"a": 1}')
+    assert files.read_json(path) == {"a": 1}
+
+
+def test_a_folder_a_device_and_a_file_of_a_terabyte(tmp_path):
+    with pytest.raises(UserError, match=f"^{tmp_path}: a folder: expected a file"):
+        files.read_json(tmp_path)
+    with pytest.raises(UserError, match="^/dev/zero: more than 1,000 bytes"):
+        files.read_json("/dev/zero", 1000)
+    path = tmp_path / "x.json"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # of no block on the disk
+    with pytest.raises(UserError, match="x.json: more than 67,108,864 bytes"):
+        files.read_json(path)

@@ -117,7 +117,7 @@ def test_nothing_is_folded(found):
 def edited(path, edit) -> bytes:
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(path.read_bytes()))
     edit(model)
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return serialize(model)
 
 
 def add_table(model, rows):

@@ -226,6 +226,23 @@ def test_audio_ahead_of_its_time_is_not_late():
     assert counts["chunk_seconds_count",] < 5
 
 
+def test_who_sends_far_too_fast_is_slowed_down(monkeypatch):
+    """Here so much that it stands still when it is a second ahead; others do not."""
+    taken, decode = [], messages.samples_of
+    monkeypatch.setattr(messages, "samples_of", lambda m: taken.append(len(m) // 2) or decode(m))
+    monkeypatch.setattr(pace, "FASTEST", 1e-6)
+    with running() as (address, live):
+        with client(address) as fast:
+            fast.send(messages.message_of(speech(2.0)))
+            until(lambda: sum(taken) >= 16000)
+            with client(address) as other:
+                other.send(messages.message_of(speech(0.12)))
+                other.send(END)
+                assert closing(other)[0] == messages.DONE
+            assert sum(taken) <= 16000 + 2 * CHUNK + CHUNK
+        until(lambda: live.streams == 0)
+
+
 def test_a_drain_waits_for_the_streams_that_run(caplog):
     caplog.set_level(logging.INFO)
     audio, events = spoken(1, 1.0)

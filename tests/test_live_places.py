@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("websockets")
 
 from tflite_export.runtime.live.limits import Limits, client_address, is_loopback
-from tflite_export.runtime.live.pace import FLOOR, GRACE_S, PATIENCE_S, Pace
+from tflite_export.runtime.live.pace import AHEAD_S, FASTEST, FLOOR, GRACE_S, PATIENCE_S, Pace
 from tflite_export.runtime.live.places import Places, RefusedError, Seat
 
 CHUNK_S = 0.125  # exact in binary
@@ -97,6 +97,16 @@ def test_audio_is_due_when_it_would_be_spoken():
     assert pace.hear(2.0) == 102.0  # it came at the same time
     clock.now = 105.0
     assert pace.hear(2.0) == 105.0
+
+
+def test_audio_that_comes_too_early_is_left_alone_for_a_while():
+    clock = Clock()
+    pace = Pace(clock)
+    due = pace.hear(8.0)
+    assert pace.rest_s(due + AHEAD_S, 0.5) == 0.0
+    assert pace.rest_s(due + 2 * AHEAD_S, 0.5) == 0.5 / FASTEST
+    clock.now += 3.0
+    assert pace.rest_s(due + 2 * AHEAD_S, 0.5) == 0.0
 
 
 @in_loop

@@ -263,3 +263,54 @@ def test_rule():
     for bad in ({"pause_s": 0.0}, {"longest_s": float("nan")}, {"longest_s": float("inf")}):
         with pytest.raises(UserError, match=next(iter(bad))):
             EndpointConfig(**bad)
+
+
+@pytest.mark.parametrize(("bad", "chunk"), [(np.nan, CHUNK), (-np.inf, 50000), (1e30, CHUNK)])
+def test_a_sample_that_is_no_number_spoils_nothing(bad, chunk):
+    """It is taken as silence: words and times are those of a zero in its place."""
+    audio = speech(2.0, 3)
+    audio[9000] = 0
+    expected = listen(Session(reference_model()), audio, chunk)
+    assert expected[-1].kind == "final" and expected[-1].words
+    audio[9000] = bad
+    session = Session(reference_model())
+    assert listen(session, audio, chunk) == expected
+    noticed = [e for e in session.accept(audio) + session.finish() if isinstance(e, Notice)]
+    (notice,) = (each for each in noticed if each.kind == "invalid")
+    assert notice.value == 1 and "1 sample is no number" in notice.text
+
+
+def test_many_samples_that_are_no_numbers_are_counted():
+    events = {}
+    for value in (0.0, np.nan):
+        session = Session(reference_model())
+        chunks = [np.full(1600, value, np.float32)] * 60
+        events[value] = [e for chunk in chunks for e in session.accept(chunk)] + session.finish()
+    silent, spoilt = events.values()
+    invalid = [e for e in spoilt if isinstance(e, Notice) and e.kind == "invalid"]
+    assert [e.heard_s for e in invalid] == [0.1, 5.1, 6.0]
+    assert sum(e.value for e in invalid) == 60 * 1600
+    transcripts = [[e for e in found if isinstance(e, Transcript)] for found in (silent, spoilt)]
+    assert transcripts[0] == transcripts[1]
+
+
+def test_audio_of_any_type_and_shape():
+    audio = np.round(speech(1.0, 3) * 32767).astype(np.int16)
+    expected = listen(Session(reference_model()), audio / np.float32(32768), CHUNK)
+    assert expected
+    for form in (audio, audio.astype(np.int32) << 16, audio / 32768.0, audio[:, None]):
+        session = Session(reference_model())
+        events = [e for at in range(0, len(form), CHUNK) for e in session.accept(form[at:][:CHUNK])]
+        events += session.accept(np.zeros(0, np.int16)) + session.finish()
+        assert [e for e in events if not isinstance(e, Notice)] == expected
+
+
+@pytest.mark.parametrize("audio", [[0.0] * 100, np.zeros(100, bool), np.zeros((100, 100))])
+def test_what_is_no_audio_leaves_a_session_as_it_was(audio):
+    session = Session(reference_model())
+    with pytest.raises(UserError, match="^audio of "):
+        session.accept(audio)
+    assert session.heard_s == 0
+    assert listen(session, speech(0.5, 3), CHUNK) == listen(
+        Session(reference_model()), speech(0.5, 3), CHUNK
+    )

@@ -38,7 +38,8 @@ async def heard(stream, audio):
     """All events of audio, as JSON says them."""
     texts = []
     for at in range(0, len(audio), CHUNK):
-        async for some in stream.hear(message_of(audio[at : at + CHUNK]), time.perf_counter(), 0.0):
+        message = message_of(audio[at : at + CHUNK])
+        async for some, _ in stream.hear(message, time.perf_counter(), 0.0):
             texts += some
     found = [json.loads(text) for text in texts + await stream.finish()]
     return [event for event in found if event["type"] != "notice"]
@@ -91,8 +92,8 @@ def test_a_message_is_cut_in_turns():
         worker = Recorder()
         stream = live_workers.WorkerStream(worker, 5, INFO)
         message = bytes(range(250)) * 35  # 4375 samples
-        async for _ in stream.hear(message, 7.0, 100.0):
-            pass
+        seconds = [lasts async for _, lasts in stream.hear(message, 7.0, 100.0)]
+        assert seconds == [0.12, 0.12, (4375 - 2 * CHUNK) / 16000]
         await stream.finish(8.0)
         dues, jobs = zip(*worker.jobs, strict=True)
         assert b"".join(job.audio for job in jobs[:-1]) == message

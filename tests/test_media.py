@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr_qat import notices
+from asr_qat.audio.containers.mpeg_frames import count_frames
 from asr_qat.audio.decode import read_audio
-from asr_qat.audio.mpeg_frames import count_frames
 from asr_qat.errors import UserError
 
 pytestmark = pytest.mark.runtime
@@ -37,7 +38,10 @@ def encode(path, audio, codec, rate=RATE, video=False, quality=None, **options):
             container.mux(picture.encode(None))
         for at in range(0, len(audio), 1024):
             block = np.ascontiguousarray(audio[None, at : at + 1024])
-            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
+            integers = codec == "flac"
+            block = (block * 32767).astype(np.int16) if integers else block
+            form = "s16" if integers else "fltp"
+            frame = av.AudioFrame.from_ndarray(block, format=form, layout="mono")
             frame.sample_rate, frame.pts = rate, at
             container.mux(sound.encode(frame))
         container.mux(sound.encode(None))
@@ -174,3 +178,30 @@ def test_frames_of_mp3_are_counted(tmp_path, rate, mode):
     with path.open("rb") as file:
         half = count_frames(file)
     assert half.samples < 0.7 * found.samples
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.m4a", "aac"), ("a.mkv", "flac"), ("a.aac", "aac")])
+def test_bytes_too_many_or_too_few(tmp_path, caplog, name, codec):
+    """FFmpeg goes on behind them as if nothing were."""
+    path = encode(tmp_path / name, speech_like(2), codec)
+    content = path.read_bytes()
+    read_audio(path)
+    assert not caplog.messages
+    at = 2 * len(content) // 3
+    path.write_bytes(content[:at] + bytes(50) + content[at:])
+    assert said_or_refused(path, caplog)
+    path.write_bytes(content[:at] + content[at + 50 :])
+    assert said_or_refused(path, caplog)
+    path.write_bytes(content[:-1])
+    with pytest.raises(UserError, match=f"{path}: "):
+        read_audio(path)
+
+
+def said_or_refused(path, caplog) -> bool:
+    notices.forget()
+    caplog.clear()
+    try:
+        read_audio(path)
+    except UserError as error:
+        return str(error).startswith(f"{path}: ")
+    return "contradicts itself" in "".join(caplog.messages)

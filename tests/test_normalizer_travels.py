@@ -12,6 +12,7 @@ from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.readers import manifest
 from asr_qat.corpora.recordings import recordings
 from asr_qat.errors import UserError
+from asr_qat.folder_sums import SUMS
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.parser import Parser
 from asr_qat.text import normalizers
@@ -188,6 +189,7 @@ def test_texts_that_have_lost_their_case(prepared):
 def test_a_damaged_name(prepared, tmp_path, corpus):
     folder = tmp_path / "out"
     prepare(manifest.read(corpus), folder, 60, "char", quiet=True)
+    (folder / SUMS).unlink()
     path = folder / "corpus.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "normalizer": "mine"}))
     with pytest.raises(UserError, match=r"corpus.json: normaliser 'mine': .* one of plain"):

@@ -6,6 +6,7 @@ from asr_qat import files
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
+from asr_qat.folder_sums import SUMS
 from tests.prepare_fixtures import add, content, entry, run
 
 pytest_plugins = ["tests.prepare_fixtures"]
@@ -74,6 +75,7 @@ def test_prepared_folder_mistakes(corpus, tmp_path):
     prepared.shards("dev")[0].unlink()
     with pytest.raises(UserError, match="dev-00000-of-00001.tfrecord: missing: remove"):
         prepared.shards("dev")
+    (prepared.path / SUMS).unlink()
     (prepared.path / "dev.jsonl").write_text("{")
     with pytest.raises(UserError, match="dev.jsonl: damaged"):
         prepared.utterances("dev")

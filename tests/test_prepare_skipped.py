@@ -1,5 +1,8 @@
 """Preparation of recordings that cannot be used: they are named, counted and passed over."""
 
+import io
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -48,6 +51,37 @@ def test_unusable_utterances_are_counted_and_named(flawed, tmp_path, caplog):
     }  # fmt: skip
     assert skipped["absent"].startswith(f"{flawed / 'train.jsonl'}: line 13: ")
     assert {f"skipped {name}: {detail}" for name, detail in skipped.items()} == {*caplog.messages}
+    assert len(prepared.utterances("train")) == 10
+
+
+def test_no_bad_recording_ends_it(corpus, tmp_path):
+    """Whatever is wrong with it: it is named, and the others are prepared."""
+    content = (corpus / "train0.wav").read_bytes()
+    flac = io.BytesIO()
+    soundfile.write(flac, np.zeros(16000), 16000, format="FLAC")
+    endless = bytearray(flac.getvalue())
+    endless[21:26] = b"\xff" * 5  # 2^36 samples
+    nan = io.BytesIO()
+    soundfile.write(nan, np.full(16000, np.nan), 16000, format="WAV", subtype="FLOAT")
+    rate = bytearray(content)
+    rate[24:28] = bytes([1, 0, 0, 0])
+    bad = {
+        "a.raw": bytes(8000),
+        "endless.flac": bytes(endless),
+        "nan.wav": nan.getvalue(),
+        "rate.wav": bytes(rate),
+        "cut.wav": content[:1000],
+        "playlist.m3u8": b"#EXTM3U\n/etc/passwd\n",
+        os.fsdecode(b"\xff.wav"): b"RIFF",
+    }
+    for name, written in bad.items():
+        (corpus / name).write_bytes(written)
+        add(corpus, "train", entry(name, "ONE"))
+    (corpus / "folder.wav").mkdir()
+    add(corpus, "train", entry("folder.wav", "ONE"))
+    prepared = run(corpus, tmp_path / "out")
+    split = prepared.corpus["splits"]["train"]
+    assert split["skipped"] == {"unreadable audio": len(bad) + 1}
     assert len(prepared.utterances("train")) == 10
 
 

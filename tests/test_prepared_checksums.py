@@ -13,6 +13,7 @@ from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.readers import manifest
 from asr_qat.corpora.recordings import recordings
 from asr_qat.errors import UserError
+from asr_qat.folder_sums import SUMS
 from asr_qat.training.config import TrainConfig
 from asr_qat.training.run import train
 from tests.training_fixtures import ENCODER
@@ -97,7 +98,7 @@ def test_a_merge_misses_a_cut_shard(folder, synthetic_corpus):
 def test_facts_are_those_of_the_files(made):
     known = PreparedFolder(made).corpus["files"]
     names = {path.name for path in made.iterdir() if path.is_file()}
-    assert known.keys() == names - {"corpus.json", "settings.json"}
+    assert known.keys() == names - {"corpus.json", "settings.json", SUMS}
     for name, facts in known.items():
         content = (made / name).read_bytes()
         assert FileFacts.of(made / name) == FileFacts(facts["bytes"], facts["sha256"])
@@ -123,6 +124,7 @@ def test_a_manifest_that_was_changed_on_purpose(folder):
     path.write_text(path.read_text().replace("/corpus/", "//corpus/"))
     content = files.read_json(folder / "corpus.json")
     del content["files"]["test.jsonl"]
+    (folder / SUMS).unlink()
     files.write_json(folder / "corpus.json", content)
     assert len(recordings(folder, "test")) == 3
 
@@ -134,6 +136,7 @@ def test_folders_of_earlier_versions_say_nothing(folder):
         prepared.check_shards(("train", "dev"), quiet=True)
     content = files.read_json(folder / "corpus.json")
     del content["files"]
+    (folder / SUMS).unlink()
     files.write_json(folder / "corpus.json", content)
     PreparedFolder(folder).check_shards(("train", "dev"), quiet=True)
 
@@ -149,6 +152,7 @@ def test_a_training_that_skips_the_checksums(folder, tmp_path):
 
 def test_damaged_facts(folder):
     content = files.read_json(folder / "corpus.json")
+    (folder / SUMS).unlink()
     for wrong in (3, {"bytes": "many", "sha256": ""}, {}):
         content["files"]["stats.json"] = wrong
         files.write_json(folder / "corpus.json", content)

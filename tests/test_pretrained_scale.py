@@ -19,6 +19,7 @@ from experiments.pretrained_scale.rows import (
 )
 from experiments.pretrained_scale.running import Running, litert, speeds, starts
 from experiments.pretrained_scale.table import pretrained_scale_table
+from tflite_export.runtime.model_file import ModelFile
 from tflite_export.runtime.weight_cache import cache_file
 
 pytest_plugins = ["tests.export_fixtures"]
@@ -104,7 +105,7 @@ def test_files_run_in_turn(exported, tmp_path):
     assert alone.mb == path.stat().st_size / 1e6
     assert alone.peak_mb > alone.anonymous_mb > 0
     assert cached.first_ms > 0
-    assert len(list(tmp_path.rglob(cache_file(path).name))) == 1
+    assert len(list(tmp_path.rglob(cache_file(ModelFile.read(path)).name))) == 1
 
 
 def test_a_process_that_ends_early(tmp_path):

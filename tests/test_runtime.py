@@ -75,6 +75,12 @@ def test_any_audio_is_heard(model, tones, tmp_path):
         (np.zeros((100, 100), np.float32), r"shape \[100, 100\]: expected \[samples\]"),
         (np.zeros(100, bool), "type bool: expected floats or integers"),
         (np.full(1000, np.nan, np.float32), "audio: holds samples that are not numbers"),
+        (np.full(1000, 1e300), "audio: holds samples that are not numbers"),
+        (np.zeros(1000, complex), "type complex128: expected floats or integers"),
+        (np.zeros(1000, np.int64), "type int64: expected integers of up to 32 bits"),
+        (np.zeros(1000, object), "type object: expected floats or integers"),
+        (np.zeros(()), r"shape \[\]: expected \[samples\]"),
+        (np.zeros((0, 2), np.float32), r"shape \[0, 2\]: expected \[samples\]"),
         ([0.0] * 1000, "audio of type list: expected a file or an array"),
     ],
 )
@@ -85,8 +91,11 @@ def test_what_is_no_audio(model, audio, message):
 
 
 def test_a_rate_of_nothing(model):
-    with pytest.raises(UserError, match="sample rate 0: expected one above 0"):
-        model.transcribe(np.zeros(1000, np.float32), 0)
+    for rate in (0, -1, float("nan"), 10**9):
+        with pytest.raises(
+            UserError, match="audio: .* samples per second: expected 2000 to 768000"
+        ):
+            model.transcribe(np.zeros(1000, np.float32), rate)
 
 
 def test_no_such_recording(model, tmp_path):

@@ -131,3 +131,21 @@ def test_a_size_that_is_too_small_names_one_that_is_not(model_type):
         Tokenizer.train(TEXTS, 8, model_type)
     least = int(str(caught.value).split("it takes ")[1].split()[0])
     assert Tokenizer.train(TEXTS, least, model_type).vocab_size >= least - 1
+
+
+def test_a_piece_that_is_no_text():
+    """SentencePiece loads such a vocabulary, and fails where the piece is asked for."""
+    proto = Tokenizer.train(["QUIZ"], 10, "char").proto
+    assert proto.count(b"Q") == 1
+    with pytest.raises(UserError, match="not a SentencePiece model, or only part of one"):
+        Tokenizer.from_bytes(proto.replace(b"Q", b"\xff"))
+
+
+def test_files_that_hold_no_vocabulary(tmp_path):
+    with pytest.raises(UserError, match="a folder: expected a file"):
+        Tokenizer.load(tmp_path)
+    path = tmp_path / "large.model"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # of no block on the disk
+    with pytest.raises(UserError, match="large.model: more than 67,108,864 bytes"):
+        Tokenizer.load(path)

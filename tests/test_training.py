@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from asr_qat.audio.front_end import LEVELLED_FRONT_END, FrontEndConfig
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
+from asr_qat.folder_sums import SUMS
 from asr_qat.layers.dropout import Dropout
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.presets import PRESETS
@@ -21,6 +23,7 @@ from asr_qat.training.config import TrainConfig
 from asr_qat.training.description import check_same, describe
 from asr_qat.training.run import train
 from asr_qat.training.start import first_recogniser
+from asr_qat.training.training_step import TrainedModel
 from tests.training_fixtures import (
     ENCODER,
     REPOSITORY,
@@ -120,6 +123,47 @@ def test_a_loss_that_is_not_finite_is_explained(prepared_folder, tmp_path):
     assert {text.strip("'") for text in named} <= spoken
 
 
+@pytest.mark.usefixtures("without_wer")
+def test_the_advice_on_a_loss_that_is_not_finite_can_be_taken(prepared_folder, tmp_path):
+    config = configuration(prepared_folder, tmp_path / "model", steps=6, checkpoint_minutes=0)
+
+    def at(peak):
+        schedule = dataclasses.replace(config.optimizer.schedule, peak=peak, warmup=5)
+        optimizer = dataclasses.replace(config.optimizer, schedule=schedule, clip_norm=1e30)
+        return dataclasses.replace(config, optimizer=optimizer)
+
+    message = refusal(at(1e30))
+    assert "lower optimizer.schedule.peak or optimizer.clip_norm and run the same" in message
+    assert "goes on from the checkpoint of step 1;" in message
+    message = refusal(at(1e-3))  # its weights are finite, and too large for any loss
+    found = re.search("checkpoint of step 1 is of no use: remove (.*) and begin anew with", message)
+    shutil.rmtree(found[1])
+    train(at(1e-3), quiet=True)
+    assert [line["step"] for line in history(config.output)] == [3, 6]
+
+
+def test_weights_that_are_not_finite_are_not_kept(prepared_folder, tmp_path, monkeypatch):
+    """A gradient that is not finite leaves a finite loss behind, and weights of no use."""
+    config = configuration(prepared_folder, tmp_path / "model", steps=2, checkpoint_minutes=0)
+    finite = TrainedModel._gradients
+
+    def not_finite(self, inputs, targets, weights):
+        loss, gradients = finite(self, inputs, targets, weights)
+        late = self.optimizer.iterations > 0
+        return loss, [tf.where(late, np.nan, gradient) for gradient in gradients]
+
+    monkeypatch.setattr(TrainedModel, "_gradients", not_finite)
+    message = refusal(config)
+    assert message.startswith("weights are not finite after step 2: lower optimizer.schedule.peak")
+    assert message.endswith(
+        "run the same command again, which goes on from the checkpoint of step 1"
+    )
+    monkeypatch.undo()
+    optimizer = dataclasses.replace(config.optimizer, clip_norm=1.0)
+    changed = dataclasses.replace(config, optimizer=optimizer, evaluate_every=None, keep="last")
+    train(changed, quiet=True)
+
+
 def test_poisoned_weights(float_run, prepared_folder, tmp_path):
     """The batch that is named is the first one, from the first pass."""
     config, recogniser = float_run
@@ -183,6 +227,7 @@ def test_a_prepared_folder_of_other_content(float_run, tmp_path):
     config, _ = float_run
     shutil.copytree(config.output, tmp_path / "model")
     shutil.copytree(config.data, tmp_path / "moved")
+    (tmp_path / "moved" / SUMS).unlink()
     moved = dataclasses.replace(
         config, data=str(tmp_path / "moved"), output=str(tmp_path / "model")
     )
@@ -191,7 +236,7 @@ def test_a_prepared_folder_of_other_content(float_run, tmp_path):
     stats["mean"][0] += 1.0
     (tmp_path / "moved/stats.json").write_text(json.dumps(stats))
     corpus = json.loads((tmp_path / "moved/corpus.json").read_text())
-    del corpus["files"]["stats.json"]  # which says that they were changed
+    del corpus["files"]  # which says that they were changed
     (tmp_path / "moved/corpus.json").write_text(json.dumps(corpus))
     assert "was trained with other statistics: " in refusal(moved)
     Tokenizer.train(["ONE TWO THREE FOUR FIVE"], 40, "bpe").save(tmp_path / "moved/tokenizer.model")

@@ -7,27 +7,53 @@ output and error belong to the whole process, and so to whoever embeds the recog
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
+
+_lock = threading.Lock()
+_silent = 0  # blocks that threads are in
+_saved: dict[int, int] = {}  # by descriptor, a copy of what it was before the first of them
 
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
     """Within the block nothing reaches standard output and error, from C++ code neither.
 
-    Exceptions pass, and carry the messages that matter.
+    Exceptions pass, and carry the messages that matter. Blocks may overlap, in several threads: the
+    last one that ends brings the output back.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
-    null = os.open(os.devnull, os.O_WRONLY)
+    _enter()
     try:
-        for descriptor in saved:
-            os.dup2(null, descriptor)
         yield
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for descriptor, copy in saved.items():
-            os.dup2(copy, descriptor)
-            os.close(copy)
-        os.close(null)
+        _leave()
+
+
+def _enter() -> None:
+    global _silent
+    with _lock:
+        if not _silent:
+            _flush()
+            _saved.update({descriptor: os.dup(descriptor) for descriptor in (1, 2)})
+            null = os.open(os.devnull, os.O_WRONLY)
+            for descriptor in _saved:
+                os.dup2(null, descriptor)
+            os.close(null)
+        _silent += 1
+
+
+def _leave() -> None:
+    global _silent
+    with _lock:
+        _silent -= 1
+        if not _silent:
+            _flush()
+            for descriptor, copy in _saved.items():
+                os.dup2(copy, descriptor)
+                os.close(copy)
+            _saved.clear()
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()

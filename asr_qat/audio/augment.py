@@ -13,7 +13,12 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from asr_qat.bounds import require_within
 from asr_qat.errors import require
+
+MOST_MASKS = 1000
+MOST_WIDTH = 1 << 16  # mel bins
+MOST_DB = 200.0  # between speech and noise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,9 +39,9 @@ class SpecAugmentConfig:
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a value out of range."""
-        for name in ("frequency_masks", "frequency_width", "time_masks"):
-            value = getattr(self, name)
-            require(value >= 0, f"{name}: {value} is less than 0")
+        require_within("frequency_masks", self.frequency_masks, 0, MOST_MASKS)
+        require_within("frequency_width", self.frequency_width, 0, MOST_WIDTH)
+        require_within("time_masks", self.time_masks, 0, MOST_MASKS)
         require(0 <= self.time_share <= 1, f"time_share: {self.time_share} is not from 0 to 1")
 
 
@@ -59,6 +64,8 @@ class NoiseConfig:
         low, high = self.snr_db
         ordered = -math.inf < low <= high < math.inf
         require(ordered, f"snr_db: {low}, {high} are not the lowest and the highest number")
+        for value in self.snr_db:
+            require_within("snr_db", value, -MOST_DB, MOST_DB)
 
 
 def add_noise(audio: tf.Tensor, seed: tf.Tensor, config: NoiseConfig) -> tf.Tensor:

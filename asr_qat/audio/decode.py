@@ -1,12 +1,15 @@
 """Reading recordings, or parts of them: any format, rate and number of channels."""
 
 import contextlib
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
 
+from asr_qat.audio.containers.find import structure_of
+from asr_qat.audio.containers.structure import say_odd
 from asr_qat.audio.resample import mixed_down, resampled
 from asr_qat.audio.sound_file import SoundFile, Unread
 from asr_qat.errors import UserError, require
@@ -20,6 +23,9 @@ AUDIO_SUFFIXES = frozenset(
     ".wav .flac .ogg .oga .opus .sph .mp3 .aif .aiff .au .caf .w64 "
     ".m4a .aac .mka .mp4 .m4v .mov .mkv .webm .avi .wma .amr .3gp".split()
 )
+LEAST_RATE, MOST_RATE = 2000, 768000  # samples per second: what is outside is no sound, but damage
+MOST_CHANNELS = 256
+TRUSTED_SAMPLES = 1 << 26  # 70 minutes at 16 kHz: no more are reserved because a header says so
 ROUNDING_S = 0.01  # manifests round durations: a segment that ends so near the end ends there
 _CHANNELS = {1: "mono", 2: "stereo"}
 
@@ -55,11 +61,13 @@ def read_audio(
     Raises:
         UserError: the recording is missing, empty, damaged, cut short, or ends before `offset`.
     """
-    with _opened(source) as (file, name):
-        recording = _recording(file, name)
+    require(0 <= offset < math.inf, f"{source}: offset {offset:g} s: expected seconds from 0 on")
+    good = duration is None or 0 <= duration < math.inf
+    require(good, f"{source}: duration {duration} s: expected seconds from 0 on")
+    with _opened(source) as (file, name), contextlib.closing(_recording(file, name)) as recording:
         rate = recording.sample_rate
+        require_sound(rate, recording.channels, name)
         start = round(offset * rate)
-        require(start >= 0, f"{name}: offset {offset:g} s is before its beginning")
         left = None if recording.samples is None else recording.samples - start
         wanted = None if duration is None else max(1, round(duration * rate))
         if wanted and left is not None and abs(left - wanted) <= ROUNDING_S * rate:
@@ -74,8 +82,7 @@ def read_audio(
         blocks = mixed_down(_first(recording.blocks(start), wanted))
         size = min(n for n in (left, wanted, 1 << 62) if n is not None)
         expected = 0 if size == 1 << 62 else size * sample_rate // rate + 1
-        audio = _joined(resampled(blocks, rate, sample_rate), expected)
-        recording.close()
+        audio = _joined(resampled(blocks, rate, sample_rate), min(expected, TRUSTED_SAMPLES))
     if len(audio) == 0 and offset:
         raise UserError(f"{name}: offset {offset:g} s is beyond its end")
     require(len(audio) > 0, f"{name}: no samples: record or copy it again")
@@ -85,21 +92,31 @@ def read_audio(
 @contextlib.contextmanager
 def _opened(source: str | Path | EncodedAudio) -> Iterator[tuple[Path | BinaryIO, str]]:
     """What libraries read from, and a name for errors."""
-    if not isinstance(source, (str, Path)):
-        with source.open() as file:
-            yield file, str(source)
-        return
-    path = Path(source)
-    require(path.is_file(), f"{path}: no such audio file")
-    require(path.stat().st_size > 0, f"{path}: empty file: record or copy it again")
-    yield path, str(path)
+    try:
+        if not isinstance(source, (str, Path)):
+            with source.open() as file:
+                yield file, str(source)
+            return
+        path = Path(source)
+        require(path.is_file(), f"{path}: no such audio file")
+        require(path.stat().st_size > 0, f"{path}: empty file: record or copy it again")
+        yield path, str(path)
+    except OSError as error:  # a name too long, a disk that fails: one recording, not all
+        raise UserError(f"{source}: {error.strerror or error}") from None
 
 
 def _recording(file: Path | BinaryIO, name: str) -> "SoundFile | MediaFile":
-    try:
-        return SoundFile(file, name)
-    except Unread as reason:
-        unread = str(reason)
+    with _bytes_of(file) as encoded:
+        structure, usual = structure_of(encoded)
+    require(not structure.damage, f"{name}: damaged: {structure.damage}: copy it again")
+    if structure.odd:
+        say_odd(name, structure.odd)
+    unread = "no format that is known"
+    if usual:
+        try:
+            return SoundFile(file, name, structure)
+        except Unread as reason:
+            unread = str(reason)
     try:
         from asr_qat.audio.media_file import MediaFile  # late: an extra
     except ModuleNotFoundError:
@@ -107,7 +124,27 @@ def _recording(file: Path | BinaryIO, name: str) -> "SoundFile | MediaFile":
             f"{name}: not readable audio ({unread}): expected intact WAV, FLAC, NIST SPHERE, Ogg "
             "or MP3; M4A, videos and others need: pip install 'asr-qat[media]'"
         ) from None
-    return MediaFile(file, name)
+    return MediaFile(file, name, structure)
+
+
+@contextlib.contextmanager
+def _bytes_of(file: Path | BinaryIO) -> Iterator[BinaryIO]:
+    """The encoded recording from its beginning, before others read it."""
+    if isinstance(file, Path):
+        with file.open("rb") as opened:
+            yield opened
+        return
+    yield file
+    file.seek(0)
+
+
+def require_sound(rate: float, channels: int, name: str) -> None:
+    """Raise `UserError` for a sample rate or a number of channels that no sound has."""
+    require(
+        LEAST_RATE <= rate <= MOST_RATE,
+        f"{name}: {rate:g} samples per second: expected {LEAST_RATE} to {MOST_RATE}: damaged?",
+    )
+    require(0 < channels <= MOST_CHANNELS, f"{name}: {channels} channels: damaged?")
 
 
 def _first(blocks: Iterator[np.ndarray], count: int | None) -> Iterator[np.ndarray]:

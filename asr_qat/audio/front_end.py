@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from asr_qat.audio.mel_filters import mel_matrix, window
+from asr_qat.bounds import require_within
 from asr_qat.errors import require
 
 MIN_DEVIATION = 1e-5  # added to the deviation of one utterance's features
@@ -20,6 +21,9 @@ LEVEL_DECAY_DB = 1.0  # a second, of the running level after the loudest frame
 MIN_LEVEL = 1e-10  # energy of a frame: far below the noise of 16 bits
 BLOCK_FRAMES = 6000  # of which the energies are computed together,
 FFT_FRAMES = 1000  # and the spectra: those of an hour at once would take gigabytes
+MOST_RATE = 768_000  # samples per second, of the fastest converters
+MOST_BINS = 1024
+MOST_WINDOW = 1 << 16  # samples
 HALVINGS = 2  # of the time axis by an encoder that subsamples by 4
 
 
@@ -63,12 +67,14 @@ class FrontEndConfig:
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a front end that cannot be computed."""
-        require(self.sample_rate >= 1, f"sample_rate: {self.sample_rate} is less than 1")
+        require_within("sample_rate", self.sample_rate, 1, MOST_RATE)
         for name in ("frame_ms", "hop_ms"):
             value = getattr(self, name)
             fits = 0 < value < math.inf and round(self.sample_rate * value / 1000) >= 1
             require(fits, f"{name}: {value} is less than one sample at {self.sample_rate} Hz")
-        require(self.mel_bins >= 1, f"mel_bins: {self.mel_bins} is less than 1")
+            samples = round(self.sample_rate * value / 1000)
+            require(samples <= MOST_WINDOW, f"{name}: {value} is more than {MOST_WINDOW:,} samples")
+        require_within("mel_bins", self.mel_bins, 1, MOST_BINS)
         low, high, half = self.low_hz, self.high_hz, self.sample_rate / 2
         require(0 <= low < high, f"low_hz: {low} is not from 0 to below high_hz {high}")
         require(high <= half, f"high_hz: {high} is above half the sample_rate, {half}")

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from asr_qat.audio.decode import EncodedAudio, full_scale, read_audio
+from asr_qat.audio.decode import EncodedAudio, full_scale, read_audio, require_sound
 from asr_qat.audio.resample import resampled
 from asr_qat.errors import UserError, require
 
@@ -56,8 +56,9 @@ def heard(
             return read_audio(audio, sample_rate)
         kind = type(audio).__name__
         raise UserError(f"audio of type {kind}: expected a file or an array, such as np.array")
-    require(own_rate is None or own_rate > 0, f"sample rate {own_rate}: expected one above 0")
-    samples = _one_channel(_floats(audio))
+    if own_rate is not None:
+        require_sound(own_rate, 1, "audio")
+    samples = one_channel(audio)
     if len(samples) == 0:
         return samples
     if own_rate is not None and own_rate != sample_rate:
@@ -65,12 +66,30 @@ def heard(
     return full_scale(samples, "audio", owned=samples is not audio)
 
 
+def one_channel(audio: np.ndarray) -> np.ndarray:
+    """Samples of any type and of several channels as float32 `[samples]`; see `heard`.
+
+    Raises:
+        UserError: what is no audio.
+    """
+    if not isinstance(audio, np.ndarray):
+        raise UserError(f"audio of type {type(audio).__name__}: expected an array")
+    return _mixed_down(_floats(audio))
+
+
 def _floats(audio: np.ndarray) -> np.ndarray:
     """Floats as they are; integers, whose full scale is that of their type, in [-1, 1]."""
     if np.issubdtype(audio.dtype, np.floating):
-        return audio.astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # to infinity, which is said
+            return audio.astype(np.float32, copy=False)
     if not np.issubdtype(audio.dtype, np.integer):
         raise UserError(f"audio of type {audio.dtype}: expected floats or integers")
+    # Python's own integers, in which nobody records: at their full scale all sound is silence.
+    require(
+        audio.itemsize <= 4,
+        f"audio of type {audio.dtype}: expected integers of up to 32 bits, of which all values are "
+        "full scale: convert it, such as to int16",
+    )
     limits = np.iinfo(audio.dtype)
     middle = (limits.max + 1) // 2 if limits.min == 0 else 0
     samples = audio.astype(np.float32)
@@ -79,7 +98,7 @@ def _floats(audio: np.ndarray) -> np.ndarray:
     return samples
 
 
-def _one_channel(audio: np.ndarray) -> np.ndarray:
+def _mixed_down(audio: np.ndarray) -> np.ndarray:
     if audio.ndim == 1:
         return audio
     shape = list(audio.shape)

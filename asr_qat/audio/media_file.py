@@ -9,6 +9,8 @@ from typing import BinaryIO
 import av
 import numpy as np
 
+from asr_qat.audio.containers.structure import Structure, say_odd
+from asr_qat.audio.unnamed import Unnamed
 from asr_qat.errors import UserError, require
 
 BEFORE_S = 0.5  # decoded before a segment: codecs need some frames to be right again
@@ -16,6 +18,8 @@ BEFORE_S = 0.5  # decoded before a segment: codecs need some frames to be right 
 TIMED = ("mov,mp4", "matroska", "asf", "avi")
 # Whose times are exact, those of Matroska to 0.5 ms; others are decoded from the beginning.
 SEEKABLE = ("mov,mp4", "matroska")
+# Frames without a container, which FFmpeg looks for anywhere.
+RAW = ("mp3", "aac", "ac3", "eac3", "dts", "loas")
 SLACK_S = 0.25  # by which containers are wrong about their length: padding of codecs
 
 
@@ -25,6 +29,7 @@ class MediaFile:
     Args:
         file: a path, or the bytes of an encoded recording.
         name: for errors.
+        structure: of its bytes.
 
     Attributes:
         sample_rate: samples per second.
@@ -37,19 +42,26 @@ class MediaFile:
 
     samples: int | None = None
 
-    def __init__(self, file: Path | BinaryIO, name: str):
-        self._name = name
+    def __init__(self, file: Path | BinaryIO, name: str, structure: Structure):
+        self._name, self._structure = name, structure
         self._file = file.open("rb") if isinstance(file, Path) else file
         self._file.seek(0)
         try:
             # Nothing but these bytes: playlists name other files and addresses.
-            self._container = av.open(self._file, options={"protocol_whitelist": "none"})
+            options = {"protocol_whitelist": "none"}
+            source = Unnamed(self._file)
+            self._container = av.open(source, options=options, metadata_errors="replace")
         except av.FFmpegError as error:
             raise UserError(f"{name}: not readable audio ({error.strerror}): convert it") from None
         require(bool(self._container.streams.audio), f"{name}: has no sound")
+        form = self._container.format.name
+        if form in RAW and not structure.known:
+            say_odd(name, f"does not begin as {form} does")
         self._stream = self._container.streams.audio[0]
-        self.sample_rate: int = self._stream.codec_context.sample_rate
-        self.channels: int = self._stream.codec_context.channels
+        codec = self._stream.codec_context
+        require(codec is not None, f"{name}: its sound has an encoding that FFmpeg lacks")
+        self.sample_rate: int = codec.sample_rate
+        self.channels: int = codec.channels
 
     def blocks(self, start: int = 0) -> Iterator[np.ndarray]:
         """Samples from `start` on, float32 `[samples, channels]`, in blocks.
@@ -67,14 +79,20 @@ class MediaFile:
             raise UserError(
                 f"{self._name}: damaged after {end} samples ({error.strerror})"
             ) from None
-        began = end > 0 or start == 0
-        if began and end / self.sample_rate + SLACK_S < self._declared_s():
-            raise UserError(f"{self._name}: cut short after {end} samples: copy it again")
+        self._check_end(end, began=end > 0 or start == 0)
 
     def close(self) -> None:
         """Close the container."""
         self._container.close()
         self._file.close()
+
+    def _check_end(self, samples: int, began: bool) -> None:
+        """Compare the samples with what was promised, if any were decoded."""
+        beyond_s = samples / self.sample_rate - (declared_s := self._declared_s())
+        if self._structure.cut or (began and beyond_s < -SLACK_S):
+            raise UserError(f"{self._name}: cut short after {samples} samples: copy it again")
+        if declared_s and beyond_s > SLACK_S:
+            say_odd(self._name, f"it holds {beyond_s:.1f} s more than it says")
 
     def _declared_s(self) -> float:
         """Seconds that the container promises; 0 if it does not."""

@@ -1,8 +1,6 @@
 """Recordings through libsndfile: WAV, FLAC, NIST SPHERE, Ogg Vorbis, Opus, MP3, AIFF, AU, CAF."""
 
 import contextlib
-import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -10,21 +8,16 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from asr_qat.audio.mpeg_frames import count_frames
+from asr_qat.audio.containers.sample_checksum import BITS, SampleChecksum
+from asr_qat.audio.containers.structure import Structure, say_odd
+from asr_qat.audio.unnamed import Unnamed
 from asr_qat.errors import UserError
 
 BLOCK_SAMPLES = 1 << 17  # of each channel, decoded together
-UNKNOWN_BYTES = 0x7FFFF000  # writers to a pipe leave a length this large in the header
-UNKNOWN_SAMPLES = 1 << 62  # and none in that of FLAC: libsndfile has the largest integer then
+UNKNOWN_SAMPLES = 1 << 62  # FLAC of unknown length: libsndfile has the largest integer then
 UNKNOWN_FORMATS = (1, 4)  # libsndfile's codes: of the container, of the encoding in it
 MP3_SLACK = 2 * 1152  # samples that encoders add before and after the sound
 MP3_BEFORE = 16 * 1152  # decoded before a segment: frames borrow bits and sound of those before
-
-# Lines of libsndfile's log: a chunk's size in the header and in the file; Ogg without an end.
-_SIZES = re.compile(
-    r"^ *(?:data|Data Size|SSND|riff|Riff size) *: (\d+) \(should be (\d+)\)", re.MULTILINE
-)
-_NO_END = re.compile("lacks an end-of-stream bit")
 
 
 class _Stream(soundfile.SoundFile):
@@ -48,6 +41,7 @@ class SoundFile:
     Args:
         file: a path, or the bytes of an encoded recording.
         name: for errors.
+        structure: of its bytes.
 
     Attributes:
         sample_rate: samples per second.
@@ -59,22 +53,24 @@ class SoundFile:
         UserError: a damaged header.
     """
 
-    def __init__(self, file: Path | BinaryIO, name: str):
+    def __init__(self, file: Path | BinaryIO, name: str, structure: Structure):
+        self._name, self._structure = name, structure
+        self._opened = contextlib.ExitStack()
         try:
-            # A path as bytes: soundfile takes no name that is not UTF-8 as text.
-            self._file = _Stream(os.fsencode(file) if isinstance(file, Path) else file)
+            self._file = self._open(file)
         except soundfile.LibsndfileError as error:
-            reason = str(error.error_string).strip().rstrip(".") or "cannot be decoded"
+            self._opened.close()
+            reason = _reason(error) or "cannot be decoded"
             if error.code in UNKNOWN_FORMATS:
                 raise Unread(reason) from None
             raise UserError(f"{name}: not readable audio ({reason}): copy it again") from None
-        self._name = name
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.samples = None if self._file.frames >= UNKNOWN_SAMPLES else self._file.frames
-        self._cut = _cut(file, self._file)
         if self._file.format == "MP3":
-            self._check_mp3(file)
+            self._check_mp3()
+        elif not structure.odd and self.samples not in (None, self._expected):
+            say_odd(name, f"{self.samples} samples are read, but it holds {self._expected}")
 
     def blocks(self, start: int = 0) -> Iterator[np.ndarray]:
         """Samples from `start` on, float32 `[samples, channels]`, in blocks.
@@ -82,7 +78,7 @@ class SoundFile:
         Raises:
             UserError: it ends before `samples` of them, or is damaged on the way.
         """
-        at = start
+        at, checksum = start, self._checksum(start)
         try:
             if start and not self._begins(start):
                 return
@@ -91,12 +87,40 @@ class SoundFile:
                 if not len(block):
                     break
                 at += len(block)
+                if checksum:
+                    checksum.update(block)
                 yield block
         except soundfile.LibsndfileError as error:
-            reason = str(error.error_string).strip().rstrip(".")
-            raise UserError(f"{self._name}: damaged after {at} samples ({reason})") from None
-        if self._cut or (self.samples is not None and at < self.samples):
-            raise UserError(f"{self._name}: cut short after {at} samples: copy it again")
+            raise UserError(
+                f"{self._name}: damaged after {at} samples ({_reason(error)})"
+            ) from None
+        self._check_end(at)
+        if checksum and not checksum.right:
+            reason = "damaged: its checksum is of other samples"
+            raise UserError(f"{self._name}: {reason}: copy it again")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._opened.close()
+
+    def _open(self, file: Path | BinaryIO) -> _Stream:
+        """Without its name: a damaged file that is called .au or .vox would be raw samples."""
+        given: int | Unnamed
+        if isinstance(file, Path):
+            given = self._opened.enter_context(file.open("rb")).fileno()
+        else:
+            given = Unnamed(file)
+        return self._opened.enter_context(_Stream(given, closefd=False))
+
+    @property
+    def _expected(self) -> int | None:
+        """Samples that its bytes hold; what libsndfile says if they do not tell."""
+        found = self._structure.samples
+        return self.samples if found is None else found
+
+    def _checksum(self, start: int) -> SampleChecksum | None:
+        bits, expected = BITS.get(self._file.subtype, 0), self._structure.md5
+        return SampleChecksum(bits, expected) if start == 0 and bits and expected else None
 
     def _begins(self, start: int) -> bool:
         """Seek; whether there is such a sample, in a file of unknown length."""
@@ -110,41 +134,23 @@ class SoundFile:
             return False
         return True
 
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+    def _check_end(self, at: int) -> None:
+        """Raise `UserError` unless so many samples are all."""
+        if self._structure.cut or (self.samples is not None and at < self.samples):
+            raise UserError(f"{self._name}: cut short after {at} samples: copy it again")
+        if self._file.format == "FLAC" and at != self._expected is not None:
+            reason = f"damaged: {at} samples, not {self._expected}"
+            raise UserError(f"{self._name}: {reason}: copy it again")
 
-    def _check_mp3(self, file: Path | BinaryIO) -> None:
-        with _bytes_of(file) as encoded:
-            found = count_frames(encoded)
-        if found.samples > self._file.frames + MP3_SLACK:
+    def _check_mp3(self) -> None:
+        found = self._structure.samples or 0
+        if found > self._file.frames + MP3_SLACK:
+            declared = self._file.frames
             self.close()
-            raise Unread(f"an MP3 file of {found.samples} samples that says {self._file.frames}")
-        if not found.described:  # a guess
-            self.samples, self._cut = None, not found.complete
+            raise Unread(f"an MP3 file of {found} samples that says {declared}")
+        if self._structure.guessed:
+            self.samples = None
 
 
-def _cut(file: Path | BinaryIO, opened: soundfile.SoundFile) -> bool:
-    """Whether the file ends before its header says; libsndfile only notes it in its log."""
-    log = opened.extra_info
-    if opened.format == "NIST":
-        with _bytes_of(file) as encoded:
-            declared = re.search(rb"sample_count -i (\d+)", encoded.read(1024))
-        return declared is not None and int(declared[1]) > opened.frames
-    if opened.format == "OGG":
-        return _NO_END.search(log) is not None
-    sizes = _SIZES.search(log)
-    return sizes is not None and int(sizes[2]) < int(sizes[1]) < UNKNOWN_BYTES
-
-
-@contextlib.contextmanager
-def _bytes_of(file: Path | BinaryIO) -> Iterator[BinaryIO]:
-    """The encoded recording from its beginning, beside what else reads it."""
-    if isinstance(file, Path):
-        with file.open("rb") as opened:
-            yield opened
-        return
-    at = file.tell()
-    file.seek(0)
-    yield file
-    file.seek(at)
+def _reason(error: soundfile.LibsndfileError) -> str:
+    return str(error.error_string).strip().rstrip(".")

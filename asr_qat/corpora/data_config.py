@@ -5,7 +5,13 @@ import itertools
 import math
 
 from asr_qat.audio.augment import NoiseConfig, SpecAugmentConfig
+from asr_qat.bounds import require_within
 from asr_qat.errors import require
+
+MOST_UTTERANCES = 1 << 20  # of a batch
+MOST_SECONDS = 1e7
+MOST_BUCKETS = 1000
+MOST_SPEEDS = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,18 +46,24 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a value out of range."""
-        require(self.batch_size >= 1, f"batch_size: {self.batch_size} is less than 1")
+        require_within("batch_size", self.batch_size, 1, MOST_UTTERANCES)
         seconds = self.batch_seconds
         require(0 < seconds < math.inf, f"batch_seconds: {seconds} is not a number above 0")
+        require_within("batch_seconds", seconds, 0, MOST_SECONDS)
         limits, speeds = self.bucket_seconds, self.speeds
         ascending = all(a < b for a, b in itertools.pairwise((0.0, *limits, math.inf)))
         require(
             len(limits) > 0 and ascending,
             f"bucket_seconds: {list(limits)} are not numbers above 0, each above the last",
         )
+        require_within("bucket_seconds", limits[-1], 0, MOST_SECONDS)
+        require_within("bucket_seconds: their number", len(limits), 1, MOST_BUCKETS)
         require(
             len(speeds) > 0 and all(0 < speed < math.inf for speed in speeds),
             f"speeds: {list(speeds)} are not one or more numbers above 0",
         )
+        require_within("speeds: their number", len(speeds), 1, MOST_SPEEDS)
+        for speed in (min(speeds), max(speeds)):  # a word is no word any more
+            require_within("speeds", speed, 0.1, 10)
         require(0 <= self.join <= 1, f"join: {self.join} is not from 0 to 1")
         require(0 <= self.gain < math.inf, f"gain: {self.gain} is not a number from 0 up")

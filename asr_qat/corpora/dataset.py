@@ -18,7 +18,8 @@ from asr_qat.audio.augment import (
 )
 from asr_qat.audio.log_mel import log_mel, normalize
 from asr_qat.corpora.data_config import DataConfig
-from asr_qat.corpora.prepared import FeatureStats, PreparedFolder
+from asr_qat.corpora.feature_stats import FeatureStats
+from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.records import lengths_of, utterance_of
 from asr_qat.errors import require
 from asr_qat.losses.targets import PADDING, pack_targets

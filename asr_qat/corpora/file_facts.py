@@ -54,7 +54,7 @@ class FileFacts:
         """Raise `UserError` if the file is missing or has another size."""
         try:
             size = path.stat().st_size
-        except FileNotFoundError:
+        except OSError:  # a link to itself is no file either
             raise UserError(f"{path}: missing: run the same `asr-qat prepare` again") from None
         require(
             size == self.bytes,

@@ -7,45 +7,30 @@
 stats.json                                 mean and std of the training split's features,
                                            of all features where there is no such split
 tokenizer.model                            SentencePiece
-corpus.json                                what it is, with sizes and checksums of the others;
-                                           written last: the folder is complete
+corpus.json                                what it is, with sizes and checksums of the others:
+                                           the folder is complete
+SHA256SUMS                                 of `corpus.json`, see `asr_qat.folder_sums`
 
 A folder without `train` is one to score a model on.
 """
 
-import dataclasses
 import functools
-import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from asr_qat import files
-from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat import files, folder_sums, plain_json
+from asr_qat.config import from_dict
+from asr_qat.corpora.feature_stats import FeatureStats, SavedStats
 from asr_qat.corpora.file_facts import FileFacts, check_all
 from asr_qat.errors import UserError, require
 from asr_qat.text.normalizers import PLAIN, check_training, keeps_case
 from asr_qat.text.tokenizer import Tokenizer
 
+MOST_FACTS = 1 << 30  # bytes: `corpus.json` names all that was skipped
+MOST_SHARDS = 10**6  # of shards: more than file systems like in a folder
+MOST_SECONDS = 1e6  # of an utterance
 UNREADABLE = "unreadable audio"  # why an utterance was skipped
-
-
-@dataclasses.dataclass(frozen=True)
-class FeatureStats:
-    """Statistics of the training split's features, see above.
-
-    Attributes:
-        mean: float32 `[mel_bins]`.
-        std: float32 `[mel_bins]`.
-        frames: number of frames that they were computed from.
-        front_end: the front end that made the features.
-    """
-
-    mean: np.ndarray
-    std: np.ndarray
-    frames: int
-    front_end: FrontEndConfig
 
 
 class PreparedFolder:
@@ -67,14 +52,15 @@ class PreparedFolder:
         versions have no `files`: nothing is known of them.
         """
         path = self.path / "corpus.json"
-        content = files.read_json(path)
+        folder_sums.check(self.path, path.name)
+        content = files.read_json(path, MOST_FACTS)
         splits = content.get("splits") if isinstance(content, dict) else None
-        whole = isinstance(splits, dict) and all(
-            isinstance(facts, dict) and isinstance(facts.get("shards"), int)
-            for facts in splits.values()
-        )
+        whole = isinstance(splits, dict) and all(map(_is_split, splits.values()))
         whole = whole and isinstance(content.get("files", {}), dict)
         require(whole, f"{path}: damaged (no splits and shards in it): {self._again()}")
+        for key in ("name", "description"):
+            named = isinstance(content.get(key), str)
+            require(named, f"{path}: damaged (no {key} in it): {self._again()}")
         return content
 
     @property
@@ -98,18 +84,12 @@ class PreparedFolder:
     def stats(self) -> FeatureStats:
         """The training split's feature statistics."""
         self.check("stats.json")
-        content = files.read_json(self.path / "stats.json")
+        path = self.path / "stats.json"
+        content = files.read_json(path)
         try:
-            return FeatureStats(
-                mean=np.array(content["mean"], np.float32),
-                std=np.array(content["std"], np.float32),
-                frames=content["frames"],
-                front_end=FrontEndConfig(**content["front_end"]),
-            )
-        except (KeyError, TypeError, ValueError, UserError) as error:
-            raise UserError(
-                f"{self.path / 'stats.json'}: damaged ({error}): {self._again()}"
-            ) from None
+            return from_dict(SavedStats, content, "damaged").stats("damaged")
+        except UserError as error:
+            raise UserError(f"{path}: {error}: {self._again()}") from None
 
     def shards(self, split: str) -> list[Path]:
         """The TFRecord files of `split`, in order.
@@ -137,7 +117,7 @@ class PreparedFolder:
         except UserError as error:
             raise UserError(
                 f"{error}; if you have changed it yourself, remove its line from `files` in "
-                f"{self.path / 'corpus.json'}"
+                f"{self.path / 'corpus.json'}, and {folder_sums.SUMS}"
             ) from None
 
     def check_shards(self, splits: Iterable[str], quiet: bool = False) -> None:
@@ -152,14 +132,12 @@ class PreparedFolder:
         path = self.path / f"{split}.jsonl"
         self.check(path.name)
         try:
-            lines = [json.loads(line) for line in files.read_lines(path)]
+            lines = [plain_json.parse(line) for line in files.read_lines(path)]
         except FileNotFoundError:
             raise UserError(f"{path}: missing: {self._again()}") from None
         except ValueError as error:
             raise UserError(f"{path}: damaged ({error}): {self._again()}") from None
-        whole = all(
-            isinstance(line, dict) and {"text", "duration"} <= line.keys() for line in lines
-        )
+        whole = all(map(_is_line, lines))
         require(whole, f"{path}: damaged (no text or duration): {self._again()}")
         return lines
 
@@ -192,6 +170,29 @@ class PreparedFolder:
 
     def _again(self) -> str:
         return f"remove {self.path} and run `asr-qat prepare` again"
+
+
+def _is_split(facts: Any) -> bool:
+    """Whether `corpus.json` holds this of a split."""
+    if not isinstance(facts, dict):
+        return False
+    shards, skipped = facts.get("shards"), facts.get("skipped", {})
+    return (
+        type(shards) is int
+        and 1 <= shards <= MOST_SHARDS
+        and isinstance(skipped, dict)
+        and all(type(count) is int for count in skipped.values())
+    )
+
+
+def _is_line(line: Any) -> bool:
+    """Whether a manifest holds this of an utterance."""
+    if not (isinstance(line, dict) and isinstance(line.get("text"), str)):
+        return False
+    seconds = line.get("duration")
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        return False
+    return 0 <= seconds <= MOST_SECONDS
 
 
 def shard_name(split: str, index: int, count: int) -> str:

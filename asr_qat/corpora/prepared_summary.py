@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asr_qat import files
+from asr_qat import files, folder_sums
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.corpora import symbols
 from asr_qat.corpora.file_facts import FileFacts
@@ -37,7 +37,7 @@ def finish(
     normalizer: str = PLAIN,
     shared: Sequence[str] = (),
 ) -> None:
-    """Write what the folder says of its shards, `corpus.json` last.
+    """Write what the folder says of its shards, `corpus.json` and checksums last.
 
     Args:
         out: the folder.
@@ -65,6 +65,7 @@ def finish(
         raise UserError(f"{out}: no usable utterance of {' or '.join(measured)} in {corpus.name}")
     dropped = symbols.total(itertools.chain.from_iterable(reports.values()))
     _remove_stale(out, reports)
+    folder_sums.begin(out)
     for split, lines in used.items():
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         files.write_text(out / f"{split}.jsonl", text)
@@ -99,6 +100,7 @@ def finish(
         "files": _files(out, reports),
     }
     files.write_json(out / "corpus.json", description)
+    folder_sums.write(out, ["corpus.json"])  # which has those of all the others
 
 
 def _files(out: Path, reports: dict[str, list[dict]]) -> dict[str, dict]:

@@ -16,6 +16,8 @@ from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.source import Source
 from asr_qat.text.normalizers import PLAIN, check_training
 
+LAYERS_OF_BLOCK = 20  # of about 35, whatever its settings
+
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
@@ -63,6 +65,19 @@ class ModelConfig:
             factor == SUBSAMPLING,
             f"encoder.subsampling_factor: {factor}: a live model subsamples by {SUBSAMPLING}",
         )
+
+    def least_size(self, vocab_size: int) -> tuple[int, int]:
+        """Layers and weights that a model of this shape has at the least, without building it."""
+        encoder = self.encoder
+        blocks = encoder.blocks + (self.streaming.cascade_blocks if self.streaming else 0)
+        weights = blocks * encoder.weights_of_block
+        weights += encoder.weights_of_subsampling(self.front_end.mel_bins)
+        if self.transducer is None:
+            weights += vocab_size * encoder.dim
+        else:
+            weights += self.transducer.weights_of_matrices
+            weights += vocab_size * (self.transducer.embedding + self.transducer.joint)
+        return blocks * LAYERS_OF_BLOCK, weights
 
     def to_json(self) -> dict[str, Any]:
         """As it is saved; without the normaliser where it is that of models that name none."""

@@ -4,11 +4,11 @@ config.json             ModelConfig: encoder, front end, quantization, transduce
                         normaliser of the texts
 tokenizer.model         SentencePiece
 stats.json              mean and std of the training features
-model.weights.h5        Keras weights, with a checksum
+model.weights.h5        Keras weights, with a checksum of their own
+SHA256SUMS              checksums of all these, see `asr_qat.folder_sums`
 """
 
 import dataclasses
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,15 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat import files
+from asr_qat import files, folder_sums
 from asr_qat.config import from_dict
-from asr_qat.corpora.prepared import FeatureStats, PreparedFolder
-from asr_qat.errors import UserError, require
+from asr_qat.corpora.feature_stats import FeatureStats, SavedMoments
+from asr_qat.corpora.prepared import PreparedFolder
+from asr_qat.errors import UserError
 from asr_qat.models.keras_decoder import Decoder
 from asr_qat.models.layer_names import Pass
 from asr_qat.models.model_config import ModelConfig
-from asr_qat.models.weights import load_weights, save_weights
+from asr_qat.models.weights import check_weights, load_weights, save_weights
 from asr_qat.quantize.apply import quantize_model
 from asr_qat.text.normalizers import keeps_case
 from asr_qat.text.tokenizer import Tokenizer
@@ -77,8 +78,9 @@ class Recogniser:
             UserError: naming the file that is missing, damaged or does not fit the others.
         """
         found = cls.load_without_model(path)
+        weights, checked = found.weights_in(path)
         recogniser = cls.create(found.config, found.tokenizer, found.mean, found.std)
-        load_weights(recogniser.model, files.place(path) / WEIGHTS)
+        load_weights(recogniser.model, weights, checked)
         return recogniser
 
     @classmethod
@@ -86,11 +88,24 @@ class Recogniser:
         """Read all of a model directory but its weights: `model` is None. Raises as `load`."""
         path = files.place(path)
         _check_complete(path)
+        folder_sums.check(path, CONFIG, TOKENIZER, STATS)
         config = from_dict(ModelConfig, files.read_json(path / CONFIG), str(path / CONFIG))
-        mean, std = _stats(path / STATS, config.front_end.mel_bins)
+        mean, std = _moments(path / STATS, config.front_end.mel_bins)
         tokenizer = Tokenizer.load(path / TOKENIZER)
         tokenizer = tokenizer.with_case() if keeps_case(config.normalizer) else tokenizer
         return cls(config, tokenizer, mean, std, None)
+
+    def weights_in(self, path: str | Path) -> tuple[Path, bool]:
+        """The weights of this recogniser in a model directory.
+
+        Returns:
+            Their file, and whether it is known to be as it was written.
+
+        Raises:
+            UserError: it is damaged, or holds too little for this configuration.
+        """
+        weights = files.place(path) / WEIGHTS
+        return weights, check_weights(weights, *self.config.least_size(self.tokenizer.vocab_size))
 
     def stats_for(self, folder: PreparedFolder) -> FeatureStats:
         """The folder's statistics, with this recogniser's normalisation and front end."""
@@ -110,11 +125,13 @@ class Recogniser:
         """Write the model directory, each file whole or not at all, the weights last."""
         path = files.place(path)
         path.mkdir(parents=True, exist_ok=True)
+        folder_sums.begin(path)
         files.write_json(path / CONFIG, self.config.to_json())
         files.write_bytes(path / TOKENIZER, self.tokenizer.proto)
         stats = {"mean": self.mean.tolist(), "std": self.std.tolist()}
         files.write_json(path / STATS, stats)
         save_weights(self.model, path / WEIGHTS)
+        folder_sums.write(path, (CONFIG, TOKENIZER, STATS, WEIGHTS))
 
 
 def weights_checksum(path: str | Path) -> str:
@@ -125,7 +142,7 @@ def weights_checksum(path: str | Path) -> str:
     """
     path = files.place(path)
     _check_complete(path)
-    return hashlib.sha256((path / WEIGHTS).read_bytes()).hexdigest()
+    return files.sha256(path / WEIGHTS)
 
 
 def _check_complete(path: Path) -> None:
@@ -136,14 +153,10 @@ def _check_complete(path: Path) -> None:
             raise UserError(f"{path}: no {name}: not a complete model directory, train again")
 
 
-def _stats(path: Path, mel_bins: int) -> tuple[np.ndarray, np.ndarray]:
+def _moments(path: Path, mel_bins: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation in `stats.json`. Raises `UserError` if they do not fit."""
     content = files.read_json(path)
     try:
-        mean, std = (np.array(content[key], np.float32) for key in ("mean", "std"))
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: damaged ({error}): copy it again, or train again") from None
-    fits = mean.shape == std.shape == (mel_bins,)
-    sound = bool(np.isfinite(mean).all() and (std > 0).all())
-    require(fits and sound, f"{path}: damaged (not {mel_bins} means and deviations): train again")
-    return mean, std
+        return from_dict(SavedMoments, content, "damaged").arrays(mel_bins, "damaged")
+    except UserError as error:
+        raise UserError(f"{path}: {error}: copy it again, or train again") from None

@@ -8,6 +8,7 @@ from typing import Literal
 
 from tensorflow import keras
 
+from asr_qat.bounds import require_within
 from asr_qat.compat import unwrapped
 from asr_qat.errors import require
 from asr_qat.layers.dropout import Dropout
@@ -19,6 +20,9 @@ from asr_qat.quantize.embedding import Embedding
 from asr_qat.quantize.lstm import LSTM
 
 _NGRAM = "prediction_last_labels"
+MOST_WIDE = 1 << 15  # channels, and labels that an n-gram sees
+MOST_LAYERS = 64
+MOST_FRAMES = 1 << 20  # at once, and of a duration
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,13 +68,15 @@ class TransducerConfig:
         for name in ("embedding", "units", "joint"):  # two 4-bit weights share a byte
             value = getattr(self, name)
             require(value >= 2 and value % 2 == 0, f"{name}: {value} is not even and above 0")
-        require(self.context >= 2, f"context: {self.context} is less than 2")
+            require_within(name, value, 2, MOST_WIDE)
+        require_within("context", self.context, 2, MOST_WIDE)
         require(0 <= self.dropout < 1, f"dropout: {self.dropout} is not from 0 to below 1")
         weight = self.ctc_weight
         require(0 <= weight < math.inf, f"ctc_weight: {weight} is not a number from 0 up")
         frames = self.frames_at_once
-        require(frames is None or frames >= 1, f"frames_at_once: {frames} is less than 1")
-        require(self.layers >= 1, f"layers: {self.layers} is less than 1")
+        if frames is not None:
+            require_within("frames_at_once", frames, 1, MOST_FRAMES)
+        require_within("layers", self.layers, 1, MOST_LAYERS)
         require(
             self.layers == 1 or self.prediction == "lstm",
             f"layers: {self.layers}: an ngram has one layer: omit it, or set `prediction: lstm`",
@@ -83,6 +89,13 @@ class TransducerConfig:
         )
         require(0 <= self.sigma < math.inf, f"sigma: {self.sigma} is not a number from 0 up")
         require(0 <= self.omega <= 1, f"omega: {self.omega} is not from 0 to 1")
+
+    @property
+    def weights_of_matrices(self) -> int:
+        """Weights of the matrices of the prediction network."""
+        if self.prediction == "ngram":
+            return self.context * self.embedding * self.units + self.units * self.joint
+        return self.layers * 4 * self.units**2 + self.units * self.joint
 
 
 def prediction_layers(config: TransducerConfig, vocab_size: int) -> dict[str, keras.layers.Layer]:

@@ -3,8 +3,11 @@
 import dataclasses
 
 from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.bounds import require_within
 from asr_qat.errors import require
+from asr_qat.models.encoder_config import MOST
 
+MOST_FRAMES = 1 << 16  # encoded frames to either side: 44 minutes
 SUBSAMPLING = 4  # feature frames to one encoded frame of a live model
 
 
@@ -37,14 +40,9 @@ class StreamingConfig:
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a shape that cannot be built."""
-        for name, least in (
-            ("cascade_blocks", 1),
-            ("left_context", 1),
-            ("look_ahead", 0),
-            ("right_context", 0),
-        ):
-            value = getattr(self, name)
-            require(value >= least, f"{name}: {value} is less than {least}")
+        require_within("cascade_blocks", self.cascade_blocks, 1, MOST["blocks"])
+        for name, least in (("left_context", 1), ("look_ahead", 0), ("right_context", 0)):
+            require_within(name, getattr(self, name), least, MOST_FRAMES)
         weight = self.causal_weight
         require(0 < weight < 1, f"causal_weight: {weight} is not between 0 and 1")
 

@@ -12,10 +12,17 @@ import h5py
 import numpy as np
 from tensorflow import keras
 
-from asr_qat import files
+from asr_qat import files, folder_sums
 from asr_qat.errors import UserError, require
 from asr_qat.quantize.product_layer import ProductLayer
 
+# Of h5py and Keras, where a file is damaged.
+_LIBRARY_ERRORS = (
+    *(OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError),
+    *(OverflowError, MemoryError),
+)
+WEIGHT_BYTES = 4
+LAYERS = "layers"  # the group that Keras saves them in
 CHECKSUM = "sha256"  # attribute of the file; those of earlier versions have none
 
 
@@ -54,23 +61,71 @@ def _said_once() -> Iterator[None]:
         sys.unraisablehook = before
 
 
-def load_weights(model: keras.Model, path: Path) -> None:
-    """Read the weights of `model`. Raises `UserError` if they are damaged or do not fit it."""
+def load_weights(model: keras.Model, path: Path, checked: bool = False) -> None:
+    """Read the weights of a model.
+
+    Args:
+        model: takes them.
+        path: the file.
+        checked: the file is known to be as it was written.
+
+    Raises:
+        UserError: they are damaged or do not fit the model.
+    """
+    with _reading(path) as named:
+        with h5py.File(named) as file:
+            layers = len(file[LAYERS])
+            whole = checked or file.attrs.get(CHECKSUM) in (None, _checksum(file))
+        if layers != len(model.layers):
+            raise ValueError(f"{layers} layers, not {len(model.layers)}")
+        model.load_weights(named)
+    require(whole, f"{path}: damaged (not the values that were saved): copy it again")
+
+
+def check_weights(path: Path, least_layers: int, least_weights: int) -> bool:
+    """Look at a file before a model is built for it and a library reads all that is in it.
+
+    Args:
+        path: the file.
+        least_layers: that the model has.
+        least_weights: the same.
+
+    Returns:
+        Whether the file is known to be as it was written.
+
+    Raises:
+        UserError: it is not, or it cannot hold so much.
+    """
+    checked = folder_sums.check(path.parent, path.name)
+    with _reading(path) as named, h5py.File(named) as file:
+        size = named.stat().st_size
+        _refuse_larger(file, size)
+        layers, weights = len(file[LAYERS]), size // WEIGHT_BYTES
+        if layers < least_layers or weights < least_weights:
+            raise ValueError(
+                f"{layers:,} layers and at most {weights:,} weights, "
+                f"not {least_layers:,} and {least_weights:,} or more"
+            )
+    return checked
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[Path]:
+    """A local path of a file; what a library says of it becomes a `UserError`."""
     try:
         with files.local(path) as named:
-            with h5py.File(named) as file:
-                whole = file.attrs.get(CHECKSUM) in (None, _checksum(file))
-            model.load_weights(named)
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+            yield named
+    except _LIBRARY_ERRORS as error:
         raise UserError(
             f"{path}: damaged, or made for another configuration or vocabulary ({_short(error)})"
         ) from None
-    if not whole:
-        raise UserError(f"{path}: damaged (not the values that were saved): copy it again")
 
 
 def load_all_but_kernels(
-    model: keras.Model, path: Path, take: Callable[[ProductLayer, np.ndarray], None]
+    model: keras.Model,
+    path: Path,
+    take: Callable[[ProductLayer, np.ndarray], None],
+    checked: bool = False,
 ) -> None:
     """Read the weights of `model` but for the kernels of its products, which it need not have.
 
@@ -78,12 +133,13 @@ def load_all_but_kernels(
         model: not quantized.
         path: the file. Errors are those of `load_weights`.
         take: is called with each product's layer and its kernel, one at a time.
+        checked: as in `load_weights`.
     """
     for layer in model.layers:
         if isinstance(layer, ProductLayer):
             # Keras finds a layer's place in the file, and asks it to read there.
             layer.load_own_variables = functools.partial(_load_bias, layer, take)
-    load_weights(model, path)
+    load_weights(model, path, checked)
 
 
 def _load_bias(
@@ -98,6 +154,16 @@ def _load_bias(
     take(layer, stored["0"][()])
     if layer.use_bias:
         layer.bias.assign(stored["1"])
+
+
+def _refuse_larger(file: h5py.File, size: int) -> None:
+    """Raise `ValueError` for an array of more bytes than the file has: it is nothing but zeros."""
+
+    def look(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset) and item.nbytes > size:
+            raise ValueError(f"{name}: {item.nbytes:,} bytes in a file of {size:,}")
+
+    file.visititems(look)
 
 
 def _checksum(file: h5py.File) -> str:

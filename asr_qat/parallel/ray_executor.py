@@ -34,8 +34,10 @@ class RayExecutor(concurrent.futures.Executor):
         Raises:
             UserError: nothing answers there.
         """
+        # Ray's sockets, of a new cluster, need a short name: not within a command's own folder.
+        new = {} if address or os.environ.get("RAY_ADDRESS") else {"_temp_dir": "/tmp/ray"}
         try:
-            ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
+            ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **new)
         except (ConnectionError, ValueError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0]
             raise UserError(f"--ray-address {address}: no cluster there: {reason}") from None

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat import compat
+from asr_qat.bounds import MOST_STEPS, require_within
 from asr_qat.compat import quantized_weight
 from asr_qat.errors import UserError, require
 from asr_qat.quantize.grids import Grid
@@ -59,15 +60,14 @@ class QuantizationConfig:
 
     def __post_init__(self) -> None:
         """Raise `UserError` for an unknown precision or an invalid pattern."""
-        require(self.start_step >= 0, f"start_step: {self.start_step} is less than 0")
+        require_within("start_step", self.start_step, 0, MOST_STEPS)
         policy(self.precision)
         check_overrides(self.overrides)
         if self.overrides_from is not None:
             overrides = with_mixture(self.overrides, self.overrides_from)
             object.__setattr__(self, "overrides", overrides)
             object.__setattr__(self, "overrides_from", None)
-        interval = self.layer_interval
-        require(interval >= 0, f"layer_interval: {interval} is less than 0")
+        require_within("layer_interval", self.layer_interval, 0, MOST_STEPS)
         if self.stages:
             self._check_stages()
 
@@ -82,6 +82,7 @@ class QuantizationConfig:
             steps[0] == self.start_step,
             f"stages: the first one begins at step {steps[0]}, not at start_step {self.start_step}",
         )
+        require_within("stages", steps[-1], 0, MOST_STEPS)
         precisions = self.registry().precisions()
         least = min((precision.weight_bits for precision in precisions), default=FLOAT_BITS)
         require(

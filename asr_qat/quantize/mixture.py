@@ -6,14 +6,13 @@ overrides:
 """
 
 import dataclasses
-import re
 from pathlib import Path
 
 import yaml
 
 from asr_qat import files
 from asr_qat.config import load_yaml
-from asr_qat.errors import UserError
+from asr_qat.quantize.patterns import check_pattern
 from asr_qat.quantize.precision import parse
 
 
@@ -36,12 +35,7 @@ def check_overrides(overrides: dict[str, str]) -> None:
     """Raise `UserError` for an unknown precision or an invalid pattern."""
     for pattern, name in overrides.items():
         parse(name)
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise UserError(
-                f"overrides: '{pattern}' is not a regular expression ({error})"
-            ) from None
+        check_pattern("overrides", pattern)
 
 
 def with_mixture(overrides: dict[str, str], path: str | Path) -> dict[str, str]:

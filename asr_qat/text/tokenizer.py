@@ -10,9 +10,11 @@ from pathlib import Path
 import sentencepiece
 
 from asr_qat import files
-from asr_qat.errors import UserError
+from asr_qat.errors import UserError, require
 
 MODEL_TYPES = ("char", "unigram", "bpe")
+MOST_BYTES = 64 << 20
+MOST_PIECES = 1 << 20
 COMMON = 0.9995  # of the characters of texts have pieces of their own beside bytes
 _TOO_SMALL = re.compile(r"required_chars\. \d+ vs (\d+)")  # in SentencePiece's error
 
@@ -93,22 +95,25 @@ class Tokenizer:
     @classmethod
     def from_bytes(cls, proto: bytes) -> "Tokenizer":
         """A tokenizer from the bytes of a SentencePiece model file."""
+        require(bool(proto), "empty")
         try:
-            tokenizer = cls(proto) if proto else None
-        except RuntimeError:
-            tokenizer = None
-        if tokenizer is None or tokenizer.vocab_size < 1:
-            state = "not a SentencePiece model, or only part of one" if proto else "empty"
-            raise UserError(state) from None
+            tokenizer = cls(proto)
+            count = len(tokenizer.pieces())  # one that is no text is found here
+        except (RuntimeError, UnicodeDecodeError):
+            count = 0
+        require(count > 0, "not a SentencePiece model, or only part of one")
+        require(count <= MOST_PIECES, f"{count:,} pieces, more than {MOST_PIECES:,}")
         return tokenizer
 
     @classmethod
     def load(cls, path: str | Path) -> "Tokenizer":
         """Read a SentencePiece `.model` file. Raises `UserError` if there is none."""
         try:
-            return cls.from_bytes(files.place(path).read_bytes())
-        except (FileNotFoundError, IsADirectoryError):
+            proto = files.read_bytes(path, MOST_BYTES)
+        except FileNotFoundError:
             raise UserError(f"{path}: no such tokenizer file") from None
+        try:
+            return cls.from_bytes(proto)
         except UserError as error:
             raise UserError(f"{path}: {error}: train one with `asr-qat prepare`") from None
 

@@ -103,21 +103,32 @@ class Progress(keras.callbacks.Callback):
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Raise `UserError` with the step and the batch when the loss is not finite."""
+    """Raise `UserError` with the step and the batch when the loss is not finite.
 
-    def __init__(self, pipeline: Pipeline):
+    Args:
+        pipeline: of the batches.
+        checkpoints: what a training goes on from that takes the advice.
+    """
+
+    def __init__(self, pipeline: Pipeline, checkpoints: "Checkpoints"):
         super().__init__()
         self._pipeline = pipeline
+        self._checkpoints = checkpoints
+        self._begun_after = 0
+
+    def on_train_begin(self, logs=None):
+        self._begun_after = _step(self.model)
 
     def on_train_batch_end(self, batch, logs=None):
         if math.isfinite(logs["loss"]):
             return
-        step = _step(self.model)
+        step, after = _step(self.model), self._begun_after
         number, place = divmod(step - 1, self._pipeline.batches_per_pass)
+        advice = self._checkpoints.spoilt() if 0 < after == step - 1 else self._checkpoints.advice()
         raise UserError(
             f"loss is {logs['loss']} at step {step} (pass {number + 1}, batch {place + 1}: "
-            f"{self._texts(step - 1)}); the last checkpoint is kept: lower "
-            "optimizer.schedule.peak or optimizer.clip_norm, or look at these utterances"
+            f"{self._texts(step - 1)}); {advice}; if these utterances are damaged, prepare the "
+            "corpus without them and train into another output"
         )
 
     def _texts(self, step: int) -> str:
@@ -163,6 +174,29 @@ class Checkpoints(keras.callbacks.Callback):
         self._saved_step = _step(model)
         return self._saved_step
 
+    def advice(self) -> str:
+        """What to do about a loss or weights that are not finite: `MAY_CHANGE` allows it."""
+        step = self._saved_step
+        so = f"goes on from the checkpoint of step {step}" if step else "begins anew"
+        return (
+            "lower optimizer.schedule.peak or optimizer.clip_norm and run the same command "
+            f"again, which {so}"
+        )
+
+    def spoilt(self) -> str:
+        """What to do if that is so right after a checkpoint."""
+        return (
+            f"the checkpoint of step {self._saved_step} is of no use: remove "
+            f"{self._manager.directory} and begin anew with a lower optimizer.schedule.peak"
+        )
+
+    def require_finite(self) -> None:
+        """Raise `UserError` unless all trained weights are finite: others are not kept."""
+        weights = self.model.trainable_variables
+        if not all(bool(tf.reduce_all(tf.math.is_finite(weight))) for weight in weights):
+            step = _step(self.model)
+            raise UserError(f"weights are not finite after step {step}: {self.advice()}")
+
     def remove_left(self) -> None:
         """Remove checkpoints that a killed training has written or removed in part."""
         folder = files.place(self._manager.directory)
@@ -178,7 +212,8 @@ class Checkpoints(keras.callbacks.Callback):
         return _step(self.model) > self._saved_step
 
     def save(self) -> None:
-        """Write a checkpoint. A full disk leaves the earlier ones as they were."""
+        """Write a checkpoint. A full disk or weights of no use leave the earlier ones."""
+        self.require_finite()
         step = _step(self.model)
         try:
             self._manager.save(step)
@@ -209,6 +244,7 @@ class EvaluateAndKeep(keras.callbacks.Callback):
         evaluators: compute the WERs, by name.
         state: holds the losses and the lowest WER.
         config: how often to evaluate, what to keep, where.
+        checkpoints: refuse weights that are not finite.
         quiet: do not print.
     """
 
@@ -218,9 +254,11 @@ class EvaluateAndKeep(keras.callbacks.Callback):
         evaluators: dict[str, Evaluator],
         state: State,
         config: TrainConfig,
+        checkpoints: Checkpoints,
         quiet: bool,
     ):
         super().__init__()
+        self._checkpoints = checkpoints
         self._recogniser = recogniser
         self._evaluators = evaluators
         self._state = state
@@ -243,6 +281,7 @@ class EvaluateAndKeep(keras.callbacks.Callback):
         step, every = _step(self.model), self._config.evaluate_every
         if (every is None or step % every) and step < self._config.steps:
             return
+        self._checkpoints.require_finite()
         loss = float(self._state.loss_sum / self._state.loss_count)
         self._state.loss_sum.assign(0.0)
         self._state.loss_count.assign(0.0)

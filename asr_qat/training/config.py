@@ -4,10 +4,11 @@ import dataclasses
 import math
 from typing import Literal
 
-from asr_qat.corpora.data_config import DataConfig
+from asr_qat.bounds import MOST_SEED, MOST_STEPS, require_within
+from asr_qat.corpora.data_config import MOST_UTTERANCES, DataConfig
 from asr_qat.errors import UserError, require
 from asr_qat.models.encoder_config import EncoderConfig
-from asr_qat.models.prediction import TransducerConfig
+from asr_qat.models.prediction import MOST_FRAMES, TransducerConfig
 from asr_qat.models.presets import PRESETS, STREAMING, TRANSDUCERS
 from asr_qat.models.streaming_config import StreamingConfig
 from asr_qat.quantize.apply import QuantizationConfig
@@ -49,7 +50,7 @@ class OptimizerConfig:
         require(0 <= decay < math.inf, f"weight_decay: {decay} is not a number from 0 up")
         require(0 <= self.average < 1, f"average: {self.average} is not from 0 to below 1")
         require(0 <= self.l2 < math.inf, f"l2: {self.l2} is not a number from 0 up")
-        require(self.accumulate >= 1, f"accumulate: {self.accumulate} is less than 1")
+        require_within("accumulate", self.accumulate, 1, MOST_UTTERANCES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +112,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a value out of range."""
-        require(self.steps >= 1, f"steps: {self.steps} is less than 1")
+        require_within("steps", self.steps, 1, MOST_STEPS)
+        require_within("seed", self.seed, 0, MOST_SEED)
         every = self.evaluate_every
         require(every is None or every >= 1, f"evaluate_every: {every} is less than 1")
         require(
@@ -122,7 +124,8 @@ class TrainConfig:
         require(minutes >= 0, f"checkpoint_minutes: {minutes} is not a number from 0 up")
 
         frames = self.frames_at_once
-        require(frames is None or frames >= 1, f"frames_at_once: {frames} is less than 1")
+        if frames is not None:
+            require_within("frames_at_once", frames, 1, MOST_FRAMES)
         quantization = self.quantization
         require(
             quantization is None or quantization.mode != "ptq",

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat import files
-from asr_qat.corpora.prepared import FeatureStats, PreparedFolder
+from asr_qat.corpora.feature_stats import FeatureStats
+from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.model_directory import weights_checksum
@@ -32,6 +33,9 @@ MAY_CHANGE = (
     "evaluate_every",
     "keep",
     "frames_at_once",
+    # What a loss that is not finite is answered with, see `callbacks.StopOnNaN`.
+    "optimizer.schedule.peak",
+    "optimizer.clip_norm",
 )
 
 
@@ -83,15 +87,23 @@ def check_same(output: Path, description: dict[str, Any]) -> None:
     for key, default in defaults.items():
         if isinstance(default, dict) and isinstance(before.get(key), dict):
             before[key] = default | before[key]  # settings that earlier versions did not have
-    before = json.loads(json.dumps(before))  # tuples become lists
-    now = json.loads(json.dumps(description))
-    other = [
-        key
-        for key, value in now.items()
-        if key not in MAY_CHANGE and key in before and before[key] != value
-    ]
+    before, now = _fixed(before), _fixed(description)
+    other = [key for key, value in now.items() if key in before and before[key] != value]
     if other:
         raise UserError(
             f"{output}: was trained with other {', '.join(other)}: remove it or choose another "
             "--output"
         )
+
+
+def _fixed(description: dict[str, Any]) -> dict[str, Any]:
+    """A copy without what may change, and with lists for tuples."""
+    found = json.loads(json.dumps(description))
+    for name in MAY_CHANGE:
+        *above, last = name.split(".")
+        part = found
+        for key in above:
+            part = part.get(key) if isinstance(part, dict) else None
+        if isinstance(part, dict):
+            part.pop(last, None)
+    return found

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from asr_qat.corpora.data_config import DataConfig
 from asr_qat.corpora.dataset import Pipeline
-from asr_qat.corpora.prepared import FeatureStats, PreparedFolder
+from asr_qat.corpora.feature_stats import FeatureStats
+from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import (

@@ -155,13 +155,13 @@ def _train(
     if done < config.steps:
         if done and not quiet:
             _LOGGER.info("%s: going on from step %d", output, done)
-        callbacks = [StopOnNaN(pipeline), LossOfBatch(state)]
+        callbacks = [StopOnNaN(pipeline, checkpoints), LossOfBatch(state)]
         if distribution.chief:
             output.mkdir(parents=True, exist_ok=True)
             files.write_json(output / "training.json", description)
             evaluators = _evaluators(recogniser, pipeline)
             callbacks += [
-                EvaluateAndKeep(recogniser, evaluators, state, config, quiet),
+                EvaluateAndKeep(recogniser, evaluators, state, config, checkpoints, quiet),
                 checkpoints,
             ]
         with (

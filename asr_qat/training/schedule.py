@@ -7,6 +7,7 @@ from typing import Literal
 import tensorflow as tf
 from tensorflow import keras
 
+from asr_qat.bounds import MOST_STEPS, require_within
 from asr_qat.errors import require
 
 
@@ -27,7 +28,7 @@ class ScheduleConfig:
     def __post_init__(self) -> None:
         """Raise `UserError` for a value out of range."""
         require(0 < self.peak < math.inf, f"peak: {self.peak} is not a number above 0")
-        require(self.warmup >= 0, f"warmup: {self.warmup} is less than 0")
+        require_within("warmup", self.warmup, 0, MOST_STEPS)
 
 
 class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):

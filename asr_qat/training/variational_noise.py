@@ -10,7 +10,9 @@ from collections.abc import Iterator
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat.errors import UserError, require
+from asr_qat.bounds import MOST_STEPS, require_within
+from asr_qat.errors import require
+from asr_qat.quantize.patterns import check_pattern
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,13 +33,8 @@ class VariationalNoiseConfig:
     def __post_init__(self) -> None:
         """Raise `UserError` for a value out of range."""
         require(0 < self.std < math.inf, f"std: {self.std} is not a number above 0")
-        require(self.start_step >= 0, f"start_step: {self.start_step} is less than 0")
-        try:
-            re.compile(self.layers)
-        except re.error as error:
-            raise UserError(
-                f"layers: '{self.layers}' is not a regular expression ({error})"
-            ) from None
+        require_within("start_step", self.start_step, 0, MOST_STEPS)
+        check_pattern("layers", self.layers)
 
 
 class VariationalNoise:

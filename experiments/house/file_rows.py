@@ -2,9 +2,10 @@
 
 `files_before.json` holds the checksums, made with the code of the commit that it names. They leave
 out buffers that nothing refers to: the converter used to leave two of them, with a fingerprint of
-the process. Each file is made in a process of its own: TensorFlow's converter lays out some
-constants of a file by what the process converted before. Static activations (`w4a8s`) need the
-prepared corpus CMU AN4 in `work/an4`.
+the process. They leave out too what files have had since then, the checksum in the head and the
+version of the metadata that says so. Each file is made in a process of its own: TensorFlow's
+converter lays out some constants of a file by what the process converted before. Static activations
+(`w4a8s`) need the prepared corpus CMU AN4 in `work/an4`.
 """
 
 import hashlib
@@ -14,11 +15,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from ai_edge_litert.tools import flatbuffer_utils
 
 from asr_qat import files
 from experiments.house.environment import ROOT
 from experiments.targets import Row, equal
+from tflite_export.runtime.metadata import DESCRIPTION, VERSION
 
 BEFORE = Path(__file__).with_name("files_before.json")
 CALIBRATION = ROOT / "work/an4"
@@ -26,8 +29,13 @@ CONVERT: tuple[str | Path, ...] = (sys.executable, "-m", "tflite_export.cli", "c
 
 
 def content_checksum(path: Path) -> str:
-    """SHA-256 of a file as if it held no buffer that nothing refers to."""
+    """SHA-256 of a file as if it held no buffer that nothing refers to, and no checksum."""
     model = flatbuffer_utils.read_model(str(path))
+    for entry in model.metadata or []:
+        if entry.name == DESCRIPTION.encode():
+            described = bytes(model.buffers[entry.buffer].data)
+            before = described.replace(f'"version":{VERSION}'.encode(), b'"version":1', 1)
+            model.buffers[entry.buffer].data = np.frombuffer(before, np.uint8)
     owners = [*(model.metadata or []), *(t for graph in model.subgraphs for t in graph.tensors)]
     used = sorted({0, *(owner.buffer for owner in owners)})  # the first one is the empty one
     model.buffers = [model.buffers[index] for index in used]

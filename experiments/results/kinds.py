@@ -19,6 +19,8 @@ from experiments.demo import demo_page
 from experiments.demo.demo_rows import DemoResults, EqualityResults
 from experiments.drills.rows import DrillResults
 from experiments.drills.table import drills_table
+from experiments.fuzz.rows import FuzzResults
+from experiments.fuzz.table import fuzz_table
 from experiments.house.row import HouseResults
 from experiments.house.table import house_table
 from experiments.live.latency_rows import LatencyResults
@@ -43,6 +45,8 @@ from experiments.sensitivity.sensitivity_report import parts_table, write_sensit
 from experiments.server_capacity.rows import CapacityResults
 from experiments.server_capacity.table import capacity_table
 from experiments.study.study_page import write_report
+from experiments.threads.rows import ThreadsResults
+from experiments.threads.table import threads_table
 from tflite_export.score.live_rows import StreamedEvaluation
 
 Results = TypeVar("Results")
@@ -152,6 +156,7 @@ KINDS: dict[str, Render] = {
     "any_keras.json": _table(AnyKerasResults, any_keras_table),
     "drills.json": _table(DrillResults, drills_table),
     "equality*.json": _alone(EqualityResults),
+    "fuzz.json": _table(FuzzResults, fuzz_table),
     "house.json": _table(HouseResults, house_table),
     "long_form.json": _table(LongFormResults, long_form_table),
     "prepare_scale.json": _table(PrepareScaleResults, prepare_scale_table),
@@ -160,6 +165,7 @@ KINDS: dict[str, Render] = {
     "robustness.json": _table(RobustnessResults, robustness_table),
     "scale.json": _table(ScaleResults, scale_table),
     "server_capacity.json": _table(CapacityResults, capacity_table),
+    "threads.json": _table(ThreadsResults, threads_table),
     "transducer_scale.json": _table(ScaleResults, scale_table),
     "training_cost_librispeech.json": _table(CostResults, cost_page),
     "training_cost*.json": _alone(StepResults),

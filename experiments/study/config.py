@@ -3,9 +3,11 @@
 import dataclasses
 from typing import Any, Literal
 
+from asr_qat.bounds import MOST_SEED, require_within
 from asr_qat.errors import require
 from asr_qat.quantize.precision import FLOAT, FLOAT_BITS
 
+MOST_SECONDS = 3600.0  # of a signature
 # Kinds of activations, and how they end the name of a precision.
 ACTIVATIONS = {"float": "", "int8 dynamic": "a8", "int8 static": "a8s", "int4 dynamic": "a4"}
 
@@ -69,6 +71,7 @@ class Group:
         require("steps" not in self.recipe, "recipe: steps: those of the baseline: see `training`")
         for key in ("seeds", "seconds"):
             require(getattr(self, key) != (), f"{key}: is empty: omit it for the study's")
+        _check_lists(self.seeds or (), self.seconds or ())
         for key in ("precision", "mode"):
             require(key not in self.quantization, f"quantization: {key}: see precisions, methods")
         overrides = self.quantization.get("overrides", {})
@@ -114,6 +117,7 @@ class StudyConfig:
         """Raise `UserError` for an empty list or a key that is set elsewhere."""
         for key in ("groups", "seeds", "splits", "seconds"):
             require(len(getattr(self, key)) > 0, f"{key}: is empty")
+        _check_lists(self.seeds, self.seconds)
         for where, training in (
             ("training", self.training),
             *((f"groups: {name}: training", group.training) for name, group in self.groups.items()),
@@ -121,6 +125,14 @@ class StudyConfig:
         ):
             for key in ("data", "output", "seed", "quantization"):
                 require(key not in training, f"{where}: {key}: is set by the study itself")
+
+
+def _check_lists(seeds: tuple[int, ...], seconds: tuple[float, ...]) -> None:
+    """Raise `UserError` for a seed of no training, or a length of no signature."""
+    for seed in seeds:
+        require_within("seeds", seed, 0, MOST_SEED)
+    for length in seconds:
+        require(0 < length <= MOST_SECONDS, f"seconds: {length} is not from 0 to {MOST_SECONDS:g}")
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -40,6 +40,15 @@ def add_weight_cache(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_skip_checksum(parser: argparse.ArgumentParser) -> None:
+    """Add the option not to compare the checksum of a `.tflite`."""
+    parser.add_argument(
+        "--skip-checksum",
+        action="store_true",
+        help="load the .tflite even if it is not, byte for byte, what was converted",
+    )
+
+
 def beam(text: str) -> int:
     """Hypotheses that a beam search keeps: 1 or more."""
     if not text.isdigit() or int(text) < 1:

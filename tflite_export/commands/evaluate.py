@@ -14,12 +14,18 @@ from tflite_export.commands.arguments import (
     DEFAULT_CHUNK_MS,
     add_chunk_ms,
     add_fusion,
+    add_skip_checksum,
     beam,
     beam_search,
     data_name,
     threads,
 )
-from tflite_export.commands.evaluate_live import SHOWN, left_out, refuse_unread
+from tflite_export.commands.evaluate_live import (
+    SHOWN,
+    chosen_normalizer,
+    left_out,
+    refuse_unread,
+)
 
 if TYPE_CHECKING:
     from asr_qat.corpora.utterance import Utterance
@@ -40,6 +46,7 @@ def add_parser(subparsers) -> None:
         "--split", default="test", help="of a prepared folder (default: %(default)s)"
     )
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
+    add_skip_checksum(parser)
     parser.add_argument(
         "--baseline", metavar="FILE", help="float .tflite: adds ratio and paired WER difference"
     )
@@ -85,7 +92,8 @@ def run(args: argparse.Namespace) -> None:
         search is None or not args.compare,
         "--compare: follows the greedy search: omit --beam, --lm and --hotwords",
     )
-    args.normalizer = _chosen_normalizer(args)
+    message = "--card: describes a file that is whole: omit --skip-checksum"
+    require(not (args.card and args.skip_checksum), message)
     if args.streaming:
         args.chunk_ms = args.chunk_ms or DEFAULT_CHUNK_MS
         evaluate_live.run(args)
@@ -100,9 +108,10 @@ def _run(args: argparse.Namespace, search: "BeamSearch | None") -> None:
     from tflite_export.score import evaluate
     from tflite_export.silence import silence
 
-    every = recordings(args.data, args.split, args.normalizer)
     with silence():  # LiteRT prints what its exceptions say
         device, baseline = _devices(args)
+    args.normalizer = chosen_normalizer(args, device.metadata)
+    every = recordings(args.data, args.split, args.normalizer)
     keras = None
     if args.compare:
         from tflite_export.score.compare import matching_model  # needs TensorFlow
@@ -140,11 +149,12 @@ def _devices(args: argparse.Namespace) -> "tuple[TFLiteRecogniser, TFLiteRecogni
     """The file, and the one that it is compared with."""
     from tflite_export.runtime.recogniser import TFLiteRecogniser
 
-    device = TFLiteRecogniser(args.file, args.threads)
+    verify = not args.skip_checksum
+    device = TFLiteRecogniser(args.file, args.threads, verify=verify)
     require(not device.live, f"{device.path}: a live model: add --streaming")
     if not args.baseline:
         return device, None
-    baseline = TFLiteRecogniser(args.baseline, args.threads)
+    baseline = TFLiteRecogniser(args.baseline, args.threads, verify=verify)
     require(not baseline.live, f"--baseline {args.baseline}: a live model, unlike FILE")
     return device, baseline
 
@@ -171,23 +181,11 @@ def _evaluation(
         Provenance.of_this_run(0),
         name=Path(args.file).name,
         ratio=None,
-        peak_rss_mb=evaluate.peak_rss_mb(args.file, longest, args.threads),
+        peak_rss_mb=evaluate.peak_rss_mb(args.file, longest, args.threads, not args.skip_checksum),
         normalizer=args.normalizer,
         by_length=evaluate.by_length(result, items, args.normalizer),
         left_out=unread + skipped_in_preparation(args.data, args.split),
     )
-
-
-def _chosen_normalizer(args: argparse.Namespace) -> str:
-    """The normaliser that was asked for, or that of the file; it is there and installed."""
-    from asr_qat.text.normalizers import scoring_normalizer
-    from tflite_export.runtime.metadata import read_metadata
-
-    name: str = args.normalizer or read_metadata(args.file).normalizer
-    known = ", ".join(NAMES)
-    require(name in NAMES, f"{args.file}: of a normaliser {name!r}: give a --normalizer of {known}")
-    scoring_normalizer(name)
-    return name
 
 
 def _show(args: argparse.Namespace, found: "Evaluation") -> None:

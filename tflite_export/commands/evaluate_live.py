@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from asr_qat import files
 from asr_qat.counted import counted
 from asr_qat.errors import require
+from asr_qat.text.normalizers import NAMES
 from tflite_export.commands.arguments import data_name
 
 if TYPE_CHECKING:
     from asr_qat.corpora.utterance import Utterance
     from tflite_export.runtime.live.live_model import LiveModel
+    from tflite_export.runtime.metadata import Metadata
     from tflite_export.runtime.recogniser import TFLiteRecogniser
     from tflite_export.score.live_evaluate import StreamedRun
     from tflite_export.score.live_rows import PassRates, StreamedComparison, StreamedEvaluation
@@ -34,10 +36,11 @@ def run(args: argparse.Namespace) -> None:
     for option in ("beam", "lm", "hotwords"):
         message = f"--{option}: a stream is searched greedily: omit it"
         require(not getattr(args, option), message)
-    every = recordings(args.data, args.split, args.normalizer)
     with silence():  # LiteRT announces its delegate in the first call
-        device = TFLiteRecogniser(args.file, args.threads)
+        device = TFLiteRecogniser(args.file, args.threads, verify=not args.skip_checksum)
         model = live_model(device)
+    args.normalizer = chosen_normalizer(args, device.metadata)
+    every = recordings(args.data, args.split, args.normalizer)
     keras = None
     if args.compare:
         from tflite_export.score.compare import matching_model  # needs TensorFlow
@@ -80,12 +83,13 @@ def _evaluation(
     from tflite_export.score.live_rows import StreamedEvaluation
     from tflite_export.score.rows import combine
 
+    verify = not args.skip_checksum
     facts = evaluate.describe(device)
     other, ratio = None, None
     if args.baseline:
-        baseline = TFLiteRecogniser(args.baseline, args.threads)
+        baseline = TFLiteRecogniser(args.baseline, args.threads, verify=verify)
         other = run_streamed(live_model(baseline), items, args.chunk_ms, args.quiet)
-        ratio = baseline.path.stat().st_size / facts.bytes
+        ratio = baseline.bytes / facts.bytes
     look_ahead_ms, delay_ms = delays_ms(model.encoder)
     longest = float(result.audio_seconds.max())
     return combine(
@@ -98,7 +102,7 @@ def _evaluation(
         look_ahead_ms=look_ahead_ms,
         delay_ms=delay_ms,
         normalizer=args.normalizer,
-        peak_rss_mb=live_peak_rss_mb(args.file, longest, args.chunk_ms, args.threads),
+        peak_rss_mb=live_peak_rss_mb(args.file, longest, args.chunk_ms, args.threads, verify),
         left_out=unread + skipped_in_preparation(args.data, args.split),
     )
 
@@ -114,6 +118,17 @@ def _show(args: argparse.Namespace, found: "StreamedEvaluation") -> None:
     else:
         print(f"{args.data} ({args.split})" if Path(args.data).is_dir() else args.data)
         _print(found)
+
+
+def chosen_normalizer(args: argparse.Namespace, metadata: "Metadata") -> str:
+    """The normaliser that was asked for, or that of the file; it is there and installed."""
+    from asr_qat.text.normalizers import scoring_normalizer
+
+    name: str = args.normalizer or metadata.normalizer
+    known = ", ".join(NAMES)
+    require(name in NAMES, f"{args.file}: of a normaliser {name!r}: give a --normalizer of {known}")
+    scoring_normalizer(name)
+    return name
 
 
 def refuse_unread(unread: int, of: int) -> None:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from tflite_export.commands.arguments import add_skip_checksum
+
 if TYPE_CHECKING:
     from tflite_export.score.contents import Contents, DelegatedGraph, ListedConstant, LiveFacts
 
@@ -14,6 +16,7 @@ def add_parser(subparsers) -> None:
     """Add the subcommand and its arguments."""
     parser = subparsers.add_parser("inspect", help="what is inside a .tflite file")
     parser.add_argument("file", metavar="FILE", help=".tflite file")
+    add_skip_checksum(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.set_defaults(run=run)
 
@@ -25,7 +28,7 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.silence import silence
 
     with silence():  # LiteRT announces its delegate, and prints what its exceptions say
-        found = inspect(args.file)
+        found = inspect(args.file, not args.skip_checksum)
     if args.json:
         print(json.dumps({**dataclasses.asdict(found), **provenance()}, indent=2))
     else:

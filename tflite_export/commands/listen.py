@@ -6,6 +6,7 @@ from asr_qat.errors import UserError, require
 from tflite_export.commands.arguments import (
     add_chunk_ms,
     add_endpoint,
+    add_skip_checksum,
     add_weight_cache,
     endpoint_of,
     threads,
@@ -29,6 +30,7 @@ def add_parser(subparsers) -> None:
     add_chunk_ms(parser)
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
     add_weight_cache(parser)
+    add_skip_checksum(parser)
     parser.add_argument("--jsonl", action="store_true", help="print every event as a line of JSON")
     add_endpoint(parser)
     parser.set_defaults(run=run)
@@ -59,7 +61,8 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.silence import silence
 
     with silence():  # LiteRT announces its delegate in the first call
-        model = load_model(args.model, args.threads, args.weight_cache)
+        verify = not args.skip_checksum
+        model = load_model(args.model, args.threads, args.weight_cache, verify=verify)
     clock = (lambda: 0.0) if args.fast else time.perf_counter  # nothing is late then
     session = Session(model, endpoint_of(args), clock)
     screen = Screen(args.jsonl)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tflite_export.commands.arguments import (
     add_endpoint,
+    add_skip_checksum,
     add_weight_cache,
     endpoint_of,
     seconds,
@@ -85,6 +86,7 @@ def add_parser(subparsers) -> None:
     )
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads of each worker")
     add_weight_cache(parser)
+    add_skip_checksum(parser)
     parser.add_argument(
         "--about", help="what the page says of the model (default: its file and its look-ahead)"
     )
@@ -109,7 +111,8 @@ def run(args: argparse.Namespace) -> None:
         idle_s=args.idle_seconds,
         drain_s=args.drain_seconds,
     )
-    load = functools.partial(_load, args.model, args.threads, args.weight_cache)
+    verify = not args.skip_checksum
+    load = functools.partial(_load, args.model, args.threads, args.weight_cache, verify)
     count = args.workers or len(os.sched_getaffinity(0))
     workers = Workers(load, endpoint_of(args), count)
     name = Path(args.model).name
@@ -117,12 +120,12 @@ def run(args: argparse.Namespace) -> None:
     asyncio.run(_serve(server, args.host, args.port))
 
 
-def _load(path: str, threads: int, weight_cache: bool) -> "LiveModel":
+def _load(path: str, threads: int, weight_cache: bool, verify: bool) -> "LiveModel":
     from tflite_export.runtime.live.live_model import load_model
     from tflite_export.silence import silence
 
     with silence():  # LiteRT announces its delegate in the first call
-        return load_model(path, threads, weight_cache)
+        return load_model(path, threads, weight_cache, verify=verify)
 
 
 async def _serve(server: "LiveServer", host: str, port: int) -> None:

@@ -13,6 +13,7 @@ from asr_qat import files
 from asr_qat.errors import UserError, require
 from tflite_export.commands.arguments import (
     add_fusion,
+    add_skip_checksum,
     add_weight_cache,
     beam,
     beam_search,
@@ -85,6 +86,7 @@ def add_parser(subparsers) -> None:
     )
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
     add_weight_cache(parser)
+    add_skip_checksum(parser)
     parser.set_defaults(run=run)
 
 
@@ -96,7 +98,7 @@ def run(args: argparse.Namespace) -> None:
 
     recordings = named_recordings(args.audio)
     _check(args, recordings)
-    model = _model(args.file, args.threads, args.weight_cache)
+    model = _model(args.file, args.threads, args.weight_cache, not args.skip_checksum)
     search = beam_search(args)
     if model.recogniser.live:
         message = "a live model searches greedily: omit --beam, --lm and --hotwords"
@@ -140,7 +142,7 @@ def _transcribe(job: _Job) -> str | _Unread:
     from tflite_export.silence import silence
 
     args = job.args
-    model = _model(args.file, args.threads, args.weight_cache)
+    model = _model(args.file, args.threads, args.weight_cache, not args.skip_checksum)
     try:
         audio = job.recording.read(model.sample_rate)
     except UserError as error:
@@ -153,12 +155,12 @@ def _transcribe(job: _Job) -> str | _Unread:
 
 
 @functools.lru_cache(maxsize=1)
-def _model(file: str, threads: int, weight_cache: bool):
+def _model(file: str, threads: int, weight_cache: bool, verify: bool):
     from tflite_export.runtime.transcriber import load
     from tflite_export.silence import silence
 
     with silence():  # LiteRT prints what its exceptions say
-        return load(file, threads, weight_cache)
+        return load(file, threads, weight_cache, verify=verify)
 
 
 def _check(args: argparse.Namespace, recordings: "list[Recording]") -> None:

@@ -14,10 +14,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from asr_qat import files
 from asr_qat.errors import UserError
 from asr_qat.models.model_config import ModelConfig
-from asr_qat.models.model_directory import WEIGHTS, Recogniser
+from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.weights import load_all_but_kernels
 from asr_qat.quantize.apply import QuantizedLayer, quantized_with
 from asr_qat.quantize.precision import FLOAT
@@ -68,8 +67,9 @@ def weights_of_directory(
         found = quantized_with(layer, tf.constant(kernel), registry)
         layers[layer.name] = bake_layer(layer.name, found)
 
+    weights, checked = recogniser.weights_in(path)
     model = new_stand_ins(recogniser)
-    load_all_but_kernels(model, files.place(path) / WEIGHTS, take)
+    load_all_but_kernels(model, weights, take, checked)
     add_offsets(model, layers)
     config = dataclasses.replace(recogniser.config, quantization=quantization)
     return FileWeights(dataclasses.replace(recogniser, config=config), layers, kernels, model)

@@ -1,4 +1,4 @@
-"""A flatbuffer object to bytes: its metadata attached, every vector stored once.
+"""A flatbuffer object to bytes: its metadata and checksum attached, every vector stored once.
 
 The generated code writes each tensor's scales, zero points and shape separately. In a small model
 that is an eighth of the file: all zero points of a width are the same zeros, and signatures
@@ -11,6 +11,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from tflite_export.runtime.checksum import DIGEST, HEAD_BYTES, IDENTIFIER, UNSEALED, checksum
 from tflite_export.runtime.metadata import Metadata
 
 
@@ -52,8 +53,22 @@ def serialize(model: schema.ModelT) -> bytes:
             _share_quantization(tensor)
     constants = sum(buffer.data.nbytes for buffer in model.buffers if buffer.data is not None)
     builder = SharingBuilder(min(constants + (1 << 20), SharingBuilder.MAX_BUFFER_SIZE))
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(memoryview(builder.Bytes)[builder.Head() :])  # one copy, not two
+    root = model.Pack(builder)
+    _reserve_checksum(builder)
+    builder.Finish(root, file_identifier=IDENTIFIER)
+    content = memoryview(builder.Bytes)[builder.Head() :]
+    content[DIGEST] = checksum(content)
+    return bytes(content)  # one copy, not two
+
+
+def _reserve_checksum(builder: flatbuffers.Builder) -> None:
+    """Write `UNSEALED` where the head will come right before it: a builder goes from end to start.
+
+    The padding that aligns the file's length, which `Finish` would add, comes after it.
+    """
+    builder.Prep(builder.minalign, HEAD_BYTES + len(UNSEALED))
+    builder.head -= len(UNSEALED)
+    builder.Bytes[builder.head : builder.head + len(UNSEALED)] = UNSEALED
 
 
 def _share_quantization(tensor: schema.TensorT) -> None:

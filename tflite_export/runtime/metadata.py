@@ -2,13 +2,10 @@
 
 import dataclasses
 import json
-import mmap
-import os
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from asr_qat.arrays import Array
 from asr_qat.audio.front_end import FrontEndConfig
@@ -18,10 +15,12 @@ from asr_qat.source import Source
 from asr_qat.text.normalizers import PLAIN
 from asr_qat.text.tokenizer import Tokenizer
 from tflite_export.runtime.least_runtime import least_runtime
+from tflite_export.runtime.metadata_schema import SEALED_SINCE, read_description
+from tflite_export.runtime.model_file import ModelFile
 
 DESCRIPTION = "asr_qat.json"  # names of the metadata buffers
 VOCABULARY = "asr_qat.sentencepiece"
-VERSION = 1
+VERSION = SEALED_SINCE
 SUBSAMPLING = 4  # of a file that says nothing of it
 
 
@@ -105,66 +104,61 @@ class Metadata:
         return {DESCRIPTION: packed, VOCABULARY: self.tokenizer.proto}
 
 
-def read_metadata(path: str | Path) -> Metadata:
+def read_metadata(path: str | Path, verify: bool = True) -> Metadata:
     """The metadata of a `.tflite` file.
+
+    Args:
+        path: of the file.
+        verify: compare its checksum.
 
     Raises:
         UserError: no such file, damaged, or not made by this package.
     """
-    content = read_flatbuffer(path)
-    model = schema.Model.GetRootAs(content, 0)
-    found = {}
-    for i in range(model.MetadataLength()):
-        entry = model.Metadata(i)
-        buffer = model.Buffers(entry.Buffer())
-        found[entry.Name()] = b"" if buffer.DataIsNone() else buffer.DataAsNumpy().tobytes()
-    try:
-        description = json.loads(found[DESCRIPTION.encode()])
-        return Metadata(
-            precision=description["precision"],
-            method=description["method"],
-            front_end=FrontEndConfig(**description["front_end"]),
-            mean=np.array(description["mean"], np.float32),
-            std=np.array(description["std"], np.float32),
-            tokenizer=Tokenizer.from_bytes(found[VOCABULARY.encode()]),
-            layers=description["layers"],
-            full_integer=description.get("full_integer"),
-            live=LiveFormat.from_json(description["live"]) if "live" in description else None,
-            durations=tuple(description.get("durations", ())),
-            source=Source(**description["source"]) if "source" in description else None,
-            subsampling_factor=description.get("subsampling_factor", SUBSAMPLING),
-            normalizer=description.get("normalizer", PLAIN),
-        )
-    except (KeyError, TypeError, ValueError, UserError):
+    return read_metadata_of(ModelFile.read(path, verify))
+
+
+def read_metadata_of(file: ModelFile) -> Metadata:
+    """The same of a file that was read."""
+    found = metadata_of(file)
+    if found is None:
         raise UserError(
-            f"{path}: no recogniser metadata inside: export it with `tflite-export convert`"
-        ) from None
+            f"{file.path}: no recogniser metadata inside: export it with `tflite-export convert`"
+        )
+    return found
 
 
-def read_flatbuffer(path: str | Path) -> bytes | mmap.mmap:
-    """The content of a `.tflite` file whose tables all lie inside the file; only read as needed.
+def metadata_of(file: ModelFile) -> Metadata | None:
+    """The same, or None for a file of another origin, which has none.
 
     Raises:
-        UserError: no such file, not a `.tflite` file, or truncated.
+        UserError: fields that are missing, unknown or out of bounds, all of them in one line; or no
+            checksum in a file that was made with one.
     """
+    buffers = file.metadata()
+    if DESCRIPTION not in buffers:
+        return None
     try:
-        with Path(path).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise UserError(f"{path}: a folder, expected a .tflite file") from None
-    if len(content) < 8 or content[4:8] != b"TFL3":
-        raise UserError(f"{path}: not a .tflite file, or an empty one")
+        description = read_description(buffers[DESCRIPTION])
+    except UserError as error:
+        raise UserError(f"{file.path}: metadata: {error}: convert it again") from None
+    if description["version"] >= SEALED_SINCE and file.verified and not file.has_checksum:
+        raise file.damaged("its checksum is missing")
     try:
-        model = schema.Model.GetRootAs(content, 0)
-        for i in range(model.BuffersLength()):
-            buffer = model.Buffers(i)
-            if not buffer.DataIsNone() and buffer.DataAsNumpy().size != buffer.DataLength():
-                raise ValueError("short buffer")
-    except Exception:  # the generated reader raises whatever the bytes lead it to
-        raise UserError(
-            f"{path}: damaged or truncated ({len(content):,} bytes): copy or export it again"
-        ) from None
-    return content
+        tokenizer = Tokenizer.from_bytes(buffers.get(VOCABULARY, b""))
+    except UserError as error:
+        raise UserError(f"{file.path}: {VOCABULARY}: {error}: convert it again") from None
+    return Metadata(
+        precision=description["precision"],
+        method=description["method"],
+        front_end=FrontEndConfig(**description["front_end"]),
+        mean=np.array(description["mean"], np.float32),
+        std=np.array(description["std"], np.float32),
+        tokenizer=tokenizer,
+        layers=description["layers"],
+        full_integer=description.get("full_integer"),
+        live=LiveFormat.from_json(description["live"]) if "live" in description else None,
+        durations=tuple(description.get("durations", ())),
+        source=Source(**description["source"]) if "source" in description else None,
+        subsampling_factor=description.get("subsampling_factor", SUBSAMPLING),
+        normalizer=description.get("normalizer", PLAIN),
+    )

@@ -1,7 +1,8 @@
 """Transcribe with a `.tflite` file. Needs LiteRT, numpy and sentencepiece; no TensorFlow."""
 
+import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +18,23 @@ from asr_qat.decoding.recognition import Recognition, recognise_ctc, recognise_t
 from asr_qat.decoding.transducer_beam import beam_transducer
 from asr_qat.decoding.transducer_greedy import greedy_transducer
 from asr_qat.errors import UserError, require
+from tflite_export.runtime.graph_check import (
+    JOIN,
+    PREDICT,
+    check_graph,
+    encode_signatures,
+    state_units,
+)
 from tflite_export.runtime.integers import dequantized, quantized
 from tflite_export.runtime.least_runtime import require_runtime
 from tflite_export.runtime.litert_steps import LiteRTSteps
-from tflite_export.runtime.metadata import read_metadata
-from tflite_export.runtime.signatures import Details, InterpretedSignatures, Signatures
+from tflite_export.runtime.metadata import read_metadata_of
+from tflite_export.runtime.model_file import ModelFile
+from tflite_export.runtime.shared_signatures import SharedSignatures
+from tflite_export.runtime.signatures import InterpretedSignatures, Signatures
 from tflite_export.runtime.weight_cache import cached_signatures
 
 CONTEXT_S = 1.0  # of a window that its neighbours overlap, on either side
-ENCODE, PREDICT, JOIN = "encode_", "predict", "join"  # signatures
 
 
 class TFLiteRecogniser:
@@ -35,40 +44,60 @@ class TFLiteRecogniser:
     all signatures is cut into windows that overlap by `CONTEXT_S`, and the encoded frames of
     the overlaps are taken from the window in which they lie further inside.
 
+    Any number of threads may use one recogniser. Calls of a signature take turns, at most
+    `parallel` at a time, see `tflite_export.runtime.shared_signatures`; features and search are
+    computed side by side. A process may fork after it was loaded.
+
     Args:
-        path: `.tflite` made by `tflite-export convert`.
-        threads: CPU threads.
+        path: `.tflite` made by `tflite-export convert`. It is read once: whatever happens to the
+            file later does not matter.
+        threads: CPU threads of one call.
         weight_cache: keep the packed weights in a file that processes share, see
             `tflite_export.runtime.weight_cache`; not those of a full-integer file.
+        verify: refuse a file whose checksum is wrong.
+        parallel: calls at the same time. Each takes an interpreter of its own, whose packed weights
+            need about the memory of the file, or little with `weight_cache`. Small models gain
+            little from more than one, see `results/threads.md`.
 
     Attributes:
         signatures: of the file.
         steps: prediction and joint network of a transducer, None for a CTC model.
         live: whether it is the file of a live model, read by `tflite_export.runtime.live`.
+        bytes: of the file.
 
     Raises:
-        UserError: no such file, damaged, or without metadata.
+        UserError: no such file, damaged, without metadata, or with metadata that do not belong to
+            its graph.
     """
 
-    def __init__(self, path: str | Path, threads: int = 1, weight_cache: bool = False):
-        self.path = Path(path)
-        self.metadata = read_metadata(path)
+    def __init__(
+        self,
+        path: str | Path,
+        threads: int = 1,
+        weight_cache: bool = False,
+        *,
+        verify: bool = True,
+        parallel: int = 1,
+    ):
+        require(parallel >= 1, f"parallel: {parallel} is less than 1")
+        self.path, self.threads = Path(path), threads
+        file = ModelFile.read(path, verify)
+        self.bytes = len(file.content)
+        self.metadata = read_metadata_of(file)
         require_runtime(path, self.metadata.least_runtime)
-        self.threads = threads
-        cached = weight_cache and self.metadata.full_integer is None
-        load = cached_signatures if cached else InterpretedSignatures
         try:
-            self.signatures: Signatures = load(self.path, threads)
+            load = _loader(file, threads, weight_cache and self.metadata.full_integer is None)
         except (ValueError, RuntimeError) as error:
             raise UserError(f"{path}: LiteRT cannot load it: {error}") from None
+        del file  # with a weight cache LiteRT maps a copy
+        self.signatures: Signatures = SharedSignatures(self.path, load, parallel, threads)
+        check_graph(self.path, self.metadata, self.signatures)
         names = self.signatures.names()
-        self._lengths = {
-            int(name.removeprefix(ENCODE)): name for name in names if name.startswith(ENCODE)
-        }
+        self._lengths = encode_signatures(names)
         self.live = self.metadata.live is not None
         self.steps = None
         if JOIN in names:
-            states = _state_units(self.signatures.inputs(PREDICT))
+            states = state_units(self.signatures.inputs(PREDICT))
             blank, durations = self.metadata.tokenizer.blank, self.metadata.durations
             self.steps = LiteRTSteps(self.call, blank, states, durations)
 
@@ -212,6 +241,7 @@ class TFLiteRecogniser:
         return dequantized(found["logits"], outputs["logits"])
 
 
-def _state_units(inputs: Details) -> dict[str, int]:
-    """Channels of each state among the inputs of the predict signature."""
-    return {name: int(i["shape"][-1]) for name, i in sorted(inputs.items()) if name != "label"}
+def _loader(file: ModelFile, threads: int, weight_cache: bool) -> Callable[[], Signatures]:
+    if weight_cache:
+        return cached_signatures(file, threads)
+    return functools.partial(InterpretedSignatures, file.content, threads)

@@ -1,7 +1,8 @@
 """The signatures of a `.tflite` in LiteRT: by its interpreter, or compiled, with a weight cache.
 
 Both compute the same numbers, to the bit. The interpreter packs the weights of a signature in
-memory when that first runs. The compiled model maps the packed weights of all from a file.
+memory when that first runs. The compiled model maps the packed weights of all from a file. Both are
+for one thread at a time, see `tflite_export.runtime.shared_signatures`.
 """
 
 import os
@@ -40,15 +41,15 @@ class InterpretedSignatures:
     """`Signatures` by the interpreter.
 
     Args:
-        path: of the file.
+        content: of the file, which is not copied.
         threads: CPU threads.
 
     Raises:
         ValueError, RuntimeError: LiteRT cannot load it.
     """
 
-    def __init__(self, path: Path, threads: int):
-        self._interpreter = Interpreter(model_path=os.fspath(path), num_threads=threads)
+    def __init__(self, content: bytes, threads: int):
+        self._interpreter = Interpreter(model_content=content, num_threads=threads)
         self._runners: dict[str, SignatureRunner] = {}
 
     def names(self) -> list[str]:

@@ -29,15 +29,26 @@ TRANSDUCER_PAUSE_S = 0.6
 class Transcriber:
     """A CTC model, a transducer or a live model in one file; needs no TensorFlow.
 
-    Not for several threads at once: load the file once for each.
+    Any number of threads may use one, and a process may fork after it was loaded: see
+    `TFLiteRecogniser`, which also says what the arguments are.
 
     Attributes:
         recogniser: the file in LiteRT.
         sample_rate: of the audio that it takes, samples per second.
     """
 
-    def __init__(self, path: str | Path, threads: int = 1, weight_cache: bool = False):
-        self.recogniser = TFLiteRecogniser(path, threads, weight_cache)
+    def __init__(
+        self,
+        path: str | Path,
+        threads: int = 1,
+        weight_cache: bool = False,
+        *,
+        verify: bool = True,
+        parallel: int = 1,
+    ):
+        self.recogniser = TFLiteRecogniser(
+            path, threads, weight_cache, verify=verify, parallel=parallel
+        )
         self.sample_rate = self.recogniser.metadata.front_end.sample_rate
         self._finders: dict[BeamSearch | None, _WholeUtterances] = {}  # the one used last
         self._label_bytes = self.recogniser.metadata.tokenizer.label_bytes()
@@ -124,9 +135,10 @@ class Transcriber:
             path = self.recogniser.path
             require(search is None, f"{path}: a live model searches greedily: omit the beam")
             return _LiveModel(self._live)
-        if search not in self._finders:  # a language model is read once
-            self._finders = {search: _WholeUtterances(self.recogniser, search)}
-        return self._finders[search]
+        finders = self._finders  # another thread may replace it
+        if search not in finders:  # a language model is read once
+            finders = self._finders = {search: _WholeUtterances(self.recogniser, search)}
+        return finders[search]
 
     def _pieces(self, samples: Array) -> tuple[list[Piece], int]:
         """Pieces of a recording, and how many samples around each are heard with it."""
@@ -170,16 +182,25 @@ class _LiveModel:
         return [TimedLabel(e.token, e.frame, e.frame, None) for e in emissions]
 
 
-def load(path: str | Path, threads: int = 1, weight_cache: bool = False) -> Transcriber:
+def load(
+    path: str | Path,
+    threads: int = 1,
+    weight_cache: bool = False,
+    *,
+    verify: bool = True,
+    parallel: int = 1,
+) -> Transcriber:
     """The recogniser of a `.tflite` file.
 
     Args:
         path: made by `tflite-export convert`.
-        threads: CPU threads.
+        threads: CPU threads of one call.
         weight_cache: keep the packed weights in a file that processes share, see
             `tflite_export.runtime.weight_cache`.
+        verify: refuse a file whose checksum is wrong.
+        parallel: calls at the same time, of as many threads; see `TFLiteRecogniser`.
 
     Raises:
         UserError: no such file, damaged, or not made by `tflite-export convert`.
     """
-    return Transcriber(path, threads, weight_cache)
+    return Transcriber(path, threads, weight_cache, verify=verify, parallel=parallel)

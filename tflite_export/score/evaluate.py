@@ -97,7 +97,7 @@ def describe(recogniser: TFLiteRecogniser) -> FileFacts:
         precision=metadata.precision,
         widths=metadata.widths,
         method=metadata.method,
-        bytes=recogniser.path.stat().st_size,
+        bytes=recogniser.bytes,
         full_integer=metadata.full_integer,
     )
 
@@ -175,7 +175,7 @@ def write_hypotheses(path: str | Path, items: list[Utterance], hypotheses: list[
     files.write_text(path, "\n".join(lines) + "\n")
 
 
-def peak_rss_mb(path: str | Path, seconds: float, threads: int = 1) -> float:
+def peak_rss_mb(path: str | Path, seconds: float, threads: int = 1, verify: bool = True) -> float:
     """Peak memory of a fresh process that loads the file and recognises once, in MB (2^20).
 
     It includes Python, numpy and LiteRT.
@@ -184,5 +184,6 @@ def peak_rss_mb(path: str | Path, seconds: float, threads: int = 1) -> float:
         path: `.tflite` file.
         seconds: length of the utterance.
         threads: CPU threads.
+        verify: refuse a file whose checksum is wrong.
     """
-    return peak_memory_mb(recognise_silence, str(path), seconds, threads)
+    return peak_memory_mb(recognise_silence, str(path), seconds, threads, verify)

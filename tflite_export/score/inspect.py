@@ -1,6 +1,5 @@
 """What is inside a `.tflite` file, byte by byte and operator by operator."""
 
-import mmap
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,8 +9,8 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from asr_qat.decoding.live_format import CASCADE, CAUSAL, LiveFormat
-from asr_qat.errors import UserError
-from tflite_export.runtime.metadata import read_flatbuffer, read_metadata
+from tflite_export.runtime.metadata import metadata_of
+from tflite_export.runtime.model_file import ModelFile
 from tflite_export.score.contents import (
     ByteParts,
     Constant,
@@ -44,17 +43,26 @@ _OPERATORS = {
 }
 
 
-def inspect(path: str | Path) -> Contents:
+def inspect(path: str | Path, verify: bool = True) -> Contents:
     """Take a `.tflite` apart.
+
+    Args:
+        path: of the file.
+        verify: refuse one whose checksum is wrong.
 
     Raises:
         UserError: no such file, not a `.tflite`, or damaged.
     """
-    content = read_flatbuffer(path)
+    file = ModelFile.read(path, verify)
+    recorded = _recorded(file)
     try:
-        model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    except Exception:  # the generated reader raises whatever the bytes lead it to
-        raise UserError(f"{path}: damaged or truncated: copy or export it again") from None
+        return _contents(file, recorded)
+    except Exception as error:  # the generated reader raises whatever the bytes lead it to
+        raise file.damaged("its graph makes no sense") from error
+
+
+def _contents(file: ModelFile, recorded: Recorded) -> Contents:
+    model = flatbuffer_utils.read_model_from_bytearray(file.content)
     names = _operator_names(model)
     constants = _constants(model, names)
     floats = sorted((c for c in constants if c.type in FLOAT_TYPES), key=lambda c: -c.bytes)
@@ -66,11 +74,11 @@ def inspect(path: str | Path) -> Contents:
     total: Counter[str] = sum(operators.values(), Counter())
     return combine(
         Contents,
-        _recorded(path),
-        name=Path(path).name,
-        path=str(path),
-        bytes=len(content),
-        bytes_by_part=_parts(content, sum(c.bytes for c in constants)),
+        recorded,
+        name=file.path.name,
+        path=str(file.path),
+        bytes=len(file.content),
+        bytes_by_part=_parts(file, sum(c.bytes for c in constants)),
         bytes_by_type=_sums((c.type, c.bytes) for c in constants),
         bytes_by_layer=_sums((c.layer, c.bytes) for c in constants),
         tensor_types=dict(
@@ -95,10 +103,9 @@ def inspect(path: str | Path) -> Contents:
     )
 
 
-def _recorded(path: str | Path) -> Recorded:
-    try:
-        metadata = read_metadata(path)
-    except UserError:
+def _recorded(file: ModelFile) -> Recorded:
+    metadata = metadata_of(file)
+    if metadata is None:
         return Recorded()
     return Recorded(
         precision=metadata.precision,
@@ -189,9 +196,9 @@ def _layer(graph: schema.SubGraphT, operator: schema.OperatorT, position: int) -
     return name.removesuffix("/product") if labelled else OTHER
 
 
-def _parts(content: bytes | mmap.mmap, constants: int) -> ByteParts:
+def _parts(file: ModelFile, constants: int) -> ByteParts:
     """Bytes of the parts that make up the file; a vector used twice counts once."""
-    model = schema.Model.GetRootAs(content, 0)
+    model = file.model
     entries = [model.Metadata(i) for i in range(model.MetadataLength())]
     metadata = sum(model.Buffers(entry.Buffer()).DataLength() for entry in entries)
     quantization = sum(_quantization_vectors(model).values())
@@ -199,7 +206,7 @@ def _parts(content: bytes | mmap.mmap, constants: int) -> ByteParts:
         constants=constants,
         metadata=metadata,
         quantization=quantization,
-        graph=len(content) - constants - metadata - quantization,
+        graph=len(file.content) - constants - metadata - quantization,
     )
 
 

@@ -140,9 +140,11 @@ def pass_rates(
     )
 
 
-def live_peak_rss_mb(path: str | Path, seconds: float, chunk_ms: int, threads: int = 1) -> float:
+def live_peak_rss_mb(
+    path: str | Path, seconds: float, chunk_ms: int, threads: int = 1, verify: bool = True
+) -> float:
     """Peak memory of a fresh process that loads the file and streams so long, in MB (2^20).
 
     It includes Python, numpy and LiteRT.
     """
-    return peak_memory_mb(stream_silence, str(path), seconds, chunk_ms, threads)
+    return peak_memory_mb(stream_silence, str(path), seconds, chunk_ms, threads, verify)

@@ -6,7 +6,6 @@ are compared.
 """
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +20,8 @@ from asr_qat.quantize.apply import QuantizedLayer
 from asr_qat.quantize.grids import Grid
 from asr_qat.quantize.products import Function, QuantizedKernel
 from tflite_export.convert.labels import products
+from tflite_export.convert.serialize import serialize
+from tflite_export.runtime.model_file import ModelFile
 from tflite_export.score.rows import ProductError
 
 PROBE = "probe_"  # begins the names of the further outputs
@@ -64,7 +65,8 @@ class ProductProbes:
         factors: Mapping[str, float],
         probed: Path,
     ):
-        model = flatbuffer_utils.read_model(os.fspath(path))
+        content = bytearray(ModelFile.read(path).content)
+        model = flatbuffer_utils.read_model_from_bytearray(content)
         self._products: dict[str, _Product] = {}
         self._found: dict[str, _Watched] = {}  # by the name of the probe
         for number, (graph, operator) in enumerate(list(products(model))):
@@ -83,7 +85,7 @@ class ProductProbes:
             added = added_to_bias(model, graph, operator, layers[name], factors.get(name, 1.0))
             self._found[probe] = _Watched(name, graph_activation(operator), added)
             _expose(model, graph, operator, probe)
-        flatbuffer_utils.write_model(model, os.fspath(probed))
+        probed.write_bytes(serialize(model))
 
     def check(self, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """A signature's outputs without those of its products, which are compared."""

@@ -5,9 +5,10 @@ answers at once, and a heap of tiny messages in one piece do not: they would hol
 """
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
@@ -41,9 +42,10 @@ class Connections:
         self._most, self._refused, self._clock = most, refused, clock
         self._open: dict[ServerConnection, None] = {}  # in the order in which they came
 
-    def connection(self, *arguments: Any, **options: Any) -> ServerConnection:
-        """One that is counted here; takes what its class does."""
-        return _Counted(self, self._clock, *arguments, **options)
+    def kind(self) -> type[ServerConnection]:
+        """What makes connections that are counted here, as their class does."""
+        made = functools.partial(_Counted, self, self._clock)
+        return cast(type[ServerConnection], made)  # which is all that is called
 
     def add(self, connection: ServerConnection) -> None:
         """One more."""

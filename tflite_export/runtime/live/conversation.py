@@ -1,6 +1,7 @@
 """What the server and a client that has a place say to each other, from `ready` to the end."""
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -105,10 +106,16 @@ class Conversation:
     async def _recognise(self, message: bytes) -> None:
         seconds = self._seconds(message)
         due = self._pace.hear(seconds)
-        async for texts in self._stream.hear(message, self._arrived, due):
+        done_s = 0.0
+        async for texts, turn_s in self._stream.hear(message, self._arrived, due):
             if self._client.state is not State.OPEN:  # nobody wants the rest
                 break
             await self._send(texts)
+            done_s += turn_s
+            if rest_s := self._pace.rest_s(due + done_s, turn_s):
+                with contextlib.suppress(asyncio.TimeoutError):
+                    async with timeout(rest_s):
+                        await self._client.wait_closed()
         took = time.perf_counter() - self._arrived
         in_time = None if due - self._arrived > seconds else max(seconds, self._info.frame_s)
         self._metrics.chunk(seconds, took, in_time)

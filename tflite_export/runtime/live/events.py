@@ -40,17 +40,19 @@ class Notice:
     """Something about the audio or the machine that a listener should know.
 
     Attributes:
-        kind: `silence`, `clipping`, `late` or, of a microphone of this machine, `overflow`.
+        kind: `silence`, `clipping`, `invalid`, `late` or, of a microphone of this machine,
+            `overflow`.
         heard_s: seconds of the stream that were heard until then.
         value: `silence`: seconds of it so far; `clipping`: share of the samples of a second that
-            are at full scale; `late`: chunks since the last such notice that took longer from
-            their arrival to their words than they last (at least a frame); the last words of a
-            stream are a chunk, as long as the audio that the second pass had not recognised
+            are at full scale; `invalid`: samples since the last such notice that are no number
+            and were taken as silence; `late`: chunks since the last such notice that took longer
+            from their arrival to their words than they last (at least a frame); the last words of
+            a stream are a chunk, as long as the audio that the second pass had not recognised
             before; `overflow`: 1, audio was lost.
         text: the same in words.
     """
 
-    kind: Literal["silence", "clipping", "late", "overflow"]
+    kind: Literal["silence", "clipping", "invalid", "late", "overflow"]
     heard_s: float
     value: float
     text: str

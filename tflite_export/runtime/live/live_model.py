@@ -36,19 +36,29 @@ class LiveModel:
     steps: TransducerSteps
 
 
-def load_model(path: str | Path, threads: int = 1, weight_cache: bool = False) -> LiveModel:
+def load_model(
+    path: str | Path,
+    threads: int = 1,
+    weight_cache: bool = False,
+    *,
+    verify: bool = True,
+    parallel: int = 1,
+) -> LiveModel:
     """A live model of a `.tflite`, warmed up.
 
     Args:
         path: made by `tflite-export convert` of a live model.
-        threads: CPU threads.
+        threads: CPU threads of one call.
         weight_cache: keep the packed weights in a file that processes share, see
             `tflite_export.runtime.weight_cache`.
+        verify: refuse a file whose checksum is wrong.
+        parallel: calls at the same time, of as many threads; see `TFLiteRecogniser`.
 
     Raises:
         UserError: no such file, damaged, or not of a live model.
     """
-    return live_model(TFLiteRecogniser(path, threads, weight_cache))
+    recogniser = TFLiteRecogniser(path, threads, weight_cache, verify=verify, parallel=parallel)
+    return live_model(recogniser)
 
 
 def live_model(recogniser: TFLiteRecogniser) -> LiveModel:

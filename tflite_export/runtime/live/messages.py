@@ -14,8 +14,8 @@ The server sends JSON texts:
   "start_s", "end_s"}], "stable": 2, "heard_s": 1.2}`: see
   `tflite_export.runtime.live.events.Transcript`;
   times of a word are those at which the model wrote it, not from where to where it is spoken;
-- `{"type": "notice", "kind": "silence" | "clipping" | "late", "text": "...", "value": ...,
-  "heard_s": ...}`: see `Notice` there;
+- `{"type": "notice", "kind": "silence" | "clipping" | "invalid" | "late", "text": "...",
+  "value": ..., "heard_s": ...}`: see `Notice` there;
 - `{"type": "end"}`, then it closes.
 
 `ready` comes when the client has a place. Where others wait for one, a client loses its place when

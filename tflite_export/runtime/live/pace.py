@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 FLOOR = 0.5  # seconds of audio that a client owes for each second that it is waited for
 GRACE_S = 1.0  # seconds of waiting that a client has at first
 PATIENCE_S = 5.0  # and that it may save up
+AHEAD_S = 1.0  # of its time that audio may come, before
+FASTEST = 10  # times the pace of speech is what the server does at most
 
 
 class Pace:
@@ -19,7 +21,8 @@ class Pace:
 
     Its audio is due as a virtual clock says (Zhang, 1990): as long after its arrival as it lasts,
     or after the audio before it if that is later. So the work of a client that sends faster than
-    speech is due later and later, and that of others comes before it.
+    speech is due later and later, and that of others comes before it. Nor is it done as fast as it
+    comes: a busy processor would have less time for others even so.
 
     Args:
         clock: seconds.
@@ -41,6 +44,10 @@ class Pace:
     def behind(self) -> bool:
         """Whether its audio is below the floor."""
         return self.credit < 0
+
+    def rest_s(self, due: float, seconds: float) -> float:
+        """How long to leave audio alone that is due then and lasts so long."""
+        return seconds / FASTEST if due - self._clock() > AHEAD_S else 0.0
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:

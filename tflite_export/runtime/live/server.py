@@ -147,7 +147,7 @@ class LiveServer:
             port,
             process_request=self._request,
             process_response=_protect,
-            create_connection=self._connections.connection,
+            create_connection=self._connections.kind(),
             compression=None,
             logger=_LOGGER,
             max_size=self._limits.max_message_bytes,

@@ -4,10 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-import numpy as np
-
 from asr_qat.arrays import Array
 from asr_qat.audio.front_end import normalize
+from asr_qat.audio.heard import one_channel
 from asr_qat.audio.streaming_log_mel import StreamingLogMel
 from asr_qat.decoding.transducer_incremental import Emission, begin_search
 from tflite_export.runtime.live.encoder import split_steps
@@ -28,7 +27,8 @@ class Session:
     with the very next frame. What it keeps is the words of the current utterance, not longer than
     `EndpointConfig.longest_s`, and less than a frame of audio.
 
-    Not for several threads at once. Several sessions may share a model, one call at a time.
+    Not for several threads at once. Several sessions may share a model, each in a thread of its own
+    too.
 
     Args:
         model: the recogniser.
@@ -64,16 +64,22 @@ class Session:
         """Take the next audio.
 
         Args:
-            audio: float32 `[samples]` in [-1, 1).
+            audio: samples at the model's rate: floats in [-1, 1), or integers of which all values
+                of their type are full scale; of several channels too, which are mixed down. What
+                is no number is taken as silence, and that is said.
             arrived: when it did, on the clock, if that was not just now.
 
         Returns:
             What is new.
+
+        Raises:
+            UserError: what is no audio; the session stays as it was.
         """
         started = self._clock() if arrived is None else arrived
-        turns = range(0, len(audio), self.turn_samples)
-        events = [e for at in turns for e in self.hear(audio[at : at + self.turn_samples])]
-        return events + self.processed(started, len(audio))
+        samples, size = one_channel(audio), self.turn_samples
+        turns = range(0, len(samples), size)
+        events = [event for at in turns for event in self.hear(samples[at : at + size])]
+        return events + self.processed(started, len(samples))
 
     @property
     def turn_samples(self) -> int:
@@ -83,9 +89,8 @@ class Session:
 
     def hear(self, audio: Array) -> list[Event]:
         """Take the next audio as `accept` does; `processed` says afterwards whether it is late."""
-        heard = np.asarray(audio, np.float32)
-        noticed: list[Event] = [*self._watch.hear(heard)]
-        return noticed + self._recognise(self._normalised(self._front_end.accept(heard)))
+        heard, noticed = self._watch.hear(one_channel(audio))
+        return [*noticed, *self._recognise(self._normalised(self._front_end.accept(heard)))]
 
     def processed(self, arrived: float, samples: int) -> list[Event]:
         """So many samples that arrived then, on the clock, are recognised."""
@@ -105,7 +110,7 @@ class Session:
         # As long as the audio that the second pass still had to recognise.
         held_s = (utterance.frames - known) * self._model.encoder.frame_ms / 1000
         events += self._watch.processed(self._clock() - started, held_s)
-        events += self._watch.late()
+        events += self._watch.rest()
         self._watch = self._new_watch()
         self.offset = self._number = 0
         return events

@@ -1,4 +1,4 @@
-"""Notices about the audio and the machine: silence, clipping, late chunks."""
+"""Notices about the audio and the machine: silence, clipping, no numbers, late chunks."""
 
 import numpy as np
 
@@ -9,7 +9,8 @@ QUIET = 0.001  # of full scale, -60 dB: what a muted or missing microphone stays
 SILENCE_S = 5.0  # seconds of it before it is worth a word
 FULL_SCALE = 0.999
 CLIPPED = 0.001  # share of the samples of a second
-LATE_INTERVAL_S = 5.0  # of audio between notices about late chunks
+INTERVAL_S = 5.0  # of audio between notices about late chunks, and about what is no number
+LOUDEST = 2.0**15  # of a sample: integers of 16 bits that nobody scaled; what is beyond is damage
 
 
 class Watch:
@@ -30,18 +31,28 @@ class Watch:
         self._second = np.zeros(2, int)  # samples, and those at full scale
         self._clipping = False
         self._late = 0  # chunks
-        self._late_said_s = -LATE_INTERVAL_S
+        self._late_said_s = self._invalid_said_s = -INTERVAL_S
+        self._invalid = 0  # samples
 
     @property
     def heard_s(self) -> float:
         """Seconds of audio so far."""
         return round(self._samples / self._rate, 3)
 
-    def hear(self, audio: Array) -> list[Notice]:
-        """Look at a chunk, float32 `[samples]`."""
+    def hear(self, audio: Array) -> tuple[Array, list[Notice]]:
+        """Look at a chunk, float32 `[samples]`.
+
+        Returns:
+            The chunk, with silence for what is no number or beyond any level: one such sample
+            would be in all that the model remembers.
+        """
         self._samples += len(audio)
         level = np.abs(audio)
-        return self._silence(level) + self._clipped(level)
+        valid = level <= LOUDEST  # not so of NaN
+        if not valid.all():
+            self._invalid += len(audio) - np.count_nonzero(valid)
+            audio, level = np.where(valid, audio, 0), np.where(valid, level, 0)
+        return audio, self._silence(level) + self._clipped(level) + self._no_numbers()
 
     def _silence(self, level: Array) -> list[Notice]:
         loud = np.flatnonzero(level >= QUIET)
@@ -75,7 +86,20 @@ class Watch:
         A chunk without audio is none.
         """
         self._late += bool(lasted_s and took_s > max(lasted_s, self._frame_s))
-        return self.late() if self.heard_s - self._late_said_s >= LATE_INTERVAL_S else []
+        return self.late() if self.heard_s - self._late_said_s >= INTERVAL_S else []
+
+    def rest(self) -> list[Notice]:
+        """What was not reported yet; for the end of the stream."""
+        return self._no_numbers(at_once=True) + self.late()
+
+    def _no_numbers(self, at_once: bool = False) -> list[Notice]:
+        soon = self.heard_s - self._invalid_said_s < INTERVAL_S
+        if not self._invalid or (soon and not at_once):
+            return []
+        count, self._invalid, self._invalid_said_s = self._invalid, 0, self.heard_s
+        which = "sample is" if count == 1 else "samples are"
+        text = f"{count} {which} no number, or beyond any level: taken as silence"
+        return [Notice("invalid", self.heard_s, count, text)]
 
     def late(self) -> list[Notice]:
         """The late chunks that were not reported yet."""

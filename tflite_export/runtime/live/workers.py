@@ -134,8 +134,12 @@ class WorkerStream:
     def __init__(self, worker: Worker, number: int, info: ModelInfo):
         self._worker, self._number, self._info = worker, number, info
 
-    async def hear(self, message: bytes, arrived: float, due: float) -> AsyncIterator[list[str]]:
-        """Recognise a message in turns, between which others have theirs: events as JSON.
+    async def hear(
+        self, message: bytes, arrived: float, due: float
+    ) -> AsyncIterator[tuple[list[str], float]]:
+        """Recognise a message in turns, between which others have theirs.
+
+        Gives for each turn its events as JSON, and seconds of audio.
 
         Args:
             message: 16-bit samples.
@@ -145,14 +149,14 @@ class WorkerStream:
         Raises:
             WorkerError: the stream cannot go on.
         """
-        size = self._info.turn_samples * SAMPLE_BYTES
-        whole = len(message) // SAMPLE_BYTES
+        rate = self._info.sample_rate * SAMPLE_BYTES  # bytes a second
+        size, whole = self._info.turn_samples * SAMPLE_BYTES, len(message) // SAMPLE_BYTES
         for at in range(0, len(message), size):
             piece = message[at : at + size]
             end = at + len(piece)
             samples = whole if end == len(message) else 0
-            until = due + end / SAMPLE_BYTES / self._info.sample_rate
-            yield await self._worker.submit(until, Hear(self._number, piece, arrived, samples))
+            job = Hear(self._number, piece, arrived, samples)
+            yield await self._worker.submit(due + end / rate, job), len(piece) / rate
 
     async def finish(self, arrived: float | None = None) -> list[str]:
         """The last words; `arrived`: when the end did, on `time.perf_counter`."""

@@ -1,0 +1,15 @@
+"""What a file may ask for at most: far above all that was published, far below what does harm.
+
+Bounds of a single part stand beside it, in `asr_qat.models.encoder_config` for instance.
+"""
+
+from asr_qat.errors import require
+
+MOST_SEED = (1 << 31) - 1
+MOST_STEPS = 10**9  # of a training
+
+
+def require_within(name: str, value: float, least: float, most: float) -> None:
+    """Raise `UserError`, which `name` begins, unless `value` is from `least` to `most`."""
+    require(value >= least, f"{name}: {value} is less than {least}")
+    require(value <= most, f"{name}: {value} is more than {most:,}")

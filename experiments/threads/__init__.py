@@ -1,0 +1,1 @@
+"""One recogniser in many threads, and how long its checksum takes."""
