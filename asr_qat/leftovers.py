@@ -35,12 +35,24 @@ def temporary_folder(name: str = "asr-qat", beside: Path | None = None) -> Itera
         name: what it is, or is to become.
         beside: the folder to make it in; None for the system's folder of temporary files.
     """
-    folder = beside or Path(tempfile.gettempdir())
+    folder = beside or _temporary_place()
     remove_left_once(folder)
     with tempfile.TemporaryDirectory(
         prefix=f".{name}.{_process()}.", suffix=".tmp", dir=folder, ignore_cleanup_errors=True
     ) as made:
         yield Path(made)
+
+
+def _temporary_place() -> Path:
+    """The system's folder of temporary files.
+
+    Python's own search writes a file there to try it, which a kill may leave.
+    """
+    if tempfile.tempdir is None:
+        for place in (os.environ.get("TMPDIR"), "/tmp"):
+            if place and os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK):
+                return Path(place)
+    return Path(tempfile.gettempdir())
 
 
 @contextlib.contextmanager

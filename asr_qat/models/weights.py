@@ -4,6 +4,7 @@ import contextlib
 import functools
 import hashlib
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -27,23 +28,37 @@ CHECKSUM = "sha256"  # attribute of the file; those of earlier versions have non
 
 def save_weights(model: keras.Model, path: Path) -> None:
     """Write the weights of `model`, whole or not at all. Raises `UserError` if that fails."""
+    failure = ""
     with files.replacing(path) as temporary:
         named = temporary.with_name(f"{temporary.name}.weights.h5")  # Keras insists on this ending
         # Of a model that was compiled Keras saves the optimizer too: the same layers in another.
         compiled = getattr(model, "optimizer", None) is not None
         bare = keras.Model(model.inputs, model.outputs) if compiled else model
-        try:
-            bare.save_weights(named)
-            with h5py.File(named, "r+") as file:
-                file.attrs[CHECKSUM] = _checksum(file)
-            shutil.move(named, temporary)
-        except (OSError, RuntimeError) as error:  # h5py says both of a full disk
-            raise UserError(
-                f"{path}: cannot be written ({_short(error)}): "
-                "make room and run the same command again"
-            ) from None
-        finally:
-            named.unlink(missing_ok=True)
+        with _said_once():
+            try:
+                bare.save_weights(named)
+                with h5py.File(named, "r+") as file:
+                    file.attrs[CHECKSUM] = _checksum(file)
+                shutil.move(named, temporary)
+            except (OSError, RuntimeError) as error:  # h5py says both of a full disk
+                failure = _short(error)
+            finally:
+                named.unlink(missing_ok=True)
+        require(
+            not failure,
+            f"{path}: cannot be written ({failure}): make room and run the same command again",
+        )
+
+
+@contextlib.contextmanager
+def _said_once() -> Iterator[None]:
+    """What h5py raises is enough: on a full disk it also prints tracebacks as its objects go."""
+    before = sys.unraisablehook
+    sys.unraisablehook = lambda _: None
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def load_weights(model: keras.Model, path: Path, checked: bool = False) -> None:
