@@ -197,6 +197,27 @@ def test_bytes_too_many_or_too_few(tmp_path, caplog, name, codec):
         read_audio(path)
 
 
+def test_aac_after_a_tag(tmp_path, caplog):
+    """As pieces of streams have it: no MP3 file without frames."""
+    path = encode(tmp_path / "a.aac", speech_like(2), "aac")
+    plain = read_audio(path)
+    content = b"ID3\x04\0\0\0\0\0\x0a" + bytes(10) + path.read_bytes()
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read_audio(path), plain)
+    assert not caplog.messages
+    path.write_bytes(content[:-1])
+    with pytest.raises(UserError, match="damaged|cut short"):
+        read_audio(path)
+
+
+def test_layer_2(tmp_path, caplog):
+    """MP2, of broadcasts, has frames that are not those of MP3."""
+    audio = speech_like(2)
+    path = encode(tmp_path / "a.mp2", audio, "mp2")
+    assert_alike(read_audio(path), audio)
+    assert not caplog.messages
+
+
 def said_or_refused(path, caplog) -> bool:
     notices.forget()
     caplog.clear()

@@ -10,10 +10,10 @@ def is_adts(magic: bytes) -> bool:
     return magic[0] == 0xFF and magic[1] & 0xF6 == 0xF0
 
 
-def adts_structure(file: BinaryIO) -> Structure:
-    """The structure of a file of such frames."""
-    file.seek(0)
-    at = 0
+def adts_structure(file: BinaryIO, start: int = 0) -> Structure:
+    """The structure of a file in which such frames begin at a byte."""
+    file.seek(start)
+    at = start
     while head := file.read(7):
         if len(head) < 7:
             return Structure(cut=True)

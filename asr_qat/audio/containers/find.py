@@ -7,7 +7,7 @@ from asr_qat.audio.containers.boxes import box_structure, is_boxes
 from asr_qat.audio.containers.chunks import chunk_structure
 from asr_qat.audio.containers.elements import MAGIC, element_structure
 from asr_qat.audio.containers.flac_frames import flac_structure
-from asr_qat.audio.containers.mpeg_frames import after_tag, mpeg_structure
+from asr_qat.audio.containers.mpeg_frames import after_tag, is_layer_3, mpeg_structure
 from asr_qat.audio.containers.ogg_pages import ogg_structure
 from asr_qat.audio.containers.plain_headers import au_structure, nist_structure
 from asr_qat.audio.containers.structure import Structure
@@ -25,8 +25,12 @@ def structure_of(file: BinaryIO) -> tuple[Structure, bool]:
     start = after_tag(magic, 0)
     if start:
         file.seek(start)
-        flac = file.read(4) == b"fLaC"
-        return flac_structure(file, start) if flac else mpeg_structure(file), True
+        tagged = file.read(4)
+        if tagged == b"fLaC":
+            return flac_structure(file, start), True
+        if len(tagged) > 1 and is_adts(tagged):
+            return adts_structure(file, start), False
+        return mpeg_structure(file), True
     first = magic[:4]
     if first in _CHUNKS:
         return chunk_structure(file, first), True
@@ -45,7 +49,8 @@ def _of_others(file: BinaryIO, magic: bytes) -> tuple[Structure, bool]:
     if len(magic) > 1 and is_adts(magic):
         return adts_structure(file), False
     if len(magic) > 3 and magic[0] == 0xFF and magic[1] & 0xE0 == 0xE0:
-        return mpeg_structure(file), True
+        # Of Layers I and II nothing is known but that decoders guess their length.
+        return mpeg_structure(file) if is_layer_3(magic) else Structure(guessed=True), True
     if magic.startswith(MAGIC):
         return element_structure(file), False
     if is_boxes(magic):

@@ -43,6 +43,11 @@ class MpegFrames(NamedTuple):
     junk: int
 
 
+def is_layer_3(magic: bytes) -> bool:
+    """Whether a frame that begins so is of Layer III."""
+    return magic[1] & 6 == 2
+
+
 def mpeg_structure(file: BinaryIO) -> Structure:
     """The structure of a file that begins with a frame of Layer III, or with a tag."""
     found, odd = count_frames(file), ""
