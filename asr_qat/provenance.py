@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from asr_qat.cores import usable_cores
+
 PACKAGE = Path(__file__).resolve().parent
 CPUINFO = Path("/proc/cpuinfo")  # of Linux
 RESULTS = "results"  # at the top of the repository: written by the code, not a part of it
@@ -107,7 +109,7 @@ def hardware() -> Hardware:
     return Hardware(
         cpu=about.get("model name") or platform.processor() or platform.machine() or "unknown",
         vnni=None if flags is None else "vnni" in flags,
-        cores=_cores(psutil.Process()) or psutil.cpu_count() or 1,
+        cores=usable_cores(),
         memory_gb=round(psutil.virtual_memory().total / 2**30, 1),
     )
 
@@ -120,11 +122,6 @@ def _cpuinfo() -> dict[str, str]:
         return {}
     pairs = (line.partition(":") for line in lines)
     return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def _cores(process: Any) -> int | None:
-    """Those that a process may use, where the system says."""
-    return len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else None
 
 
 def _versions() -> dict[str, str]:

@@ -1,10 +1,10 @@
 """The commit and the hardware that a result names."""
 
 import json
+import os
 import shutil
 import subprocess
 
-import psutil
 import pytest
 
 from asr_qat import provenance
@@ -85,7 +85,7 @@ def test_hardware_of_other_systems(monkeypatch, tmp_path, cpuinfo):
     if cpuinfo is not None:
         path.write_text(cpuinfo)
     monkeypatch.setattr(provenance, "CPUINFO", path)
-    monkeypatch.delattr(psutil.Process, "cpu_affinity")
+    monkeypatch.delattr(os, "sched_getaffinity")
     found = provenance.hardware()
     assert found.cpu and found.vnni is None
     assert found.cores >= 1 and found.memory_gb > 0

@@ -3,11 +3,11 @@
 import concurrent.futures
 import dataclasses
 import hashlib
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from asr_qat.cores import usable_cores
 from asr_qat.errors import UserError, require
 from asr_qat.progress import progress_bar
 
@@ -74,7 +74,7 @@ class FileFacts:
 def check_all(expected: Mapping[Path, FileFacts], quiet: bool = False) -> None:
     """Read all files, several at a time. Raises `UserError` for the first with another content."""
     total = sum(facts.bytes for facts in expected.values())
-    threads = len(os.sched_getaffinity(0))  # hashlib and files let other threads run
+    threads = usable_cores()  # hashlib and files let other threads run
     with (
         progress_bar("checksums", total, "B", quiet or total < SHOWN) as bar,
         concurrent.futures.ThreadPoolExecutor(threads) as pool,

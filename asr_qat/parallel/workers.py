@@ -2,8 +2,8 @@
 
 import concurrent.futures
 import dataclasses
-import os
 
+from asr_qat.cores import usable_cores
 from asr_qat.errors import UserError, require
 from asr_qat.parallel.fresh_processes import FreshProcesses
 from asr_qat.parallel.process import SPAWN, begin_worker
@@ -52,7 +52,7 @@ class Workers:
             on_ray = RayExecutor(self.ray_address, self.fresh)
             number = self.number or on_ray.cores
             return OpenWorkers(on_ray, number, given=number)
-        number = self.number or len(os.sched_getaffinity(0))
+        number = self.number or usable_cores()
         if self.fresh:
             return OpenWorkers(FreshProcesses(number), number, given=number)
         pool = concurrent.futures.ProcessPoolExecutor(number, SPAWN, initializer=begin_worker)

@@ -1,12 +1,12 @@
 """`python -m experiments.server_capacity`: streams in time by cores, waits, memory of a session."""
 
 import dataclasses
-import os
 import sys
 from pathlib import Path
 
 from asr_qat import files
 from asr_qat.commands.arguments import positive_float, positive_int
+from asr_qat.cores import usable_cores
 from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
 from asr_qat.provenance import provenance
@@ -52,7 +52,7 @@ def main() -> None:
 
 def _run() -> None:
     args = build_parser().parse_args()
-    there = len(os.sched_getaffinity(0))
+    there = usable_cores()
     require(max(args.cores) <= there, f"--cores {max(args.cores)}: {there} are there")
     model = load_model(args.file)
     memory = measure_memory(model, args.data, args.split, args.hours, args.chunk_ms, args.quiet)

@@ -1,16 +1,16 @@
 """`asr-qat study`."""
 
 import argparse
-import os
 
 from asr_qat.commands.arguments import add_configuration, add_workers, workers
+from asr_qat.cores import usable_cores
 
 HELP = """Train a grid of quantized recognisers with several seeds, export each, and score its
 .tflite. An interrupted study resumes where it was: each cell has a result file in OUTPUT/cells,
 and what is there is not run again. All together is in OUTPUT.json; OUTPUT.html is
 the report."""
 
-DEFAULT_WORKERS = min(2, len(os.sched_getaffinity(0)))
+DEFAULT_WORKERS = min(2, usable_cores())
 
 
 def add_parser(subparsers) -> None:

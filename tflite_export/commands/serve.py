@@ -98,8 +98,8 @@ def run(args: argparse.Namespace) -> None:
     """Serve until Ctrl-C, or until SIGTERM and the end of the streams that then run."""
     import asyncio
     import functools
-    import os
 
+    from asr_qat.cores import usable_cores
     from tflite_export.runtime.live.limits import Limits
     from tflite_export.runtime.live.server import LiveServer
     from tflite_export.runtime.live.workers import Workers
@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> None:
     )
     verify = not args.skip_checksum
     load = functools.partial(_load, args.model, args.threads, args.weight_cache, verify)
-    count = args.workers or len(os.sched_getaffinity(0))
+    count = args.workers or usable_cores()
     workers = Workers(load, endpoint_of(args), count)
     name = Path(args.model).name
     server = LiveServer(workers, limits, args.about, name, args.allow_host, args.proxy)
