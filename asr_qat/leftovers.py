@@ -102,18 +102,24 @@ def remove_left(folder: Path, alone: bool = False) -> None:
     with contextlib.suppress(OSError):  # no such folder, or one that cannot be read
         left = [entry for entry in os.scandir(folder) if _is_left(entry.name, alone)]
         for entry in left:
-            if entry.stat(follow_symlinks=False).st_uid != os.getuid():
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path, ignore_errors=True)
-            else:
-                Path(entry.path).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another process removes it too
+                _remove(entry)
 
 
 @functools.cache
 def remove_left_once(folder: Path) -> None:
     """`remove_left` the first time that this process writes there."""
     remove_left(folder)
+
+
+def _remove(entry: "os.DirEntry[str]") -> None:
+    """Unless it is another user's."""
+    if entry.stat(follow_symlinks=False).st_uid != os.getuid():
+        return
+    if entry.is_dir(follow_symlinks=False):
+        shutil.rmtree(entry.path, ignore_errors=True)
+    else:
+        Path(entry.path).unlink(missing_ok=True)
 
 
 def _is_left(name: str, alone: bool) -> bool:

@@ -83,7 +83,6 @@ def locked(
         yield
         return
     made = not path.parent.exists()
-    path.parent.mkdir(parents=True, exist_ok=True)
     file = _taken(path, shared, PATIENCE_S if patience_s is None else patience_s)
     try:
         with file:
@@ -105,6 +104,7 @@ def _taken(path: Path, shared: bool, patience_s: float) -> io.FileIO:
     end = time.monotonic() + patience_s
     said = False
     while True:
+        path.parent.mkdir(parents=True, exist_ok=True)  # whoever held it may have removed it
         file = path.open("a+b", buffering=0)
         try:
             if _lock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, path):
