@@ -4,11 +4,11 @@ The bounds are wide for models and narrow for machines: within them nothing take
 megabytes or a fraction of a second to set up.
 """
 
-import json
 import math
 from collections.abc import Iterator
 from typing import Any
 
+from asr_qat import plain_json
 from asr_qat.audio.front_end import FrontEndConfig
 from asr_qat.decoding.live_format import CASCADE, CAUSAL
 from asr_qat.errors import UserError
@@ -106,8 +106,8 @@ def read_description(content: bytes) -> dict[str, Any]:
     if len(content) > MOST_DESCRIPTION_BYTES:
         raise UserError(f"{len(content):,} bytes, expected at most {MOST_DESCRIPTION_BYTES:,}")
     try:
-        description: dict[str, Any] = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        description: dict[str, Any] = plain_json.parse(content.decode())
+    except ValueError as error:
         raise UserError(f"not valid JSON ({error})") from None
     version = description.get("version") if isinstance(description, dict) else None
     if isinstance(version, int) and version > VERSIONS[-1]:
