@@ -60,10 +60,13 @@ def own_temporary_files() -> Iterator[None]:
     """Temporary files of the process and of its children, of libraries too, are in one folder.
 
     TensorFlow writes the source of each graph there and removes it when the process ends orderly.
-    Where there is no place for a folder, nothing changes.
+    Where there is no place for a folder, or no lock for it, nothing changes.
     """
-    import fcntl  # not on Windows
-
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # on Windows
+        yield
+        return
     before = os.environ.get("TMPDIR"), tempfile.tempdir
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):

@@ -92,6 +92,16 @@ def test_importing_changes_one_variable_of_the_environment():
     assert done.stdout == "[('TF_USE_LEGACY_KERAS', '1')]\n"
 
 
+def test_what_runs_on_a_device_needs_no_locks_of_files():
+    """Windows has none: a recogniser is loaded there, and its commands run."""
+    program = (
+        "import sys; sys.modules['fcntl'] = None; import tflite_export.runtime.recogniser;"
+        "from tflite_export.cli import main; sys.argv[1:] = ['inspect', 'none.tflite']; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stderr.startswith("tflite-export: error: none.tflite"), done.stderr
+
+
 HELP = """
 import sys
 from {package}.cli import main

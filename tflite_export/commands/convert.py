@@ -5,7 +5,6 @@ import math
 from pathlib import Path
 
 from asr_qat.errors import require
-from asr_qat.lock import NAME, locked
 
 
 def add_parser(subparsers) -> None:
@@ -55,6 +54,7 @@ def add_parser(subparsers) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Convert, write the model card, and print what the file holds."""
+    from asr_qat.lock import NAME, locked  # no locks on Windows, where the other commands run
     from tflite_export.convert.convert import convert
     from tflite_export.runtime.metadata import read_metadata
     from tflite_export.score.card import write_card
