@@ -5,7 +5,7 @@ import functools
 import importlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -81,13 +81,22 @@ def _run() -> None:
             )
             rows.append(row)
             problems += [line.replace(work, "WORK") for line in wrong]
-    found = DrillResults(**provenance(args.seed), rows=tuple(rows), problems=tuple(problems))
-    found = found.with_targets()
-    files.write_json(args.out, dataclasses.asdict(found))
-    files.write_text(args.out.with_suffix(".md"), drills_table(found))
+            # After each: all of them take an hour, and what is measured is not to be lost.
+            found = _write(args.out, args.seed, rows, problems)
     print(drills_table(found))
     missed = [row.name for row in found.targets if row.met is False]
     require(not missed, f"not met: {'; '.join(missed)}")
+
+
+def _write(
+    path: Path, seed: int, rows: Sequence[DrillRow], problems: Sequence[str]
+) -> DrillResults:
+    """The results so far, and the table beside them."""
+    found = DrillResults(**provenance(seed), rows=tuple(rows), problems=tuple(problems))
+    found = found.with_targets()
+    files.write_json(path, dataclasses.asdict(found))
+    files.write_text(path.with_suffix(".md"), drills_table(found))
+    return found
 
 
 def _import_once() -> None:
