@@ -91,7 +91,7 @@ def test_interrupted_and_resumed_is_as_in_one_go(prepared_folder, tmp_path):
     while process.poll() is None:  # Python may drop an interrupt that falls into a destructor
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=30)  # a second interrupt while it ends would be its end
+            process.wait(timeout=90)  # a second interrupt while it ends would be its end
     _, said = process.communicate()
     assert process.returncode == 130, said
     assert "Traceback" not in said
