@@ -146,13 +146,13 @@ def read_text(path: str | Path, most: int | None = None) -> str:
         raise UserError(f"{path}: line {line} is not UTF-8: save it in that encoding") from None
 
 
-def read_lines(path: str | Path) -> list[str]:
+def read_lines(path: str | Path, most: int | None = None) -> list[str]:
     """The lines of a text, without what ends them: a line feed, after a carriage return or not.
 
     Nothing else does: `str.splitlines` would cut names and transcripts that hold a Unicode line
     separator, a form feed or the like. Raises as `read_text`.
     """
-    lines = read_text(path).split("\n")
+    lines = read_text(path, most).split("\n")
     if not lines[-1]:
         lines.pop()
     return [line.removesuffix("\r") for line in lines]

@@ -41,7 +41,7 @@ def check(folder: Path, *names: str) -> bool:
     """
     path = folder / SUMS
     try:
-        lines = files.read_text(path, MOST_BYTES).splitlines()
+        lines = files.read_lines(path, MOST_BYTES)
     except FileNotFoundError:
         return False
     matches = [_LINE.fullmatch(line) for line in lines]

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -39,7 +40,8 @@ def test_addresses_are_kept():
 
 def test_what_is_written_for_recordings_has_an_address():
     args = argparse.Namespace(output="s3://speech/texts", format="srt")
-    assert str(_written(args, "in/a.wav")) == "s3://speech/texts/a.srt"
+    recording = argparse.Namespace(source=Path("in/a.wav"), content=None)
+    assert str(_written(args, recording)) == "s3://speech/texts/a.srt"
     args = argparse.Namespace(hypotheses="s3://speech/said.jsonl", file="live.tflite")
     assert str(_hypotheses_file(args, "first")) == "s3://speech/said.first.jsonl"
 
