@@ -7,6 +7,7 @@ from typing import Any
 
 import h5py
 
+from asr_qat import files
 from experiments.drills.process import scratch
 
 # Values that differ from run to run.
@@ -52,9 +53,9 @@ def _content(path: Path) -> Any:
     if path.suffix == ".json":
         return _without_times(json.loads(path.read_text()))
     if path.name == "history.jsonl":
-        return [_without_times(json.loads(line)) for line in path.read_text().splitlines()]
+        return [_without_times(json.loads(line)) for line in files.read_lines(path)]
     if path.suffix == ".md":
-        lines = path.read_text().splitlines()
+        lines = files.read_lines(path)
         return [line for line in lines if not line.startswith(TIMED_ROWS)]
     return path.read_bytes()
 

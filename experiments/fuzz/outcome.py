@@ -37,5 +37,5 @@ class Outcome:
     @property
     def reason(self) -> str:
         """One line: of a traceback the last one, of all else the first."""
-        lines = self.detail.strip().splitlines() or [""]
+        lines = self.detail.strip().split("\n")
         return lines[-1 if self.kind is Kind.TRACEBACK else 0]

@@ -124,7 +124,7 @@ def _change(path: Path, folders: dict[str, Path], chance: Chance) -> None:
         changed = structures.change(json.loads(content), chance)
         path.write_text(json.dumps(changed, indent=2, ensure_ascii=bool(chance.integers(2))))
     elif path.suffix == ".jsonl" and kind < 0.6:
-        lines = content.decode().splitlines()
+        lines = content.decode().split("\n")
         at = chance.integers(len(lines))
         lines[at] = json.dumps(structures.change(json.loads(lines[at]), chance))
         path.write_text("\n".join(lines) + "\n")
