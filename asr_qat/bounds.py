@@ -5,6 +5,7 @@ Bounds of a single part stand beside it, in `asr_qat.models.encoder_config` for 
 
 from asr_qat.errors import require
 
+MOST_RATE = 768_000  # samples per second, of the fastest converters
 MOST_SEED = (1 << 31) - 1
 MOST_STEPS = 10**9  # of a training
 

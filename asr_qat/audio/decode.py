@@ -12,6 +12,7 @@ from asr_qat.audio.containers.find import structure_of
 from asr_qat.audio.containers.structure import say_odd
 from asr_qat.audio.resample import mixed_down, resampled
 from asr_qat.audio.sound_file import SoundFile, Unread
+from asr_qat.bounds import MOST_RATE
 from asr_qat.errors import UserError, require
 from asr_qat.notices import notice
 
@@ -23,7 +24,7 @@ AUDIO_SUFFIXES = frozenset(
     ".wav .flac .ogg .oga .opus .sph .mp3 .aif .aiff .au .caf .w64 "
     ".m4a .aac .mka .mp4 .m4v .mov .mkv .webm .avi .wma .amr .3gp".split()
 )
-LEAST_RATE, MOST_RATE = 2000, 768000  # samples per second: what is outside is no sound, but damage
+LEAST_RATE = 2000  # samples per second: below this, or above `MOST_RATE`, is no sound but damage
 MOST_CHANNELS = 256
 TRUSTED_SAMPLES = 1 << 26  # 70 minutes at 16 kHz: no more are reserved because a header says so
 ROUNDING_S = 0.01  # manifests round durations: a segment that ends so near the end ends there

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from asr_qat.audio.mel_filters import mel_matrix, window
-from asr_qat.bounds import require_within
+from asr_qat.bounds import MOST_RATE, require_within
 from asr_qat.errors import require
 
 MIN_DEVIATION = 1e-5  # added to the deviation of one utterance's features
@@ -21,7 +21,6 @@ LEVEL_DECAY_DB = 1.0  # a second, of the running level after the loudest frame
 MIN_LEVEL = 1e-10  # energy of a frame: far below the noise of 16 bits
 BLOCK_FRAMES = 6000  # of which the energies are computed together,
 FFT_FRAMES = 1000  # and the spectra: those of an hour at once would take gigabytes
-MOST_RATE = 768_000  # samples per second, of the fastest converters
 MOST_BINS = 1024
 MOST_WINDOW = 1 << 16  # samples
 HALVINGS = 2  # of the time axis by an encoder that subsamples by 4
