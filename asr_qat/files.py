@@ -8,7 +8,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -168,10 +168,17 @@ def read_json(path: str | Path, most: int = MOST_JSON) -> Any:
         raise UserError(f"{path}: not valid JSON ({error})") from None
 
 
-def sha256(path: str | Path) -> str:
-    """SHA-256 of the content of a file, in hexadecimal digits."""
-    digest = hashlib.sha256()
-    with local(path) as named, named.open("rb") as file:
+def sha256(path: str | Path, done: Callable[[int], object] = lambda _: None) -> str:
+    """SHA-256 of the content of a file, in hexadecimal digits.
+
+    Args:
+        path: of the file, which is read a block at a time.
+        done: called with the bytes of each block.
+    """
+    path, digest = place(path), hashlib.sha256()
+    path.stat()  # a remote file that is not there is noticed here: it opens when it is read
+    with path.open("rb") as file:
         while block := file.read(_BLOCK):
             digest.update(block)
+            done(len(block))
     return digest.hexdigest()

@@ -2,16 +2,15 @@
 
 import concurrent.futures
 import dataclasses
-import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from asr_qat import files
 from asr_qat.cores import usable_cores
 from asr_qat.errors import UserError, require
 from asr_qat.progress import progress_bar
 
-PIECE = 1 << 20  # bytes that are read at once
 SHOWN = 1 << 30  # bytes: fewer are read in a moment, without a bar
 MEND = "remove it and run the same `asr-qat prepare` again"
 
@@ -30,14 +29,8 @@ class FileFacts:
 
     @classmethod
     def of(cls, path: Path, done: Callable[[int], object] = lambda _: None) -> "FileFacts":
-        """Those of a file, read whole; `done` is called with the bytes of each piece."""
-        digest, size = hashlib.sha256(), 0
-        with path.open("rb") as file:
-            while piece := file.read(PIECE):
-                digest.update(piece)
-                size += len(piece)
-                done(len(piece))
-        return cls(size, digest.hexdigest())
+        """Those of a file, read whole; `done`: see `files.sha256`."""
+        return cls(path.stat().st_size, files.sha256(path, done))
 
     @classmethod
     def from_json(cls, content: Any, where: str) -> "FileFacts":
@@ -74,7 +67,7 @@ class FileFacts:
 def check_all(expected: Mapping[Path, FileFacts], quiet: bool = False) -> None:
     """Read all files, several at a time. Raises `UserError` for the first with another content."""
     total = sum(facts.bytes for facts in expected.values())
-    threads = usable_cores()  # hashlib and files let other threads run
+    threads = usable_cores()  # hashing and reading let other threads run
     with (
         progress_bar("checksums", total, "B", quiet or total < SHOWN) as bar,
         concurrent.futures.ThreadPoolExecutor(threads) as pool,

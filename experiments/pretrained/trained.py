@@ -1,7 +1,6 @@
 """Checkpoints that NeMo trained on CMU AN4: its transcriptions beside ours, and 4 bits of them."""
 
 import dataclasses
-import hashlib
 import json
 from pathlib import Path
 
@@ -151,7 +150,7 @@ def measure(case: Case, peer_python: Path, work: Path, quiet: bool = False) -> T
     prepare(corpus, prepared, tokenizer=start / TOKENIZER, quiet=quiet)
     items = recordings(PreparedFolder(prepared).path)
     source = Recogniser.load(start)
-    sha256 = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    sha256 = files.sha256(checkpoint)
     require(
         source.config.source is not None and source.config.source.sha256 == sha256,
         f"{start}: was imported from another {checkpoint.name}: remove {work}",

@@ -4,7 +4,6 @@ A cell is scored while another one trains, so the speed in its own file says lit
 """
 
 import dataclasses
-import hashlib
 from collections.abc import Collection
 from pathlib import Path
 
@@ -38,9 +37,7 @@ def measure_speed(config: StudyConfig, quiet: bool = False) -> None:
     for cell in expand(config):
         if cell.file.is_file():
             paths.setdefault(cell.variant, cell.file)
-    checksums = {
-        name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()
-    }
+    checksums = {name: files.sha256(path) for name, path in paths.items()}
     output = Path(config.output) / SPEED
     before = read_speeds(output).runs if output.is_file() else ()
     known = {name: checksum for run in before for name, checksum in run.sha256.items()}

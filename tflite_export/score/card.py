@@ -3,7 +3,6 @@
 Markdown with a front matter in YAML, which Hugging Face reads.
 """
 
-import hashlib
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -84,7 +83,7 @@ def _file_rows(path: Path, metadata: Metadata) -> list[list[str]]:
     front_end = metadata.front_end
     return [
         ["size", f"{path.stat().st_size:,} bytes"],
-        ["SHA-256", f"`{hashlib.sha256(path.read_bytes()).hexdigest()}`"],
+        ["SHA-256", f"`{files.sha256(path)}`"],
         ["precision", f"{metadata.widths} ({metadata.method})"],
         ["recognises", "streams" if metadata.live else "whole utterances"],
         ["audio", f"{front_end.sample_rate} Hz, {front_end.mel_bins} log-mel features"],

