@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +16,9 @@ from tflite_export.commands.arguments import (
     add_skip_checksum,
     beam,
     beam_search,
-    data_name,
     threads,
 )
-from tflite_export.commands.evaluate_live import (
-    SHOWN,
-    chosen_normalizer,
-    left_out,
-    refuse_unread,
-)
+from tflite_export.commands.figures import SHOWN, chosen_normalizer, left_out, refuse_unread, show
 
 if TYPE_CHECKING:
     from asr_qat.corpora.utterance import Utterance
@@ -135,7 +128,7 @@ def _run(args: argparse.Namespace, search: "BeamSearch | None") -> None:
 
         comparison = compare(keras, device, items, result, args.quiet)
         found = dataclasses.replace(found, against_keras=comparison)
-    _show(args, found)
+    show(args, found, _print)
     written = args.hypotheses or f"{args.file}.hypotheses.jsonl"
     evaluate.write_hypotheses(written, items, result.hypotheses)
     if not args.json:
@@ -186,19 +179,6 @@ def _evaluation(
         by_length=evaluate.by_length(result, items, args.normalizer),
         left_out=unread + skipped_in_preparation(args.data, args.split),
     )
-
-
-def _show(args: argparse.Namespace, found: "Evaluation") -> None:
-    """Print the figures, in the form that was asked for, and write them into the card."""
-    from tflite_export.score.card import write_card
-
-    if args.card:
-        write_card(args.file, found, data_name(args))
-    if args.json:
-        print(json.dumps(dataclasses.asdict(found), indent=2))
-    else:
-        print(f"{args.data} ({args.split})" if Path(args.data).is_dir() else args.data)
-        _print(found)
 
 
 def _print(found: "Evaluation") -> None:

@@ -2,26 +2,20 @@
 
 import argparse
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_qat import files
 from asr_qat.counted import counted
 from asr_qat.errors import require
-from asr_qat.text.normalizers import NAMES
-from tflite_export.commands.arguments import data_name
+from tflite_export.commands.figures import SHOWN, chosen_normalizer, left_out, refuse_unread, show
 
 if TYPE_CHECKING:
     from asr_qat.corpora.utterance import Utterance
     from tflite_export.runtime.live.live_model import LiveModel
-    from tflite_export.runtime.metadata import Metadata
     from tflite_export.runtime.recogniser import TFLiteRecogniser
     from tflite_export.score.live_evaluate import StreamedRun
     from tflite_export.score.live_rows import PassRates, StreamedComparison, StreamedEvaluation
-    from tflite_export.score.rows import Evaluation
-
-SHOWN = 5  # utterances whose hypothesis differs from the Keras model's
 
 
 def run(args: argparse.Namespace) -> None:
@@ -55,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
 
         comparison = compare_streamed(keras, device, items, result, args.quiet)
         found = dataclasses.replace(found, against_keras=comparison)
-    _show(args, found)
+    show(args, found, _print)
     for name, texts in result.hypotheses.items():
         written = _hypotheses_file(args, name)
         evaluate.write_hypotheses(written, items, texts)
@@ -105,41 +99,6 @@ def _evaluation(
         peak_rss_mb=live_peak_rss_mb(args.file, longest, args.chunk_ms, args.threads, verify),
         left_out=unread + skipped_in_preparation(args.data, args.split),
     )
-
-
-def _show(args: argparse.Namespace, found: "StreamedEvaluation") -> None:
-    """Print the figures, in the form that was asked for, and write them into the card."""
-    from tflite_export.score.card import write_card
-
-    if args.card:
-        write_card(args.file, found, data_name(args))
-    if args.json:
-        print(json.dumps(dataclasses.asdict(found), indent=2))
-    else:
-        print(f"{args.data} ({args.split})" if Path(args.data).is_dir() else args.data)
-        _print(found)
-
-
-def chosen_normalizer(args: argparse.Namespace, metadata: "Metadata") -> str:
-    """The normaliser that was asked for, or that of the file; it is there and installed."""
-    from asr_qat.text.normalizers import scoring_normalizer
-
-    name: str = args.normalizer or metadata.normalizer
-    known = ", ".join(NAMES)
-    require(name in NAMES, f"{args.file}: of a normaliser {name!r}: give a --normalizer of {known}")
-    scoring_normalizer(name)
-    return name
-
-
-def refuse_unread(unread: int, of: int) -> None:
-    """Fail, after the others were scored, if recordings cannot be read."""
-    others = f"the score is of the other {of - unread}"
-    require(not unread, f"{unread} of {of} recordings cannot be read, see above: {others}")
-
-
-def left_out(found: "Evaluation | StreamedEvaluation") -> str:
-    """How many recordings there were that the figures are not of, in words."""
-    return f", {found.left_out} left out" if found.left_out else ""
 
 
 def _hypotheses_file(args: argparse.Namespace, name: str) -> Path:
