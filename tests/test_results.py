@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import shlex
 import subprocess
 
 import pytest
@@ -52,6 +53,13 @@ def test_the_commit_is_known(path):
     if done.stdout.strip() != "false":
         pytest.skip("needs a checkout with its history")
     repository.require_in_history(path, files.read_json(path)["commit"])
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_the_command_is_of_no_machine(path):
+    """Who repeats it has other folders: paths are relative."""
+    words = shlex.split(files.read_json(path)["command"])
+    assert not [word for word in words if word.rpartition("=")[2].startswith(("/", "~"))]
 
 
 def test_measured_results_have_a_kind():
