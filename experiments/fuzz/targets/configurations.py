@@ -98,7 +98,7 @@ def _changed(text: str, chance: Chance) -> bytes:
 
 def _other_lines(text: str, chance: Chance) -> str:
     """A line repeated, lost, moved, indented or with another value."""
-    lines = text.split("\n")
+    lines = text.removesuffix("\n").split("\n")
     at, to = (int(chance.integers(len(lines))) for _ in range(2))
     key, colon, value = lines[at].partition(":")
     token = _TOKENS[chance.integers(len(_TOKENS))]

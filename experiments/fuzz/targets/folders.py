@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from asr_qat import files
 from asr_qat.corpora.prepare import prepare as prepare_corpus
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.readers.manifest import read
@@ -124,7 +125,7 @@ def _change(path: Path, folders: dict[str, Path], chance: Chance) -> None:
         changed = structures.change(json.loads(content), chance)
         path.write_text(json.dumps(changed, indent=2, ensure_ascii=bool(chance.integers(2))))
     elif path.suffix == ".jsonl" and kind < 0.6:
-        lines = content.decode().split("\n")
+        lines = files.read_lines(path)
         at = chance.integers(len(lines))
         lines[at] = json.dumps(structures.change(json.loads(lines[at]), chance))
         path.write_text("\n".join(lines) + "\n")
