@@ -51,7 +51,9 @@ def as_computed(file: ModelFile, widen: Widen = AUTO) -> ModelFile:
         UserError: another width, nothing to widen to it, or more bytes than a `.tflite` can have.
     """
     if widen == AUTO:
-        return widened(file, 4) if has_instructions(FASTER) else file
+        bits = automatic_bits()
+        most = len(file.content) * (1 + bits // NARROW)  # if it were nothing but such weights
+        return widened(file, bits) if bits > NARROW and most <= MOST_BYTES else file
     if widen == NO:
         return file
     widths = ", ".join(map(str, TYPES))
@@ -59,6 +61,11 @@ def as_computed(file: ModelFile, widen: Widen = AUTO) -> ModelFile:
     found = widened(file, int(widen))
     require(found is not file, f"{file.path}: no 2-bit products to widen: leave that out")
     return found
+
+
+def automatic_bits() -> int:
+    """Of weights of 2 bits, as `auto` computes with them on this machine."""
+    return 4 if has_instructions(FASTER) else NARROW
 
 
 def widened(file: ModelFile, bits: int) -> ModelFile:
@@ -101,6 +108,7 @@ class _Weights:
 
 
 def _weights(model: schema.Model) -> list[_Weights]:
+    codes = [model.OperatorCodes(i).BuiltinCode() for i in range(model.OperatorCodesLength())]
     types: dict[int, list[int]] = {}  # by buffer
     others: set[int] = set()  # buffers that something else reads, too
     for i in range(model.SubgraphsLength()):
@@ -113,7 +121,7 @@ def _weights(model: schema.Model) -> list[_Weights]:
             else:
                 others.add(tensor.Buffer())
         if narrow:
-            others |= {tensors[j].Buffer() for j in narrow & set(_read_otherwise(model, graph))}
+            others |= {tensors[j].Buffer() for j in narrow & set(_read_otherwise(graph, codes))}
     return [
         _Weights(_field(buffer, BUFFER_DATA), buffer.DataAsNumpy(), tuple(types[index]))
         for index in sorted(types.keys() - others)
@@ -128,13 +136,17 @@ def _is_narrow(tensor: schema.Tensor) -> bool:
     return bool(tensor.Shape(1) % PER_BYTE == 0)
 
 
-def _read_otherwise(model: schema.Model, graph: schema.SubGraph) -> Iterator[int]:
-    """The tensors that are read in other places than that of a product's weights."""
+def _read_otherwise(graph: schema.SubGraph, codes: list[int]) -> Iterator[int]:
+    """The tensors that are read in other places than that of a product's weights.
+
+    Args:
+        graph: that reads them.
+        codes: kinds of its operators, by their index.
+    """
     yield from _indices(graph.OutputsAsNumpy())
     for i in range(graph.OperatorsLength()):
         operator = graph.Operators(i)
-        code = model.OperatorCodes(operator.OpcodeIndex())
-        product = code.BuiltinCode() == schema.BuiltinOperator.FULLY_CONNECTED
+        product = codes[operator.OpcodeIndex()] == schema.BuiltinOperator.FULLY_CONNECTED
         for place, index in enumerate(_indices(operator.InputsAsNumpy())):
             if not (product and place == KERNEL):
                 yield index
