@@ -13,6 +13,7 @@ import tflite_export
 from asr_qat.errors import UserError
 from tests.tones_fixtures import tones_file
 from tflite_export.commands import arguments
+from tflite_export.convert.serialize import SharingBuilder
 from tflite_export.runtime import processor, widen
 from tflite_export.runtime.model_file import ModelFile
 from tflite_export.runtime.widen import as_computed, widened
@@ -215,6 +216,31 @@ def test_graphs_share_one_wider_copy():
     added = len(wide.content) - len(file.content)
     assert UNITS * (512 + 8) <= added <= UNITS * (512 + 8) + 4 * widen.ALIGNMENT
     assert file.content == network.file().content  # is as it was
+    narrow = [packed(integers(inputs)).tobytes() for inputs in (512, 8)]
+    assert all(each in file.content for each in narrow)
+    assert not any(each in wide.content for each in narrow)  # takes no memory
+
+
+def test_equal_data_of_other_buffers_stay():
+    """A writer may store equal vectors once: what else refers to one goes on to do so."""
+    network = Network.empty()
+    weights = packed(integers(64))
+    network.product(64, network.buffer(weights))
+    lookup = network.graph()
+    table = tensor(lookup, [UNITS, 64], schema.TensorType.INT2, network.buffer(weights))
+    lookup.outputs = [table]
+    builder = SharingBuilder(1024)
+    builder.Finish(network.model.Pack(builder), b"TFL3")
+    shared = ModelFile(Path("model.tflite"), bytes(builder.Output()), False)
+    assert len(shared.content) < len(network.file().content)
+    for file in (shared, network.file()):
+        wide = widened(file, 4)
+        assert wide.model.Subgraphs(0).Tensors(1).Type() == schema.TensorType.INT4
+        assert wide.model.Subgraphs(1).Tensors(0).Type() == schema.TensorType.INT2
+        held = wide.model.Buffers(wide.model.Subgraphs(1).Tensors(0).Buffer())
+        np.testing.assert_array_equal(held.DataAsNumpy(), weights)
+        x = np.random.default_rng(0).standard_normal((ROWS, 64)).astype(np.float32)
+        np.testing.assert_array_equal(output(wide, x), output(file, x))
 
 
 def test_more_than_a_file_can_have(monkeypatch):
