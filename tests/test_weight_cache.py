@@ -12,7 +12,7 @@ import pytest
 from asr_qat.models.model_directory import Recogniser
 from tests.export_fixtures import SECONDS, noise
 from tflite_export.commands import transcribe as transcribe_command
-from tflite_export.runtime import weight_cache
+from tflite_export.runtime import processor, weight_cache
 from tflite_export.runtime.live.live_model import load_model
 from tflite_export.runtime.live.whole_recording import transcribe
 from tflite_export.runtime.model_file import ModelFile
@@ -126,7 +126,7 @@ def test_another_litert_or_processor_has_a_cache_of_its_own(exported, monkeypatc
     names = {cache_file(path)}
     monkeypatch.setattr(weight_cache, "version", lambda _: "9.9.9")
     names.add(cache_file(path))
-    monkeypatch.setattr(weight_cache, "CPUINFO", Path("/no/such/file"))
+    monkeypatch.setattr(processor, "CPUINFO", Path("/no/such/file"))
     names.add(cache_file(path))
     assert len(names) == 3
 
@@ -163,7 +163,7 @@ def test_the_command(exported, tflite_export, synthetic_corpus, folder):
     code, cached, error = tflite_export(*words, "--weight-cache")
     assert (code, cached) == (0, alone), error
     assert len(list(folder.iterdir())) == 2
-    transcribe_command._model.cache_clear()  # here: LiteRT prints when a compiled model goes
+    transcribe_command._loaded.cache_clear()  # here: LiteRT prints when a compiled model goes
 
 
 def test_a_live_model():
