@@ -58,7 +58,7 @@ class Babble:
     None is by the same speaker or, where speakers are not known, of the same recording.
 
     Attributes:
-        utterances: of the data.
+        utterances: of the data, in an order that does not depend on the manifest's.
     """
 
     utterances: tuple[Utterance, ...] = dataclasses.field(repr=False)
@@ -120,7 +120,7 @@ def noise_named(name: str, utterances: list[Utterance]) -> Noise:
     if name in COLOURS:
         return ColouredNoise(name)
     if name == BABBLE:
-        return Babble(tuple(utterances))
+        return Babble(tuple(sorted(utterances, key=lambda each: each.id)))
     known = ", ".join((*COLOURS, BABBLE))
     require(Path(name).is_dir(), f"noise {name}: no such folder, and none of {known}")
     found = sorted(p for p in Path(name).rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)

@@ -15,7 +15,8 @@ from tflite_export.score.condition_rows import ConditionRow
 from tflite_export.score.live_evaluate import pass_rates, run_streamed
 from tflite_export.score.rows import combine
 
-Texts = dict[str, list[str]]  # of all recordings, by name of the pass; "" of a model without any
+ONLY = ""  # name of the pass of a model that has no two
+Texts = dict[str, list[str]]  # of all recordings, by name of the pass
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +53,7 @@ def listener(
 
         def texts(items: list[Utterance]) -> Texts:
             run = evaluate.run(recogniser, items, quiet=True, search=search, logits=False)
-            return {"": run.hypotheses}
+            return {ONLY: run.hypotheses}
     else:
         model = live_model(recogniser)
 
