@@ -14,6 +14,7 @@ from asr_qat.audio.augment import change_speed, samples_at_speed
 from asr_qat.audio.decode import read_audio
 from asr_qat.audio.front_end import LEVELLED_FRONT_END, NEMO_FRONT_END, log_mel, normalize
 from asr_qat.audio.log_mel import log_mel as tf_log_mel
+from asr_qat.audio.reverberation import ReverberationConfig
 from asr_qat.corpora.data_config import DataConfig
 from asr_qat.corpora.dataset import Pipeline
 from asr_qat.corpora.prepared import PreparedFolder
@@ -25,7 +26,7 @@ from asr_qat.models.encoder_config import EncoderConfig
 from tests.conftest import long_case
 
 PLAIN = DataConfig(batch_size=4, speeds=(1.0,), spec_augment=None)
-AUGMENTED = DataConfig(batch_size=4, join=0.3, gain=0.5)
+AUGMENTED = DataConfig(batch_size=4, join=0.3, gain=0.5, reverberation=ReverberationConfig())
 BOTH = pytest.mark.parametrize("cache", [True, False], ids=["cached", "streamed"])
 
 
@@ -65,6 +66,17 @@ def test_batches_are_a_function_of_the_seed_and_the_step(folder, cache, config):
     for step in (1, pipeline.batches_per_pass + 1):
         rest = take(Pipeline(folder, config, seed=3), count - step, step)
         assert equal(rest, batches[step:])
+
+
+@BOTH
+def test_rooms_change_what_is_heard_and_not_how_long(folder, cache):
+    config = dataclasses.replace(PLAIN, cache=cache)
+    inside = dataclasses.replace(config, reverberation=ReverberationConfig(1.0, (0.1, 0.2)))
+    outside, heard = (take(Pipeline(folder, each), 2) for each in (config, inside))
+    for ((dry, lengths), targets), ((wet, same), labels) in zip(outside, heard, strict=True):
+        np.testing.assert_array_equal(lengths, same)
+        np.testing.assert_array_equal(targets, labels)
+        assert np.abs(wet - dry).mean() > 0.05
 
 
 @BOTH

@@ -13,6 +13,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from asr_qat.audio.noise import noise_scale
 from asr_qat.bounds import require_within
 from asr_qat.errors import require
 
@@ -87,8 +88,8 @@ def add_noise(audio: tf.Tensor, seed: tf.Tensor, config: NoiseConfig) -> tf.Tens
         slope = tf.range(1, tf.shape(white)[0] + 1, dtype=tf.float32) ** -colour
         noise = tf.signal.irfft(white * tf.cast(slope, tf.complex64), [samples])
         low, high = config.snr_db
-        power = tf.reduce_mean(tf.square(audio)) / 10 ** ((low + share * (high - low)) / 10)
-        return audio + noise * tf.sqrt(power / tf.reduce_mean(tf.square(noise)))
+        speech_power, noise_power = (tf.reduce_mean(tf.square(x)) for x in (audio, noise))
+        return audio + noise * noise_scale(speech_power, noise_power, low + share * (high - low))
 
     return tf.cond((chance < config.share) & (tf.shape(audio)[0] > 1), noisy, lambda: audio)
 

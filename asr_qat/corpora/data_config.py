@@ -5,6 +5,7 @@ import itertools
 import math
 
 from asr_qat.audio.augment import NoiseConfig, SpecAugmentConfig
+from asr_qat.audio.reverberation import ReverberationConfig
 from asr_qat.bounds import require_within
 from asr_qat.errors import require
 
@@ -30,8 +31,10 @@ class DataConfig:
         gain: standard deviation, in natural-logarithm units, of a random gain and of a random
             spectral tilt of each training utterance.
         cache: hold the features of all speeds in memory; for small corpora. Each has the same
-            noise in all passes then.
+            noise and room in all passes then.
         noise: noise that is added to training utterances, or null for none.
+        reverberation: rooms that training utterances are heard in, before noise is added, or null
+            for none.
     """
 
     batch_size: int = 8
@@ -43,6 +46,7 @@ class DataConfig:
     gain: float = 0.0
     cache: bool = False
     noise: NoiseConfig | None = None
+    reverberation: ReverberationConfig | None = None
 
     def __post_init__(self) -> None:
         """Raise `UserError` for a value out of range."""

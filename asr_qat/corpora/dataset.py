@@ -17,6 +17,7 @@ from asr_qat.audio.augment import (
     spec_augment,
 )
 from asr_qat.audio.log_mel import log_mel, normalize
+from asr_qat.audio.reverberation import reverberate, rooms_of
 from asr_qat.corpora.data_config import DataConfig
 from asr_qat.corpora.feature_stats import FeatureStats
 from asr_qat.corpora.prepared import PreparedFolder
@@ -61,6 +62,9 @@ class Pipeline:
         )
         self._mean = tf.constant(stats.mean)
         self._std = tf.constant(stats.std)
+        if config.reverberation is not None:
+            rate = self.front_end.sample_rate
+            self._rooms = tf.constant(rooms_of(config.reverberation, rate, seed))
 
     def evaluation(self, split: str) -> tf.data.Dataset:
         """Every utterance of `split` once, in the order of the manifest, not augmented."""
@@ -149,8 +153,10 @@ class Pipeline:
         return self._augment(features, seed + 2)
 
     def _features(self, audio, speed: float = 1.0, seed=None):
-        """Normalised features; with a `seed` of what is heard in training, noise included."""
+        """Normalised features; with a `seed` of what is heard in training: rooms, noise."""
         audio = change_speed(audio, speed)
+        if seed is not None and self.config.reverberation is not None:
+            audio = reverberate(audio, seed + 11, self.config.reverberation, self._rooms)
         if seed is not None and self.config.noise is not None:
             audio = add_noise(audio, seed, self.config.noise)
         return normalize(log_mel(audio, self.front_end), self.front_end, self._mean, self._std)
@@ -215,7 +221,8 @@ class Pipeline:
             *((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths),
             self.config.speeds,
             self.config.noise,
-            self.config.noise and self.seed,
+            self.config.reverberation,
+            (self.config.noise or self.config.reverberation) and self.seed,
             self.front_end,
             self._mean.numpy().tobytes(),
             self._std.numpy().tobytes(),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from asr_qat.errors import UserError, require
 from asr_qat.progress import progress
+from asr_qat.provenance import code_commit
 from experiments.drills.compare import differences, left
 from experiments.drills.instances import BY_NAME, Command, write_inputs
 from experiments.drills.process import Ended, Started, scratch
@@ -122,6 +123,7 @@ def drill_row(
         cases=len(outcomes),
         same=sum(each.same for each in outcomes),
         said=sum(each.said for each in outcomes),
+        commit=code_commit(),
         wrong=sum(each.problem is not None for each in outcomes),
         left=sum(bool(each.left) for each in outcomes),
         seconds=round(time.monotonic() - began, 1),

@@ -80,7 +80,8 @@ def _measure(measurement: Measurement, commit: str) -> bool:
         print(f"== {command}", flush=True)
         started = time.monotonic()
         program, *words = shlex.split(command)
-        done = subprocess.run([sys.executable, "-m", PROGRAMS[program], *words], cwd=ROOT)
+        module = [] if program == "python" else ["-m", PROGRAMS[program]]
+        done = subprocess.run([sys.executable, *module, *words], cwd=ROOT)
         minutes = (time.monotonic() - started) / 60
         print(f"== {minutes:.1f} min, exit code {done.returncode}", flush=True)
         if done.returncode:

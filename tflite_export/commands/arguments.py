@@ -1,11 +1,11 @@
 """Argument types that the commands share."""
 
 import argparse
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr_qat.cores import usable_cores
 from asr_qat.errors import UserError, require
 from tflite_export.runtime.live.endpoint import EndpointConfig
 
@@ -25,8 +25,8 @@ def data_name(args: argparse.Namespace) -> str:
 
 
 def threads(text: str) -> int:
-    """A number of CPU threads: 1 up to the number of cores."""
-    cores = os.cpu_count() or 1
+    """A number of CPU threads: 1 up to the number of cores that the process may use."""
+    cores = usable_cores()
     if not text.isdigit() or not 1 <= int(text) <= cores:
         raise UserError(f"--threads {text}: expected 1 to {cores}, the number of cores")
     return int(text)

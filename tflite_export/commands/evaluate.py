@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from asr_qat.counted import counted
 from asr_qat.errors import require
 from asr_qat.text.normalizers import NAMES
-from tflite_export.commands import evaluate_live
+from tflite_export.commands import evaluate_conditions, evaluate_live
 from tflite_export.commands.arguments import (
     DEFAULT_CHUNK_MS,
     add_chunk_ms,
@@ -28,13 +28,16 @@ if TYPE_CHECKING:
     from tflite_export.score.evaluate import Run
     from tflite_export.score.rows import Comparison, Evaluation
 
+CHUNKS = "--chunk-ms: for live models only: add --streaming"
 SHOWN_CHARACTERS = 80  # of their hypotheses
 
 
 def add_parser(subparsers) -> None:
     """Add the subcommand and its arguments."""
     parser = subparsers.add_parser("evaluate", help="score a .tflite on recordings")
-    parser.add_argument("file", help=".tflite file")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help=".tflite file; several under conditions"
+    )
     parser.add_argument("--data", required=True, help="prepared folder, or a manifest (.jsonl)")
     parser.add_argument(
         "--split", default="test", help="of a prepared folder (default: %(default)s)"
@@ -75,6 +78,7 @@ def add_parser(subparsers) -> None:
     parser.add_argument(
         "--card", action="store_true", help="write the figures into the model card, FILE.md"
     )
+    evaluate_conditions.add_conditions(parser)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)
@@ -87,13 +91,21 @@ def run(args: argparse.Namespace) -> None:
         search is None or not args.compare,
         "--compare: follows the greedy search: omit --beam, --lm and --hotwords",
     )
+    require(args.streaming or args.chunk_ms is None, CHUNKS)
+    if evaluate_conditions.asked(args):
+        evaluate_conditions.run(args, search)
+        return
+    several = (
+        "several files: are compared under --noise, --gain-db or --dc: add one, or name one file"
+    )
+    require(len(args.files) == 1, several)
+    (args.file,) = args.files
     message = "--card: describes a file that is whole: omit --skip-checksum"
     require(not (args.card and args.skip_checksum), message)
     if args.streaming:
         args.chunk_ms = args.chunk_ms or DEFAULT_CHUNK_MS
         evaluate_live.run(args)
         return
-    require(args.chunk_ms is None, "--chunk-ms: for live models only: add --streaming")
     _run(args, search)
 
 

@@ -13,6 +13,7 @@ from tflite_export.commands.arguments import data_name
 
 if TYPE_CHECKING:
     from tflite_export.runtime.metadata import Metadata
+    from tflite_export.score.condition_rows import ConditionsEvaluation
     from tflite_export.score.live_rows import StreamedEvaluation
     from tflite_export.score.rows import Evaluation
 
@@ -37,7 +38,7 @@ def refuse_unread(unread: int, of: int) -> None:
     require(not unread, f"{unread} of {of} recordings cannot be read, see above: {others}")
 
 
-def left_out(found: "Evaluation | StreamedEvaluation") -> str:
+def left_out(found: "Evaluation | StreamedEvaluation | ConditionsEvaluation") -> str:
     """How many recordings there were that the figures are not of, in words."""
     return f", {found.left_out} left out" if found.left_out else ""
 

@@ -5,11 +5,11 @@ import dataclasses
 import functools
 import logging
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_qat import files
+from asr_qat.cores import usable_cores
 from asr_qat.errors import UserError, require
 from tflite_export.commands.arguments import (
     add_fusion,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tflite_export.runtime.widen import Widen
 
 _LOGGER = logging.getLogger(__name__)
-MOST_JOBS = os.cpu_count() or 1
+MOST_JOBS = usable_cores()
 
 TEXT, SUBTITLES = "txt", ("srt", "vtt")
 FORMATS = (TEXT, "json", *SUBTITLES, "ctm")
