@@ -44,7 +44,7 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--keep-memory",
         action="store_true",
-        help="take that of OUT, which a run before has written",
+        help="take that of OUT, from a run before",
     )
     parser.add_argument("--out", type=Path, default=Path("results/server_capacity.json"))
     parser.add_argument("--quiet", action="store_true", help="no progress")
