@@ -174,7 +174,7 @@ def test_mistakes(write, text, complaint):
         ({"low_hz": 8000.0}, "low_hz: 8000.0 is not from 0 to below high_hz 7600.0"),
         ({"sample_rate": 8000}, "high_hz: 7600.0 is above half the sample_rate, 4000.0"),
         ({"preemphasis": 1.0}, "preemphasis: 1.0 is not from 0 to below 1"),
-        ({"log_floor": 0.0}, "log_floor: 0.0 is not a number above 0"),
+        ({"log_floor": 0.0}, "log_floor: 0.0 is less than 1e-30"),
         ({"window": "hamming"}, "window: 'hamming' is not one of periodic, symmetric"),
     ],
 )

@@ -4,7 +4,9 @@ import dataclasses
 import json
 import math
 import re
+import resource
 import shutil
+import signal
 
 import h5py
 import pytest
@@ -138,6 +140,26 @@ def test_a_disk_that_fills_up_while_the_weights_are_written(saved, tmp_path, mon
     monkeypatch.setattr("tf_keras.Model.save_weights", full)
     message = complaint(recogniser.save, tmp_path / "model")
     assert "model.weights.h5: cannot be written" in message
+    assert (tmp_path / "model/model.weights.h5").read_bytes() == before
+    assert len(list((tmp_path / "model").iterdir())) == 4
+
+
+@pytest.mark.parametrize("share", [0.1, 0.6, 1.0])
+def test_weights_that_find_no_room_are_one_line(saved, tmp_path, capfd, share):
+    """HDF5 itself would print tracebacks."""
+    recogniser, _ = saved
+    recogniser.save(tmp_path / "model")
+    before = (tmp_path / "model/model.weights.h5").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(share * len(before)), limits[1]))
+    try:
+        message = complaint(recogniser.save, tmp_path / "model")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert "model.weights.h5: cannot be written (File too large): make room" in message
+    assert capfd.readouterr().err == ""
     assert (tmp_path / "model/model.weights.h5").read_bytes() == before
     assert len(list((tmp_path / "model").iterdir())) == 4
 

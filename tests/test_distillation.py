@@ -159,7 +159,7 @@ def test_teachers_that_do_not_fit(float_run, tmp_path):
         load_teacher(TEACH, str(tmp_path / "f"), student)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("without_wer")
 def test_training_with_a_teacher(float_run, prepared_folder, tmp_path):
     """Resumed or in one go, the same model; and the teacher is in neither of its files."""

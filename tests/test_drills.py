@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from asr_qat import files
 from experiments.drills.compare import differences, left
 from experiments.drills.process import Ended, Kill
 from experiments.drills.rows import DrillResults, DrillRow
@@ -25,6 +26,7 @@ ROW = DrillRow(
     wrong=0,
     left=0,
     seconds=9.0,
+    commit="0123456789ab",
 )
 
 
@@ -75,20 +77,28 @@ def test_an_error_in_one_line(code, said, good):
     assert Ended(code, 1.0, 0, said).in_one_line == good
 
 
-def test_targets_count_what_went_wrong():
+def results(rows, *problems):
     facts = json.loads((REPOSITORY / "results/house.json").read_text())
     facts = {key: facts[key] for key in ("command", "commit", "versions", "hardware", "seed")}
+    return DrillResults(**facts, rows=rows, problems=problems)
+
+
+def test_targets_count_what_went_wrong():
     wrong = dataclasses.replace(ROW, wrong=1, left=2)
-    found = DrillResults(**facts, rows=(ROW, wrong), problems=("kill, train, 2: x",)).with_targets()
+    found = results((ROW, wrong), "kill, train, 2: x").with_targets()
     assert [(row.value, row.met) for row in found.targets] == [(1, False), (2, False)]
     assert drills_table(found).startswith("**0 of 2 targets met.** 6 drills")
     assert "\n- kill, train, 2: x\n" in drills_table(found)
 
 
 @pytest.mark.slow
-def test_a_few_drills(tmp_path):
-    """In a process of its own, which computes nothing before it forks."""
-    words = ["--kills", "3", "--seed", "1", "--only", "prepare", "--quiet"]
+@pytest.mark.parametrize(("kind", "kills", "cases"), [("kill", "3", 3), ("full disk", "15", 1)])
+def test_a_few_drills(kind, kills, cases, tmp_path):
+    """In a process of its own, which computes nothing before it forks; other rows stay."""
+    row, again = ROW, dataclasses.replace(ROW, kind=kind, command="prepare", wrong=1)
+    before = results((row, again), "kill, train, 2: x", f"{kind}, prepare, 1: x")
+    files.write_json(tmp_path / "drills.json", dataclasses.asdict(before))
+    words = ["--kills", kills, "--kind", kind, "--seed", "1", "--only", "prepare", "--quiet"]
     command = [sys.executable, "-m", "experiments.drills", *words, "--out", "drills.json"]
     variables = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run(
@@ -96,5 +106,8 @@ def test_a_few_drills(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "drills.json").read_text())
-    assert [(row["kind"], row["cases"], row["same"]) for row in found["rows"]] == [("kill", 3, 3)]
+    assert found["problems"] == ["kill, train, 2: x"]
+    kept, drilled = found["rows"]
+    assert kept == dataclasses.asdict(row)
+    assert (drilled["kind"], drilled["cases"], drilled["same"]) == (kind, cases, cases)
     assert all(row["met"] for row in found["targets"])

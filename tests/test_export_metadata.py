@@ -7,6 +7,17 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from asr_qat.audio.front_end import NEMO_FRONT_END, FrontEndConfig
+from asr_qat.bounds import (
+    LEAST_LOG_FLOOR,
+    LEAST_STD,
+    MOST_LOG_FLOOR,
+    MOST_MEAN,
+    MOST_MEL_BINS,
+    MOST_RATE,
+    MOST_STD,
+    MOST_WINDOW,
+)
+from asr_qat.corpora.feature_stats import SavedMoments
 from asr_qat.text.tokenizer import Tokenizer
 from tests.export_fixtures import DENSE_LAYERS, OVERRIDES
 from tflite_export.convert.serialize import attach_metadata, serialize
@@ -50,6 +61,25 @@ def test_everything_comes_back(tmp_path, times):
         np.testing.assert_allclose(value, getattr(metadata, name), atol=1e-5)
     assert found.tokenizer.proto == metadata.tokenizer.proto
     assert found.tokenizer.decode(found.tokenizer.encode("ß 東 ÄON")) == "ß 東 ÄON"
+
+
+@pytest.mark.parametrize(
+    "front_end",
+    [
+        FrontEndConfig(MOST_RATE, 80.0, 80.0, MOST_MEL_BINS, 0.0, MOST_RATE / 2),
+        FrontEndConfig(1, 1000.0 * MOST_WINDOW, 1000.0 * MOST_WINDOW, 1, 0.0, 0.5),
+        FrontEndConfig(MOST_RATE, 1 / 700, 1 / 700, 1, log_floor=LEAST_LOG_FLOOR),
+        FrontEndConfig(log_floor=MOST_LOG_FLOOR),
+    ],
+)
+@pytest.mark.parametrize("mean, std", [(-MOST_MEAN, LEAST_STD), (MOST_MEAN, MOST_STD)])
+def test_what_a_model_directory_may_hold_a_file_may(tmp_path, front_end, mean, std):
+    bins = front_end.mel_bins
+    moments = SavedMoments((mean,) * bins, (std,) * bins).arrays(bins, "here")
+    metadata = dataclasses.replace(example(), front_end=front_end, mean=moments[0], std=moments[1])
+    found = read_metadata(write(tmp_path / "a.tflite", metadata))
+    assert found.front_end == front_end
+    np.testing.assert_array_equal(found.std, moments[1])
 
 
 def test_what_was_read_is_written_alike(tmp_path):

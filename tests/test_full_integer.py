@@ -16,12 +16,13 @@ from asr_qat.layers.masking import FrameMask
 from asr_qat.models.ctc import build_ctc
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.training.calibrated import Calibration
 from asr_qat.training.quantized import post_training
 from tests.export_fixtures import FRAMES, SECONDS, quantized, rounded_model
 from tests.test_export_convert import integers, kernels
 from tflite_export.convert.bake import bake, layers_in_file
 from tflite_export.convert.full_integer.calibrate import SOFTMAX_REACH, _range
-from tflite_export.convert.full_integer.convert import calibration_utterances, convert_full_integer
+from tflite_export.convert.full_integer.convert import convert_full_integer
 from tflite_export.convert.full_integer.graph import integer_model
 from tflite_export.convert.full_integer.layers import SampledMask
 from tflite_export.runtime.integers import dequantized
@@ -99,9 +100,9 @@ def test_what_cannot_be_is_refused(float_recogniser, tmp_path, manifest):
         transducer = dataclasses.replace(float_recogniser.config, transducer=object())
         convert_full_integer(dataclasses.replace(float_recogniser, config=transducer), 8, [])
     with pytest.raises(UserError, match="expected 1 or more"):
-        calibration_utterances(manifest, 0)
-    with pytest.raises(UserError, match="no such manifest"):
-        calibration_utterances(tmp_path / "none.jsonl")
+        Calibration(manifest, 0).recordings()
+    with pytest.raises(UserError, match="none.jsonl: no speech to calibrate on"):
+        Calibration(tmp_path / "none.jsonl").recordings()
 
 
 def test_blocks_are_refused(float_recogniser):
@@ -120,7 +121,7 @@ def test_command_asks_for_speech(tflite_export, model_directory, tmp_path):
 
 @pytest.fixture(scope="module")
 def utterances(manifest):
-    return calibration_utterances(manifest, 6)
+    return Calibration(manifest, 6).recordings()
 
 
 @pytest.fixture(scope="module")

@@ -85,7 +85,8 @@ def test_json_stays_json(encoding, monkeypatch):
 def test_version(package, program):
     call = HELP.format(package=package)
     assert not loaded_by(call, "--version") & HEAVY
-    done = subprocess.run(
-        [sys.executable, "-c", call, "--version"], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == f"{program} {asr_qat.__version__}\n"
+    for words in (["-c", call], ["-m", package]):
+        done = subprocess.run(
+            [sys.executable, *words, "--version"], capture_output=True, text=True, check=True
+        )
+        assert done.stdout == f"{program} {asr_qat.__version__}\n"

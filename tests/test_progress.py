@@ -58,7 +58,7 @@ def test_training_says_what_it_waits_for_and_times_the_steps_after_the_first(cap
     training.close()
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("train: 43/100 step")
-    assert "step/s" in line and "00:00 left, loss=1.000" in line
+    assert "step/s" in line and "00:00 left, loss of the batch=1.000" in line
 
 
 def test_a_quiet_training_that_made_no_step(capsys):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tflite_export
+from asr_qat.cores import usable_cores
 from tests.conftest import utterance
 from tests.tones_fixtures import KINDS, tones_file
 from tflite_export.runtime.live.live_model import load_model
@@ -96,7 +97,7 @@ def _in_a_child(model, recordings, results) -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_fork_after_load(kind, threads, recordings):
     """While another thread recognises: what it uses is not there in the children."""
-    if threads > (os.cpu_count() or 1):
+    if threads > usable_cores():
         pytest.skip("one core")
     model = tflite_export.load(tones_file(kind), threads=threads)
     expected = [model.transcribe(audio) for audio in recordings]

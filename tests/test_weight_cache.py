@@ -12,12 +12,13 @@ import pytest
 from asr_qat.models.model_directory import Recogniser
 from tests.export_fixtures import SECONDS, noise
 from tflite_export.commands import transcribe as transcribe_command
-from tflite_export.runtime import weight_cache
+from tflite_export.runtime import processor, weight_cache
 from tflite_export.runtime.live.live_model import load_model
 from tflite_export.runtime.live.whole_recording import transcribe
 from tflite_export.runtime.model_file import ModelFile
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.runtime.weight_cache import cache_folder, model_copy
+from tflite_export.runtime.widen import as_computed
 
 pytest_plugins = ["tests.export_fixtures"]
 
@@ -36,12 +37,16 @@ def folder(monkeypatch, tmp_path) -> Path:
     return cache_folder()
 
 
+def computed(path: Path) -> ModelFile:
+    return as_computed(ModelFile.read(path))
+
+
 def cache_file(path: Path) -> Path:
-    return weight_cache.cache_file(ModelFile.read(path))
+    return weight_cache.cache_file(computed(path))
 
 
 def made(path: Path) -> set[Path]:
-    return {cache_file(path), model_copy(ModelFile.read(path))}
+    return {cache_file(path), model_copy(computed(path))}
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +131,7 @@ def test_another_litert_or_processor_has_a_cache_of_its_own(exported, monkeypatc
     names = {cache_file(path)}
     monkeypatch.setattr(weight_cache, "version", lambda _: "9.9.9")
     names.add(cache_file(path))
-    monkeypatch.setattr(weight_cache, "CPUINFO", Path("/no/such/file"))
+    monkeypatch.setattr(processor, "CPUINFO", Path("/no/such/file"))
     names.add(cache_file(path))
     assert len(names) == 3
 
@@ -163,7 +168,7 @@ def test_the_command(exported, tflite_export, synthetic_corpus, folder):
     code, cached, error = tflite_export(*words, "--weight-cache")
     assert (code, cached) == (0, alone), error
     assert len(list(folder.iterdir())) == 2
-    transcribe_command._model.cache_clear()  # here: LiteRT prints when a compiled model goes
+    transcribe_command._loaded.cache_clear()  # here: LiteRT prints when a compiled model goes
 
 
 def test_a_live_model():

@@ -13,7 +13,14 @@ from typing import Any, Literal
 import numpy as np
 
 from asr_qat.audio.mel_filters import mel_matrix, window
-from asr_qat.bounds import MOST_RATE, require_within
+from asr_qat.bounds import (
+    LEAST_LOG_FLOOR,
+    MOST_LOG_FLOOR,
+    MOST_MEL_BINS,
+    MOST_RATE,
+    MOST_WINDOW,
+    require_within,
+)
 from asr_qat.errors import require
 
 MIN_DEVIATION = 1e-5  # added to the deviation of one utterance's features
@@ -21,8 +28,6 @@ LEVEL_DECAY_DB = 1.0  # a second, of the running level after the loudest frame
 MIN_LEVEL = 1e-10  # energy of a frame: far below the noise of 16 bits
 BLOCK_FRAMES = 6000  # of which the energies are computed together,
 FFT_FRAMES = 1000  # and the spectra: those of an hour at once would take gigabytes
-MOST_BINS = 1024
-MOST_WINDOW = 1 << 16  # samples
 HALVINGS = 2  # of the time axis by an encoder that subsamples by 4
 
 
@@ -73,15 +78,14 @@ class FrontEndConfig:
             require(fits, f"{name}: {value} is less than one sample at {self.sample_rate} Hz")
             samples = round(self.sample_rate * value / 1000)
             require(samples <= MOST_WINDOW, f"{name}: {value} is more than {MOST_WINDOW:,} samples")
-        require_within("mel_bins", self.mel_bins, 1, MOST_BINS)
+        require_within("mel_bins", self.mel_bins, 1, MOST_MEL_BINS)
         low, high, half = self.low_hz, self.high_hz, self.sample_rate / 2
         require(0 <= low < high, f"low_hz: {low} is not from 0 to below high_hz {high}")
         require(high <= half, f"high_hz: {high} is above half the sample_rate, {half}")
         require(
             0 <= self.preemphasis < 1, f"preemphasis: {self.preemphasis} is not from 0 to below 1"
         )
-        floor = self.log_floor
-        require(0 < floor < math.inf, f"log_floor: {floor} is not a number above 0")
+        require_within("log_floor", self.log_floor, LEAST_LOG_FLOOR, MOST_LOG_FLOOR)
         for name, kind in typing.get_type_hints(FrontEndConfig).items():
             value, known = getattr(self, name), typing.get_args(kind)
             require(not known or value in known, f"{name}: {value} is not one of {known}")

@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from asr_qat.commands.arguments import add_workers, workers
-from asr_qat.counted import counted
+from asr_qat.counted import counted, time_of_audio
 from asr_qat.errors import UserError
 
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ def _print_facts(args: argparse.Namespace) -> None:
         outside = facts["outside_vocabulary"]
         outside = f", {outside} with characters outside the vocabulary" if outside else ""
         utterances = counted(facts["utterances"], "utterance")
-        print(f"{split}: {utterances}, {facts['hours']:.2f} h{skipped}{outside}")
+        time = time_of_audio(3600 * facts["hours"])
+        print(f"{split}: {utterances}, {time}{skipped}{outside}")
     dropped = prepared.corpus.get("dropped_symbols")
     if dropped:
         print(sentence(dropped, prepared.normalizer))

@@ -5,11 +5,8 @@ import dataclasses
 import numpy as np
 
 from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.bounds import LEAST_STD, MOST_MEAN, MOST_STD
 from asr_qat.errors import require
-
-# Of natural logarithms of energies: their mean is within tens, their deviation some units.
-MOST_MEAN = 1e6
-LEAST_STD, MOST_STD = 1e-6, 1e6
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,8 +3,9 @@
 import contextlib
 import functools
 import hashlib
+import math
+import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -23,6 +24,7 @@ _LIBRARY_ERRORS = (
 )
 WEIGHT_BYTES = 4
 LAYERS = "layers"  # the group that Keras saves them in
+HDF5_BYTES = 2048  # of each layer and each weight, beside its values; 800 were seen
 CHECKSUM = "sha256"  # attribute of the file; those of earlier versions have none
 
 
@@ -34,31 +36,35 @@ def save_weights(model: keras.Model, path: Path) -> None:
         # Of a model that was compiled Keras saves the optimizer too: the same layers in another.
         compiled = getattr(model, "optimizer", None) is not None
         bare = keras.Model(model.inputs, model.outputs) if compiled else model
-        with _said_once():
-            try:
-                bare.save_weights(named)
-                with h5py.File(named, "r+") as file:
-                    file.attrs[CHECKSUM] = _checksum(file)
-                shutil.move(named, temporary)
-            except (OSError, RuntimeError) as error:  # h5py says both of a full disk
-                failure = _short(error)
-            finally:
-                named.unlink(missing_ok=True)
+        try:
+            _require_room(named, bare)
+            bare.save_weights(named)
+            with h5py.File(named, "r+") as file:
+                file.attrs[CHECKSUM] = _checksum(file)
+            shutil.move(named, temporary)
+        except OSError as error:
+            failure = error.strerror or _short(error)
+        except RuntimeError as error:  # of h5py
+            failure = _short(error)
+        finally:
+            named.unlink(missing_ok=True)
         require(
             not failure,
             f"{path}: cannot be written ({failure}): make room and run the same command again",
         )
 
 
-@contextlib.contextmanager
-def _said_once() -> Iterator[None]:
-    """What h5py raises is enough: on a full disk it also prints tracebacks as its objects go."""
-    before = sys.unraisablehook
-    sys.unraisablehook = lambda _: None
-    try:
-        yield
-    finally:
-        sys.unraisablehook = before
+def _require_room(path: Path, model: keras.Model) -> None:
+    """Raise `OSError` unless the disk has room for the weights of a model.
+
+    HDF5 does not end well on a full disk: it prints a traceback for each of its objects.
+    """
+    if not hasattr(os, "posix_fallocate"):  # on macOS
+        return
+    values = sum(math.prod(weight.shape) * weight.dtype.size for weight in model.weights)
+    size = values + HDF5_BYTES * (len(model.layers) + len(model.weights) + 32)
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
 
 
 def load_weights(model: keras.Model, path: Path, checked: bool = False) -> None:

@@ -18,6 +18,7 @@ class Dense(ProductLayer, keras.layers.Dense):
     """The stock Dense layer, until a quantizer replaces its kernel by a `QuantizedKernel`."""
 
     operation = "MatMul"
+    multiplies_rows = True
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """`activation(inputs @ kernel + bias)`: `[..., input]` to `[..., units]`."""
@@ -64,6 +65,8 @@ class InnerDense(Dense):
     The product has dynamic activations and no offset, and is clipped where a scale would be
     learned.
     """
+
+    multiplies_rows = False
 
     def executed(self, precision: Precision) -> Precision:
         searched: Range = "clip" if precision.range == "learned" else precision.range

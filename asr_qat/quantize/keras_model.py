@@ -22,7 +22,8 @@ from asr_qat.compat import QuantizeScheme
 from asr_qat.errors import UserError, require
 from asr_qat.quantize import apply
 from asr_qat.quantize.apply import QuantizationConfig
-from asr_qat.quantize.calibrate import calibrate, needs_calibration
+from asr_qat.quantize.calibrate import needs_calibration
+from asr_qat.quantize.calibrated import quantize_calibrated
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.quantize.product_layer import ProductLayer
 from asr_qat.quantize.scheme import PrecisionRegistry
@@ -90,34 +91,38 @@ def quantize_after_training(
     calibration: Iterable[Any] | None = None,
     overrides: Overrides | None = None,
     patches: str | None = None,
+    quiet: bool = True,
 ) -> keras.Model:
     """As `quantize_model`, of a model that is not trained any further.
 
     Args:
         model: as of `quantize_model`.
         precision: as of `quantize_model`, by name.
-        calibration: batches of the model's inputs, for static ranges of activations (`a8s`). Of
-            pairs, as `fit` takes them, the first ones are used.
+        calibration: batches of the model's inputs, some hundred examples, for which the weights
+            are rounded, see `asr_qat.quantize.calibrated`; static ranges of activations (`a8s`)
+            need them. Of pairs, as `fit` takes them, the first ones are used. None: weights become
+            the nearest integers.
         overrides: as of `quantize_model`.
         patches: as of `quantize_model`.
+        quiet: without progress.
 
     Raises:
         UserError: as of `quantize_model`, or static ranges and nothing to find them in.
     """
     products = _in_products(model, patches)
     config = QuantizationConfig(precision, "ptq", overrides=by_pattern(overrides, products))
-    quantized = _quantized(products, config)
-    layers = apply.quantized_layers(quantized)
-    if needs_calibration(layers):
-        if calibration is None:
+    if calibration is None:
+        quantized = _quantized(products, config)
+        if needs_calibration(apply.quantized_layers(quantized)):
             raise UserError(
                 f"{precision}: its activations have static ranges: give `calibration`, batches of "
                 "inputs to find them in"
             )
-        require(
-            not hasattr(calibration, "shape"), "calibration: give a list of batches, such as [x]"
-        )
-        calibrate(layers, products, (_inputs(batch, products) for batch in calibration))
+        return quantized
+    require(not hasattr(calibration, "shape"), "calibration: give a list of batches, such as [x]")
+    batches = [_inputs(batch, products) for batch in calibration]
+    quantized = quantize_calibrated(products, config, batches, quiet)
+    require_quantized(quantized, apply.quantized_layers(quantized))
     return quantized
 
 

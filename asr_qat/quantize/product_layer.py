@@ -32,6 +32,8 @@ class ProductLayer:
     Attributes:
         name: of the layer.
         operation: TensorFlow's name of the product.
+        multiplies_rows: whether all the layer does before its bias and activation is to multiply
+            the rows of its input, `[..., input]`, by its kernel `[input, output]`.
         device_axis: of the device's weights, along which each index has a scale of its own.
         kernel: float `[..., output]`, or a `QuantizedKernel`.
         use_bias: whether it has one.
@@ -44,6 +46,7 @@ class ProductLayer:
 
     name: str
     operation: ClassVar[str]
+    multiplies_rows: ClassVar[bool] = False
     device_axis: ClassVar[int] = 0
     kernel: Any
     use_bias: bool

@@ -93,7 +93,7 @@ class Progress(keras.callbacks.Callback):
                 "train", self._steps, "step", self._quiet, initial=self._done + 1
             )
             return
-        self._bar.set_postfix(loss=f"{logs['loss']:.3f}", refresh=False)
+        self._bar.set_postfix({"loss of the batch": f"{logs['loss']:.3f}"}, refresh=False)
         self._bar.update(1)
 
     def close(self) -> None:
@@ -307,7 +307,7 @@ class EvaluateAndKeep(keras.callbacks.Callback):
         if not self._quiet:
             shown = " / ".join(f"{100 * wer:.2f}%" for wer in wers.values())
             score = f", dev WER {shown}" if wers else ""
-            _LOGGER.info("step %d: loss %.3f%s", step, loss, score)
+            _LOGGER.info("step %d: mean loss since the last %.3f%s", step, loss, score)
 
     def _copy_weights(self) -> None:
         """To the recogniser, where a copy of its model is trained."""

@@ -47,34 +47,34 @@ def quantized(
 def post_training(
     recogniser: Recogniser,
     precision: str | QuantizationConfig,
-    calibration: str | Path | None = None,
+    data: str | Path | None = None,
 ) -> Recogniser:
     """Post-training quantization: the baseline that training is measured against.
+
+    Weights become the nearest integers; `asr_qat.training.calibrated` rounds them for speech.
 
     Args:
         recogniser: a float recogniser; it is left as it is.
         precision: such as `w4a8` or `two_bit`, see `asr_qat.quantize.policies`; not `float`. Or
             a whole configuration, whose `mode` is replaced, and which begins at once.
-        calibration: prepared folder, for static ranges of activations.
+        data: prepared folder, for static ranges of activations.
 
     Raises:
         UserError: static ranges and no data for them.
     """
-    return quantized(recogniser, after_training(precision), calibration)
+    return quantized(recogniser, after_training(precision), data)
 
 
 def post_training_layers(
-    recogniser: Recogniser,
-    precision: str | QuantizationConfig,
-    calibration: str | Path | None = None,
+    recogniser: Recogniser, precision: str | QuantizationConfig
 ) -> tuple[QuantizationConfig, dict[str, QuantizedLayer]]:
     """The configuration and the quantized layers of `post_training`, without a copy of the model.
 
-    Arguments and errors are those of `post_training`.
+    Arguments and errors are those of `post_training` without data.
     """
     quantization = after_training(precision)
     layers = layers_without_copy(recogniser.model, quantization)
-    _set_ranges(layers, recogniser, quantization, calibration)
+    _set_ranges(layers, recogniser, quantization, None)
     return quantization, layers
 
 
@@ -96,8 +96,8 @@ def _set_ranges(
         return
     if data is None:
         raise UserError(
-            f"{quantization.precision}: its activations have static ranges: give the prepared "
-            "folder to find them in, or train them"
+            f"{quantization.precision}: its activations have static ranges: give speech to find "
+            "them in (--calibration), or train them"
         )
     folder = data if isinstance(data, PreparedFolder) else PreparedFolder(data)
     batches = calibration_batches(folder, recogniser.stats_for(folder))

@@ -5,13 +5,15 @@ import functools
 import importlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from asr_qat import files
 from asr_qat.commands.arguments import positive_int
+from asr_qat.config import from_dict
 from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
 from asr_qat.provenance import provenance
@@ -35,6 +37,7 @@ LATE = (
     "tflite_export.score.card",
     "tflite_export.score.evaluate",
 )
+KINDS = ("kill", "full disk", "second writer", "damaged page")
 OTHERS = 15  # of the kills: one drill of each other kind with each command
 Drill = Callable[[np.random.Generator], Outcome]
 
@@ -65,31 +68,40 @@ def _run() -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (%(default)s)")
     parser.add_argument("--only", metavar="NAME", choices=tuple(BY_NAME), help="one command")
+    parser.add_argument(
+        "--kind", choices=KINDS, help="one kind; the rest of the file stays, as with --only"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.add_argument("--out", type=Path, default=Path("results/drills.json"))
     args = parser.parse_args()
     require(args.seed >= 0, f"--seed {args.seed}: expected 0 or more")
     _import_once()
     with tempfile.TemporaryDirectory() as work:
-        rows: list[DrillRow] = []
-        problems: list[str] = []
+        rows: dict[tuple[str, str], DrillRow] = {}
+        problems: dict[tuple[str, str], list[str]] = {}
+        if (args.kind or args.only) and args.out.exists():
+            before = from_dict(DrillResults, files.read_json(args.out), str(args.out))
+            rows = {row.drilled: row for row in before.rows}
+            problems = {key: before.problems_of(*key) for key in rows}
         for each in _planned(Ground(Path(work)), args.kills, args.only):
+            if args.kind not in (None, each.kind):
+                continue
             row, wrong = drill_row(
                 *(each.kind, each.command, each.how, range(each.cases)),
                 functools.partial(_attempt, each, args.seed),
                 args.quiet,
             )
-            rows.append(row)
-            problems += [line.replace(work, "WORK") for line in wrong]
+            rows[row.drilled] = row
+            problems[row.drilled] = [line.replace(work, "WORK") for line in wrong]
             # After each: all of them take an hour, and what is measured is not to be lost.
-            found = _write(args.out, args.seed, rows, problems)
+            found = _write(args.out, args.seed, rows.values(), chain(*problems.values()))
     print(drills_table(found))
     missed = [row.name for row in found.targets if row.met is False]
     require(not missed, f"not met: {'; '.join(missed)}")
 
 
 def _write(
-    path: Path, seed: int, rows: Sequence[DrillRow], problems: Sequence[str]
+    path: Path, seed: int, rows: Iterable[DrillRow], problems: Iterable[str]
 ) -> DrillResults:
     """The results so far, and the table beside them."""
     found = DrillResults(**provenance(seed), rows=tuple(rows), problems=tuple(problems))

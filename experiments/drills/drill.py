@@ -9,6 +9,7 @@ from pathlib import Path
 
 from asr_qat.errors import UserError, require
 from asr_qat.progress import progress
+from asr_qat.provenance import code_commit
 from experiments.drills.compare import differences, left
 from experiments.drills.instances import BY_NAME, Command, write_inputs
 from experiments.drills.process import Ended, Started, scratch
@@ -50,8 +51,9 @@ class Ground:
         return command.words.format(inputs=self.inputs)
 
     def reference(self, command: Command) -> Path:
-        """The folder of the undisturbed run."""
-        return self._work / "reference" / command.name
+        """The folder of the undisturbed run, which is made the first time."""
+        self.whole(command)
+        return self._folder(command)
 
     def whole(self, command: Command) -> Ended:
         """The undisturbed run, made the first time, after those that it needs.
@@ -62,7 +64,7 @@ class Ground:
         if command.name not in self._whole:
             for name in command.needs:
                 self.whole(BY_NAME[name])
-            folder = self.reference(command)
+            folder = self._folder(command)
             folder.mkdir(parents=True)
             command.begin(folder)
             ended = Started(self.words(command), folder).wait()
@@ -72,6 +74,9 @@ class Ground:
                 shutil.copytree(folder / source, self.inputs / name)
             self._whole[command.name] = ended
         return self._whole[command.name]
+
+    def _folder(self, command: Command) -> Path:
+        return self._work / "reference" / command.name
 
     def new_folder(self, command: Command) -> Path:
         """A folder for one drill; that of the one before is removed."""
@@ -122,6 +127,7 @@ def drill_row(
         cases=len(outcomes),
         same=sum(each.same for each in outcomes),
         said=sum(each.said for each in outcomes),
+        commit=code_commit(),
         wrong=sum(each.problem is not None for each in outcomes),
         left=sum(bool(each.left) for each in outcomes),
         seconds=round(time.monotonic() - began, 1),

@@ -22,6 +22,7 @@ class DrillRow:
         wrong: anything else: another result, a traceback, a command that did not end.
         left: cases after which a temporary file was there.
         seconds: that all of it took.
+        commit: of the code that was drilled.
     """
 
     kind: str
@@ -33,6 +34,12 @@ class DrillRow:
     wrong: int
     left: int
     seconds: float
+    commit: str
+
+    @property
+    def drilled(self) -> tuple[str, str]:
+        """Kind and command."""
+        return self.kind, self.command
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,6 +55,10 @@ class DrillResults(Provenance):
     rows: tuple[DrillRow, ...]
     problems: tuple[str, ...]
     targets: tuple[Row, ...] = ()
+
+    def problems_of(self, kind: str, command: str) -> list[str]:
+        """What went wrong in a row."""
+        return [line for line in self.problems if line.startswith(f"{kind}, {command}, ")]
 
     def with_targets(self) -> "DrillResults":
         """The same with what was promised of it."""

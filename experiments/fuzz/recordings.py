@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +28,7 @@ class Recording:
         said: how much is said of it as it is.
         places: bytes whose change can be noticed: not samples without a checksum, and no field
             that nothing else in the file depends on.
-        ends: bytes after which it could be cut, and nobody would know.
+        ends: lengths of the file with fewer frames, which nobody would miss: nothing counts them.
     """
 
     suffix: str
@@ -87,7 +88,7 @@ def make(folder: Path) -> dict[str, Recording]:
     mp3 = _written(sound, "MP3", "MPEG_LAYER_III")
     made["mp3"] = _Made(".mp3", mp3, _frame_headers(mp3))
     plain = mp3[_frame_starts(mp3)[1] :]  # without the frame that describes the others
-    made["mp3_plain"] = _Made(".mp3", plain, _frame_headers(plain, 2), _frame_starts(plain))
+    made["mp3_plain"] = _Made(".mp3", plain, _frame_headers(plain, 2), _lengths_of_fewer(plain))
     made |= _media(sound)
     return {name: _read(folder / name, about) for name, about in made.items()}
 
@@ -120,6 +121,12 @@ def _frame_headers(mp3: bytes, size: int = 3) -> set[int]:
     Where no frame says how many there are, a size may pass over a frame.
     """
     return {start + byte for start in _frame_starts(mp3) for byte in range(size)}
+
+
+def _lengths_of_fewer(mp3: bytes) -> list[int]:
+    """Of the file without some neighbouring frames."""
+    ends = [*_frame_starts(mp3), len(mp3)]
+    return [len(mp3) - (end - start) for start, end in itertools.combinations(ends, 2)]
 
 
 def _frame_starts(mp3: bytes) -> list[int]:

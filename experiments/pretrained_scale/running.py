@@ -12,6 +12,7 @@ import numpy as np
 from asr_qat.errors import UserError
 from asr_qat.progress import progress
 from experiments.pretrained_scale.rows import SpeedRow, StartRow
+from tflite_export.runtime.widen import AUTO, Widen
 
 PEER = Path(__file__).with_name("onnx_peer.py")
 OWN = "experiments.pretrained_scale.litert_run"
@@ -60,9 +61,10 @@ class Running:
         raise UserError(f"ended early: {' '.join(self._command)}")
 
 
-def litert(path: Path, weight_cache: bool = False) -> list[str]:
-    """The command that runs a `.tflite`."""
-    return [sys.executable, "-m", OWN, str(path), *(["--weight-cache"] if weight_cache else [])]
+def litert(path: Path, weight_cache: bool = False, widen: Widen = AUTO) -> list[str]:
+    """The command that runs a `.tflite`; arguments are those of `TFLiteRecogniser`."""
+    options = [*(["--weight-cache"] if weight_cache else []), "--widen", str(widen)]
+    return [sys.executable, "-m", OWN, str(path), *options]
 
 
 def onnx(path: Path, peer_python: Path, frames: int) -> list[str]:

@@ -49,6 +49,8 @@ from experiments.server_capacity.table import capacity_table
 from experiments.study.study_page import write_report
 from experiments.threads.rows import ThreadsResults
 from experiments.threads.table import threads_table
+from experiments.two_bit_speed.rows import TwoBitSpeedResults
+from experiments.two_bit_speed.table import two_bit_speed_table
 from tflite_export.score.live_rows import StreamedEvaluation
 
 Results = TypeVar("Results")
@@ -170,6 +172,7 @@ KINDS: dict[str, Render] = {
     "server_capacity.json": _table(CapacityResults, capacity_table),
     "threads.json": _table(ThreadsResults, threads_table),
     "transducer_scale.json": _table(ScaleResults, scale_table),
+    "two_bit_speed.json": _table(TwoBitSpeedResults, two_bit_speed_table),
     "training_cost_librispeech.json": _table(CostResults, cost_page),
     "training_cost*.json": _alone(StepResults),
     "transducer_loss.json": _alone(LossResults),

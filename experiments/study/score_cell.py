@@ -18,13 +18,14 @@ from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.summary import summarize, total
 from asr_qat.provenance import Provenance
 from asr_qat.quantize.precision import FLOAT
+from asr_qat.training.calibrated import Calibration
 from asr_qat.training.quantized import post_training
 from asr_qat.training.run import train
 from experiments.study.cell_rows import CellResult, Fingerprint, SplitTexts
 from experiments.study.planned_cells import PlannedCell
 from experiments.study.scheme import describe
 from tflite_export.convert.convert import convert_recogniser, trained_method
-from tflite_export.convert.full_integer.convert import calibration_utterances, convert_full_integer
+from tflite_export.convert.full_integer.convert import convert_full_integer
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score import evaluate
 from tflite_export.score.compare import compare
@@ -120,7 +121,7 @@ def trained(cell: PlannedCell, fingerprint: Fingerprint) -> Recogniser:
 def _convert(cell: PlannedCell, source: Recogniser) -> bytes:
     if cell.full_integer is None:
         return convert_recogniser(source, None, cell.seconds, str(cell.model))
-    heard = calibration_utterances(cell.training.data)
+    heard = Calibration(cell.training.data).recordings()
     bits = int(cell.full_integer.removeprefix("int"))
     return convert_full_integer(source, bits, heard, cell.seconds, quiet=True)
 

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from asr_qat import files
+from asr_qat.cores import usable_cores
 from asr_qat.corpora.recordings import recordings
 from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
@@ -76,7 +76,7 @@ def _run() -> None:
 
 def _settings(args: argparse.Namespace) -> list[tuple[int, int]]:
     """Threads and calls at a time: one interpreter, and one for each core."""
-    return [(args.threads, parallel) for parallel in sorted({1, os.cpu_count() or 1})]
+    return [(args.threads, parallel) for parallel in sorted({1, usable_cores()})]
 
 
 def _converted(name: str, work: Path) -> Path:

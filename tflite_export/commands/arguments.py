@@ -1,19 +1,21 @@
 """Argument types that the commands share."""
 
 import argparse
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asr_qat.cores import usable_cores
 from asr_qat.errors import UserError, require
 from tflite_export.runtime.live.endpoint import EndpointConfig
 
 if TYPE_CHECKING:
     from tflite_export.runtime.beam_search import BeamSearch
+    from tflite_export.runtime.widen import Widen
 
 CHUNK_MS = (10, 2000)  # least, most
 DEFAULT_CHUNK_MS = 120
+WIDEN: dict[str, "Widen"] = {"4": 4, "8": 8, "no": "no", "auto": "auto"}
 
 
 def data_name(args: argparse.Namespace) -> str:
@@ -23,8 +25,8 @@ def data_name(args: argparse.Namespace) -> str:
 
 
 def threads(text: str) -> int:
-    """A number of CPU threads: 1 up to the number of cores."""
-    cores = os.cpu_count() or 1
+    """A number of CPU threads: 1 up to the number of cores that the process may use."""
+    cores = usable_cores()
     if not text.isdigit() or not 1 <= int(text) <= cores:
         raise UserError(f"--threads {text}: expected 1 to {cores}, the number of cores")
     return int(text)
@@ -47,6 +49,26 @@ def add_skip_checksum(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="load the .tflite even if it is not, byte for byte, what was converted",
     )
+
+
+def add_widen(parser: argparse.ArgumentParser) -> None:
+    """Add the option of `tflite_export.runtime.widen`."""
+    parser.add_argument(
+        "--widen",
+        type=_widen,
+        default="auto",
+        metavar=f"{{{','.join(WIDEN)}}}",
+        help="bits that weights of 2 bits get in memory, as LiteRT may compute faster with wider "
+        "ones; file and results stay the same (default: %(default)s, 4 where that is faster)",
+    )
+
+
+def _widen(text: str) -> "Widen":
+    """Bits, `no` or `auto`."""
+    found = WIDEN.get(text)
+    if found is None:
+        raise UserError(f"--widen {text}: expected {', '.join(WIDEN)}")
+    return found
 
 
 def beam(text: str) -> int:

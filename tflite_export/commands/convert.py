@@ -3,8 +3,12 @@
 import argparse
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from asr_qat.errors import require
+from asr_qat.errors import UserError
+
+if TYPE_CHECKING:
+    from asr_qat.training.calibrated import Calibration
 
 
 def add_parser(subparsers) -> None:
@@ -38,15 +42,23 @@ def add_parser(subparsers) -> None:
     parser.add_argument(
         "--calibration",
         metavar="DATA",
-        help="prepared folder (its training split), with --full-integer also a manifest (.jsonl): "
-        "speech that the ranges of static activations are measured on, if training did not",
+        help="speech, without transcripts: a folder of recordings, a manifest (.jsonl), or a "
+        "prepared folder (its training split). The weights of a float model are rounded for it, "
+        "layer by layer, and ranges of static activations are measured on it",
     )
     parser.add_argument(
         "--calibration-utterances",
         type=int,
         default=128,
         metavar="N",
-        help="at most so many, drawn at random (default: %(default)s)",
+        help="at most so many, of 20 s at most, drawn at random (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--calibration-seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the draw (default: %(default)s)",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress, and no line at the end")
     parser.set_defaults(run=run)
@@ -64,7 +76,7 @@ def run(args: argparse.Namespace) -> None:
     # Of two at once one waits: the card is that of the file.
     with locked(output.with_name(f".{output.name}{NAME}"), patience_s=math.inf):
         if args.full_integer is None:
-            convert(args.model, args.output, args.precision, seconds, args.calibration)
+            convert(args.model, args.output, args.precision, seconds, _calibration(args))
         else:
             _convert_calibrated(args, seconds)
         write_card(args.output)
@@ -73,11 +85,23 @@ def run(args: argparse.Namespace) -> None:
         print(f"{args.output}: {size:,} bytes, {found.widths}")
 
 
-def _convert_calibrated(args: argparse.Namespace, seconds: tuple[float, ...] | None) -> None:
-    require(
-        args.calibration,
-        "--full-integer: measures ranges of a CTC model: add --calibration work/an4, say",
+def _calibration(args: argparse.Namespace) -> "Calibration | None":
+    """The speech that the options name."""
+    from asr_qat.training.calibrated import Calibration
+
+    if args.calibration is None:
+        return None
+    return Calibration(
+        args.calibration, args.calibration_utterances, args.calibration_seed, args.quiet
     )
+
+
+def _convert_calibrated(args: argparse.Namespace, seconds: tuple[float, ...] | None) -> None:
+    calibration = _calibration(args)
+    if calibration is None:
+        raise UserError(
+            "--full-integer: measures ranges of a CTC model: add --calibration work/an4, say"
+        )
     from tflite_export.convert.convert import DEFAULT_SECONDS
     from tflite_export.convert.full_integer.convert import convert_calibrated
 
@@ -85,8 +109,7 @@ def _convert_calibrated(args: argparse.Namespace, seconds: tuple[float, ...] | N
         args.model,
         args.output,
         int(args.full_integer.removeprefix("int")),
-        args.calibration,
-        args.calibration_utterances,
+        calibration,
         args.precision,
         seconds or DEFAULT_SECONDS,
         args.quiet,

@@ -14,6 +14,7 @@ from tflite_export.commands.arguments import (
     add_chunk_ms,
     add_fusion,
     add_skip_checksum,
+    add_widen,
     beam,
     beam_search,
     threads,
@@ -42,6 +43,7 @@ def add_parser(subparsers) -> None:
         "--split", default="test", help="of a prepared folder (default: %(default)s)"
     )
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
+    add_widen(parser)
     add_skip_checksum(parser)
     parser.add_argument(
         "--baseline", metavar="FILE", help="float .tflite: adds ratio and paired WER difference"
@@ -155,7 +157,7 @@ def _devices(args: argparse.Namespace) -> "tuple[TFLiteRecogniser, TFLiteRecogni
     from tflite_export.runtime.recogniser import TFLiteRecogniser
 
     verify = not args.skip_checksum
-    device = TFLiteRecogniser(args.file, args.threads, verify=verify)
+    device = TFLiteRecogniser(args.file, args.threads, verify=verify, widen=args.widen)
     require(not device.live, f"{device.path}: a live model: add --streaming")
     if not args.baseline:
         return device, None
@@ -186,7 +188,9 @@ def _evaluation(
         Provenance.of_this_run(0),
         name=Path(args.file).name,
         ratio=None,
-        peak_rss_mb=evaluate.peak_rss_mb(args.file, longest, args.threads, not args.skip_checksum),
+        peak_rss_mb=evaluate.peak_rss_mb(
+            args.file, longest, args.threads, not args.skip_checksum, args.widen
+        ),
         normalizer=args.normalizer,
         by_length=evaluate.by_length(result, items, args.normalizer),
         left_out=unread + skipped_in_preparation(args.data, args.split),

@@ -31,7 +31,8 @@ def run(args: argparse.Namespace) -> None:
         message = f"--{option}: a stream is searched greedily: omit it"
         require(not getattr(args, option), message)
     with silence():  # LiteRT announces its delegate in the first call
-        device = TFLiteRecogniser(args.file, args.threads, verify=not args.skip_checksum)
+        verify = not args.skip_checksum
+        device = TFLiteRecogniser(args.file, args.threads, verify=verify, widen=args.widen)
         model = live_model(device)
     args.normalizer = chosen_normalizer(args, device.metadata)
     every = recordings(args.data, args.split, args.normalizer)
@@ -96,7 +97,9 @@ def _evaluation(
         look_ahead_ms=look_ahead_ms,
         delay_ms=delay_ms,
         normalizer=args.normalizer,
-        peak_rss_mb=live_peak_rss_mb(args.file, longest, args.chunk_ms, args.threads, verify),
+        peak_rss_mb=live_peak_rss_mb(
+            args.file, longest, args.chunk_ms, args.threads, verify, args.widen
+        ),
         left_out=unread + skipped_in_preparation(args.data, args.split),
     )
 

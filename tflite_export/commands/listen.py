@@ -8,6 +8,7 @@ from tflite_export.commands.arguments import (
     add_endpoint,
     add_skip_checksum,
     add_weight_cache,
+    add_widen,
     endpoint_of,
     threads,
 )
@@ -30,6 +31,7 @@ def add_parser(subparsers) -> None:
     add_chunk_ms(parser)
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
     add_weight_cache(parser)
+    add_widen(parser)
     add_skip_checksum(parser)
     parser.add_argument("--jsonl", action="store_true", help="print every event as a line of JSON")
     add_endpoint(parser)
@@ -62,7 +64,9 @@ def run(args: argparse.Namespace) -> None:
 
     with silence():  # LiteRT announces its delegate in the first call
         verify = not args.skip_checksum
-        model = load_model(args.model, args.threads, args.weight_cache, verify=verify)
+        model = load_model(
+            args.model, args.threads, args.weight_cache, verify=verify, widen=args.widen
+        )
     clock = (lambda: 0.0) if args.fast else time.perf_counter  # nothing is late then
     session = Session(model, endpoint_of(args), clock)
     screen = Screen(args.jsonl)

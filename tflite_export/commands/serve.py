@@ -9,6 +9,7 @@ from tflite_export.commands.arguments import (
     add_endpoint,
     add_skip_checksum,
     add_weight_cache,
+    add_widen,
     endpoint_of,
     seconds,
     threads,
@@ -18,6 +19,7 @@ from tflite_export.commands.arguments import (
 if TYPE_CHECKING:
     from tflite_export.runtime.live.live_model import LiveModel
     from tflite_export.runtime.live.server import LiveServer
+    from tflite_export.runtime.widen import Widen
 
 
 def add_parser(subparsers) -> None:
@@ -86,6 +88,7 @@ def add_parser(subparsers) -> None:
     )
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads of each worker")
     add_weight_cache(parser)
+    add_widen(parser)
     add_skip_checksum(parser)
     parser.add_argument(
         "--about", help="what the page says of the model (default: its file and its look-ahead)"
@@ -112,7 +115,7 @@ def run(args: argparse.Namespace) -> None:
         drain_s=args.drain_seconds,
     )
     verify = not args.skip_checksum
-    load = functools.partial(_load, args.model, args.threads, args.weight_cache, verify)
+    load = functools.partial(_load, args.model, args.threads, args.weight_cache, verify, args.widen)
     count = args.workers or usable_cores()
     workers = Workers(load, endpoint_of(args), count)
     name = Path(args.model).name
@@ -120,12 +123,12 @@ def run(args: argparse.Namespace) -> None:
     asyncio.run(_serve(server, args.host, args.port))
 
 
-def _load(path: str, threads: int, weight_cache: bool, verify: bool) -> "LiveModel":
+def _load(path: str, threads: int, weight_cache: bool, verify: bool, widen: "Widen") -> "LiveModel":
     from tflite_export.runtime.live.live_model import load_model
     from tflite_export.silence import silence
 
     with silence():  # LiteRT announces its delegate in the first call
-        return load_model(path, threads, weight_cache, verify=verify)
+        return load_model(path, threads, weight_cache, verify=verify, widen=widen)
 
 
 async def _serve(server: "LiveServer", host: str, port: int) -> None:

@@ -5,16 +5,17 @@ import dataclasses
 import functools
 import logging
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr_qat import files
+from asr_qat.cores import usable_cores
 from asr_qat.errors import UserError, require
 from tflite_export.commands.arguments import (
     add_fusion,
     add_skip_checksum,
     add_weight_cache,
+    add_widen,
     beam,
     beam_search,
     threads,
@@ -24,9 +25,10 @@ from tflite_export.commands.arguments import (
 if TYPE_CHECKING:
     from tflite_export.commands.inputs import Recording
     from tflite_export.runtime.beam_search import BeamSearch
+    from tflite_export.runtime.widen import Widen
 
 _LOGGER = logging.getLogger(__name__)
-MOST_JOBS = os.cpu_count() or 1
+MOST_JOBS = usable_cores()
 
 TEXT, SUBTITLES = "txt", ("srt", "vtt")
 FORMATS = (TEXT, "json", *SUBTITLES, "ctm")
@@ -86,6 +88,7 @@ def add_parser(subparsers) -> None:
     )
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
     add_weight_cache(parser)
+    add_widen(parser)
     add_skip_checksum(parser)
     parser.set_defaults(run=run)
 
@@ -98,7 +101,7 @@ def run(args: argparse.Namespace) -> None:
 
     recordings = named_recordings(args.audio)
     _check(args, recordings)
-    model = _model(args.file, args.threads, args.weight_cache, not args.skip_checksum)
+    model = _model(args)
     search = beam_search(args)
     if model.recogniser.live:
         message = "a live model searches greedily: omit --beam, --lm and --hotwords"
@@ -142,7 +145,7 @@ def _transcribe(job: _Job) -> str | _Unread:
     from tflite_export.silence import silence
 
     args = job.args
-    model = _model(args.file, args.threads, args.weight_cache, not args.skip_checksum)
+    model = _model(args)
     try:
         audio = job.recording.read(model.sample_rate)
     except UserError as error:
@@ -154,13 +157,18 @@ def _transcribe(job: _Job) -> str | _Unread:
     return "".join(f"{job.recording}\t{line}\n" for line in text.split("\n")[:-1])
 
 
+def _model(args: argparse.Namespace):
+    verify = not args.skip_checksum
+    return _loaded(args.file, args.threads, args.weight_cache, verify, args.widen)
+
+
 @functools.lru_cache(maxsize=1)
-def _model(file: str, threads: int, weight_cache: bool, verify: bool):
+def _loaded(file: str, threads: int, weight_cache: bool, verify: bool, widen: "Widen"):
     from tflite_export.runtime.transcriber import load
     from tflite_export.silence import silence
 
     with silence():  # LiteRT prints what its exceptions say
-        return load(file, threads, weight_cache, verify=verify)
+        return load(file, threads, weight_cache, verify=verify, widen=widen)
 
 
 def _check(args: argparse.Namespace, recordings: "list[Recording]") -> None:

@@ -12,6 +12,7 @@ from asr_qat import files
 from asr_qat.errors import UserError, require
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.precision import FLOAT
+from asr_qat.training.calibrated import Calibration
 from tflite_export.convert.bake import BakedLayer
 from tflite_export.convert.converter import flatbuffer_of
 from tflite_export.convert.file_weights import FileWeights, weights_of, weights_of_directory
@@ -40,7 +41,7 @@ def convert(
     output: str | Path,
     precision: str | None = None,
     seconds: tuple[float, ...] | None = None,
-    calibration: str | Path | None = None,
+    calibration: Calibration | None = None,
 ) -> None:
     """Write the `.tflite` of a model directory.
 
@@ -54,11 +55,13 @@ def convert(
             `DEFAULT_SECONDS`). An utterance is padded to the next one; a longer utterance than
             the last is cut into windows. A live model takes none: it has signatures of chunks
             instead, see `asr_qat.models.live_signatures`.
-        calibration: prepared folder for the static ranges of a float model.
+        calibration: speech for which the weights of a float model are rounded, and in which static
+            ranges of activations are found; None: to the nearest integers.
 
     Raises:
-        UserError: no such model, a precision that it was not trained for, or a length that
-            is not in `LEAST_SECONDS` to `MOST_SECONDS`, or is one of a live model.
+        UserError: no such model, a precision that it was not trained for, speech that cannot be
+            read or where nothing is to be rounded, or a length that is not in `LEAST_SECONDS` to
+            `MOST_SECONDS`, or is one of a live model.
     """
     sizes = _signature_sizes(Recogniser.load_without_model(model_dir), seconds)
     weights = weights_of_directory(model_dir, precision, calibration)
@@ -70,7 +73,7 @@ def convert_recogniser(
     precision: str | None = None,
     seconds: tuple[float, ...] | None = None,
     where: str = "model",
-    calibration: str | Path | None = None,
+    calibration: Calibration | None = None,
 ) -> bytes:
     """The bytes of the `.tflite`; see `convert`."""
     sizes = _signature_sizes(recogniser, seconds)

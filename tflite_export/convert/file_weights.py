@@ -21,6 +21,7 @@ from asr_qat.models.weights import load_all_but_kernels
 from asr_qat.quantize.apply import QuantizedLayer, quantized_with
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.quantize.product_layer import ProductLayer
+from asr_qat.training.calibrated import Calibration, calibrated
 from asr_qat.training.quantized import after_training, post_training, post_training_layers
 from tflite_export.convert.bake import BakedLayer, bake, bake_layer, layers_in_file
 from tflite_export.convert.stand_ins import add_offsets, new_stand_ins, stand_in_model
@@ -44,14 +45,14 @@ class FileWeights:
 
 
 def weights_of_directory(
-    path: str | Path, precision: str | None, calibration: str | Path | None
+    path: str | Path, precision: str | None, calibration: Calibration | None
 ) -> FileWeights:
     """From a model directory; arguments and errors are those of `convert`."""
     recogniser = Recogniser.load_without_model(path)
     wanted = _wanted(recogniser.config, precision, str(path))
     quantization = None if wanted is None else after_training(wanted)
     static = quantization and any(p.static for p in quantization.registry().precisions())
-    if recogniser.config.quantization or static:
+    if recogniser.config.quantization or calibration or static:
         return weights_of(Recogniser.load(path), precision, str(path), calibration)
     registry = quantization.registry() if quantization else None
     training_only = recogniser.config.kind.training_only
@@ -76,27 +77,35 @@ def weights_of_directory(
 
 
 def weights_of(
-    recogniser: Recogniser, precision: str | None, where: str, calibration: str | Path | None
+    recogniser: Recogniser, precision: str | None, where: str, calibration: Calibration | None
 ) -> FileWeights:
     """From a recogniser in memory; arguments and errors are those of `convert`."""
     wanted = _wanted(recogniser.config, precision, where)
-    if wanted is None:
+    if calibration is not None:
+        if wanted is None:
+            raise UserError(
+                f"{where}: --calibration rounds the weights of a float model: add --precision "
+                "w4a8, say, or leave it out"
+            )
+        recogniser = calibrated(recogniser, wanted, calibration)
+        trained = layers_in_file(recogniser)
+    elif wanted is None:
         trained = layers_in_file(recogniser)
     else:
-        recogniser, trained = _quantized(recogniser, wanted, calibration)
+        recogniser, trained = _quantized(recogniser, wanted)
     layers = bake(trained)
     kernels, model = float_kernels(recogniser, layers), stand_in_model(recogniser, layers)
     return FileWeights(recogniser, layers, kernels, model)
 
 
 def _quantized(
-    recogniser: Recogniser, precision: str, calibration: str | Path | None
+    recogniser: Recogniser, precision: str
 ) -> tuple[Recogniser, dict[str, QuantizedLayer]]:
     """A float recogniser with the configuration of the file, and its quantized layers.
 
     It keeps its float model: there is no copy.
     """
-    quantization, layers = post_training_layers(recogniser, precision, calibration)
+    quantization, layers = post_training_layers(recogniser, precision)
     config = dataclasses.replace(recogniser.config, quantization=quantization)
     training_only = config.kind.training_only
     in_file = {name: layer for name, layer in layers.items() if name not in training_only}
@@ -107,14 +116,18 @@ def at_precision(
     recogniser: Recogniser,
     precision: str | None,
     where: str = "model",
-    calibration: str | Path | None = None,
+    calibration: Calibration | None = None,
 ) -> Recogniser:
     """The recogniser as it was trained, or a float one quantized after training.
 
     Arguments and errors are those of `convert`.
     """
     wanted = _wanted(recogniser.config, precision, where)
-    return recogniser if wanted is None else post_training(recogniser, wanted, calibration)
+    if wanted is None:
+        return recogniser
+    if calibration is None:
+        return post_training(recogniser, wanted)
+    return calibrated(recogniser, wanted, calibration)
 
 
 def _wanted(config: ModelConfig, precision: str | None, where: str) -> str | None:

@@ -41,6 +41,7 @@ def export(
     signatures: Mapping[str, Shapes] | None = None,
     precision: str | None = None,
     calibration: Iterable[Any] | None = None,
+    quiet: bool = True,
 ) -> None:
     """Write a Keras model as `.tflite`.
 
@@ -54,13 +55,14 @@ def export(
             signature with a batch of 1.
         precision: that a float model is quantized at after training. None: it stays as it is.
         calibration: as of `asr_qat.quantize_after_training`.
+        quiet: without progress of the rounding.
 
     Raises:
         UserError: a model without a graph of layers, a precision that the device does not execute,
             a shape that does not fit the model, the name of an input, or the disk is full.
     """
     if precision is not None:
-        model = quantize_after_training(model, precision, calibration)
+        model = quantize_after_training(model, precision, calibration, quiet=quiet)
     files.write_bytes(output, converted(model, signatures))
 
 

@@ -22,6 +22,7 @@ DESCRIPTION = "asr_qat.json"  # names of the metadata buffers
 VOCABULARY = "asr_qat.sentencepiece"
 VERSION = SEALED_SINCE
 SUBSAMPLING = 4  # of a file that says nothing of it
+LEARNED = "-learned"  # a range that was found with the weights, of the same width
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +76,9 @@ class Metadata:
 
         `w4a8, 15 layers w8a8`, or `w8a8, full-integer, int8`.
         """
-        others = Counter(name for name in self.layers.values() if name != self.precision)
+        others = Counter(
+            name for name in self.layers.values() if name.removesuffix(LEARNED) != self.precision
+        )
         parts = [self.precision, *(f"{n} layers {name}" for name, n in others.items())]
         if self.full_integer is not None:
             parts += ["full-integer", f"int{self.full_integer}"]

@@ -10,6 +10,16 @@ from typing import Any
 
 from asr_qat import plain_json
 from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.bounds import (
+    LEAST_LOG_FLOOR,
+    LEAST_STD,
+    MOST_LOG_FLOOR,
+    MOST_MEAN,
+    MOST_MEL_BINS,
+    MOST_RATE,
+    MOST_STD,
+    MOST_WINDOW,
+)
 from asr_qat.decoding.live_format import CASCADE, CAUSAL
 from asr_qat.errors import UserError
 from tflite_export.runtime.schema_rules import (
@@ -28,7 +38,6 @@ VERSIONS = (1, 2)  # that are read
 SEALED_SINCE = 2  # files of this version and later have a checksum
 METHODS = ("float", "ptq", "fake-qat", "native-qat")
 MOST_DESCRIPTION_BYTES = 1 << 20
-MOST_MEL_BINS = 512
 MOST_STATE_VALUES = 1 << 24  # of one state or table of a live model
 SHOWN = 8  # violations in one message
 
@@ -37,19 +46,19 @@ SHAPES = Map(Map(List(whole(1, 1 << 20), 1, 6)))
 # Their own rules come on top, see `FrontEndConfig`.
 FRONT_END = Record(
     {
-        "sample_rate": whole(1000, 192_000),
-        "frame_ms": number(1, 200),
-        "hop_ms": number(1, 1000),
+        "sample_rate": whole(1, MOST_RATE),
+        "frame_ms": number(0, 1000 * MOST_WINDOW),
+        "hop_ms": number(0, 1000 * MOST_WINDOW),
         "mel_bins": whole(1, MOST_MEL_BINS),
-        "low_hz": number(0, 96_000),
-        "high_hz": number(0, 96_000),
+        "low_hz": number(0, MOST_RATE / 2),
+        "high_hz": number(0, MOST_RATE / 2),
     },
     {
         "preemphasis": number(0, 1),
         "window": NAME,
         "centred": FLAG,
         "mel_scale": NAME,
-        "log_floor": number(1e-30, 1),
+        "log_floor": number(LEAST_LOG_FLOOR, MOST_LOG_FLOOR),
         "normalization": NAME,
         "remove_offset": FLAG,
         "level": NAME,
@@ -81,8 +90,8 @@ DESCRIPTION = Record(
         "precision": NAME,
         "method": one_of(*METHODS),
         "front_end": FRONT_END,
-        "mean": List(number(-1e5, 1e5), 1, MOST_MEL_BINS),
-        "std": List(number(1e-5, 1e5), 1, MOST_MEL_BINS),
+        "mean": List(number(-MOST_MEAN, MOST_MEAN), 1, MOST_MEL_BINS),
+        "std": List(number(LEAST_STD, MOST_STD), 1, MOST_MEL_BINS),
         "layers": Map(NAME),
     },
     {

@@ -33,6 +33,7 @@ from tflite_export.runtime.model_file import ModelFile
 from tflite_export.runtime.shared_signatures import SharedSignatures
 from tflite_export.runtime.signatures import InterpretedSignatures, Signatures
 from tflite_export.runtime.weight_cache import cached_signatures
+from tflite_export.runtime.widen import AUTO, Widen, as_computed
 
 CONTEXT_S = 1.0  # of a window that its neighbours overlap, on either side
 
@@ -58,6 +59,8 @@ class TFLiteRecogniser:
         parallel: calls at the same time. Each takes an interpreter of its own, whose packed weights
             need about the memory of the file, or little with `weight_cache`. Small models gain
             little from more than one, see `results/threads.md`.
+        widen: bits that 2-bit weights are widened to in memory, see `tflite_export.runtime.widen`:
+            4, 8, `no`, or `auto`, 4 where that is faster.
 
     Attributes:
         signatures: of the file.
@@ -67,7 +70,7 @@ class TFLiteRecogniser:
 
     Raises:
         UserError: no such file, damaged, without metadata, or with metadata that do not belong to
-            its graph.
+            its graph; or nothing in it that is to be widened.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class TFLiteRecogniser:
         *,
         verify: bool = True,
         parallel: int = 1,
+        widen: Widen = AUTO,
     ):
         require(parallel >= 1, f"parallel: {parallel} is less than 1")
         self.path, self.threads = Path(path), threads
@@ -85,6 +89,7 @@ class TFLiteRecogniser:
         self.bytes = len(file.content)
         self.metadata = read_metadata_of(file)
         require_runtime(path, self.metadata.least_runtime)
+        file = as_computed(file, widen)
         try:
             load = _loader(file, threads, weight_cache and self.metadata.full_integer is None)
         except (ValueError, RuntimeError) as error:

@@ -16,6 +16,7 @@ from tflite_export.runtime.live.live_model import LiveModel, live_model
 from tflite_export.runtime.live.whole_recording import recognise
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.runtime.transcription import TimedWord, Transcription, Utterance, timed_words
+from tflite_export.runtime.widen import AUTO, Widen
 
 LIVE_LONGEST_S = 20.0  # of an utterance of a live model
 # Heard before and after a piece of a recording: where audio begins or ends too soon, models find
@@ -45,9 +46,10 @@ class Transcriber:
         *,
         verify: bool = True,
         parallel: int = 1,
+        widen: Widen = AUTO,
     ):
         self.recogniser = TFLiteRecogniser(
-            path, threads, weight_cache, verify=verify, parallel=parallel
+            path, threads, weight_cache, verify=verify, parallel=parallel, widen=widen
         )
         self.sample_rate = self.recogniser.metadata.front_end.sample_rate
         self._finders: dict[BeamSearch | None, _WholeUtterances] = {}  # the one used last
@@ -189,6 +191,7 @@ def load(
     *,
     verify: bool = True,
     parallel: int = 1,
+    widen: Widen = AUTO,
 ) -> Transcriber:
     """The recogniser of a `.tflite` file.
 
@@ -199,8 +202,9 @@ def load(
             `tflite_export.runtime.weight_cache`.
         verify: refuse a file whose checksum is wrong.
         parallel: calls at the same time, of as many threads; see `TFLiteRecogniser`.
+        widen: bits that 2-bit weights are widened to; see there.
 
     Raises:
         UserError: no such file, damaged, or not made by `tflite-export convert`.
     """
-    return Transcriber(path, threads, weight_cache, verify=verify, parallel=parallel)
+    return Transcriber(path, threads, weight_cache, verify=verify, parallel=parallel, widen=widen)

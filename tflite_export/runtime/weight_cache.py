@@ -18,7 +18,6 @@ import functools
 import hashlib
 import logging
 import os
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -27,12 +26,11 @@ from pathlib import Path
 
 from asr_qat import files
 from tflite_export.runtime.model_file import ModelFile
+from tflite_export.runtime.processor import processor
 from tflite_export.runtime.signatures import CompiledSignatures, InterpretedSignatures, Signatures
 
 LITERT = "ai-edge-litert"
 UNUSED_DAYS = 60
-CPUINFO = Path("/proc/cpuinfo")  # of Linux
-FEATURES = ("flags", "Features", "isa")  # what it calls them on x86, ARM and RISC-V
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +84,7 @@ def model_copy(file: ModelFile) -> Path:
 
 def cache_file(file: ModelFile) -> Path:
     """Where the packed weights of a model are kept."""
-    made_by = f"{version(LITERT)} {_processor()}"
+    made_by = f"{version(LITERT)} {processor()}"
     of = hashlib.sha256(made_by.encode()).hexdigest()[:16]
     return cache_folder() / f"{file.checksum.hex()}-{of}.xnnpack"
 
@@ -104,14 +102,3 @@ def cache_folder() -> Path:
     else:
         user = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
     return user / "asr-qat" / "weights"
-
-
-def _processor() -> str:
-    """What tells processors apart that run other kernels: the instructions that they have."""
-    try:
-        lines = CPUINFO.read_text().splitlines()
-    except OSError:
-        return f"{platform.machine()} {platform.processor()}"
-    pairs = (line.partition(":") for line in lines)
-    features = sorted({value.strip() for name, _, value in pairs if name.strip() in FEATURES})
-    return " ".join([platform.machine(), *features])

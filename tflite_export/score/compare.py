@@ -168,5 +168,8 @@ def matching_model(path: str | Path, metadata: Metadata) -> Recogniser:
         raise UserError(f"{path}: a {method} model, but the file's is {metadata.method}")
     layers = layers_in_file(recogniser)
     if {name: layer.precision.name for name, layer in layers.items()} != metadata.layers:
-        raise UserError(f"{path}: its layers have other precisions than those of the file")
+        raise UserError(
+            f"{path}: its layers have other precisions than those of the file, or the file was "
+            "quantized with --calibration, for speech that the directory does not have"
+        )
     return recogniser

@@ -15,6 +15,7 @@ from asr_qat.text.normalizers import PLAIN, scoring_normalizer
 from tflite_export.runtime.beam_search import BeamSearch
 from tflite_export.runtime.decoder import Decoder
 from tflite_export.runtime.recogniser import TFLiteRecogniser
+from tflite_export.runtime.widen import AUTO, Widen
 from tflite_export.score.fresh_process import peak_memory_mb
 from tflite_export.score.rows import Difference, FileFacts, LengthRate, Percentiles, Summary
 from tflite_export.score.silence_runs import recognise_silence
@@ -175,7 +176,13 @@ def write_hypotheses(path: str | Path, items: list[Utterance], hypotheses: list[
     files.write_text(path, "\n".join(lines) + "\n")
 
 
-def peak_rss_mb(path: str | Path, seconds: float, threads: int = 1, verify: bool = True) -> float:
+def peak_rss_mb(
+    path: str | Path,
+    seconds: float,
+    threads: int = 1,
+    verify: bool = True,
+    widen: Widen = AUTO,
+) -> float:
     """Peak memory of a fresh process that loads the file and recognises once, in MB (2^20).
 
     It includes Python, numpy and LiteRT.
@@ -185,5 +192,6 @@ def peak_rss_mb(path: str | Path, seconds: float, threads: int = 1, verify: bool
         seconds: length of the utterance.
         threads: CPU threads.
         verify: refuse a file whose checksum is wrong.
+        widen: see `TFLiteRecogniser`.
     """
-    return peak_memory_mb(recognise_silence, str(path), seconds, threads, verify)
+    return peak_memory_mb(recognise_silence, str(path), seconds, threads, verify, widen)

@@ -13,6 +13,7 @@ from asr_qat.text.normalizers import PLAIN, scoring_normalizer
 from tflite_export.runtime.live.endpoint import WHOLE_RECORDING
 from tflite_export.runtime.live.live_model import LiveModel
 from tflite_export.runtime.live.session import Session
+from tflite_export.runtime.widen import AUTO, Widen
 from tflite_export.score.fresh_process import peak_memory_mb
 from tflite_export.score.live_rows import PassRates, StreamedSummary
 from tflite_export.score.rows import Times
@@ -141,10 +142,15 @@ def pass_rates(
 
 
 def live_peak_rss_mb(
-    path: str | Path, seconds: float, chunk_ms: int, threads: int = 1, verify: bool = True
+    path: str | Path,
+    seconds: float,
+    chunk_ms: int,
+    threads: int = 1,
+    verify: bool = True,
+    widen: Widen = AUTO,
 ) -> float:
     """Peak memory of a fresh process that loads the file and streams so long, in MB (2^20).
 
     It includes Python, numpy and LiteRT.
     """
-    return peak_memory_mb(stream_silence, str(path), seconds, chunk_ms, threads, verify)
+    return peak_memory_mb(stream_silence, str(path), seconds, chunk_ms, threads, verify, widen)

@@ -30,7 +30,7 @@ class MpegFrames(NamedTuple):
         frames: with sound, that there are.
         alike: whether all have one version, rate, number of channels and kind of checksum.
         joined: whether another file begins within it.
-        junk: bytes between frames that are neither frames nor tags.
+        junk: bytes between frames that are neither frames nor tags, nor zeros that pad a tag.
     """
 
     samples: int
@@ -88,7 +88,9 @@ def count_frames(file: BinaryIO) -> MpegFrames:
             if found is None:
                 junk += 0 if _TAG_AT_END.match(content, at) else len(content[at:].strip(b"\0"))
                 break
-            junk += len(content[after : found.start()].strip(b"\0"))
+            between = content[after : found.start()]
+            padded = kind is None or after > at  # a tag, and the beginning of the file
+            junk += len(between.strip(b"\0") if padded else between)
             at = found.start()
             continue
         first, complete = kind is None, at + frame.size <= len(content)

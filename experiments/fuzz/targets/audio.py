@@ -44,8 +44,8 @@ def attempt(state: State, chance: Chance, folder: Path) -> Verdict:
             named = str(path) in str(error) and "\n" not in str(error)
             assert named, f"not a line that names the file: {error}"
             return Verdict.REFUSED
-    whole_again = len(content) in recording.ends and recording.content.startswith(content)
-    right = whole_again or np.array_equal(found, recording.samples) or len(said) > recording.said
+    fewer_frames = len(content) in recording.ends
+    right = fewer_frames or np.array_equal(found, recording.samples) or len(said) > recording.said
     return Verdict.SAME if right else Verdict.DIFFERENT
 
 

@@ -10,11 +10,11 @@ from tensorflow import keras
 
 from asr_qat import files
 from asr_qat.audio.front_end import log_mel, normalize
-from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError, require
 from asr_qat.models.ctc import CTC
 from asr_qat.models.model_directory import Recogniser
+from asr_qat.training.calibrated import Calibration
 from tflite_export.convert.bake import bake, layers_in_file
 from tflite_export.convert.convert import (
     DEFAULT_SECONDS,
@@ -32,15 +32,13 @@ from tflite_export.convert.pack import write_floats
 from tflite_export.convert.stand_ins import stand_in_model
 
 ACTIVATION_BITS = (8, 16)
-CALIBRATION_UTTERANCES = 128
 
 
 def convert_calibrated(
     model_dir: str | Path,
     output: str | Path,
     activation_bits: int,
-    data: str | Path,
-    limit: int = CALIBRATION_UTTERANCES,
+    calibration: Calibration,
     precision: str | None = None,
     seconds: tuple[float, ...] = DEFAULT_SECONDS,
     quiet: bool = False,
@@ -51,8 +49,7 @@ def convert_calibrated(
         model_dir: a CTC model, float or quantized in training.
         output: file to write.
         activation_bits: 8 or 16.
-        data: a prepared folder, whose training split is used, or a manifest.
-        limit: utterances of it that the ranges are measured on, at most, drawn at random.
+        calibration: speech that the ranges are measured on.
         precision: of the weights, see `tflite_export.convert.convert.convert`.
         seconds: lengths of the signatures, see there.
         quiet: without progress.
@@ -60,24 +57,10 @@ def convert_calibrated(
     Raises:
         UserError: as `convert_full_integer` and `convert`; no such data.
     """
-    utterances = calibration_utterances(data, limit)
-    recogniser = at_precision(Recogniser.load(model_dir), precision, str(model_dir), data)
+    utterances = calibration.recordings()
+    recogniser = at_precision(Recogniser.load(model_dir), precision, str(model_dir), calibration)
     content = convert_full_integer(recogniser, activation_bits, utterances, seconds, quiet)
     files.write_bytes(output, content)
-
-
-def calibration_utterances(
-    data: str | Path, limit: int = CALIBRATION_UTTERANCES
-) -> list[Utterance]:
-    """At most `limit` random utterances of a folder's training split, or of a manifest.
-
-    Raises:
-        UserError: no such data, or a limit below 1.
-    """
-    require(limit >= 1, f"{limit} utterances to calibrate on: expected 1 or more")
-    items = recordings(data, "train")
-    order = np.random.default_rng(0).permutation(len(items))
-    return [items[i] for i in order[:limit]]
 
 
 def convert_full_integer(

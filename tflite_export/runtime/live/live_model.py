@@ -13,6 +13,7 @@ from asr_qat.text.tokenizer import Tokenizer
 from tflite_export.runtime.live.encoder import StreamingEncoder
 from tflite_export.runtime.live.litert_encoder import LiteRTEncoder
 from tflite_export.runtime.recogniser import TFLiteRecogniser
+from tflite_export.runtime.widen import AUTO, Widen
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +44,7 @@ def load_model(
     *,
     verify: bool = True,
     parallel: int = 1,
+    widen: Widen = AUTO,
 ) -> LiveModel:
     """A live model of a `.tflite`, warmed up.
 
@@ -53,11 +55,14 @@ def load_model(
             `tflite_export.runtime.weight_cache`.
         verify: refuse a file whose checksum is wrong.
         parallel: calls at the same time, of as many threads; see `TFLiteRecogniser`.
+        widen: bits that 2-bit weights are widened to; see there.
 
     Raises:
         UserError: no such file, damaged, or not of a live model.
     """
-    recogniser = TFLiteRecogniser(path, threads, weight_cache, verify=verify, parallel=parallel)
+    recogniser = TFLiteRecogniser(
+        path, threads, weight_cache, verify=verify, parallel=parallel, widen=widen
+    )
     return live_model(recogniser)
 
 
