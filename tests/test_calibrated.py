@@ -61,7 +61,15 @@ def test_the_prediction_network_of_a_transducer_sees_what_is_recognised(ngram_tr
     assert names["joint_output"] == names["prediction_embedding"] == "w4a8"
     decoder = ngram_transducer.decoder()
     for features, lengths, labels in module._batches(ngram_transducer, speech):
-        assert labels.tolist() == decoder.search(decoder.encode(features, lengths), lengths)
+        texts = decoder.search(decoder.encode(features, lengths), lengths)
+        assert labels.tolist() == [tokens[: labels.shape[1]] for tokens in texts]
+        assert labels.shape[1] == min(map(len, texts))
+
+
+def test_nothing_is_padded_and_little_is_cut():
+    pieces = [np.full((length, 2), length) for length in (10, 11, 12, 14, 30, 31, *[40] * 9)]
+    found = [[len(each) for each in batch] for batch in module._alike(pieces)]
+    assert found == [[10, 11, 12], [14], [30, 31], [40] * 8, [40]]
 
 
 def test_speech_is_a_folder_a_manifest_or_a_recording(synthetic_corpus, manifest, tmp_path):
