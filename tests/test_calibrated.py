@@ -27,7 +27,7 @@ def speech(synthetic_corpus):
 
 
 def pieces(recogniser, calibration):
-    return list(module._pieces(recogniser, calibration))
+    return list(module.speech_pieces(recogniser, calibration))
 
 
 @pytest.mark.slow

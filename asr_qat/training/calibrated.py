@@ -76,7 +76,7 @@ def _batches(recogniser: Recogniser, calibration: Calibration) -> Iterator[Any]:
     So nothing is padded. Labels are those that a transducer recognises, as many for each.
     """
     decoder = recogniser.decoder() if recogniser.config.kind.reads_labels else None
-    for pieces in _alike(sorted(_pieces(recogniser, calibration), key=len)):
+    for pieces in _alike(sorted(speech_pieces(recogniser, calibration), key=len)):
         frames = len(pieces[0])
         inputs = (
             np.stack([each[:frames] for each in pieces]),
@@ -102,7 +102,7 @@ def _alike(pieces: list[Array]) -> Iterator[list[Array]]:
     yield batch
 
 
-def _pieces(recogniser: Recogniser, calibration: Calibration) -> Iterator[Array]:
+def speech_pieces(recogniser: Recogniser, calibration: Calibration) -> Iterator[Array]:
     """Normalised features `[frames, mel_bins]`, of no more than `LONGEST_S`."""
     front_end, items = recogniser.config.front_end, calibration.recordings()
     rate = front_end.sample_rate
