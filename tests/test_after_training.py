@@ -58,6 +58,7 @@ def test_targets_and_table():
         model="an4",
         data="an4 (dev and test)",
         utterances=128,
+        peer_utterances=32,
         words=40,
         float_wer=(0.15, 0.05, 0.1),
         rows=rows,

@@ -34,6 +34,7 @@ from experiments.after_training.table import after_training_table
 
 PRECISIONS = ("w4a8", "w3a8", "w2a8", "w2a8-asym")
 PEER_BITS = {"w4a8": 4, "w2a8": 2}
+PEER_UTTERANCES = 32  # its GPTQ takes seconds for each
 
 
 def main() -> None:
@@ -64,6 +65,7 @@ def _run() -> None:
         model=args.model.name,
         data=f"{args.data.name} (dev and test)",
         utterances=args.utterances,
+        peer_utterances=min(PEER_UTTERANCES, args.utterances),
         words=words_of(plain),
         float_wer=rates(plain),
         rows=tuple(row for row in found if isinstance(row, FileRow)),
@@ -87,7 +89,8 @@ def _ours(args: argparse.Namespace, scorer: Scorer, plain: Measured) -> Iterator
 def _peers(args: argparse.Namespace, scorer: Scorer, plain: Measured) -> Iterator[FileRow | NotRun]:
     """LiteRT's quantizer, with the speech of the first draw."""
     recogniser = Recogniser.load(args.model)
-    speech = list(speech_pieces(recogniser, Calibration(args.data, args.utterances)))
+    count = min(PEER_UTTERANCES, args.utterances)
+    speech = list(speech_pieces(recogniser, Calibration(args.data, count)))
     with tempfile.TemporaryDirectory() as folder:
         peers = Peers(recogniser, SECONDS[0], speech, args.peer_python, Path(folder))
         for precision, bits in PEER_BITS.items():

@@ -85,6 +85,7 @@ class AfterTrainingResults(Provenance):
         model: the float one.
         data: name of the recordings.
         utterances: of its training speech, without transcripts, in each draw.
+        peer_utterances: of the first draw, for recipes of LiteRT's quantizer.
         words: that are scored, of dev and test.
         float_wer: dev, test and both.
         rows: a row for each way.
@@ -96,6 +97,7 @@ class AfterTrainingResults(Provenance):
     model: str
     data: str
     utterances: int
+    peer_utterances: int
     words: int
     float_wer: tuple[float, float, float]
     rows: tuple[FileRow, ...]

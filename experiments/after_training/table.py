@@ -12,7 +12,8 @@ def after_training_table(found: AfterTrainingResults) -> str:
         f"{met_of(found.targets)}\n",
         f"{found.model}, {found.data}, {found.words} words. Word error rate of the float file, "
         f"dev / test / both: {float_wer}%. `{SPEECH}`: {found.utterances} utterances of the "
-        "training speech, without transcripts; means over draws, each in its own file. Intervals: "
+        "training speech, without transcripts; means over draws, each in its own file. LiteRT's "
+        f"quantizer has {found.peer_utterances} of them. Intervals: "
         "paired bootstrap over utterances, 95%.\n\n",
     ]
     columns = ["Rounded", "Precision", "MB", "dev %", "test %", "both %", "points to float", "s"]
