@@ -8,10 +8,14 @@ import pytest
 import soundfile
 
 from asr_qat.errors import UserError
+from asr_qat.models.model_directory import Recogniser
+from asr_qat.pretrained.import_checkpoint import import_checkpoint
 from asr_qat.quantize.apply import quantized_layers
 from asr_qat.training import calibrated as module
 from asr_qat.training.calibrated import Calibration, calibrated
+from asr_qat.training.quantized import post_training
 from tests.conftest import SAMPLE_RATE, long_case
+from tests.pretrained_fixtures import checkpoint
 from tflite_export.convert.bake import bake
 from tflite_export.convert.convert import convert_recogniser
 from tflite_export.runtime.metadata import read_metadata
@@ -64,6 +68,24 @@ def test_the_prediction_network_of_a_transducer_sees_what_is_recognised(ngram_tr
         texts = decoder.search(decoder.encode(features, lengths), lengths)
         assert labels.tolist() == [tokens[: labels.shape[1]] for tokens in texts]
         assert labels.shape[1] == min(map(len, texts))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fastconformer-ctc", long_case("ctc"), long_case("hf_ctc")])
+def test_imported_networks_come_closer_to_what_they_were(name, speech, manifest, tmp_path):
+    import_checkpoint(checkpoint(name), tmp_path / "model", quiet=True)
+    plain = Recogniser.load(tmp_path / "model")
+    rate = plain.config.front_end.sample_rate
+    (other,) = Calibration(manifest, 1).recordings()
+    features = module.recording_features(plain, other.read(rate))
+    inputs = [features[None], np.array([len(features)], np.int32)]
+
+    def error(quantized):
+        found, expected = (each.model(inputs, training=False) for each in (quantized, plain))
+        return float(np.sqrt(np.mean((found - expected) ** 2)))
+
+    nearest = error(post_training(plain, "w2a8"))
+    assert error(calibrated(plain, "w2a8", speech)) < 0.8 * nearest
 
 
 def test_nothing_is_padded_and_little_is_cut():

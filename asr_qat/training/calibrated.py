@@ -102,6 +102,12 @@ def _alike(pieces: list[Array]) -> Iterator[list[Array]]:
     yield batch
 
 
+def recording_features(recogniser: Recogniser, audio: Array) -> Array:
+    """Normalised features `[frames, mel_bins]` of a recording `[samples]`."""
+    front_end = recogniser.config.front_end
+    return normalize(log_mel(audio, front_end), front_end, recogniser.mean, recogniser.std)
+
+
 def speech_pieces(recogniser: Recogniser, calibration: Calibration) -> Iterator[Array]:
     """Normalised features `[frames, mel_bins]`, of no more than `LONGEST_S`."""
     front_end, items = recogniser.config.front_end, calibration.recordings()
@@ -112,8 +118,7 @@ def speech_pieces(recogniser: Recogniser, calibration: Calibration) -> Iterator[
     found = 0
     read = read_each(items, rate, unread)
     for _, audio in progress(read, "hear", len(items), quiet=calibration.quiet):
-        features = log_mel(audio, front_end)
-        features = normalize(features, front_end, recogniser.mean, recogniser.std)
+        features = recording_features(recogniser, audio)
         starts = range(0, len(features), longest)
         places = np.linspace(0, len(starts) - 1, min(each, len(starts))).round().astype(int)
         for place in places[: calibration.utterances - found]:

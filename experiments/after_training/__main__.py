@@ -6,13 +6,16 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from asr_qat import files
-from asr_qat.errors import exit_code
+from asr_qat.config import from_dict
+from asr_qat.errors import exit_code, require
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.parser import Parser
-from asr_qat.provenance import provenance
+from asr_qat.provenance import Provenance, provenance
 from asr_qat.training.calibrated import UTTERANCES, Calibration, speech_pieces
+from experiments.after_training.large import large_row
 from experiments.after_training.measure import (
     SECONDS,
     Measured,
@@ -32,6 +35,8 @@ from experiments.after_training.rows import (
 )
 from experiments.after_training.table import after_training_table
 
+PARTS = ("files", "large")
+LARGE_PRECISION = "w4a8"
 PRECISIONS = ("w4a8", "w3a8", "w2a8", "w2a8-asym")
 PEER_BITS = {"w4a8": 4, "w2a8": 2}
 PEER_UTTERANCES = 32  # its GPTQ takes seconds for each
@@ -54,25 +59,48 @@ def _run() -> None:
         default=Path(sys.executable),
         help="Python of an environment with litert-quantizer and numpy 2 (default: this one)",
     )
+    parser.add_argument(
+        "--only",
+        choices=PARTS,
+        nargs="+",
+        default=PARTS,
+        help="what to measure; the rest stays as it is (default: all)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.add_argument("--out", type=Path, default=Path("results/after_training.json"))
     args = parser.parse_args()
+    found: dict[str, Any] = {}
+    if set(args.only) < set(PARTS):
+        require(args.out.exists(), f"{args.out}: not there yet: measure all, without --only")
+        before = from_dict(AfterTrainingResults, files.read_json(args.out), str(args.out))
+        fields = {field.name for field in dataclasses.fields(before)}
+        fields -= {field.name for field in dataclasses.fields(Provenance)}
+        found = {name: getattr(before, name) for name in fields}
+    if "files" in args.only:
+        found |= _files(args)
+    if "large" in args.only:
+        speech = Calibration(args.data, args.utterances, quiet=args.quiet)
+        found["large"] = (large_row(args.model, LARGE_PRECISION, speech),)
+    results = AfterTrainingResults(**{**found, **provenance()}).with_targets()
+    files.write_json(args.out, dataclasses.asdict(results))
+    files.write_text(args.out.with_suffix(".md"), after_training_table(results))
+
+
+def _files(args: argparse.Namespace) -> dict[str, Any]:
+    """Fields of the results: files of a trained model, scored."""
     scorer = Scorer(args.data, args.quiet)
     plain = converted(scorer, args.model, "float", None)
     found = [*_ours(args, scorer, plain), *_peers(args, scorer, plain)]
-    results = AfterTrainingResults(
-        **provenance(),
-        model=args.model.name,
-        data=f"{args.data.name} (dev and test)",
-        utterances=args.utterances,
-        peer_utterances=min(PEER_UTTERANCES, args.utterances),
-        words=words_of(plain),
-        float_wer=rates(plain),
-        rows=tuple(row for row in found if isinstance(row, FileRow)),
-        not_run=tuple(row for row in found if isinstance(row, NotRun)),
-    ).with_targets()
-    files.write_json(args.out, dataclasses.asdict(results))
-    files.write_text(args.out.with_suffix(".md"), after_training_table(results))
+    return {
+        "model": args.model.name,
+        "data": f"{args.data.name} (dev and test)",
+        "utterances": args.utterances,
+        "peer_utterances": min(PEER_UTTERANCES, args.utterances),
+        "words": words_of(plain),
+        "float_wer": rates(plain),
+        "rows": tuple(row for row in found if isinstance(row, FileRow)),
+        "not_run": tuple(row for row in found if isinstance(row, NotRun)),
+    }
 
 
 def _ours(args: argparse.Namespace, scorer: Scorer, plain: Measured) -> Iterator[FileRow]:
