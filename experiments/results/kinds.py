@@ -175,6 +175,7 @@ KINDS: dict[str, Render] = {
     "server_capacity.json": _table(CapacityResults, capacity_table),
     "threads.json": _table(ThreadsResults, threads_table),
     "transducer_scale.json": _table(ScaleResults, scale_table),
+    "transducer_two_bits.json": _table(ScaleResults, scale_table),
     "two_bit_speed.json": _table(TwoBitSpeedResults, two_bit_speed_table),
     "training_cost_librispeech.json": _table(CostResults, cost_page),
     "training_cost*.json": _alone(StepResults),
