@@ -92,12 +92,13 @@ def test_targets_count_what_went_wrong():
 
 
 @pytest.mark.slow
-def test_a_few_drills(tmp_path):
+@pytest.mark.parametrize(("kind", "kills", "cases"), [("kill", "3", 3), ("full disk", "15", 1)])
+def test_a_few_drills(kind, kills, cases, tmp_path):
     """In a process of its own, which computes nothing before it forks; other rows stay."""
-    row = dataclasses.replace(ROW, kind="full disk")
-    before = results((row, dataclasses.replace(ROW, command="prepare")), "full disk, train, 2: x")
+    row, again = ROW, dataclasses.replace(ROW, kind=kind, command="prepare", wrong=1)
+    before = results((row, again), "kill, train, 2: x", f"{kind}, prepare, 1: x")
     files.write_json(tmp_path / "drills.json", dataclasses.asdict(before))
-    words = ["--kills", "3", "--seed", "1", "--only", "prepare", "--quiet"]
+    words = ["--kills", kills, "--kind", kind, "--seed", "1", "--only", "prepare", "--quiet"]
     command = [sys.executable, "-m", "experiments.drills", *words, "--out", "drills.json"]
     variables = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run(
@@ -105,8 +106,8 @@ def test_a_few_drills(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "drills.json").read_text())
-    assert found["problems"] == ["full disk, train, 2: x"]
+    assert found["problems"] == ["kill, train, 2: x"]
     kept, drilled = found["rows"]
     assert kept == dataclasses.asdict(row)
-    assert (drilled["command"], drilled["cases"], drilled["same"]) == ("prepare", 3, 3)
+    assert (drilled["kind"], drilled["cases"], drilled["same"]) == (kind, cases, cases)
     assert all(row["met"] for row in found["targets"])

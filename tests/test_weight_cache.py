@@ -18,6 +18,7 @@ from tflite_export.runtime.live.whole_recording import transcribe
 from tflite_export.runtime.model_file import ModelFile
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.runtime.weight_cache import cache_folder, model_copy
+from tflite_export.runtime.widen import as_computed
 
 pytest_plugins = ["tests.export_fixtures"]
 
@@ -36,12 +37,16 @@ def folder(monkeypatch, tmp_path) -> Path:
     return cache_folder()
 
 
+def computed(path: Path) -> ModelFile:
+    return as_computed(ModelFile.read(path))
+
+
 def cache_file(path: Path) -> Path:
-    return weight_cache.cache_file(ModelFile.read(path))
+    return weight_cache.cache_file(computed(path))
 
 
 def made(path: Path) -> set[Path]:
-    return {cache_file(path), model_copy(ModelFile.read(path))}
+    return {cache_file(path), model_copy(computed(path))}
 
 
 @pytest.fixture(scope="session")

@@ -51,8 +51,9 @@ class Ground:
         return command.words.format(inputs=self.inputs)
 
     def reference(self, command: Command) -> Path:
-        """The folder of the undisturbed run."""
-        return self._work / "reference" / command.name
+        """The folder of the undisturbed run, which is made the first time."""
+        self.whole(command)
+        return self._folder(command)
 
     def whole(self, command: Command) -> Ended:
         """The undisturbed run, made the first time, after those that it needs.
@@ -63,7 +64,7 @@ class Ground:
         if command.name not in self._whole:
             for name in command.needs:
                 self.whole(BY_NAME[name])
-            folder = self.reference(command)
+            folder = self._folder(command)
             folder.mkdir(parents=True)
             command.begin(folder)
             ended = Started(self.words(command), folder).wait()
@@ -73,6 +74,9 @@ class Ground:
                 shutil.copytree(folder / source, self.inputs / name)
             self._whole[command.name] = ended
         return self._whole[command.name]
+
+    def _folder(self, command: Command) -> Path:
+        return self._work / "reference" / command.name
 
     def new_folder(self, command: Command) -> Path:
         """A folder for one drill; that of the one before is removed."""
