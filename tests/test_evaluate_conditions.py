@@ -122,6 +122,8 @@ def test_clean_is_what_is_scored_without_conditions(evaluate, tmp_path):
         (["ctc", "--noise", "pink", "--snr", "1e9"], "snr: 1000000000.0 is more than 100.0"),
         (["ctc", "--noise", "pink", "--card"], "--card: is of the recordings as they are"),
         (["ctc", "--noise", "pink", "--seed", "-1"], "--seed -1: expected 0 to"),
+        (["ctc", "--noise", "pink", "--widen", "4"], "no 2-bit products to widen"),
+        (["ctc", "--widen", "3"], "--widen 3: expected 4, 8, no, auto"),
         (["live", "--noise", "pink"], "a live model: add --streaming"),
         (["ctc", "--noise", "pink", "--streaming"], "no live model: omit --streaming"),
     ],
