@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from asr_qat.provenance import provenance
+from asr_qat.training.calibrated import Calibration
+from experiments.after_training import large
 from experiments.after_training.measure import Measured, file_row
 from experiments.after_training.peers import Peers
 from experiments.after_training.rows import (
@@ -70,6 +72,14 @@ def test_targets_and_table():
     assert table.startswith("**6 of 7 targets met.**")
     assert "| for speech | w3a8 | 0.00 | 25.0 | 25.0 | 50.0 |" not in table
     assert "+40.0 [" in table and "ValueError: 2" in table
+
+
+@pytest.mark.long
+def test_a_large_network_is_rounded_in_the_same_way(monkeypatch, model_directory, prepared_folder):
+    monkeypatch.setattr(large, "PRESET", "tiny")
+    row = large.large_row(model_directory, "w4a8", Calibration(prepared_folder, 4))
+    assert row.parameters > 1_000_000 and row.minutes > 0
+    assert 0 < row.error < row.error_nearest
 
 
 @pytest.mark.slow

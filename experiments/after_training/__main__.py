@@ -27,6 +27,7 @@ from experiments.after_training.measure import (
 )
 from experiments.after_training.peers import RECIPES, Peers
 from experiments.after_training.rows import (
+    MORE,
     NEAREST,
     SPEECH,
     AfterTrainingResults,
@@ -35,7 +36,8 @@ from experiments.after_training.rows import (
 )
 from experiments.after_training.table import after_training_table
 
-PARTS = ("files", "large")
+PARTS = ("files", "more", "large")
+MORE_UTTERANCES, MORE_PRECISION = 400, "w4a8"
 LARGE_PRECISION = "w4a8"
 PRECISIONS = ("w4a8", "w3a8", "w2a8", "w2a8-asym")
 PEER_BITS = {"w4a8": 4, "w2a8": 2}
@@ -78,6 +80,9 @@ def _run() -> None:
         found = {name: getattr(before, name) for name in fields}
     if "files" in args.only:
         found |= _files(args)
+    if "more" in args.only:
+        others = tuple(row for row in found["rows"] if row.by != MORE)
+        found |= {"rows": (*others, _more(args)), "more_utterances": MORE_UTTERANCES}
     if "large" in args.only:
         speech = Calibration(args.data, args.utterances, quiet=args.quiet)
         found["large"] = (large_row(args.model, LARGE_PRECISION, speech),)
@@ -101,6 +106,17 @@ def _files(args: argparse.Namespace) -> dict[str, Any]:
         "rows": tuple(row for row in found if isinstance(row, FileRow)),
         "not_run": tuple(row for row in found if isinstance(row, NotRun)),
     }
+
+
+def _more(args: argparse.Namespace) -> FileRow:
+    """The row of draws with more utterances."""
+    scorer = Scorer(args.data, args.quiet)
+    plain = converted(scorer, args.model, "float", None)
+    drawn = [
+        Calibration(args.data, MORE_UTTERANCES, seed, args.quiet) for seed in range(args.draws)
+    ]
+    of_draws = [converted(scorer, args.model, MORE_PRECISION, each) for each in drawn]
+    return file_row(MORE, MORE_PRECISION, of_draws, plain)
 
 
 def _ours(args: argparse.Namespace, scorer: Scorer, plain: Measured) -> Iterator[FileRow]:

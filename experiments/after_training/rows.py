@@ -6,6 +6,7 @@ from asr_qat.provenance import Provenance
 from experiments.targets import Row, at_most, equal
 
 SPEECH = "for speech"  # by whom: ours with `--calibration`
+MORE = "for more speech"
 NEAREST = "to the nearest"  # ours without
 MOST_POINTS = {"w4a8": 0.1, "w3a8": 0.5}  # above float
 MOST_SECONDS = 120.0
@@ -18,7 +19,7 @@ class FileRow:
     """One way to quantize; of ours for speech the mean over files of several draws of it.
 
     Attributes:
-        by: `SPEECH`, `NEAREST`, or a recipe of LiteRT's quantizer.
+        by: `SPEECH`, `MORE`, `NEAREST`, or a recipe of LiteRT's quantizer.
         precision: of the products.
         bytes: of the file.
         dev_wer: of each file.
@@ -85,6 +86,7 @@ class AfterTrainingResults(Provenance):
         model: the float one.
         data: name of the recordings.
         utterances: of its training speech, without transcripts, in each draw.
+        more_utterances: in each draw of rows for more speech.
         peer_utterances: of the first draw, for recipes of LiteRT's quantizer.
         words: that are scored, of dev and test.
         float_wer: dev, test and both.
@@ -103,15 +105,16 @@ class AfterTrainingResults(Provenance):
     rows: tuple[FileRow, ...]
     not_run: tuple[NotRun, ...] = ()
     large: tuple[LargeRow, ...] = ()
+    more_utterances: int = 0
     targets: tuple[Row, ...] = ()
 
     def with_targets(self) -> "AfterTrainingResults":
         """The same with `targets` of all rows."""
         found: list[Row] = []
         for row in self.rows:
-            if row.by != SPEECH:
+            if row.by not in (SPEECH, MORE):
                 continue
-            name = f"{row.precision} {SPEECH}, {len(row.dev_wer)} draws"
+            name = f"{row.precision} {row.by}, {len(row.dev_wer)} draws"
             if row.precision in MOST_POINTS:
                 most = MOST_POINTS[row.precision]
                 found.append(at_most(f"{name}: points above float", 100 * row.wer_diff, most))

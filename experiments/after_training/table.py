@@ -1,6 +1,6 @@
 """`results/after_training.json` in Markdown."""
 
-from experiments.after_training.rows import SPEECH, AfterTrainingResults, FileRow
+from experiments.after_training.rows import MORE, SPEECH, AfterTrainingResults, FileRow
 from experiments.reports.markdown import markdown_columns
 from experiments.reports.targets import met_of, targets_table
 
@@ -8,12 +8,13 @@ from experiments.reports.targets import met_of, targets_table
 def after_training_table(found: AfterTrainingResults) -> str:
     """The page, which opens with the answer."""
     float_wer = " / ".join(f"{100 * rate:.1f}" for rate in found.float_wer)
+    more = f"; `{MORE}`: {found.more_utterances}" if found.more_utterances else ""
     lines = [
         f"{met_of(found.targets)}\n",
         f"{found.model}, {found.data}, {found.words} words. Word error rate of the float file, "
         f"dev / test / both: {float_wer}%. `{SPEECH}`: {found.utterances} utterances of the "
         "training speech, without transcripts; means over draws, each in its own file. LiteRT's "
-        f"quantizer has {found.peer_utterances} of them. Intervals: "
+        f"quantizer has {found.peer_utterances} of them{more}. Intervals: "
         "paired bootstrap over utterances, 95%.\n\n",
     ]
     columns = ["Rounded", "Precision", "MB", "dev %", "test %", "both %", "points to float", "s"]
