@@ -122,6 +122,7 @@ def test_clean_is_what_is_scored_without_conditions(evaluate, tmp_path):
         (["ctc", "--noise", "pink", "--snr", "1e9"], "snr: 1000000000.0 is more than 100.0"),
         (["ctc", "--noise", "pink", "--card"], "--card: is of the recordings as they are"),
         (["ctc", "--noise", "pink", "--seed", "-1"], "--seed -1: expected 0 to"),
+        (["ctc", "--dc", "0.1", "--widen", "4"], "tones_ctc.tflite: no 2-bit products to widen"),
         (["live", "--noise", "pink"], "a live model: add --streaming"),
         (["ctc", "--noise", "pink", "--streaming"], "no live model: omit --streaming"),
     ],

@@ -104,7 +104,9 @@ def _listeners(
     chunk_ms = (args.chunk_ms or DEFAULT_CHUNK_MS) if args.streaming else None
     found, rates = [], []
     for path, name in zip(paths, names, strict=True):
-        device = TFLiteRecogniser(path, args.threads, verify=not args.skip_checksum)
+        widen = "auto" if path == args.baseline else args.widen
+        verify = not args.skip_checksum
+        device = TFLiteRecogniser(path, args.threads, verify=verify, widen=widen)
         _require_kind(device, args.streaming)
         found.append(listener(name if unique else str(path), device, search, chunk_ms))
         rates.append(device.metadata.front_end.sample_rate)
