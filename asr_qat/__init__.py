@@ -17,7 +17,8 @@ Quantization of any Keras model: `quantize_model` prepares it for training, and
 tfmot's `quantize_apply` takes, and `quantize_scope` that in which Keras clones and loads.
 `QuantizationConfig` says how in detail, `quantized_layers` shows what is inside. `Dense` and
 `Conv2D` are layers of one product, for models that are written in such layers; `parse_precision`
-reads the name of a `Precision`, such as `w4a8`.
+reads the name of a `Precision`, such as `w4a8`. A recogniser is `calibrated` on the speech of a
+`Calibration` after training.
 
 Training: `CTCLoss`, `TransducerLoss` and `TDTLoss` for `model.fit`, and `Evaluator` for the word
 error rate, with a `CTCDecoder` or a `TransducerDecoder`; or all of it by `train` with a
@@ -74,6 +75,8 @@ if TYPE_CHECKING:
     from asr_qat.quantize.precision import parse
     from asr_qat.quantize.scheme import quantize_scope as quantize_scope
     from asr_qat.text.tokenizer import Tokenizer as Tokenizer
+    from asr_qat.training.calibrated import Calibration as Calibration
+    from asr_qat.training.calibrated import calibrated as calibrated
     from asr_qat.training.config import TrainConfig as TrainConfig
     from asr_qat.training.run import train as train
     from asr_qat.training.word_error_rate import Evaluator as Evaluator
@@ -83,6 +86,7 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "Calibration": "asr_qat.training.calibrated",
             "CTCDecoder": "asr_qat.models.keras_decoder",
             "CTCLoss": "asr_qat.losses.ctc",
             "Conv2D": "asr_qat.quantize.conv",
@@ -109,6 +113,7 @@ else:
             "TransducerDecoder": "asr_qat.models.keras_decoder",
             "TransducerLoss": "asr_qat.losses.transducer",
             "UserError": "asr_qat.errors",
+            "calibrated": "asr_qat.training.calibrated",
             "build_ctc": "asr_qat.models.ctc",
             "build_transducer": "asr_qat.models.transducer",
             "left_in_float": "asr_qat.quantize.keras_model",

@@ -8,10 +8,14 @@ import pytest
 import soundfile
 
 from asr_qat.errors import UserError
+from asr_qat.models.model_directory import Recogniser
+from asr_qat.pretrained.import_checkpoint import import_checkpoint
 from asr_qat.quantize.apply import quantized_layers
 from asr_qat.training import calibrated as module
 from asr_qat.training.calibrated import Calibration, calibrated
+from asr_qat.training.quantized import post_training
 from tests.conftest import SAMPLE_RATE, long_case
+from tests.pretrained_fixtures import checkpoint
 from tflite_export.convert.bake import bake
 from tflite_export.convert.convert import convert_recogniser
 from tflite_export.runtime.metadata import read_metadata
@@ -27,7 +31,7 @@ def speech(synthetic_corpus):
 
 
 def pieces(recogniser, calibration):
-    return list(module._pieces(recogniser, calibration))
+    return list(module.speech_pieces(recogniser, calibration))
 
 
 @pytest.mark.slow
@@ -61,7 +65,33 @@ def test_the_prediction_network_of_a_transducer_sees_what_is_recognised(ngram_tr
     assert names["joint_output"] == names["prediction_embedding"] == "w4a8"
     decoder = ngram_transducer.decoder()
     for features, lengths, labels in module._batches(ngram_transducer, speech):
-        assert labels.tolist() == decoder.search(decoder.encode(features, lengths), lengths)
+        texts = decoder.search(decoder.encode(features, lengths), lengths)
+        assert labels.tolist() == [tokens[: labels.shape[1]] for tokens in texts]
+        assert labels.shape[1] == min(map(len, texts))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fastconformer-ctc", long_case("ctc"), long_case("hf_ctc")])
+def test_imported_networks_come_closer_to_what_they_were(name, speech, manifest, tmp_path):
+    import_checkpoint(checkpoint(name), tmp_path / "model", quiet=True)
+    plain = Recogniser.load(tmp_path / "model")
+    rate = plain.config.front_end.sample_rate
+    (other,) = Calibration(manifest, 1).recordings()
+    features = module.recording_features(plain, other.read(rate))
+    inputs = [features[None], np.array([len(features)], np.int32)]
+
+    def error(quantized):
+        found, expected = (each.model(inputs, training=False) for each in (quantized, plain))
+        return float(np.sqrt(np.mean((found - expected) ** 2)))
+
+    nearest = error(post_training(plain, "w2a8"))
+    assert error(calibrated(plain, "w2a8", speech)) < 0.8 * nearest
+
+
+def test_nothing_is_padded_and_little_is_cut():
+    pieces = [np.full((length, 2), length) for length in (10, 11, 12, 14, 30, 31, *[40] * 9)]
+    found = [[len(each) for each in batch] for batch in module._alike(pieces)]
+    assert found == [[10, 11, 12], [14], [30, 31], [40] * 8, [40]]
 
 
 def test_speech_is_a_folder_a_manifest_or_a_recording(synthetic_corpus, manifest, tmp_path):

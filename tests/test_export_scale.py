@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from tensorflow import keras
 
 from asr_qat.audio.front_end import HALVINGS
 from asr_qat.config import from_dict
@@ -12,11 +13,15 @@ from asr_qat.decoding.transducer_greedy import greedy_transducer
 from asr_qat.errors import UserError
 from asr_qat.models.encoder_config import EncoderConfig
 from asr_qat.models.prediction import TransducerConfig
+from asr_qat.models.presets import PRESETS, TRANSDUCERS
+from asr_qat.models.summary import summarize, total
+from asr_qat.models.transducer import build_transducer
 from asr_qat.provenance import Hardware
+from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.text.tokenizer import Tokenizer
 from experiments.scale import scale as module
 from experiments.scale.scale import scale, search_calls
-from experiments.scale.scale_rows import PresetSize, ScaleResults, ScaleRow
+from experiments.scale.scale_rows import PresetSize, ScaleResults, ScaleRow, targets
 from experiments.scale.scale_table import scale_table
 from tflite_export.score.contents import ByteParts
 
@@ -114,6 +119,48 @@ def test_table_of_ctc_models():
     assert "| 6.86x | – | 144 | – | – | 0.0160 |" in table
     assert "labels a second" not in table
     assert "Deviation" not in table
+
+
+def test_targets_are_of_the_smallest_file():
+    small = dataclasses.replace(ROW, preset="L", precision="two_bit_all", ratio=14.2)
+    (target,) = targets([ROW, small])
+    assert (target.value, target.target, target.met) == (14.2, 14.0, True)
+    assert not targets([dataclasses.replace(small, ratio=13.9)])[0].met
+    found = dataclasses.replace(FOUND, rows=(small,), targets=(target,))
+    assert "| 14.2 | 14 | met |" in scale_table(found)
+
+
+def test_bytes_on_the_wire_are_shown_where_they_were_counted():
+    assert "Compressed" not in scale_table(FOUND)
+    row = dataclasses.replace(ROW, wire_bytes=5_000_000)
+    assert "| 1.5 | 5.0 |\n" in scale_table(dataclasses.replace(FOUND, rows=(row,)))
+
+
+def bytes_of_l(precision):
+    """Of the L transducer: its blocks are alike, so two small models tell."""
+
+    def of(blocks):
+        encoder = dataclasses.replace(PRESETS["L"], blocks=blocks)
+        model = build_transducer(encoder, TRANSDUCERS["L"], 1024)
+        return total(summarize(model, QuantizationConfig(precision) if precision else None)).bytes
+
+    one, two = of(1), of(2)
+    keras.backend.clear_session()
+    return one + (PRESETS["L"].blocks - 1) * (two - one)
+
+
+@pytest.mark.slow
+def test_two_bits_in_all_layers_make_l_fourteen_times_smaller():
+    full = bytes_of_l(None)
+    assert full / bytes_of_l("two_bit_all") > 14
+    assert full / bytes_of_l("two_bit") < 13
+
+
+def test_a_precision_of_no_file_is_said_before_anything_is_written(tflite_export, tmp_path):
+    words = ("scale", "--precisions", "w5", "--work", tmp_path / "work")
+    code, _, error = tflite_export(*words)
+    assert (code, "precision 'w5'" in error) == (1, True)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
+from backports import zstd
 
 from asr_qat.errors import UserError
 from asr_qat.models.encoder_config import EncoderConfig
@@ -53,6 +54,14 @@ def test_the_parts_are_the_file(packed, found):
     assert all(size > 0 for size in parts.values())
     assert sum(found.bytes_by_type.values()) == parts["constants"]
     assert sum(found.bytes_by_layer.values()) == parts["constants"]
+
+
+def test_bytes_on_the_wire(packed, found):
+    """What zstd makes of the file, which can be read again."""
+    compressed = zstd.compress(packed.read_bytes())
+    assert found.wire_bytes == len(compressed) < found.bytes
+    assert zstd.decompress(compressed) == packed.read_bytes()
+    assert f"  compressed with zstd  {found.wire_bytes:,}" in command.format_tables(found)
 
 
 def test_precision_and_method_are_those_of_the_metadata(packed, found, tmp_path):

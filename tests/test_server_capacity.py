@@ -92,7 +92,7 @@ def results(rows, wait_s=1.1, memory=(100.0, 101.0)):
         seconds=20.0,
         streams=tuple(rows),
         wait=WaitRow(places=8, hostile=8, tries=10, longest_wait_s=wait_s, lost=9),
-        memory=MemoryRow(hours=24.0, seconds=900.0, memory_mb=memory),
+        memory=MemoryRow(hours=24.0, seconds=900.0, memory_mb=memory, commit="0123456789ab"),
     ).with_targets()
 
 

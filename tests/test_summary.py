@@ -81,7 +81,8 @@ def test_groups_sum_up(model):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "precision", ["float", "w8a8", "w4a8", "w2a8", long_case("mixed_4_8"), "two_bit"]
+    "precision",
+    ["float", "w8a8", "w4a8", "w2a8", long_case("mixed_4_8"), "two_bit", long_case("two_bit_all")],
 )
 def test_bytes_are_those_in_the_file(exported, float_recogniser, precision):
     """The file stores the scales elsewhere, and pads nothing."""
@@ -104,7 +105,9 @@ def test_own_overrides_go_before_those_of_a_policy():
 
 
 def test_neither_a_policy_nor_a_precision():
-    with pytest.raises(UserError, match="'w5': expected one of float, .*, mixed_4_8, two_bit"):
+    with pytest.raises(
+        UserError, match="'w5': expected one of float, .*, mixed_4_8, two_bit, two_bit_all"
+    ):
         QuantizationConfig("w5")
 
 
@@ -119,7 +122,9 @@ def test_policies_fit_a_model(policy):
         r.name: r.bits
         for r in summarize(quantize_model(build_ctc(small, 3), QuantizationConfig(policy)))
     }
-    expected = {"mixed_4_8": (4, 8, 8, 8), "two_bit": (2, 2, 4, 8)}[policy]
+    expected = {"mixed_4_8": (4, 8, 8, 8), "two_bit": (2, 2, 4, 8), "two_bit_all": (2, 2, 2, 8)}[
+        policy
+    ]
     layers = ("ffn2_expand", "attention_key", "conv_expand")
     assert tuple(widths[f"block_00_{name}"] for name in layers) == expected[:3]
     assert widths["ctc_output"] == expected[3]

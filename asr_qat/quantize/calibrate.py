@@ -16,10 +16,7 @@ def needs_calibration(layers: Mapping[str, QuantizedLayer]) -> bool:
 
 
 def calibrate(
-    layers: Mapping[str, QuantizedLayer],
-    plain: keras.Model,
-    batches: Iterable[Any],
-    together: int = 1,
+    layers: Mapping[str, QuantizedLayer], plain: keras.Model, batches: Iterable[Any]
 ) -> None:
     """Set the static ranges of quantized layers to those in the float model.
 
@@ -29,26 +26,24 @@ def calibrate(
         layers: by name; their ranges are changed in place.
         plain: the float model that they were made from.
         batches: inputs of the model: `(features, lengths)`, or with the labels of a transducer.
-        together: batches of which the least and the greatest value are taken.
     """
     layers = {name: layer for name, layer in layers.items() if layer.precision.static}
     inputs = keras.Model(plain.inputs, {name: plain.get_layer(name).input for name in layers})
+    totals = {name: tf.zeros(4) for name in layers}
 
     @tf.function(reduce_retracing=True)  # batches have many lengths
     def extremes(batch: Any) -> dict[str, tf.Tensor]:
         found = inputs(batch, training=False)
         return {name: _extremes(found[name], plain.get_layer(name)) for name in layers}
 
-    found = [extremes(batch) for batch in batches]
-    require(bool(found), "calibration: there is no batch in it")
-    starts = range(0, len(found), together)
+    count = 0
+    for batch in batches:
+        for name, ends in extremes(batch).items():
+            totals[name] += ends
+        count += 1
+    require(count > 0, "calibration: there is no batch in it")
     for name, layer in layers.items():
-        ends = tf.stack([each[name] for each in found])
-        some = [ends[start : start + together] for start in starts]
-        least = [tf.reduce_min(each, axis=0) for each in some]
-        most = [tf.reduce_max(each, axis=0) for each in some]
-        low, high = tf.reduce_mean(least, axis=0), tf.reduce_mean(most, axis=0)
-        _assign(layer, tf.stack([low[0], high[1], low[2], high[3]]))
+        _assign(layer, totals[name] / count)
 
 
 def _extremes(x: tf.Tensor, layer: keras.layers.Dense) -> tf.Tensor:

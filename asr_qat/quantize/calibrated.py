@@ -22,7 +22,6 @@ def quantize_calibrated(
     config: QuantizationConfig,
     batches: Sequence[Any],
     quiet: bool = True,
-    together: int = 1,
 ) -> keras.Model:
     """A quantized copy of a float model whose outputs on some data are as close as can be.
 
@@ -36,7 +35,6 @@ def quantize_calibrated(
         config: precisions by layer.
         batches: inputs of the model, without padding.
         quiet: without progress.
-        together: batches whose least and greatest activations count as one in static ranges.
 
     Raises:
         UserError: as `round_layer_by_layer`, or a pattern in `config.overrides` matches no layer.
@@ -48,7 +46,7 @@ def quantize_calibrated(
     for name, found in rounded.items():
         _assign(layers[name], found)
     if needs_calibration(layers):
-        calibrate(layers, model, batches, together)
+        calibrate(layers, model, batches)
     return quantized
 
 

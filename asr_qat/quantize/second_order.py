@@ -25,7 +25,7 @@ from asr_qat.quantize.numerics import integer_range
 from asr_qat.quantize.precision import Precision
 
 AT_ONCE = 128  # inputs whose errors are spread together
-SHARES = tuple(np.linspace(1.0, 0.2, 41).round(2).tolist())  # of a range, in the search
+SHARES = tuple(np.linspace(1.0, 0.2, 21).round(2).tolist())  # of a range, in the search
 ROUNDS = 4  # of coordinate descent
 
 

@@ -21,7 +21,8 @@ from asr_qat.training.quantized import after_training
 
 UTTERANCES = 128
 LONGEST_S = 20.0  # of a piece: what is longer is cut
-TOGETHER = 8  # pieces whose extremes count as one in static ranges
+TOGETHER = 8  # pieces in a batch, at most,
+SHARE = 0.8  # of which the longest keeps at least so much
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,26 +65,50 @@ def calibrated(
     """
     quantization = after_training(precision)
     batches = list(_batches(recogniser, calibration))
-    quiet = calibration.quiet
-    model = quantize_calibrated(recogniser.model, quantization, batches, quiet, TOGETHER)
+    model = quantize_calibrated(recogniser.model, quantization, batches, calibration.quiet)
     config = dataclasses.replace(recogniser.config, quantization=quantization)
     return dataclasses.replace(recogniser, config=config, model=model)
 
 
 def _batches(recogniser: Recogniser, calibration: Calibration) -> Iterator[Any]:
-    """Inputs of the model, of one piece each."""
-    kind = recogniser.config.kind
-    decoder = recogniser.decoder() if kind.reads_labels else None
-    for features in _pieces(recogniser, calibration):
-        inputs = (features[None], np.array([len(features)], np.int32))
+    """Inputs of the model, of pieces that are about as long: all are cut to the shortest.
+
+    So nothing is padded. Labels are those that a transducer recognises, as many for each.
+    """
+    decoder = recogniser.decoder() if recogniser.config.kind.reads_labels else None
+    for pieces in _alike(sorted(speech_pieces(recogniser, calibration), key=len)):
+        frames = len(pieces[0])
+        inputs = (
+            np.stack([each[:frames] for each in pieces]),
+            np.full(len(pieces), frames, np.int32),
+        )
         if decoder is None:
             yield inputs
             continue
-        (tokens,) = decoder.search(decoder.encode(*inputs), inputs[1])
-        yield (*inputs, np.array([tokens], np.int32).reshape(1, -1))
+        found = decoder.search(decoder.encode(*inputs), inputs[1])
+        count = min(map(len, found))
+        labels = [tokens[:count] for tokens in found]
+        yield (*inputs, np.array(labels, np.int32).reshape(len(labels), count))
 
 
-def _pieces(recogniser: Recogniser, calibration: Calibration) -> Iterator[Array]:
+def _alike(pieces: list[Array]) -> Iterator[list[Array]]:
+    """Neighbours of a list from short to long, those of a batch each."""
+    batch: list[Array] = []
+    for each in pieces:
+        if batch and (len(batch) == TOGETHER or len(batch[0]) < SHARE * len(each)):
+            yield batch
+            batch = []
+        batch.append(each)
+    yield batch
+
+
+def recording_features(recogniser: Recogniser, audio: Array) -> Array:
+    """Normalised features `[frames, mel_bins]` of a recording `[samples]`."""
+    front_end = recogniser.config.front_end
+    return normalize(log_mel(audio, front_end), front_end, recogniser.mean, recogniser.std)
+
+
+def speech_pieces(recogniser: Recogniser, calibration: Calibration) -> Iterator[Array]:
     """Normalised features `[frames, mel_bins]`, of no more than `LONGEST_S`."""
     front_end, items = recogniser.config.front_end, calibration.recordings()
     rate = front_end.sample_rate
@@ -93,8 +118,7 @@ def _pieces(recogniser: Recogniser, calibration: Calibration) -> Iterator[Array]
     found = 0
     read = read_each(items, rate, unread)
     for _, audio in progress(read, "hear", len(items), quiet=calibration.quiet):
-        features = log_mel(audio, front_end)
-        features = normalize(features, front_end, recogniser.mean, recogniser.std)
+        features = recording_features(recogniser, audio)
         starts = range(0, len(features), longest)
         places = np.linspace(0, len(starts) - 1, min(each, len(starts))).round().astype(int)
         for place in places[: calibration.utterances - found]:

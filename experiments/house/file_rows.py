@@ -24,7 +24,6 @@ from experiments.targets import Row, equal
 from tflite_export.runtime.metadata import DESCRIPTION, VERSION
 
 BEFORE = Path(__file__).with_name("files_before.json")
-CALIBRATION = ROOT / "work/an4"
 CONVERT: tuple[str | Path, ...] = (sys.executable, "-m", "tflite_export.cli", "convert")
 
 
@@ -54,8 +53,6 @@ def identical_files() -> Row:
         for name, checksum in before.items():
             model, precision = name.split("/")
             command = [*CONVERT, ROOT / "models" / model, "--precision", precision, "-o", path]
-            if precision.endswith("s"):
-                command += ["--calibration", CALIBRATION]
             subprocess.run(command, capture_output=True, check=True)
             same += content_checksum(path) == checksum
     return equal(f"files of the shipped models as before, of {len(before)}", same, len(before))

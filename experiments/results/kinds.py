@@ -10,6 +10,8 @@ from typing import TypeVar
 from asr_qat import files
 from asr_qat.config import from_dict
 from asr_qat.errors import UserError
+from experiments.after_training.rows import AfterTrainingResults
+from experiments.after_training.table import after_training_table
 from experiments.any_keras.results import AnyKerasResults
 from experiments.any_keras.table import any_keras_table
 from experiments.benchmarks.rows import InputResults, LossResults, StepResults
@@ -157,6 +159,7 @@ def _study(path: Path) -> Rendered:
 KINDS: dict[str, Render] = {
     "demo*.json": _demo,
     "transducer_an4.json": _demo,
+    "after_training.json": _table(AfterTrainingResults, after_training_table),
     "any_keras.json": _table(AnyKerasResults, any_keras_table),
     "drills.json": _table(DrillResults, drills_table),
     "equality*.json": _alone(EqualityResults),
@@ -172,6 +175,7 @@ KINDS: dict[str, Render] = {
     "server_capacity.json": _table(CapacityResults, capacity_table),
     "threads.json": _table(ThreadsResults, threads_table),
     "transducer_scale.json": _table(ScaleResults, scale_table),
+    "transducer_two_bits.json": _table(ScaleResults, scale_table),
     "two_bit_speed.json": _table(TwoBitSpeedResults, two_bit_speed_table),
     "training_cost_librispeech.json": _table(CostResults, cost_page),
     "training_cost*.json": _alone(StepResults),

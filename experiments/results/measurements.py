@@ -47,6 +47,14 @@ MEASUREMENTS = (
     Measurement(
         ("transducer_scale.json",), ("tflite-export scale --model transducer --preset S M L",), 15
     ),
+    Measurement(
+        ("transducer_two_bits.json",),
+        (
+            "tflite-export scale --preset L --precisions two_bit two_bit_all w2a8 "
+            "--name transducer_two_bits",
+        ),
+        6,
+    ),
     Measurement(("streaming_scale.json",), ("tflite-export streaming scale",), 8),
     Measurement(("demo.json", "equality.json"), ("tflite-export demo --results results",), 18),
     Measurement(("noise.json",), ("python -m experiments.noise",), 6),  # of the demo's files

@@ -26,6 +26,16 @@ def add_parser(subparsers) -> None:
         choices=("S", "M", "L", "fastconformer_l", "fastconformer_xl"),
         help="(default: L)",
     )
+    parser.add_argument(
+        "--precisions",
+        nargs="+",
+        default=(),
+        help="compared with float32, such as w2a8 or two_bit_all (default: the usual ones)",
+    )
+    parser.add_argument(
+        "--name",
+        help="of the results, without suffix (default: transducer_scale or scale)",
+    )
     parser.add_argument("--data", help="folder that holds training parts of LibriSpeech")
     parser.add_argument(
         "--tokenizer",
@@ -47,10 +57,13 @@ def run(args: argparse.Namespace) -> None:
 
     from asr_qat import files
     from asr_qat.corpora.transcript_lengths import measure_lengths
+    from asr_qat.quantize.policies import policy
     from asr_qat.text.tokenizer import Tokenizer
     from experiments.scale.scale import scale
     from experiments.scale.scale_table import scale_table
 
+    for precision in args.precisions:
+        policy(precision)
     rate = corpus = None
     if args.model == "ctc" and args.tokenizer:
         tokenizer = Tokenizer.load(args.tokenizer)
@@ -70,8 +83,9 @@ def run(args: argparse.Namespace) -> None:
         args.keep,
         args.quiet,
         corpus,
+        args.precisions,
     )
-    name = "scale" if args.model == "ctc" else "transducer_scale"
+    name = args.name or ("scale" if args.model == "ctc" else "transducer_scale")
     table = scale_table(found)
     files.write_json(Path(args.results) / f"{name}.json", dataclasses.asdict(found))
     files.write_text(Path(args.results) / f"{name}.md", table)

@@ -19,12 +19,14 @@ from asr_qat.provenance import Provenance
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.text.tokenizer import Tokenizer
 from experiments.scale.scale_rows import (
+    ALL_TWO_BITS,
     ExportCosts,
     FileSpeed,
     InitialFile,
     PresetSize,
     ScaleResults,
     ScaleRow,
+    targets,
 )
 from tflite_export.convert.convert import convert
 from tflite_export.runtime.recogniser import TFLiteRecogniser
@@ -42,6 +44,7 @@ VARIANTS = {
         "int4": "w4a8",
         "mixed 4/8": "mixed_4_8",
         "2-bit": "two_bit",
+        "2-bit in all layers": ALL_TWO_BITS,
     },
 }
 # How many times smaller than float32: abstract of Ding et al. (2022, arXiv 2203.15952), the
@@ -65,6 +68,7 @@ def scale(
     keep: bool = False,
     quiet: bool = False,
     labels_of: str | None = None,
+    precisions: Sequence[str] = (),
 ) -> ScaleResults:
     """Write and run the files of some presets, one preset after the other.
 
@@ -85,7 +89,10 @@ def scale(
         keep: leave models and files in `work`; otherwise each preset's go before the next one's.
         quiet: no progress.
         labels_of: what the labels were measured on, in words.
+        precisions: that are compared with float32, by name; empty for the usual ones.
     """
+    variants = {"float32": FLOAT, **dict(zip(precisions, precisions, strict=True))}
+    variants = variants if precisions else VARIANTS[model]
     rows: list[ScaleRow] = []
     sizes: dict[str, PresetSize] = {}
     for preset in presets:
@@ -98,7 +105,6 @@ def scale(
             paper_parameters=paper,
             deviation=parameters / paper - 1 if paper else None,
         )
-        variants = VARIANTS[model]
         paths = {name: folder / f"{precision}.tflite" for name, precision in variants.items()}
         files: list[InitialFile] = []
         contents: list[Contents] = []
@@ -135,6 +141,7 @@ def scale(
         labels_of=labels_of,
         presets=sizes,
         rows=tuple(rows),
+        targets=targets(rows),
     )
 
 
@@ -205,6 +212,7 @@ def initial_file(
         name=name,
         parameters=parameters,
         ratio=(whole or facts.bytes) / facts.bytes,
+        wire_bytes=content.wire_bytes,
         weight_widths=content.weight_widths,
         delegated=content.delegated,
         bytes_by_part=content.bytes_by_part,

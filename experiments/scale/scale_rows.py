@@ -1,10 +1,15 @@
 """What `tflite-export scale` finds; the weights are untrained, so nothing is said of accuracy."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from asr_qat.provenance import Provenance
+from experiments.targets import Row, at_least
 from tflite_export.score.contents import ByteParts, DelegatedGraph, ListedConstant
 from tflite_export.score.rows import FileFacts
+
+ALL_TWO_BITS = "two_bit_all"
+LEAST_RATIO = 14.0  # of its file of the L transducer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,6 +33,7 @@ class InitialFile(FileFacts, ExportCosts):
         name: of the row, with the preset.
         parameters: of the model.
         ratio: how many times smaller than the float32 file.
+        wire_bytes: of the file, compressed with zstd; None in results before it was counted.
         weight_widths: see `tflite_export.score.contents.Contents`.
         delegated: see there.
         bytes_by_part: see there.
@@ -37,6 +43,7 @@ class InitialFile(FileFacts, ExportCosts):
     name: str
     parameters: int
     ratio: float
+    wire_bytes: int | None = None
     weight_widths: dict[str, dict[str, float]]
     delegated: dict[str, DelegatedGraph | None]
     bytes_by_part: ByteParts
@@ -114,6 +121,7 @@ class ScaleResults(Provenance):
         labels_of: what they were measured on, in words; None if they were not.
         presets: by name.
         rows: one for each file.
+        targets: what was promised of them.
     """
 
     model: str
@@ -123,3 +131,14 @@ class ScaleResults(Provenance):
     labels_of: str | None = None
     presets: dict[str, PresetSize]
     rows: tuple[ScaleRow, ...]
+    targets: tuple[Row, ...] = ()
+
+
+def targets(rows: Sequence[ScaleRow]) -> tuple[Row, ...]:
+    """What was promised of the sizes of transducers."""
+    name = "L transducer, 2 bits in all layers but the output: times smaller than float32"
+    return tuple(
+        at_least(name, row.ratio, LEAST_RATIO)
+        for row in rows
+        if (row.preset, row.precision) == ("L", ALL_TWO_BITS) and row.predict_ms is not None
+    )

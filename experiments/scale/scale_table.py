@@ -1,6 +1,7 @@
 """The results of `tflite-export scale` in Markdown."""
 
 from experiments.reports.markdown import markdown_table
+from experiments.reports.targets import targets_table
 from experiments.scale.scale_rows import ScaleResults, ScaleRow
 
 NONE = "–"
@@ -11,9 +12,13 @@ def scale_table(found: ScaleResults) -> str:
     """A line for each file, then the sizes of the presets, then how it was measured."""
     columns = ["File", "MB", "Smaller", "Paper", "Encode, ms", "Predict, ms", "Join, ms", "RTF"]
     columns += ["Faster", "Peak MB", "of float", "Export, s", "Export peak, GB"]
+    counted = all(row.wire_bytes is not None for row in found.rows)
+    columns += ["Compressed MB"] * counted
     lines = [columns, ["---", *["---:"] * (len(columns) - 1)]]
-    lines += [_file(row) for row in found.rows]
+    lines += [[*_file(row), *[f"{(row.wire_bytes or 0) / MB:.1f}"] * counted] for row in found.rows]
     tables = markdown_table(lines)
+    if found.targets:
+        tables += f"\n{targets_table(found.targets)}"
     compared = {name: t for name, t in found.presets.items() if t.deviation is not None}
     if compared:
         lines = [["Preset", "Parameters", "Paper", "Deviation"], ["---", "---:", "---:", "---:"]]
@@ -57,6 +62,8 @@ def _notes(found: ScaleResults) -> str:
         f"{found.audio_seconds:g} s of audio, {found.rows[0].threads} thread(s), "
         f"{found.hardware.cpu}. Peaks are of fresh processes."
     ]
+    if found.rows[0].wire_bytes is not None:
+        notes.append("Compressed: the file on the wire, with zstd at its default level.")
     if found.labels_per_second is not None:
         corpus = (found.labels_of or "elsewhere").split(". ")[0].rstrip(".")
         notes.append(

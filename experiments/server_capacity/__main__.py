@@ -6,6 +6,7 @@ from pathlib import Path
 
 from asr_qat import files
 from asr_qat.commands.arguments import positive_float, positive_int
+from asr_qat.config import from_dict
 from asr_qat.cores import usable_cores
 from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
@@ -40,6 +41,11 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--hours", type=positive_float, default=1.0, help="of audio through one session (1)"
     )
+    parser.add_argument(
+        "--keep-memory",
+        action="store_true",
+        help="take that of OUT, from a run before",
+    )
     parser.add_argument("--out", type=Path, default=Path("results/server_capacity.json"))
     parser.add_argument("--quiet", action="store_true", help="no progress")
     return parser
@@ -55,7 +61,11 @@ def _run() -> None:
     there = usable_cores()
     require(max(args.cores) <= there, f"--cores {max(args.cores)}: {there} are there")
     model = load_model(args.file)
-    memory = measure_memory(model, args.data, args.split, args.hours, args.chunk_ms, args.quiet)
+    memory = (
+        _results(args.out).memory
+        if args.keep_memory
+        else measure_memory(model, args.data, args.split, args.hours, args.chunk_ms, args.quiet)
+    )
     audios = Audios(model, args.data, args.split, args.seconds, args.chunk_ms)
     rows: list[StreamsRow] = []
     for cores in args.cores:
@@ -77,6 +87,11 @@ def _run() -> None:
     ).with_targets()
     files.write_json(args.out, dataclasses.asdict(found))
     files.write_text(args.out.with_suffix(".md"), capacity_table(found))
+
+
+def _results(path: Path) -> CapacityResults:
+    """Those of a file."""
+    return from_dict(CapacityResults, files.read_json(path), str(path))
 
 
 def _line(row: StreamsRow) -> str:

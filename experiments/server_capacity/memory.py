@@ -6,6 +6,7 @@ from pathlib import Path
 
 from asr_qat.corpora.recordings import recordings
 from asr_qat.progress import progress
+from asr_qat.provenance import code_commit
 from experiments.live.long_recording import resident_mb
 from experiments.live.recordings import cut, joined
 from experiments.server_capacity.rows import MemoryRow
@@ -40,4 +41,5 @@ def measure_memory(
         if at in marks:
             memory.append(resident_mb())
     session.finish()
-    return MemoryRow(hours=hours, seconds=time.perf_counter() - began, memory_mb=tuple(memory))
+    seconds = time.perf_counter() - began
+    return MemoryRow(hours=hours, seconds=seconds, memory_mb=tuple(memory), commit=code_commit())

@@ -85,11 +85,13 @@ class MemoryRow:
         hours: of audio.
         seconds: that it took.
         memory_mb: of the process after each tenth of the audio, the first one the reference.
+        commit: of the code that measured it.
     """
 
     hours: float
     seconds: float
     memory_mb: tuple[float, ...]
+    commit: str
 
     @property
     def growth_mb(self) -> float:

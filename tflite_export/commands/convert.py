@@ -17,8 +17,8 @@ def add_parser(subparsers) -> None:
     parser.add_argument("model", help="model directory of asr-qat train or quantize")
     parser.add_argument(
         "--precision",
-        help="float, w8a8, w4a8, w2a8, w8, w4, w2, mixed_4_8 or two_bit; a float model is "
-        "quantized after training (default: as it was trained)",
+        help="float, w8a8, w4a8, w2a8, w8, w4, w2, mixed_4_8, two_bit or two_bit_all; a float "
+        "model is quantized after training (default: as it was trained)",
     )
     parser.add_argument(
         "-o",

@@ -96,17 +96,17 @@ def _listeners(
 ) -> "tuple[list[Listener], Listener | None]":
     """The files, and the one that they are compared with; they hear the same."""
     from tflite_export.runtime.recogniser import TFLiteRecogniser
+    from tflite_export.runtime.widen import AUTO
     from tflite_export.score.conditions import listener
 
     paths = [*args.files, *([args.baseline] if args.baseline else [])]
+    widths = [args.widen] * len(args.files) + [AUTO] * bool(args.baseline)
     names = [Path(path).name for path in paths]
     unique = len(set(names)) == len(names)
     chunk_ms = (args.chunk_ms or DEFAULT_CHUNK_MS) if args.streaming else None
     found, rates = [], []
-    for path, name in zip(paths, names, strict=True):
-        widen = "auto" if path == args.baseline else args.widen
-        verify = not args.skip_checksum
-        device = TFLiteRecogniser(path, args.threads, verify=verify, widen=widen)
+    for path, name, widen in zip(paths, names, widths, strict=True):
+        device = TFLiteRecogniser(path, args.threads, verify=not args.skip_checksum, widen=widen)
         _require_kind(device, args.streaming)
         found.append(listener(name if unique else str(path), device, search, chunk_ms))
         rates.append(device.metadata.front_end.sample_rate)

@@ -38,7 +38,8 @@ def run(args: argparse.Namespace) -> None:
 def format_tables(found: "Contents") -> str:
     """The result of `inspect` as aligned tables."""
     size = found.bytes
-    parts = {"file": size, **vars(found.bytes_by_part)}
+    whole = {"file": size, "compressed with zstd": found.wire_bytes}
+    parts = {**whole, **vars(found.bytes_by_part)}
     sections = [
         ("bytes", _byte_rows(parts, size)),
         ("constants by type", _byte_rows(found.bytes_by_type, size)),

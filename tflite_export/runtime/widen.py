@@ -6,8 +6,8 @@ same at any width, and so is the result, to the bit. The file on the disk stays 
 
 The flatbuffer is patched, not written anew: wider weights are appended, buffers refer to them from
 then on, and the types of their tensors are changed. There is no copy but the result. It takes some
-tens of milliseconds or more, see `results/two_bit_speed.md`. Where the narrow weights were there are
-zeros, which are never written: the system gives their pages no memory.
+tens of milliseconds or more, see `results/two_bit_speed.md`. Where the narrow weights were there
+are zeros, which are never written: the system gives their pages no memory.
 """
 
 import dataclasses

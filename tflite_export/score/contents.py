@@ -127,6 +127,7 @@ class Contents(Recorded):
         name: of the file.
         path: of the file.
         bytes: of the file.
+        wire_bytes: of the file, compressed with zstd.
         bytes_by_part: of its parts.
         bytes_by_type: of the constants, by type of their elements.
         bytes_by_layer: of the constants, by layer with a product.
@@ -143,6 +144,7 @@ class Contents(Recorded):
     name: str
     path: str
     bytes: int
+    wire_bytes: int
     bytes_by_part: ByteParts
     bytes_by_type: Counts
     bytes_by_layer: Counts

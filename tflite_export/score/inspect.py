@@ -21,6 +21,7 @@ from tflite_export.score.contents import (
 )
 from tflite_export.score.delegation import delegation
 from tflite_export.score.rows import combine
+from tflite_export.score.wire import wire_bytes
 
 LARGEST = 10  # float tensors that are listed
 FOLDED_TABLE_BYTES = 64 * 1024  # a float constant above this should be a layer's kernel
@@ -78,6 +79,7 @@ def _contents(file: ModelFile, recorded: Recorded) -> Contents:
         name=file.path.name,
         path=str(file.path),
         bytes=len(file.content),
+        wire_bytes=wire_bytes(file.content),
         bytes_by_part=_parts(file, sum(c.bytes for c in constants)),
         bytes_by_type=_sums((c.type, c.bytes) for c in constants),
         bytes_by_layer=_sums((c.layer, c.bytes) for c in constants),

@@ -9,12 +9,11 @@ from ai_edge_litert.tools import flatbuffer_utils
 from tensorflow import keras
 
 from asr_qat import files
-from asr_qat.audio.front_end import log_mel, normalize
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError, require
 from asr_qat.models.ctc import CTC
 from asr_qat.models.model_directory import Recogniser
-from asr_qat.training.calibrated import Calibration
+from asr_qat.training.calibrated import Calibration, recording_features
 from tflite_export.convert.bake import bake, layers_in_file
 from tflite_export.convert.convert import (
     DEFAULT_SECONDS,
@@ -139,9 +138,8 @@ def _encode(model: keras.Model):
 
 def _features(recogniser: Recogniser, utterances: Sequence[Utterance]) -> list[np.ndarray]:
     """Normalised features `[frames, mel_bins]` of each utterance that is not too short."""
-    front_end = recogniser.config.front_end
-    rate = front_end.sample_rate
-    mels = [log_mel(item.read(rate), front_end) for item in utterances]
-    found = [normalize(m, front_end, recogniser.mean, recogniser.std) for m in mels if len(m)]
+    rate = recogniser.config.front_end.sample_rate
+    heard = [recording_features(recogniser, item.read(rate)) for item in utterances]
+    found = [features for features in heard if len(features)]
     require(bool(found), "no speech to calibrate on: give recordings")
     return found
