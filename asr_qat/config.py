@@ -60,7 +60,9 @@ def load_yaml(path: str | Path, kind: type[Config], settings: Sequence[str] = ()
     content = content or {}
     for setting in settings if isinstance(content, dict) else ():  # else the file is refused below
         _set(content, setting)
-    return from_dict(kind, content, str(path))
+    changed = settings and isinstance(content, dict)
+    where = f"{path}, --set {' '.join(settings)}" if changed else str(path)
+    return from_dict(kind, content, where)
 
 
 def _set(content: dict[str, Any], setting: str) -> None:

@@ -26,7 +26,7 @@ def run_page(page: str, folder: Path) -> None:
     Raises:
         AssertionError: a command failed, with what it said.
     """
-    for name in ("configs", "models"):
+    for name in ("configs", "data", "models"):
         (folder / name).symlink_to(REPOSITORY / name)
     for name, text in titled(page).items():
         (folder / name).write_text(text)

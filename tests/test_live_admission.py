@@ -261,7 +261,7 @@ def test_a_drain_waits_for_the_streams_that_run(caplog):
         drained.result(10)
     assert code == messages.DONE
     assert [e for e in found if e["type"] not in ("notice", "end")] == events
-    assert "no new streams; 1 running have 60 s to end" in caplog.text
+    assert "no new streams; those that run, 1, have 60 s to end" in caplog.text
 
 
 def test_a_drain_has_an_end(caplog):

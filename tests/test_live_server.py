@@ -242,7 +242,9 @@ def test_the_command_drains(live_file):
     with command(live_file, "--workers", "1", "--drain-seconds", "60") as (process, port):
         with client(f"ws://localhost:{port}/stream") as stream:
             process.send_signal(signal.SIGTERM)
-            assert process.stdout.readline() == "no new streams; 1 running have 60 s to end\n"
+            assert (
+                process.stdout.readline() == "no new streams; those that run, 1, have 60 s to end\n"
+            )
             stream.send(END)
             assert closing(stream)[0] == messages.DONE
         _, err = process.communicate(timeout=20)

@@ -83,10 +83,9 @@ def weights_of(
     wanted = _wanted(recogniser.config, precision, where)
     if calibration is not None:
         if wanted is None:
-            raise UserError(
-                f"{where}: --calibration rounds the weights of a float model: add --precision "
-                "w4a8, say, or leave it out"
-            )
+            quantized = recogniser.config.quantization is not None
+            mend = "this one is quantized already" if quantized else "add --precision w4a8, say"
+            raise UserError(f"{where}: --calibration rounds the weights of a float model: {mend}")
         recogniser = calibrated(recogniser, wanted, calibration)
         trained = layers_in_file(recogniser)
     elif wanted is None:

@@ -124,7 +124,10 @@ class LiveServer:
         self._draining = True
         self._places.close()
         end = time.monotonic() + self._limits.drain_s
-        _log.info("no new streams; %d running have %g s to end", self.streams, self._limits.drain_s)
+        _log.info(
+            "no new streams; those that run, %d, have %g s to end",
+            *(self.streams, self._limits.drain_s),
+        )
         while self.streams and time.monotonic() < end:
             await asyncio.sleep(CHECK_S)
         if self.streams:
