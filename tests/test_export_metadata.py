@@ -64,6 +64,19 @@ def test_everything_comes_back(tmp_path, times):
 
 
 @pytest.mark.parametrize(
+    ("precision", "layers", "widths"),
+    [
+        ("w4a8", ["w4a8", "w8a8"], "w4a8, 1 layers w8a8"),
+        ("w4a8", ["w4a8-learned", "w8a8-learned"], "w4a8, 1 layers w8a8-learned"),
+        ("w2a8-learned", ["w2a8-learned"] * 2, "w2a8-learned"),
+    ],
+)
+def test_widths_name_what_differs(precision, layers, widths):
+    named = dict(zip("ab", layers, strict=True))
+    assert dataclasses.replace(example(), precision=precision, layers=named).widths == widths
+
+
+@pytest.mark.parametrize(
     "front_end",
     [
         FrontEndConfig(MOST_RATE, 80.0, 80.0, MOST_MEL_BINS, 0.0, MOST_RATE / 2),

@@ -133,15 +133,41 @@ def test_stock_layers_that_do_more_than_one_product_keep_the_nearest_values():
 def test_precisions_are_those_of_the_patterns():
     model, batches = model_of(), batches_of()
     overrides = {"^first$": "float", "right": "w8a8-b32", "left": "w2a8-asym"}
+    overrides["^last$"] = "w4a8"  # as each layer is named here, too
     config = QuantizationConfig("mixed_4_8", "ptq", overrides=overrides)
     found = quantized_layers(quantize_calibrated(model, config, batches))
     assert {name: layer.precision.name for name, layer in found.items()} == {
         "left": "w2a8-asym-learned",
         "right": "w8a8-learned",  # 24 inputs are no whole block
-        "last": "w8a8-learned",
+        "last": "w4a8-learned",
     }
 
 
 def test_nothing_to_calibrate_on():
     with pytest.raises(UserError, match="calibration: there is no batch in it"):
         rounded(model_of(), [])
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 300.0])
+@pytest.mark.parametrize("precision", ["w4a8", "w2a8-asym"])
+def test_inputs_that_never_change_lose_nothing(precision, level):
+    """As of a silent recording, or of one frame: biases make up for all of it."""
+    model, constant = model_of(), np.full((1, 9, 24), level, np.float32)
+    for batch in (constant, values((1, 1, 24)) + level):
+        quantized = quantize_calibrated(model, QuantizationConfig(precision, "ptq"), [batch])
+        assert all(np.isfinite(weights).all() for weights in quantized.get_weights())
+        if batch is constant:
+            largest = np.abs(model(batch)).max()
+            np.testing.assert_allclose(quantized(batch), model(batch), atol=0.02 * largest)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e30])
+def test_values_that_are_no_numbers(wrong):
+    batch = np.full((1, 3, 24), wrong, np.float32)
+    with pytest.raises(UserError, match="calibration: what first sees is not finite"):
+        rounded(model_of(), [batch])
+
+
+def test_a_batch_that_does_not_fit():
+    with pytest.raises(UserError, match=r"shape \(2, 3, 23\) for the input x, which takes \(None"):
+        rounded(model_of(), [values((2, 3, 23))])

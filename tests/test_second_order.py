@@ -11,7 +11,7 @@ from asr_qat.quantize import second_order as module
 from asr_qat.quantize.precision import parse
 from asr_qat.quantize.second_order import least_error_grid, nearest, second_order
 
-NAMES = ("w4a8", "w3a8", "w2a8", "w2a8-asym", "w4a8-b32")
+NAMES = ("w4a8", "w3a8", "w2a8", "w2a8-asym", "w4a8-b32", "w1a8")
 SIZE = 64
 
 
@@ -34,6 +34,8 @@ def errors(values: np.ndarray, target: np.ndarray, hessian: np.ndarray) -> np.nd
 
 
 def levels(precision) -> np.ndarray:
+    if precision.weight_bits == 1:
+        return np.array([-1, 1])
     largest = 2 ** (precision.weight_bits - 1) - 1
     return np.arange(-largest - precision.asymmetric, largest + 1)
 
@@ -58,7 +60,8 @@ def test_values_are_on_the_grid_and_no_single_step_makes_them_much_better(name, 
     scale = np.reshape(found.grid.scale, [-1, weights.shape[1]])
     step = np.repeat(scale, size // len(scale), axis=0)
     best = errors(found.values, weights, hessian)
-    for i, move in itertools.product(range(size), (-1, 1)):
+    gap = np.diff(levels(precision))[0]
+    for i, move in itertools.product(range(size), (-gap, gap)):
         moved = found.values.astype(np.float64)
         moved[i] += move * step[i]
         allowed = np.isin(integers[i] + move, levels(precision))

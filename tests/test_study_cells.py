@@ -254,6 +254,7 @@ def test_defaults_are_omitted():
         ("w8a8s", 8, "int8 static", "symmetric, per channel", True),
         ("w2-asym-clip", 2, "float", "asymmetric, per channel, range by search", True),
         ("w4a8-b32", 4, "int8 dynamic", "symmetric, blocks of 32", True),
+        ("w1a8", 1, "int8 dynamic", "signs, per channel", True),
         ("w4a4", 4, "int4 dynamic", "symmetric, per channel", False),
         ("w32a8", 32, "int8 dynamic", "float", False),
         ("two_bit", None, "int8 dynamic", "symmetric, per channel; mixed by layer", True),
@@ -284,6 +285,28 @@ def test_shipped_study_has_the_whole_grid():
     ):
         if (weights, kind) != (32, "float"):
             assert set(grid[weights, kind, method]) == seeds
+
+
+def test_shipped_study_of_few_bits():
+    """Enough seeds of each, all taught, in files of one signature; LiteRT executes them."""
+    config = load_yaml(REPOSITORY / "configs/study_bits.yaml", StudyConfig)
+    seeds = {}
+    for cell in expand(config):
+        assert cell.training.steps == 3000
+        assert (cell.splits, cell.seconds) == (("test", "dev"), (8.0,))
+        if cell.method == "float":
+            assert cell.training.distillation is None
+            continue
+        assert cell.training.distillation is not None
+        assert describe(cell.quantization).executed_on_device
+        seeds.setdefault((*cell.groups, cell.quantization.precision), []).append(cell.training.seed)
+    counts = {name: len(set(found)) for name, found in seeds.items()}
+    assert counts == {
+        ("ternary", "w2a8-learned"): 5,
+        ("four_levels", "w2a8-asym-learned"): 3,
+        ("one_bit", "w1a8-learned"): 3,
+        ("one_bit_blocks", "w1a8-learned"): 3,
+    }
 
 
 def test_names_of_the_grid_parse():

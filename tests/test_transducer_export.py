@@ -117,7 +117,7 @@ def test_every_product_has_the_width(exported_transducer, transducer, precision,
     assert found.bytes_by_layer["prediction_lstm"] == inputs * outputs * int(width) // 8
 
 
-@pytest.mark.parametrize("precision", ["w4a8", "two_bit_all", *FURTHER])
+@pytest.mark.parametrize("precision", ["w4a8", "two_bit_all", "w1a8", *FURTHER])
 def test_every_product_is_equal(exported_transducer, transducer, precision):
     quantized = post_training(transducer, precision)
     rows = product_errors(exported_transducer(precision), quantized, UTTERANCES)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from asr_qat.errors import UserError
+from asr_qat.training.quantized import post_training
 from tests.conftest import long_case
 from tests.export_fixtures import SECONDS, noise
 from tests.training_fixtures import REPOSITORY
@@ -32,7 +33,8 @@ def folder(monkeypatch, tmp_path) -> Path:
 @pytest.fixture
 def static(float_recogniser, prepared_folder, tmp_path) -> Path:
     """A file of static activations."""
-    content = convert_recogniser(float_recogniser, "w2a8s", SECONDS, calibration=prepared_folder)
+    source = post_training(float_recogniser, "w2a8s", prepared_folder)
+    content = convert_recogniser(source, None, SECONDS)
     (tmp_path / "static.tflite").write_bytes(content)
     return tmp_path / "static.tflite"
 

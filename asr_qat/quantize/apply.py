@@ -22,7 +22,7 @@ from asr_qat.quantize.scheme import PrecisionRegistry
 from asr_qat.quantize.static_ranges import StaticRanges
 from asr_qat.quantize.wrapper import QuantizeWrapperV2
 
-STAGE_BITS = tuple(bits for bits in WEIGHT_BITS if bits != FLOAT_BITS)
+STAGE_BITS = tuple(bits for bits in WEIGHT_BITS if bits not in (1, FLOAT_BITS))
 
 
 @dataclasses.dataclass(frozen=True)

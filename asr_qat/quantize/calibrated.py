@@ -37,7 +37,7 @@ def quantize_calibrated(
         quiet: without progress.
 
     Raises:
-        UserError: there is no batch, or a pattern in `config.overrides` matches no layer.
+        UserError: as `round_layer_by_layer`, or a pattern in `config.overrides` matches no layer.
     """
     registry = config.registry()
     rounded = round_layer_by_layer(model, batches, registry.of, quiet)
@@ -60,7 +60,8 @@ def _with_scales(
         precision = registry.precision(name)
         assert precision is not None  # else it were not rounded
         found[f"^{re.escape(name)}$"] = dataclasses.replace(precision, range="learned").name
-    return dataclasses.replace(config, overrides={**found, **config.overrides})
+    others = {k: v for k, v in config.overrides.items() if k not in found}
+    return dataclasses.replace(config, overrides={**found, **others})  # the first match wins
 
 
 def _assign(layer: QuantizedLayer, rounded: RoundedLayer) -> None:

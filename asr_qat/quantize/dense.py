@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat.quantize.device_kernel import DeviceKernel
-from asr_qat.quantize.precision import Precision, Range
+from asr_qat.quantize.precision import Precision
 from asr_qat.quantize.product_layer import Kernel, ProductLayer, quantized_layer
 from asr_qat.quantize.products import Function, QuantizedKernel
 
@@ -62,17 +62,16 @@ class Dense(ProductLayer, keras.layers.Dense):
 class InnerDense(Dense):
     """A layer that does more than its product, such as a recurrence or a joint network.
 
-    The product has dynamic activations and no offset, and is clipped where a scale would be
-    learned.
+    The product has dynamic activations and no offset, and its range is searched where a scale would
+    be learned.
     """
 
     multiplies_rows = False
 
     def executed(self, precision: Precision) -> Precision:
-        searched: Range = "clip" if precision.range == "learned" else precision.range
-        return dataclasses.replace(
-            super().executed(precision), static=False, asymmetric=False, range=searched
-        )
+        found = super().executed(precision)
+        found = found.searched if found.range == "learned" else found
+        return dataclasses.replace(found, static=False, asymmetric=False)
 
 
 def product(x: tf.Tensor, kernel: Any) -> tf.Tensor:

@@ -1,8 +1,9 @@
 """Round the kernels of a float model one after the other, each for the inputs that it will see.
 
 The model runs twice over the same data, layer by layer: as it is, and with the kernels that are
-rounded already. With `x` a layer's inputs in the first run and `y` in the second, where they are
-rounded as on the device, its rounded kernel `V` and bias are those that keep
+rounded already. With `x` a layer's inputs in the first run and `y` in the second, rounded as on the
+device (but for static ranges, which are found in the end), its rounded kernel `V` and bias `c` are
+those that keep
 
     mean |W' x + b - V' y - c|^2 + damping |V - W|^2
 
@@ -17,7 +18,7 @@ inputs of the float model: Li et al., 2025, arXiv 2504.02692.)
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def round_layer_by_layer(
         By the layers' names.
 
     Raises:
-        UserError: there is no batch.
+        UserError: there is no batch, one does not fit the model, or values are not finite.
     """
     require(len(batches) > 0, "calibration: there is no batch in it")
     nodes = [node for node in compat.nodes(model) if not node.is_input]
@@ -144,7 +145,7 @@ class _TwoRuns:
         self._last: tuple[Any, _Inputs] | None = None
 
     def inputs(self, node: Any, precision: Precision) -> _Inputs:
-        """What a node's layer sees at a precision."""
+        """What a node's layer sees at a precision. Raises `UserError` if that is not finite."""
         layer = node.layer
         (tensor,) = node.keras_inputs
         key = (id(tensor), precision.activation_bits, precision.static, layer.bias is None)
@@ -153,7 +154,10 @@ class _TwoRuns:
                 (_rows(plain[id(tensor)]), _on_device(seen[id(tensor)], precision))
                 for plain, seen in zip(self._plain, self._seen, strict=True)
             ]
-            self._last = key, _inputs(pairs, centred=layer.bias is not None)
+            found = _inputs(pairs, centred=layer.bias is not None)
+            whole = bool(np.isfinite(found.moment).all() and np.isfinite(found.lost).all())
+            require(whole, f"calibration: what {layer.name} sees is not finite, or far too large")
+            self._last = key, found
         return self._last[1]
 
     def step(self, node: Any, rounded: RoundedLayer | None) -> None:
@@ -200,10 +204,15 @@ class _TwoRuns:
 def _given(model: keras.Model, batch: Any) -> Values:
     """The inputs of a model in one batch."""
     inputs = compat.inputs_of_call(model, batch)
-    return {
-        id(each): tf.convert_to_tensor(value, each.dtype)
-        for each, value in zip(model.inputs, inputs, strict=True)
-    }
+    found = {}
+    for each, value in zip(model.inputs, inputs, strict=True):
+        found[id(each)] = tensor = tf.convert_to_tensor(value, each.dtype)
+        require(
+            each.shape.is_compatible_with(tensor.shape),
+            f"calibration: a batch of shape {tuple(tensor.shape)} for the input {each.name}, "
+            f"which takes {tuple(each.shape)}",
+        )
+    return found
 
 
 def _arguments(node: Any, values: Values) -> Any:
@@ -217,7 +226,10 @@ def _rows(x: tf.Tensor) -> tf.Tensor:
 
 
 def _on_device(x: tf.Tensor, precision: Precision) -> tf.Tensor:
-    """Inputs as rows `[rows, input]`, as the device rounds them, if it does."""
+    """Inputs as rows `[rows, input]`, rounded as on the device where ranges go by the row.
+
+    Static ranges are found in the end: until then such inputs stay as they are.
+    """
     rows = _rows(x)
     if precision.activation_bits is None or precision.static:
         return rows
@@ -226,21 +238,24 @@ def _on_device(x: tf.Tensor, precision: Precision) -> tf.Tensor:
 
 
 def _inputs(pairs: Sequence[tuple[tf.Tensor, tf.Tensor]], centred: bool) -> _Inputs:
-    """Means and moments over the rows of float and rounded inputs."""
-    count, sums = 0, [np.zeros(())] * 4
-    for plain, seen in pairs:
-        lack = plain - seen
-        count += len(seen)
-        parts = (
-            tf.reduce_sum(plain, axis=0),
-            tf.reduce_sum(seen, axis=0),
-            tf.matmul(seen, seen, transpose_a=True),
-            tf.matmul(seen, lack, transpose_a=True),
-        )
-        sums = [a + b.numpy().astype(np.float64) for a, b in zip(sums, parts, strict=True)]
-    meant, mean, moment, lost = (part / max(count, 1) for part in sums)
+    """Means and moments over the rows of float and rounded inputs.
+
+    Means are taken off before anything is multiplied: of inputs that hardly vary, the difference
+    of two large numbers would be left, which may be below zero.
+    """
+    count = max(sum(len(seen) for _, seen in pairs), 1)
+
+    def mean_of(parts: Iterable[tf.Tensor]) -> Array:
+        found: Array = sum(part.numpy().astype(np.float64) for part in parts) / count
+        return found
+
+    meant = mean_of(tf.reduce_sum(plain, axis=0) for plain, _ in pairs)
+    mean = mean_of(tf.reduce_sum(seen, axis=0) for _, seen in pairs)
     if centred:
-        moment = moment - np.outer(mean, mean)
-        lost = lost - np.outer(mean, meant - mean)
+        middles = meant.astype(np.float32), mean.astype(np.float32)
+        pairs = [(plain - middles[0], seen - middles[1]) for plain, seen in pairs]
+    moment = mean_of(tf.matmul(seen, seen, transpose_a=True) for _, seen in pairs)
+    lost = mean_of(tf.matmul(seen, plain - seen, transpose_a=True) for plain, seen in pairs)
     energy = max(float(np.mean(np.diag(moment))), LEAST_ENERGY)
-    return _Inputs(meant, mean, moment + DAMPING * energy * np.eye(len(moment)), lost)
+    np.fill_diagonal(moment, np.diag(moment) + DAMPING * energy)
+    return _Inputs(meant, mean, moment, lost)

@@ -13,6 +13,13 @@ def round_straight_through(x: tf.Tensor) -> tf.Tensor:
     return tf.round(x), lambda upstream: upstream
 
 
+@tf.custom_gradient
+def sign_straight_through(x: tf.Tensor) -> tf.Tensor:
+    """1 where `x` is at least 0, else -1; its gradient is that of `x`."""
+    ones = tf.ones_like(x)
+    return tf.where(x >= 0, ones, -ones), lambda upstream: upstream
+
+
 Axes = int | tuple[int, ...]
 
 

@@ -6,6 +6,7 @@ Grammar: `w<bits>[a<bits>[s]][-b<block>][-asym][-<range>]`, or `float`.
 |------------|--------------------------------------------------------|-----------------------|
 | `w8 w4 w2` | weights: symmetric, a scale for each output channel    | yes                   |
 | `w3`       | three bits, -3 to 3                                    | yes, held in 4 bits   |
+| `w1`       | one bit, -1 or 1 times the mean magnitude of a channel | yes, held in 2 bits   |
 | `w32`      | float weights, with quantized activations              | no, training only     |
 | (no `a`)   | float activations, weights are dequantized             | equal within 5e-6     |
 | `a8`       | int8 activations, a scale and zero point for each row  | equal within 1e-6     |
@@ -23,9 +24,10 @@ Equal: an output in LiteRT and in training, on the same input, as a share of the
 its row. Where floats are summed, of float activations or for an offset, the order of the sum shows
 in the last bits; integer sums are the same, and the floats that rescale them are rounded.
 
-Without a range the largest weight is kept exactly: scale = max / (2^(bits-1) - 1); two bits hold
-the levels -1, 0 and 1 times the scale. How weights become integers: `asr_qat.quantize.grids`;
-what shows that LiteRT is equal to training: `tests/test_device_arithmetic.py`.
+Without a range the largest weight is kept exactly: scale = max / (2^(bits-1) - 1). Two bits are
+ternary: the levels are -1, 0 and 1 times the scale, and what lies within half of it is 0. One bit
+has a mean or a learned scale. How weights become integers: `asr_qat.quantize.grids`; what shows
+that LiteRT is equal to training: `tests/test_device_arithmetic.py`.
 
 Examples: `w4a8`, `w8a8s`, `w2a8-asym-clip`, `w4-b32`, `w4` (4-bit weights, float activations).
 
@@ -41,12 +43,12 @@ from typing import Literal
 
 from asr_qat.errors import UserError
 
-WEIGHT_BITS = (2, 3, 4, 8, 32)
+WEIGHT_BITS = (1, 2, 3, 4, 8, 32)
 BLOCKS = (32, 64, 128)
 FLOAT = "float"
 FLOAT_BITS = 32
 Range = Literal["max", "aqt", "clip", "learned"]
-GRAMMAR = "w<8|4|3|2>[a8|a8s|a4][-b<32|64|128>][-asym][-aqt|-clip|-learned], w32<a8|a8s|a4>"
+GRAMMAR = "w<8|4|3|2|1>[a8|a8s|a4][-b<32|64|128>][-asym][-aqt|-clip|-learned], w32<a8|a8s|a4>"
 _NAME = re.compile(r"w(\d+)(?:a(\d+)(s?))?(?:-b(\d+))?(-asym)?(?:-(aqt|clip|learned))?")
 
 
@@ -60,7 +62,7 @@ class Precision:
         static: the activations' ranges are fixed in training; the output is quantized too.
         block: inputs that share a scale, None for all of a channel.
         asymmetric: the weights have an offset.
-        range: how the scale is found.
+        range: how the scale is found; `max` is the mean magnitude at one bit.
     """
 
     weight_bits: int
@@ -83,9 +85,21 @@ class Precision:
 
     @property
     def storage_bits(self) -> int:
-        """Width of a weight in the file; LiteRT has no 3 bits, and no blocks of 2."""
-        held_wider = self.weight_bits == 3 or (self.weight_bits == 2 and self.block is not None)
-        return 4 if held_wider else self.weight_bits
+        """Width of a weight in the file; LiteRT has no 3 bits nor 1, and no blocks of 2."""
+        if self.weight_bits == 3 or (self.weight_bits < 3 and self.block is not None):
+            return 4
+        return max(self.weight_bits, 2)
+
+    @property
+    def one_bit(self) -> bool:
+        """Whether weights have a sign and nothing else."""
+        # On the way to fewer bits a width is a tensor, and never this one.
+        return isinstance(self.weight_bits, int) and self.weight_bits == 1
+
+    @property
+    def searched(self) -> "Precision":
+        """The same with the range of the least error: by search, of one bit its mean."""
+        return dataclasses.replace(self, range="max" if self.one_bit else "clip")
 
     @property
     def on_device(self) -> bool:
@@ -128,6 +142,8 @@ def _sound(precision: Precision) -> bool:
     if precision.weight_bits == FLOAT_BITS:
         return precision == plain and precision.activation_bits in (4, 8)
     if precision.asymmetric and (precision.weight_bits != 2 or precision.range == "aqt"):
+        return False
+    if precision.one_bit and precision.range in ("aqt", "clip"):
         return False
     if precision.static:
         # The device rounds the sum of the product itself: there is nothing to add to it before.

@@ -150,7 +150,8 @@ class RowEmbedding(ProductLayer, keras.layers.Layer):
         bits = precision.weight_bits
         while Precision(bits).storage_bits * self.units % 8:
             bits = 4 if bits < 3 else 8
-        return Precision(bits, range="clip" if precision.range == "learned" else precision.range)
+        found = Precision(bits, range=precision.range)
+        return found.searched if found.range == "learned" else found
 
     def get_config(self) -> dict[str, Any]:
         return {

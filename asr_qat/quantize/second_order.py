@@ -87,7 +87,7 @@ def least_error_grid(weights: Array, energy: Array, precision: Precision) -> Gri
         energy: `[input]`, the mean square of each input.
         precision: of the kernel.
     """
-    searched = dataclasses.replace(precision, range="clip")
+    searched = precision.searched
     blocks = _in_blocks(weights, precision)
     importance = tf.reshape(tf.constant(energy, tf.float32), [*blocks.shape[:-1], 1])
 
@@ -102,12 +102,16 @@ def least_error_grid(weights: Array, energy: Array, precision: Precision) -> Gri
 
 @dataclasses.dataclass(frozen=True)
 class _Steps:
-    """A grid by input: `[input, output]`, or `[1, output]` of all, and its integers' bounds."""
+    """A grid by input: `[input, output]`, or `[1, output]` of all, and its integers' bounds.
+
+    One bit has no integer between them.
+    """
 
     scale: Array
     offset: Array
     smallest: float
     largest: float
+    one_bit: bool
 
     @classmethod
     def of(cls, grid: Grid, precision: Precision, order: Array) -> "_Steps":
@@ -120,12 +124,15 @@ class _Steps:
             found: Array = np.repeat(rows, len(order) // len(rows), axis=0)[order]
             return found
 
-        largest = largest_integer(precision.weight_bits)
+        largest = 1.0 if precision.one_bit else largest_integer(precision.weight_bits)
         smallest = integer_range(precision.weight_bits)[0] if precision.asymmetric else -largest
-        return cls(by_input(grid.scale), by_input(grid.offset), smallest, largest)
+        scale, offset = by_input(grid.scale), by_input(grid.offset)
+        return cls(scale, offset, smallest, largest, precision.one_bit)
 
     def nearest(self, weights: Array, i: int) -> Array:
         """The integers nearest to the weights `[output]` of an input."""
+        if self.one_bit:
+            return np.where(weights >= 0, self.largest, self.smallest)
         found = np.rint((weights - self.offset[i]) / self.scale[i])
         inside: Array = np.clip(found, self.smallest, self.largest)
         return inside

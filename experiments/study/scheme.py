@@ -41,7 +41,7 @@ def _words(precision: Precision) -> str:
     if precision.weight_bits == FLOAT_BITS:
         return FLOAT
     words = [
-        "asymmetric" if precision.asymmetric else "symmetric",
+        "signs" if precision.one_bit else "asymmetric" if precision.asymmetric else "symmetric",
         f"blocks of {precision.block}" if precision.block else "per channel",
     ]
     if precision.range in RANGES:

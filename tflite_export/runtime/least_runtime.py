@@ -13,7 +13,7 @@ OLDEST = "1.2.0"  # that was tried
 # By what a precision's name has: two bits; blocks, or int8 weights and dynamic activations; static
 # activations. The first that fits counts.
 LEAST = (
-    (r"w2", "2.1.4"),
+    (r"w[12]", "2.1.4"),
     (r".*-b|w8a8(?!s)", "2.1.0"),
     (r".*a8s", "2.0.3"),
 )

@@ -76,9 +76,8 @@ class Metadata:
 
         `w4a8, 15 layers w8a8`, or `w8a8, full-integer, int8`.
         """
-        others = Counter(
-            name for name in self.layers.values() if name.removesuffix(LEARNED) != self.precision
-        )
+        same = (self.precision, f"{self.precision}{LEARNED}")
+        others = Counter(name for name in self.layers.values() if name not in same)
         parts = [self.precision, *(f"{n} layers {name}" for name, n in others.items())]
         if self.full_integer is not None:
             parts += ["full-integer", f"int{self.full_integer}"]

@@ -5,9 +5,9 @@ most AVX2 or AVX-VNNI, where the others have AVX-512. Integers, scales and the a
 same at any width, and so is the result, to the bit. The file on the disk stays as it is.
 
 The flatbuffer is patched, not written anew: wider weights are appended, buffers refer to them from
-then on, and the types of their tensors are changed. That takes some milliseconds, and no copy but
-the result. Where the narrow weights were there are zeros, which are never written: the system gives
-their pages no memory.
+then on, and the types of their tensors are changed. There is no copy but the result. It takes some
+tens of milliseconds or more, see `results/two_bit_speed.md`. Where the narrow weights were there
+are zeros, which are never written: the system gives their pages no memory.
 """
 
 import dataclasses
