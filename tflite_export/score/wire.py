@@ -6,7 +6,12 @@ of information each, two levels one bit; scales and names have little. The forma
 what is left in them is how often each byte occurs.
 """
 
-from backports import zstd
+import sys
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 LEVEL = zstd.COMPRESSION_LEVEL_DEFAULT
 
