@@ -41,8 +41,10 @@ def test_minutes() -> Row:
     minutes = (time.monotonic() - started) / 60
     _SLOWEST[:] = durations(done.stdout)[:SLOWEST]
     row = at_most("minutes of make test", minutes, MOST_TEST_MINUTES)
-    passed = done.returncode == 0
-    return row if passed else Row(f"{row.name} (failed)", minutes, row.target, False)
+    if done.returncode == 0:
+        return row
+    print(f"{done.stdout}\n{done.stderr}", file=sys.stderr)
+    return Row(f"{row.name} (failed)", minutes, row.target, False)
 
 
 def durations(said: str) -> list[tuple[str, float]]:
