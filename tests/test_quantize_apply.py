@@ -149,7 +149,7 @@ def test_float_is_no_precision():
 
 
 @pytest.mark.parametrize(
-    "name", ["", "w", "w5", "w1a8", "w32", "w4a16", "a8", "w4a", "W4A8", " w4", "4"]
+    "name", ["", "w", "w5", "w0a8", "w32", "w4a16", "a8", "w4a", "W4A8", " w4", "4"]
 )
 def test_other_names_are_refused(name):
     with pytest.raises(UserError) as caught:
