@@ -192,7 +192,7 @@ def test_commands(good, command, tmp_path, tones_recording):
         ('"version":2', '"version":3', "version 3, and this program reads up to 2"),
         ('"version":2', '"version":0', "version: 0, expected one of 1, 2"),
         ('"method":"ptq"', '"method":"pqt"', "method: 'pqt', expected one of float, ptq"),
-        ('"mean":[-7.52953', '"mean":[NaN', "mean[0]: nan, expected a number from -100000"),
+        ('"mean":[-7.52953', '"mean":[NaN', "mean[0]: nan, expected a number from -1e+06"),
         ('"std":[1.0947,1.2519', '"std":[-1,-1', "std[0]: -1, expected a number"),
         ('"std":[1.0947,1.2519', '"std":[1', "std: 79 values, expected 80"),
         ('"std":[1.0947,', '"std":[1e999,', "std[0]: inf, expected"),
