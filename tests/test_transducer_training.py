@@ -115,7 +115,7 @@ def test_interrupted_and_resumed_is_as_in_one_go(prepared_folder, tmp_path, monk
     assert history(parts.output) == history(whole.output)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("without_wer")
 def test_quantization_that_begins_late(prepared_folder, tmp_path):
     """In the recurrence and in the loop over frames, too."""
