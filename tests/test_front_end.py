@@ -55,6 +55,10 @@ def test_tensorflow_and_numpy_agree_on_speech(an4_audio):
         np.testing.assert_allclose(log_mel_tf(audio, CONFIG), expected, atol=1e-5)
 
 
+# Of a tone most bands have next to no energy, and what the tone's rounding leaves in them.
+TOLERANCE = {"noise": 3e-4, "tone": 5e-4, "steps": 3e-4, "silence": 3e-4}
+
+
 @given(
     samples=st.integers(0, 6000),
     kind=st.sampled_from(["noise", "tone", "steps", "silence"]),
@@ -74,7 +78,7 @@ def test_tensorflow_and_numpy_agree(samples, kind, loudness_db, seed, config):
     audio = (audio * 10 ** (loudness_db / 20)).astype(np.float32)
     expected = log_mel(audio, config)
     assert np.isfinite(expected).all()
-    np.testing.assert_allclose(log_mel_tf(audio, config), expected, atol=5e-4)
+    np.testing.assert_allclose(log_mel_tf(audio, config), expected, atol=TOLERANCE[kind])
 
 
 @pytest.mark.parametrize("samples", [0, 1, 399, 400, 559, 560])
