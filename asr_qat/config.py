@@ -65,6 +65,11 @@ def load_yaml(path: str | Path, kind: type[Config], settings: Sequence[str] = ()
     return from_dict(kind, content, where)
 
 
+def load_json(path: str | Path, kind: type[Config]) -> Config:
+    """Read the dataclass `kind` from a JSON file. Raises `UserError` that names file and key."""
+    return from_dict(kind, files.read_json(path), str(path))
+
+
 def _set(content: dict[str, Any], setting: str) -> None:
     """Put the value of `KEY=VALUE` into nested dictionaries."""
     path, equals, text = setting.partition("=")

@@ -24,11 +24,22 @@ AUDIO_SUFFIXES = frozenset(
     ".wav .flac .ogg .oga .opus .sph .mp3 .aif .aiff .au .caf .w64 "
     ".m4a .aac .mka .mp4 .m4v .mov .mkv .webm .avi .wma .amr .3gp".split()
 )
+KNOWN_SUFFIXES = " ".join(sorted(AUDIO_SUFFIXES))  # in messages
 LEAST_RATE = 2000  # samples per second: below this, or above `MOST_RATE`, is no sound but damage
 MOST_CHANNELS = 256
 TRUSTED_SAMPLES = 1 << 26  # 70 minutes at 16 kHz: no more are reserved because a header says so
 ROUNDING_S = 0.01  # manifests round durations: a segment that ends so near the end ends there
 _CHANNELS = {1: "mono", 2: "stereo"}
+
+
+def is_audio(path: Path) -> bool:
+    """Whether the name of a file is that of a recording."""
+    return path.suffix.lower() in AUDIO_SUFFIXES
+
+
+def recordings_below(folder: Path) -> list[Path]:
+    """All recordings in a folder and below, by their names."""
+    return [path for path in sorted(folder.rglob("*")) if is_audio(path)]
 
 
 class EncodedAudio(Protocol):

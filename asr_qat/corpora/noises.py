@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from asr_qat.audio.decode import AUDIO_SUFFIXES, read_audio
+from asr_qat.audio.decode import KNOWN_SUFFIXES, read_audio, recordings_below
 from asr_qat.audio.noise import PINK, WHITE, coloured, part_of, power
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.counted import counted
@@ -123,9 +123,8 @@ def noise_named(name: str, utterances: list[Utterance]) -> Noise:
         return Babble(tuple(sorted(utterances, key=lambda each: each.id)))
     known = ", ".join((*COLOURS, BABBLE))
     require(Path(name).is_dir(), f"noise {name}: no such folder, and none of {known}")
-    found = sorted(p for p in Path(name).rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
-    suffixes = " ".join(sorted(AUDIO_SUFFIXES))
-    require(bool(found), f"noise {name}: no recording in this folder ({suffixes})")
+    found = recordings_below(Path(name))
+    require(bool(found), f"noise {name}: no recording in this folder ({KNOWN_SUFFIXES})")
     return RecordedNoise(Path(name).resolve().name, tuple(found))
 
 

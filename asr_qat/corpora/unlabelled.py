@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from asr_qat import files
-from asr_qat.audio.decode import AUDIO_SUFFIXES
+from asr_qat.audio.decode import is_audio, recordings_below
 from asr_qat.corpora.readers.json_lines import read_json_lines
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError, require
@@ -37,20 +37,15 @@ def _found(path: Path) -> list[Utterance]:
     if path.is_dir() and manifest.is_file():
         return read_json_lines(manifest)
     if path.is_dir():
-        inside = (file for file in sorted(path.rglob("*")) if _audio(file))
-        return [_recording(file) for file in inside]
+        return [_recording(file) for file in recordings_below(path)]
     if path.suffix.lower() in MANIFESTS and path.is_file():
         return read_json_lines(path)
-    if _audio(path) and path.is_file():
+    if is_audio(path) and path.is_file():
         return [_recording(path)]
     raise UserError(
         f"{path}: no speech to calibrate on: give a prepared folder, a folder of recordings or a "
         "manifest (.jsonl)"
     )
-
-
-def _audio(path: Path) -> bool:
-    return path.suffix.lower() in AUDIO_SUFFIXES
 
 
 def _recording(file: Path) -> Utterance:

@@ -17,7 +17,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from asr_qat import files, folder_sums
-from asr_qat.config import from_dict
+from asr_qat.config import from_dict, load_json
 from asr_qat.corpora.feature_stats import FeatureStats, SavedMoments
 from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.errors import UserError
@@ -89,7 +89,7 @@ class Recogniser:
         path = files.place(path)
         _check_complete(path)
         folder_sums.check(path, CONFIG, TOKENIZER, STATS)
-        config = from_dict(ModelConfig, files.read_json(path / CONFIG), str(path / CONFIG))
+        config = load_json(path / CONFIG, ModelConfig)
         mean, std = _moments(path / STATS, config.front_end.mel_bins)
         tokenizer = Tokenizer.load(path / TOKENIZER)
         tokenizer = tokenizer.with_case() if keeps_case(config.normalizer) else tokenizer

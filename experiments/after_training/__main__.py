@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat import files
-from asr_qat.config import from_dict
+from asr_qat.config import load_json
 from asr_qat.errors import exit_code, require
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.parser import Parser
@@ -74,7 +74,7 @@ def _run() -> None:
     found: dict[str, Any] = {}
     if set(args.only) < set(PARTS):
         require(args.out.exists(), f"{args.out}: not there yet: measure all, without --only")
-        before = from_dict(AfterTrainingResults, files.read_json(args.out), str(args.out))
+        before = load_json(args.out, AfterTrainingResults)
         fields = {field.name for field in dataclasses.fields(before)}
         fields -= {field.name for field in dataclasses.fields(Provenance)}
         found = {name: getattr(before, name) for name in fields}

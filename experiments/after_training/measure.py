@@ -6,9 +6,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from asr_qat.arrays import Array
 from asr_qat.corpora.recordings import recordings
 from asr_qat.progress import progress
 from asr_qat.training.calibrated import Calibration
@@ -67,9 +64,8 @@ class Measured:
 def file_row(by: str, precision: str, files: Sequence[Measured], plain: Measured) -> FileRow:
     """The row of several files made in one way; `plain` is the float one."""
     counts = [_both(each.errors) for each in files]
-    lengths, beside = len(files) * counts[0].lengths, _both(plain.errors)
-    found = ErrorCounts(np.sum([each.errors for each in counts], axis=0), lengths)
-    base = ErrorCounts(len(files) * beside.errors, lengths)
+    found = ErrorCounts.added(counts)
+    base = ErrorCounts.added([_both(plain.errors)] * len(files))
     return FileRow(
         by=by,
         precision=precision,
@@ -97,13 +93,7 @@ def converted(
 
 
 def _both(errors: dict[str, ErrorCounts]) -> ErrorCounts:
-    def joined(parts: list[Array]) -> Array:
-        return np.concatenate(parts)
-
-    return ErrorCounts(
-        joined([errors[split].errors for split in SPLITS]),
-        joined([errors[split].lengths for split in SPLITS]),
-    )
+    return ErrorCounts.joined([errors[split] for split in SPLITS])
 
 
 def words_of(measured: Measured) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat import files
-from asr_qat.config import from_dict
+from asr_qat.config import load_json
 from asr_qat.errors import exit_code
 from asr_qat.parser import Parser
 from asr_qat.provenance import provenance
@@ -56,7 +56,7 @@ def _before(path: Path) -> dict[str, Any]:
     """The rows of the file, by section."""
     if not path.exists():
         return {}
-    found = from_dict(AnyKerasResults, files.read_json(path), str(path))
+    found = load_json(path, AnyKerasResults)
     return {name: getattr(found, name) for name in SECTIONS}
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from asr_qat import files
 from asr_qat.commands.arguments import positive_int
-from asr_qat.config import from_dict
+from asr_qat.config import load_json
 from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
 from asr_qat.provenance import provenance
@@ -80,7 +80,7 @@ def _run() -> None:
         rows: dict[tuple[str, str], DrillRow] = {}
         problems: dict[tuple[str, str], list[str]] = {}
         if (args.kind or args.only) and args.out.exists():
-            before = from_dict(DrillResults, files.read_json(args.out), str(args.out))
+            before = load_json(args.out, DrillResults)
             rows = {row.drilled: row for row in before.rows}
             problems = {key: before.problems_of(*key) for key in rows}
         for each in _planned(Ground(Path(work)), args.kills, args.only):

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from asr_qat import files
-from asr_qat.config import from_dict
+from asr_qat.config import load_json
 from asr_qat.counted import counted
 from asr_qat.errors import UserError, exit_code, require
 from asr_qat.parser import Parser
@@ -95,7 +95,7 @@ def _kept(args: argparse.Namespace) -> tuple[InputRow, ...]:
     """Rows of targets that are not run this time."""
     if not (args.only and args.out.exists()):
         return ()
-    return from_dict(FuzzResults, files.read_json(args.out), str(args.out)).inputs
+    return load_json(args.out, FuzzResults).inputs
 
 
 def _measured(name: str, number: int, args: argparse.Namespace, commit: str) -> InputRow:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat import files
-from asr_qat.config import from_dict
+from asr_qat.config import load_json
 from asr_qat.corpora.recordings import recordings
 from asr_qat.decoding.arpa import write_arpa
 from asr_qat.decoding.kneser_ney import estimate
@@ -54,7 +54,7 @@ def _run() -> None:
     args = parser.parse_args()
     found: dict[str, Any] = {}
     if args.only and args.out.exists():
-        before = from_dict(LongFormResults, files.read_json(args.out), str(args.out))
+        before = load_json(args.out, LongFormResults)
         found = {name: getattr(before, name) for name in SECTIONS}
     for name in args.only or SECTIONS:
         print(f"== {name}", flush=True)

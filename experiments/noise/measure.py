@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from asr_qat.corpora.conditions import Condition, under
 from asr_qat.corpora.noises import noise_named
 from asr_qat.corpora.utterance import Utterance
@@ -78,13 +76,7 @@ def _counts(
 
 def _added(several: Sequence[Counts]) -> Counts:
     """Errors of the same utterances under several conditions."""
-    return {
-        name: ErrorCounts(
-            np.sum([counts[name].errors for counts in several], axis=0),
-            np.sum([counts[name].lengths for counts in several], axis=0),
-        )
-        for name in several[0]
-    }
+    return {name: ErrorCounts.added([counts[name] for counts in several]) for name in several[0]}
 
 
 def _row(

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from asr_qat import files
-from asr_qat.config import from_dict
+from asr_qat.config import load_json
 from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
 from asr_qat.provenance import provenance
@@ -61,7 +61,7 @@ def _run() -> None:
 def _before(path: Path) -> PretrainedResults | None:
     if not path.exists():
         return None
-    return from_dict(PretrainedResults, files.read_json(path), str(path))
+    return load_json(path, PretrainedResults)
 
 
 def _write(path: Path, rows: dict[str, LogitsRow | TrainedRow], order: list[str]) -> None:

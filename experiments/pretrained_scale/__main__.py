@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat import files
-from asr_qat.config import from_dict
+from asr_qat.config import load_json
 from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
 from asr_qat.provenance import provenance
@@ -67,7 +67,7 @@ def _run() -> None:
         require(part in PARTS, f"--only {part}: expected {', '.join(PARTS)}")
     found: dict[str, Any] = {}
     if args.only and args.out.exists():
-        before = from_dict(PretrainedScaleResults, files.read_json(args.out), str(args.out))
+        before = load_json(args.out, PretrainedScaleResults)
         found = {field: getattr(before, field) for field in _FIELDS}
     made = [Made(network, args.work, args.peer_python) for network in SIZES[args.size]]
     for part in args.only or PARTS:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from asr_qat import files
 from asr_qat.commands.arguments import positive_float, positive_int
-from asr_qat.config import from_dict
+from asr_qat.config import load_json
 from asr_qat.cores import usable_cores
 from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
@@ -62,7 +62,7 @@ def _run() -> None:
     require(max(args.cores) <= there, f"--cores {max(args.cores)}: {there} are there")
     model = load_model(args.file)
     memory = (
-        _results(args.out).memory
+        load_json(args.out, CapacityResults).memory
         if args.keep_memory
         else measure_memory(model, args.data, args.split, args.hours, args.chunk_ms, args.quiet)
     )
@@ -87,11 +87,6 @@ def _run() -> None:
     ).with_targets()
     files.write_json(args.out, dataclasses.asdict(found))
     files.write_text(args.out.with_suffix(".md"), capacity_table(found))
-
-
-def _results(path: Path) -> CapacityResults:
-    """Those of a file."""
-    return from_dict(CapacityResults, files.read_json(path), str(path))
 
 
 def _line(row: StreamsRow) -> str:

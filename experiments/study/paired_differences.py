@@ -61,10 +61,7 @@ class Spoken:
             _word_errors(tuple(self.references[split]), cell.splits[split].hypotheses)
             for split in splits
         ]
-        return ErrorCounts(
-            np.concatenate([part.errors for part in parts]),
-            np.concatenate([part.lengths for part in parts]),
-        )
+        return ErrorCounts.joined(parts)
 
     def rate(self, cells: Sequence[CellResult]) -> float:
         """Error rate of all cells and splits together."""
@@ -83,7 +80,7 @@ def paired_difference(pairs: Pairs, spoken: Spoken) -> PairedDifference:
     own, other = ([spoken.errors(pair[side], *spoken.splits) for pair in pairs] for side in (0, 1))
     mine, its = (np.array([count.errors for count in side]) for side in (own, other))
     words = own[0].lengths
-    total, total_other = (ErrorCounts(e.sum(axis=0), len(pairs) * words) for e in (mine, its))
+    total, total_other = (ErrorCounts.added(side) for side in (own, other))
     return PairedDifference(
         wer_diff=total.rate - total_other.rate,
         wer_diff_ci=paired_interval(total, total_other),

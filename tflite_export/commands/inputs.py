@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr_qat.audio.decode import AUDIO_SUFFIXES, read_audio
+from asr_qat.audio.decode import KNOWN_SUFFIXES, read_audio, recordings_below
 from asr_qat.audio.heard import AudioBytes
 from asr_qat.errors import UserError, require
 from tflite_export.runtime.formats import Source
@@ -75,9 +75,8 @@ def _standard_input() -> Recording:
 
 
 def _inside(folder: str) -> list[str]:
-    files = [path for path in Path(folder).rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES]
-    suffixes = " ".join(sorted(AUDIO_SUFFIXES))
-    require(bool(files), f"{folder}: no recording in this folder ({suffixes})")
+    files = recordings_below(Path(folder))
+    require(bool(files), f"{folder}: no recording in this folder ({KNOWN_SUFFIXES})")
     return sorted(map(str, files))
 
 

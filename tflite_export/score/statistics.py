@@ -1,6 +1,7 @@
 """Error rates with bootstrap intervals over utterances, or over speakers and seeds."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import jiwer
 import numpy as np
@@ -26,6 +27,22 @@ class ErrorCounts:
     def rate(self) -> float:
         """Error rate over all utterances, as a share."""
         return float(self.errors.sum() / max(self.lengths.sum(), 1))
+
+    @classmethod
+    def added(cls, several: "Sequence[ErrorCounts]") -> "ErrorCounts":
+        """Of the same utterances, recognised several times: each still counts as one."""
+        return cls(
+            np.sum([each.errors for each in several], axis=0),
+            np.sum([each.lengths for each in several], axis=0),
+        )
+
+    @classmethod
+    def joined(cls, several: "Sequence[ErrorCounts]") -> "ErrorCounts":
+        """Of utterances of several parts, one after the other."""
+        return cls(
+            np.concatenate([each.errors for each in several]),
+            np.concatenate([each.lengths for each in several]),
+        )
 
 
 def word_errors(references: list[str], hypotheses: list[str]) -> ErrorCounts:

@@ -11,7 +11,7 @@ there (see `hold_out`).
 from pathlib import Path
 
 from asr_qat import files
-from asr_qat.audio.decode import AUDIO_SUFFIXES
+from asr_qat.audio.decode import KNOWN_SUFFIXES, is_audio, recordings_below
 from asr_qat.corpora.readers.hold_out import complete_splits
 from asr_qat.corpora.readers.json_lines import read_json_lines
 from asr_qat.corpora.readers.splits import check_unique, split_named
@@ -41,8 +41,8 @@ def read(path: Path) -> Corpus:
             splits[split_named(folder.name) or "train"] += _read_folder(folder, path)
         splits["train"] += [] if folders else _read_folder(path, path)
     if not any(splits.values()):
-        suffixes = " ".join(sorted(AUDIO_SUFFIXES))
-        raise UserError(f"{path}: neither train.jsonl or test.jsonl nor audio ({suffixes}) in it")
+        neither = f"neither train.jsonl or test.jsonl nor audio ({KNOWN_SUFFIXES}) in it"
+        raise UserError(f"{path}: {neither}")
     check_unique(path, splits)
     splits, note = complete_splits(splits, str(path))
     return Corpus(
@@ -64,22 +64,16 @@ def _split_folders(path: Path) -> list[Path]:
     folders = sorted(place for place in path.iterdir() if place.is_dir())
     found = [folder for folder in folders if split_named(folder.name)]
     others = [place for place in path.iterdir() if place not in found] if found else []
-    left = (file for place in others for file in (place, *place.rglob("*")) if _audio(file))
+    left = (file for place in others for file in (place, *place.rglob("*")) if is_audio(file))
     if first := next(left, None):
         names = ", ".join(folder.name for folder in found)
         notice("left out", f"{first}: in none of {names}: left out")
     return found
 
 
-def _audio(file: Path) -> bool:
-    return file.suffix.lower() in AUDIO_SUFFIXES
-
-
 def _read_folder(folder: Path, root: Path) -> list[Utterance]:
     utterances = []
-    for audio in sorted(folder.rglob("*")):
-        if not _audio(audio):
-            continue
+    for audio in recordings_below(folder):
         transcript = audio.with_suffix(".txt")
         within = audio.relative_to(folder).parts
         utterances.append(
