@@ -218,6 +218,7 @@ def test_a_transducer(transducer_run, folder):
     quantize_model(recogniser.model, QuantizationConfig(overrides=overrides))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_both_encoders_of_a_live_model(folder):
     """The cascade is on the second pass's way alone, the causal encoder on both."""

@@ -117,7 +117,9 @@ def test_every_product_has_the_width(exported_transducer, transducer, precision,
     assert found.bytes_by_layer["prediction_lstm"] == inputs * outputs * int(width) // 8
 
 
-@pytest.mark.parametrize("precision", ["w4a8", "two_bit_all", "w1a8", *FURTHER])
+@pytest.mark.parametrize(
+    "precision", [long_case("w4a8"), "two_bit_all", long_case("w1a8"), *FURTHER]
+)
 def test_every_product_is_equal(exported_transducer, transducer, precision):
     quantized = post_training(transducer, precision)
     rows = product_errors(exported_transducer(precision), quantized, UTTERANCES)
@@ -294,6 +296,7 @@ def test_an_ngram(ngram_transducer, tmp_path):
     assert "ctc_output" not in found.bytes_by_layer
 
 
+@pytest.mark.long
 def test_from_audio_to_the_word_error_rate_of_four_bits(
     transducer_run, prepared_folder, tflite_export, tmp_path
 ):
