@@ -22,7 +22,7 @@ from asr_qat.cores import usable_cores
 
 FOLDER = Path(__file__).parent
 SECONDS_FILE = FOLDER / "seconds.json"  # what each file took, for the order; --save writes it
-GROUP_SECONDS = 100.0
+GROUP_SECONDS = 200.0
 UNKNOWN_SECONDS = 5.0  # of a file that was not measured yet
 SLOWEST = 10
 # So that the processes do not take each other's cores.

@@ -193,6 +193,7 @@ def test_an_utterance_in_which_nothing_is_heard(recogniser, folder):
     assert np.all(found > 1)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_transducer(transducer_run, folder):
     """Its CTC head is used in training only: not measured, and not among the bytes."""

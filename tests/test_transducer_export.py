@@ -58,7 +58,7 @@ def test_the_signatures(exported_transducer, transducer):
     assert shapes(signatures.outputs("encode_198")) == {"encoded": [1, 50, 14]}
 
 
-@pytest.mark.parametrize("precision", ["float", "w4a8", *FURTHER])
+@pytest.mark.parametrize("precision", [long_case("float"), "w4a8", *FURTHER])
 def test_a_file_is_its_keras_model(exported_transducer, transducer, manifest, precision):
     """What is not identical is named, with logits that lie close together."""
     items = recordings(manifest)
