@@ -75,7 +75,7 @@ class Tab:
         return found["result"].get("value")
 
     def wait_for(self, script: str) -> Any:
-        """The value of an expression as soon as it is true. Raises `UserError` if it stays false."""
+        """The value of an expression once it is true. Raises `UserError` if it stays false."""
         end = time.monotonic() + PATIENCE_S
         while not (found := self.run(script)):
             if time.monotonic() > end:

@@ -3,6 +3,7 @@
 import dataclasses
 
 LIBRISPEECH = "work/librispeech_check"  # prepared folder
+LIVE = "work/an4_live_mixed_4_8.tflite"  # quantized after training
 VOCABULARY = "models/an4_tiny_float/tokenizer.model"
 
 
@@ -56,6 +57,14 @@ MEASUREMENTS = (
         6,
     ),
     Measurement(("streaming_scale.json",), ("tflite-export streaming scale",), 8),
+    Measurement(
+        ("browser.json",),
+        (
+            f"tflite-export convert models/an4_live_float --precision mixed_4_8 -o {LIVE}",
+            f"python -m experiments.browser {LIVE}",
+        ),
+        4,
+    ),
     Measurement(("demo.json", "equality.json"), ("tflite-export demo --results results",), 18),
     Measurement(("noise.json",), ("python -m experiments.noise",), 6),  # of the demo's files
     Measurement(

@@ -4,14 +4,17 @@ import dataclasses
 import hashlib
 from typing import Any
 
+from asr_qat.audio.front_end import FrontEndConfig
 from tflite_export.runtime.live.endpoint import EndpointConfig
 from tflite_export.runtime.metadata import Metadata
+
+LENGTHS = ("frame_length", "hop_length", "fft_length", "padding")  # of a front end, samples
 
 
 def description(
     content: bytes, metadata: Metadata, rule: EndpointConfig, about: str
 ) -> dict[str, Any]:
-    """The object that `live_model.js` and `page.js` read.
+    """The object that `recognition.js` reads.
 
     Args:
         content: of the file that the page has.
@@ -19,19 +22,23 @@ def description(
         rule: when an utterance ends.
         about: what the page says of the model.
     """
-    front_end, live = metadata.front_end, metadata.live
-    lengths = ("frame_length", "hop_length", "fft_length", "padding")
+    live = metadata.live
     return {
         "about": about,
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
-        "front_end": {
-            **dataclasses.asdict(front_end),
-            **{name: getattr(front_end, name) for name in lengths},
-        },
+        "front_end": front_end_description(metadata.front_end),
         "mean": metadata.mean.tolist(),
         "std": metadata.std.tolist(),
         "labels": [list(label) for label in metadata.tokenizer.label_bytes()],
+        "durations": metadata.durations,
+        "subsampling_factor": metadata.subsampling_factor,
         "live": None if live is None else dataclasses.asdict(live),
         "endpoint": dataclasses.asdict(rule),
     }
+
+
+def front_end_description(config: FrontEndConfig) -> dict[str, Any]:
+    """The object that `front_end.js` reads: all fields, and the samples that follow from them."""
+    lengths = {name: getattr(config, name) for name in LENGTHS}
+    return {**dataclasses.asdict(config), **lengths}

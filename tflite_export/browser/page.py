@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from asr_qat import files
+from asr_qat.decoding.live_format import LiveFormat
 from asr_qat.errors import require
 from tflite_export.browser import site
 from tflite_export.browser.description import description
@@ -57,7 +58,7 @@ def write_page(
     """Write the page of a file.
 
     Args:
-        path: `.tflite` of a live model.
+        path: `.tflite` of a live model or of one of whole utterances.
         folder: a new one, an empty one, or that of a page, which is replaced.
         litertjs: folder with the archives of LiteRT.js, see `litertjs_files`.
         rule: when an utterance ends.
@@ -65,19 +66,17 @@ def write_page(
         verify: refuse a file whose checksum is wrong.
 
     Raises:
-        UserError: no such file, damaged, or not of a live model; a folder with other files; no
+        UserError: no such file, damaged, or full-integer; a folder with other files; no
             LiteRT.js.
     """
     file, folder = ModelFile.read(path, verify), Path(folder)
     metadata = read_metadata_of(file)
-    require(metadata.live is not None, f"{path}: of whole utterances: a page takes live models")
-    assert metadata.live is not None
+    require(metadata.full_integer is None, f"{path}: a full-integer file: a page takes others")
     known = not folder.exists() or (folder / LIST).exists() or not any(folder.iterdir())
     require(known, f"{folder}: has other files: name a new folder")
     wide = widened(file, WIDENED_BITS)
-    first, second = metadata.live.delays_ms
-    about = about or f"{file.path.name}: words after {first:g} ms, corrected after {second:g} ms"
-    told = description(wide.content, metadata, rule or EndpointConfig(), about)
+    said = about or _about(file.path.name, metadata.live)
+    told = description(wide.content, metadata, rule or EndpointConfig(), said)
     contents = {
         **litertjs_files(None if litertjs is None else Path(litertjs)),
         **_own_files(),
@@ -90,6 +89,13 @@ def write_page(
         files.write_bytes(folder / name, content)
     sizes = {name: len(content) for name, content in contents.items()}
     return Page(folder, sizes, wide is not file)
+
+
+def _about(name: str, live: LiveFormat | None) -> str:
+    if live is None:
+        return f"{name}: words when the recording is over"
+    first, second = (f"{ms:g} ms" for ms in live.delays_ms)
+    return f"{name}: words wait for {first} of sound, their correction for {second}"
 
 
 def _own_files() -> dict[str, bytes]:

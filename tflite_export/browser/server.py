@@ -1,4 +1,4 @@
-"""A plain server of a page: for this machine, and with the headers that other servers should send."""
+"""A plain server of a page: for this machine, with the headers that any server should send."""
 
 import contextlib
 import functools

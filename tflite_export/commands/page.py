@@ -16,7 +16,7 @@ def add_parser(subparsers) -> None:
     parser = subparsers.add_parser(
         "page", help="write a static page that recognises in the browser that opens it"
     )
-    parser.add_argument("file", metavar="FILE", help=".tflite file of a live model")
+    parser.add_argument("file", metavar="FILE", help=".tflite file, not full-integer")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the page")
     parser.add_argument(
         "--litertjs",
@@ -57,10 +57,10 @@ def run(args: argparse.Namespace) -> None:
 
 def _serve(folder: Path, port: int) -> None:
     import contextlib
-    import signal
+    import threading
 
     from tflite_export.browser.server import serving
 
     with serving(folder, port=port) as address, contextlib.suppress(KeyboardInterrupt):
         print(f"{address}  (Ctrl-C ends)", flush=True)
-        signal.pause()
+        threading.Event().wait()

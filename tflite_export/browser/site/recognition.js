@@ -2,6 +2,8 @@ import { Endpoint } from "./endpoint.js";
 import { LiveModel } from "./live_model.js";
 import { Session } from "./session.js";
 import { Signatures } from "./signatures.js";
+import { WholeModel } from "./whole_model.js";
+import { WholeRecording } from "./whole_recording.js";
 
 /** The model of this page. */
 export class Recognition {
@@ -12,7 +14,10 @@ export class Recognition {
   static async load(threads) {
     const description = await (await read("model.json")).json();
     const content = new Uint8Array(await (await read("model.tflite")).arrayBuffer());
-    const model = await LiveModel.load(description, await Signatures.load(content, threads));
+    const signatures = await Signatures.load(content, threads);
+    const model = description.live
+      ? await LiveModel.load(description, signatures)
+      : new WholeModel(description, signatures);
     return new Recognition(description, model);
   }
 
@@ -23,9 +28,13 @@ export class Recognition {
     this.rule = new Endpoint(description.endpoint.pause_s, description.endpoint.longest_s);
   }
 
-  /** A new stream. */
-  begin() {
-    return Session.begin(this.model, this.rule);
+  /**
+   * A new stream, which takes audio by `accept` and is over by `finish`.
+   * @returns {Promise<Session | WholeRecording>}
+   */
+  async begin() {
+    if (this.model instanceof LiveModel) return Session.begin(this.model, this.rule);
+    return new WholeRecording(this.model);
   }
 }
 

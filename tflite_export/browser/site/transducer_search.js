@@ -48,6 +48,32 @@ export async function advanceSearch(steps, before, rows) {
   return { emissions: [...before.emissions, ...found], frames, predicted, state };
 }
 
+/**
+ * The labels of a whole utterance. With durations the best of them says how many frames to go on,
+ * after labels and blanks alike; a blank goes on by one at least.
+ * @param {import("./transducer_steps.js").TransducerSteps} steps
+ * @param {Float32Array[]} rows `[frames, joint]`
+ * @returns {Promise<number[]>} labels
+ */
+export async function greedyTransducer(steps, rows) {
+  const { blank, durations } = steps;
+  const tokens = [];
+  let { predicted, state } = await steps.predict(blank, steps.initialState());
+  for (let frame = 0, symbols = 0; frame < rows.length; ) {
+    const logits = await steps.join(rows[frame], predicted);
+    const token = best(logits.subarray(0, blank + 1));
+    let skipped = token === blank ? 1 : 0;
+    if (durations.length) skipped = Math.max(durations[best(logits.subarray(blank + 1))], skipped);
+    symbols = skipped ? 0 : symbols + 1;
+    if (symbols === MAX_SYMBOLS) [symbols, skipped] = [0, 1];
+    frame += skipped;
+    if (token === blank) continue;
+    tokens.push(token);
+    ({ predicted, state } = await steps.predict(token, state));
+  }
+  return tokens;
+}
+
 /** Index of the largest of these values, the first one of several. */
 export function best(values) {
   let index = 0;
