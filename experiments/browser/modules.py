@@ -120,7 +120,7 @@ def renderer_mb(field: str) -> float:
 
 
 def _base64(audio: np.ndarray) -> str:
-    return base64.b64encode(np.ascontiguousarray(audio, "<f4")).decode()
+    return base64.b64encode(audio.astype("<f4").tobytes()).decode()
 
 
 def _floats(text: str, config: FrontEndConfig) -> np.ndarray:
