@@ -115,16 +115,21 @@ def test_whole_utterances(name, an4_audio, tmp_path):
 
 
 def test_two_bits(an4_audio, tmp_path):
-    """Widened on the way, and the labels are those of Python."""
+    """Widened on the way: LiteRT.js finds what it finds in the file as it is."""
     path = tmp_path / "narrow.tflite"
     source = Recogniser.load(REPOSITORY / "models/an4_live_float")
     path.write_bytes(convert_recogniser(source, "two_bit"))
     page = write_page(path, tmp_path / "page")
     assert page.widened and page.sizes["model.tflite"] > path.stat().st_size
-    with opened(page.folder) as found:
-        found.load()
-        theirs = found.recognise(an4_audio[0], PIECE)
-    assert in_python(load_model(path), an4_audio[0], PIECE).first == theirs.first
+    seen = []
+    for content in (None, path.read_bytes()):
+        if content:
+            (page.folder / "model.tflite").write_bytes(content)
+        with opened(page.folder) as found:
+            found.load()
+            one = found.recognise(an4_audio[0], PIECE)
+            seen.append((one.first, one.second, one.shown))
+    assert seen[0] == seen[1] and seen[0][0]
 
 
 def test_the_microphone_without_a_network(voice, an4_audio, tmp_path):
