@@ -8,11 +8,12 @@ export async function keepFiles() {
   const workers = navigator.serviceWorker;
   if (!workers) return "pages of https or localhost alone are kept for use without a network";
   try {
-    await workers.register("service_worker.js", { updateViaCache: "none" });
+    const { active } = await workers.register("service_worker.js", { updateViaCache: "none" });
+    if (active) return ""; // they were kept before
     const late = new Promise((_, refuse) => setTimeout(refuse, PATIENCE_MS, new Error("it is late")));
     await Promise.race([inControl(workers), late]);
   } catch (error) {
-    return workers.controller ? "" : `not kept for use without a network: ${error.message}`;
+    return `not kept for use without a network: ${error.message}`;
   }
   return "";
 }
