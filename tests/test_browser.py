@@ -15,7 +15,7 @@ from asr_qat.models.model_directory import Recogniser
 from experiments.browser.chromium import browser, chromium
 from experiments.browser.measure import feature_error, in_python
 from experiments.browser.modules import opened
-from experiments.live.undisturbed_session import events_alone
+from experiments.live.undisturbed_session import events_alone, final_text
 from tests.training_fixtures import REPOSITORY
 from tflite_export.browser.litertjs import litertjs_files
 from tflite_export.browser.page import write_page
@@ -157,7 +157,7 @@ def test_the_microphone_without_a_network(voice, an4_audio, tmp_path):
 
 
 def test_a_recording_on_the_page(voice, an4_audio, tmp_path):
-    """A file that the user chooses, at another rate than the model's, is recognised."""
+    """A file that the user chooses is recognised."""
     write_page(voice, tmp_path / "page")
     soundfile.write(tmp_path / "page" / "said.wav", an4_audio[0], 16000)
     with serving(tmp_path / "page") as address, browser(tmp_path) as tab:
@@ -174,4 +174,4 @@ def test_a_recording_on_the_page(voice, an4_audio, tmp_path):
         tab.wait_for("!!document.querySelector('#words p[data-type=final]')")
         tab.wait_for(OFF)
         said = tab.run("document.querySelector('#words').textContent").split()
-        assert said == events_alone(load_model(voice), an4_audio[0], 16000)[-1].text.split()
+        assert said == final_text(events_alone(load_model(voice), an4_audio[0], 16000)).split()
