@@ -9,7 +9,7 @@ from asr_qat.errors import UserError
 from asr_qat.provenance import Provenance
 from experiments.browser import chromium, measure
 from experiments.browser.modules import Found
-from experiments.browser.rows import BrowserResults, DownloadRow, SpeedRow
+from experiments.browser.rows import BrowserResults, DownloadRow, SpeedRow, WebGpuRow
 from experiments.browser.table import browser_table
 from tests.live_reference import TOKENIZER, reference_model
 from tflite_export.browser.page import Page
@@ -70,6 +70,10 @@ def test_the_page_of_it(tmp_path):
         speed=(SPEED,),
         python_median_ms=1.0,
         download=(DownloadRow(part="model", bytes=1_000_000, gzip_bytes=900_000),),
+        webgpu=(
+            WebGpuRow(file="live.tflite", adapter="a b", errors={"positions": 0.5}),
+            WebGpuRow(file="other.tflite", adapter=None, errors={}),
+        ),
         **agreement(ONE, ONE, dataclasses.replace(ONE, second=[])),
     ).with_targets()
     met = {row.name: row.met for row in found.targets if row.met is not None}
@@ -77,6 +81,7 @@ def test_the_page_of_it(tmp_path):
     text = browser_table(found)
     assert text.startswith("**2 of 4 targets met.** live.tflite (ptq, mixed_4_8) in Chrome/1 ")
     assert "| 2 | second |" in text and "| 1 | 900 | 3.00 |" in text
+    assert "| live.tflite | a b | positions | 50 |" in text and "other.tflite" not in text
 
 
 def test_no_browser(monkeypatch, tmp_path):

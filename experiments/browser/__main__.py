@@ -10,7 +10,7 @@ from asr_qat.corpora.recordings import recordings
 from asr_qat.errors import exit_code
 from asr_qat.parser import Parser
 from asr_qat.provenance import Provenance
-from experiments.browser.measure import compare
+from experiments.browser.measure import compare, webgpu
 from experiments.browser.rows import BrowserResults
 from experiments.browser.table import browser_table
 from tflite_export.browser.page import write_page
@@ -36,6 +36,9 @@ def build_parser() -> Parser:
     parser.add_argument("--split", default="test", help="of it (default: %(default)s)")
     parser.add_argument("--limit", type=int, help="so many recordings (default: all)")
     parser.add_argument("--litertjs", metavar="FOLDER", help="as of tflite-export page")
+    parser.add_argument(
+        "--webgpu", type=Path, nargs="*", default=[], help="further files to try on WebGPU"
+    )
     parser.add_argument("--out", type=Path, default=Path("results/browser.json"))
     parser.add_argument("--quiet", action="store_true", help="no progress")
     return parser
@@ -50,12 +53,14 @@ def _run() -> None:
     with tempfile.TemporaryDirectory() as folder:
         page = write_page(args.file, folder, args.litertjs)
         measured = compare(page, model, items, PIECE_MS, THREADS, args.quiet)
+        gpu = tuple(webgpu(path, page, args.litertjs) for path in (args.file, *args.webgpu))
     found = BrowserResults(
         **vars(Provenance.of_this_run()),
         file=args.file.name,
         method=metadata.method,
         widths=metadata.widths,
         data=f"{Path(args.data).name} ({args.split})",
+        webgpu=gpu,
         **measured,
     ).with_targets()
     files.write_json(args.out, dataclasses.asdict(found))

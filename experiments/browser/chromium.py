@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ PATIENCE_S = 120.0
 OPTIONS = (
     "--headless=new",
     "--no-sandbox",
-    "--disable-gpu",
     "--disable-quic",
     "--disable-sync",
     "--disable-background-networking",
@@ -28,6 +27,13 @@ OPTIONS = (
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
     "--remote-debugging-port=0",
+)
+NO_GPU = ("--disable-gpu",)
+# WebGPU in software: what adapter there is on a machine without one.
+SOFTWARE_GPU = (
+    "--enable-unsafe-webgpu",
+    "--use-webgpu-adapter=swiftshader",
+    "--enable-features=Vulkan",
 )
 
 
@@ -95,17 +101,20 @@ def chromium() -> str | None:
 
 
 @contextlib.contextmanager
-def browser(folder: Path, recording: Path | None = None) -> Iterator[Tab]:
+def browser(
+    folder: Path, recording: Path | None = None, gpu: Sequence[str] = NO_GPU
+) -> Iterator[Tab]:
     """A tab of a browser of its own.
 
     Args:
         folder: for what the browser keeps.
         recording: WAV file that its microphone hears, again and again.
+        gpu: options that say what it has: `NO_GPU` or `SOFTWARE_GPU`.
     """
     program = chromium()
     if program is None:
         raise UserError(f"no {NAMES[0]} on this machine: apt install chromium")
-    command = [program, *OPTIONS, f"--user-data-dir={folder}"]
+    command = [program, *OPTIONS, *gpu, f"--user-data-dir={folder}"]
     if recording is not None:
         command.append(f"--use-file-for-fake-audio-capture={recording}")
     with (folder / "log").open("w+") as log:

@@ -1,7 +1,7 @@
 // What `experiments.browser` asks of the page: samples in, what it computes of them out.
 import { Endpoint } from "./endpoint.js";
 import { FrontEnd } from "./front_end.js";
-import { getGlobalLiteRt } from "./litertjs/core.js";
+import { Tensor, getGlobalLiteRt, loadAndCompile, loadLiteRt } from "./litertjs/core.js";
 import { Recognition } from "./recognition.js";
 import { Session } from "./session.js";
 import { StreamingLogMel } from "./streaming_log_mel.js";
@@ -77,4 +77,58 @@ export function memory() {
     wasm: getGlobalLiteRt().liteRtWasm.HEAPU8.byteLength,
     javascript: performance.memory.usedJSHeapSize,
   };
+}
+
+/**
+ * Every signature by WebAssembly and by WebGPU, on the same noise.
+ * @returns {Promise<object>} the adapter; of each signature the largest difference of its outputs,
+ *     each as a share of the largest value of the output
+ */
+export async function webgpu() {
+  const adapter = await navigator.gpu?.requestAdapter();
+  if (!adapter) return { adapter: null, errors: {} };
+  await loadLiteRt(new URL("./litertjs/wasm/", import.meta.url).href, { jspi: true });
+  const content = new Uint8Array(await (await fetch("model.tflite")).arrayBuffer());
+  const cpu = await loadAndCompile(content, { accelerator: "wasm" });
+  const options = { accelerator: "webgpu", gpuOptions: { precision: "fp32" } };
+  const gpu = await loadAndCompile(content, options);
+  const errors = {};
+  for (const [name, runner] of Object.entries(cpu.signatures)) {
+    const inputs = noise(runner.getInputDetails());
+    const expected = await outputs(runner, inputs);
+    const found = await outputs(gpu.signatures[name], inputs);
+    errors[name] = Math.max(...Object.keys(expected).map((key) => share(expected[key], found[key])));
+  }
+  return { adapter: `${adapter.info.vendor} ${adapter.info.architecture}`, errors };
+}
+
+/** Values for inputs: noise in [-1, 1), of masks and labels ones; the same at every call. */
+function noise(details) {
+  let state = 1;
+  const next = () => (state = (state * 1103515245 + 12345) % 2147483648) / 1073741824 - 1;
+  return details.map(({ name, dtype, shape }) => {
+    const size = shape.reduce((product, length) => product * length, 1);
+    if (dtype === "int32") return { name, shape, values: new Int32Array(size).fill(1) };
+    const ones = name.includes("valid") || name === "one";
+    return { name, shape, values: Float32Array.from({ length: size }, ones ? () => 1 : next) };
+  });
+}
+
+async function outputs(runner, inputs) {
+  const given = inputs.map(({ name, shape, values }) => [name, new Tensor(values, shape)]);
+  const found = await runner.run(Object.fromEntries(given));
+  const read = Object.entries(found).map(async ([name, tensor]) => [name, await tensor.data()]);
+  return Object.fromEntries(await Promise.all(read));
+}
+
+/** The largest difference as a share of the largest value; infinite where one is no number. */
+function share(expected, found) {
+  let error = 0;
+  let range = 1e-30;
+  expected.forEach((value, i) => {
+    const off = Math.abs(value - found[i]);
+    error = Math.max(error, Number.isNaN(off) ? Infinity : off);
+    range = Math.max(range, Math.abs(value));
+  });
+  return error / range;
 }

@@ -3,6 +3,7 @@
 import gzip
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,17 @@ import numpy as np
 from asr_qat.audio.front_end import log_mel, normalize
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.progress import progress
+from experiments.browser.chromium import SOFTWARE_GPU
 from experiments.browser.modules import Found, Modules, opened, renderer_mb
-from experiments.browser.rows import Difference, DownloadRow, SpeedRow
-from tflite_export.browser.litertjs import BUILDS, VERSION
+from experiments.browser.rows import Difference, DownloadRow, SpeedRow, WebGpuRow
+from tflite_export.browser.litertjs import BUILDS, VERSION, litertjs_files
 from tflite_export.browser.page import MODEL, Page
 from tflite_export.runtime.live.endpoint import WHOLE_RECORDING
 from tflite_export.runtime.live.events import Transcript, event_message
 from tflite_export.runtime.live.live_model import LiveModel
 from tflite_export.runtime.live.session import Session
 
+WEBGPU_BUILD = "litert_wasm_jspi_internal"
 LOUDER = np.float32(1 + 1e-6)  # which no one hears, and rounding does
 SHOWN = ("type", "utterance", "words", "stable")  # of a message
 
@@ -70,6 +73,22 @@ def compare(
         "python_median_ms": _median(expected),
         "download": downloads(page),
     }
+
+
+def webgpu(path: Path, page: Page, litertjs: str | None) -> WebGpuRow:
+    """A file on WebGPU beside WebAssembly, in a browser whose adapter is software.
+
+    Args:
+        path: of the file.
+        page: whose model is replaced by it.
+        litertjs: as of `write_page`.
+    """
+    folder = None if litertjs is None else Path(litertjs)
+    for name, content in litertjs_files(folder, (WEBGPU_BUILD,)).items():
+        (page.folder / name).write_bytes(content)
+    (page.folder / MODEL).write_bytes(path.read_bytes())
+    with opened(page.folder, SOFTWARE_GPU) as modules:
+        return WebGpuRow(file=path.name, **modules.webgpu())
 
 
 def in_python(model: LiveModel, audio: np.ndarray, size: int) -> Found:

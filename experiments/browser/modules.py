@@ -6,7 +6,7 @@ import dataclasses
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 
 from asr_qat.audio.front_end import FrontEndConfig
-from experiments.browser.chromium import Tab, browser
+from experiments.browser.chromium import NO_GPU, Tab, browser
 from tflite_export.browser.description import front_end_description
 from tflite_export.browser.server import serving
 
@@ -87,6 +87,11 @@ class Modules:
         found: dict[str, int] = self._tab.run("compare.memory()")
         return found
 
+    def webgpu(self) -> dict[str, Any]:
+        """The adapter, and how far each signature is off there, as a share of its range."""
+        found: dict[str, Any] = self._tab.run("compare.webgpu()")
+        return found
+
     def version(self) -> str:
         """Of the browser."""
         product: str = self._tab.call("Browser.getVersion")["product"]
@@ -94,12 +99,14 @@ class Modules:
 
 
 @contextlib.contextmanager
-def opened(page: Path) -> Iterator[Modules]:
-    """The modules of a page in a browser of its own, the model not yet loaded."""
+def opened(page: Path, gpu: Sequence[str] = NO_GPU) -> Iterator[Modules]:
+    """The modules of a page in a browser of its own, the model not yet loaded; see `browser`."""
     for name in HARNESS:
         shutil.copy(HERE / name, page)
-    with serving(page) as address, tempfile.TemporaryDirectory() as folder:
-        with browser(Path(folder)) as tab:
+    # What Chromium's own processes write after its end may stay.
+    kept = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    with serving(page) as address, kept as folder:
+        with browser(Path(folder), gpu=gpu) as tab:
             tab.open(f"{address}{HARNESS[0]}")
             tab.run("import('./compare.js').then((found) => { globalThis.compare = found; })")
             yield Modules(tab)

@@ -70,6 +70,21 @@ class DownloadRow:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class WebGpuRow:
+    """A file on WebGPU beside WebAssembly, on the same noise.
+
+    Attributes:
+        file: of the live model: the one that was compared with Python, or its float one.
+        adapter: vendor and architecture; None where the browser has none.
+        errors: largest difference of each signature's outputs, each as a share of its range.
+    """
+
+    file: str
+    adapter: str | None
+    errors: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class BrowserResults(Provenance):
     """A live file in a browser beside the same file in Python.
 
@@ -93,6 +108,7 @@ class BrowserResults(Provenance):
         speed: by threads.
         python_median_ms: what a piece takes in Python, one thread.
         download: by part.
+        webgpu: files there.
         targets: what was promised.
     """
 
@@ -115,6 +131,7 @@ class BrowserResults(Provenance):
     speed: tuple[SpeedRow, ...]
     python_median_ms: float
     download: tuple[DownloadRow, ...]
+    webgpu: tuple[WebGpuRow, ...]
     targets: tuple[Row, ...] = ()
 
     def with_targets(self) -> "BrowserResults":

@@ -25,6 +25,7 @@ def browser_table(found: BrowserResults) -> str:
         _speed(found),
         "What a browser reads once:\n",
         _download(found),
+        *_webgpu(found),
     ]
     return "\n".join(lines)
 
@@ -49,3 +50,19 @@ def _download(found: BrowserResults) -> str:
     total = [sum(row.bytes for row in found.download), sum(r.gzip_bytes for r in found.download)]
     rows.append(["all", *(f"{size:,}" for size in total)])
     return markdown_columns(["Part", "Bytes", "Compressed (gzip)"], rows, words=1)
+
+
+def _webgpu(found: BrowserResults) -> list[str]:
+    rows = [
+        [row.file, row.adapter, name, f"{100 * error:.2g}"]
+        for row in found.webgpu
+        if row.adapter is not None
+        for name, error in row.errors.items()
+    ]
+    if not rows:
+        return ["The browser had no WebGPU.\n"]
+    columns = ["File", "Adapter", "Signature", "Largest difference, % of the range"]
+    return [
+        "WebGPU beside WebAssembly on the same noise:\n",
+        markdown_columns(columns, rows, words=3),
+    ]

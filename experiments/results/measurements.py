@@ -4,6 +4,7 @@ import dataclasses
 
 LIBRISPEECH = "work/librispeech_check"  # prepared folder
 LIVE = "work/an4_live_mixed_4_8.tflite"  # quantized after training
+LIVE_FLOAT = "work/an4_live_float.tflite"
 VOCABULARY = "models/an4_tiny_float/tokenizer.model"
 
 
@@ -61,7 +62,8 @@ MEASUREMENTS = (
         ("browser.json",),
         (
             f"tflite-export convert models/an4_live_float --precision mixed_4_8 -o {LIVE}",
-            f"python -m experiments.browser {LIVE}",
+            f"tflite-export convert models/an4_live_float -o {LIVE_FLOAT}",
+            f"python -m experiments.browser {LIVE} --webgpu {LIVE_FLOAT}",
         ),
         4,
     ),

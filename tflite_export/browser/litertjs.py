@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from asr_qat.corpora.download import Unreachable, download
@@ -66,12 +67,13 @@ BUILDS = ("litert_wasm_internal", "litert_wasm_compat_internal", "litert_wasm_th
 _IMPORT = (b'"@litertjs/wasm-utils"', b'"./wasm_utils.js"')
 
 
-def litertjs_files(folder: Path | None = None) -> dict[str, bytes]:
+def litertjs_files(folder: Path | None = None, builds: Sequence[str] = BUILDS) -> dict[str, bytes]:
     """The files of LiteRT.js that a page needs, by their paths in it.
 
     Args:
         folder: with the archives that `npm pack` writes; None: the user's cache, into which they
             are downloaded.
+        builds: of WebAssembly.
 
     Raises:
         UserError: an archive that is missing or another one, or a registry out of reach.
@@ -84,7 +86,7 @@ def litertjs_files(folder: Path | None = None) -> dict[str, bytes]:
         "wasm_utils.js": utils["dist/index.js"],
         "NOTICE.txt": NOTICE.encode(),
     }
-    for build in BUILDS:
+    for build in builds:
         for name in (f"wasm/{build}.js", f"wasm/{build}.wasm"):
             found[name] = core[name]
     return {f"litertjs/{name}": content for name, content in found.items()}
