@@ -2,6 +2,7 @@
 
 import json
 import re
+import urllib.request
 
 import pytest
 
@@ -9,6 +10,8 @@ from asr_qat.errors import UserError
 from tflite_export.browser import litertjs, page
 from tflite_export.browser.litertjs import CORE, WASM_UTILS, litertjs_files, registry
 from tflite_export.browser.page import LIST, write_page
+from tflite_export.browser.server import serving
+from tflite_export.cli import build_parser
 from tflite_export.runtime.live.endpoint import EndpointConfig
 
 pytest_plugins = ["tests.live_file"]
@@ -94,3 +97,26 @@ def test_the_registry_of_npm(monkeypatch, tmp_path):
     (tmp_path / ".npmrc").write_text("audit=false\nregistry = https://npm.example.org\n")
     url = "https://npm.example.org/@litertjs/core/-/core-"
     assert CORE.url(registry()).startswith(url)
+
+
+def test_the_command(live_file, without_litertjs, tmp_path, capsys):
+    words = ["page", str(live_file), "--out", str(tmp_path / "page"), "--pause-s", "1.5"]
+    args = build_parser().parse_args(words)
+    args.run(args)
+    sizes = [path.stat().st_size for path in (tmp_path / "page").rglob("*") if path.is_file()]
+    assert f"page: {sum(sizes):,} bytes that a browser reads\n" in capsys.readouterr().out
+    assert json.loads((tmp_path / "page" / "model.json").read_text())["endpoint"]["pause_s"] == 1.5
+
+
+def test_how_it_is_served(tmp_path):
+    """Isolated, and as types that a browser runs."""
+    for name in ("main.js", "run.wasm"):
+        (tmp_path / name).write_bytes(b"content")
+    with serving(tmp_path) as address:
+        with urllib.request.urlopen(f"{address}main.js") as answer:
+            assert answer.read() == b"content"
+            assert answer.headers["Content-Type"] == "text/javascript"
+            assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+            assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+        with urllib.request.urlopen(f"{address}run.wasm") as answer:
+            assert answer.headers["Content-Type"] == "application/wasm"
