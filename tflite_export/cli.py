@@ -18,6 +18,7 @@ COMMANDS = (
     "transcribe",
     "listen",
     "serve",
+    "page",
 )
 
 
