@@ -28,18 +28,19 @@ def least_runtime(precisions: Iterable[str]) -> str:
     needed = [OLDEST]
     for name in precisions:
         needed += [least for pattern, least in LEAST if re.match(pattern, name)][:1]
-    return max(needed, key=_number)
+    return max(needed, key=number)
 
 
 def require_runtime(path: object, least: str) -> None:
     """Raise `UserError` that names the file if LiteRT is older than `least`."""
     found = version("ai-edge-litert")
-    if _number(found) < _number(least):
+    if number(found) < number(least):
         raise UserError(
             f"{path}: needs LiteRT {least} or later, this is {found}: "
             "`pip install --upgrade ai-edge-litert`, or convert it with another --precision"
         )
 
 
-def _number(text: str) -> tuple[int, ...]:
+def number(text: str) -> tuple[int, ...]:
+    """The numbers of a version, by which versions are compared."""
     return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
