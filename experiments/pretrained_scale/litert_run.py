@@ -1,10 +1,10 @@
 """Runs a `.tflite`, one call at a time; `onnx_peer.py run` does the same with ONNX Runtime.
 
 `python -m experiments.pretrained_scale.litert_run FILE` loads the file, with `--threads` (1), and
-answers on standard output, one line of JSON each: first `load_ms`, the time of loading, `first_ms`,
-that until after the first run, `anonymous_mb` and `peak_mb` of memory then; after that, for each line
-that it reads, `cpu_ms` and `wall_ms` of one more run. A run encodes as long an utterance as there is
-a signature for, of noise.
+answers on standard output, one line of JSON each: first `load_ms`, the time of loading,
+`first_ms`, that until after the first run, `anonymous_mb` and `peak_mb` of memory then; after that,
+for each line that it reads, `cpu_ms` and `wall_ms` of one more run. A run encodes as long an
+utterance as there is a signature for, of noise.
 """
 
 import argparse
