@@ -1,4 +1,4 @@
-"""The files that are run: of each precision one product alone, and a whole model."""
+"""The files that are run: of each precision products alone, and a whole model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,14 +8,14 @@ import numpy as np
 from tflite_export.score.fresh_process import result_of
 
 SECONDS = 4.0  # of the model's one signature
-FRAMES, INPUTS, OUTPUTS = 50, 64, 32  # of the product
+FRAMES, INPUTS, CHANNELS = 50, 256, 64  # of the products, and of those of an image
 PRODUCT = "_product"  # ends the name of its file
 SEED = 0
 CALIBRATION = 4  # utterances
 
 
 def product_of(path: Path) -> Path:
-    """The file of the product beside that of the model."""
+    """The file of the products beside that of the model."""
     return path.with_stem(f"{path.stem}{PRODUCT}")
 
 
@@ -59,21 +59,39 @@ def write_each(model: str, data: str, paths: Sequence[str]) -> None:
 
 
 def write_product(path: Path) -> None:
-    """Write a dense layer with random weights at the precision that a file is named after."""
+    """Write dense layers with random weights at the precision that a file is named after.
+
+    One of many frames, with and without a bias, with a fused activation; of a single frame; and of
+    an image's pixels, whose input has four dimensions.
+    """
     from tensorflow import keras
 
     from tflite_export.convert.keras_export import export
 
-    features = _write_features(path, FRAMES, INPUTS)
-    rng = np.random.default_rng(SEED)
+    layers, features = keras.layers, _write_features(path, FRAMES, INPUTS)
     given = keras.Input((FRAMES, INPUTS), name="features")
-    model = keras.Model(given, keras.layers.Dense(OUTPUTS, name="product")(given))
-    weights = rng.standard_normal((INPUTS, OUTPUTS)) / INPUTS**0.5, rng.standard_normal(OUTPUTS)
-    model.set_weights(weights)
+    frame = layers.Cropping1D((0, FRAMES - 1))(given)
+    image = layers.Reshape((FRAMES, INPUTS // CHANNELS, CHANNELS))(given)
+    products = [
+        layers.Dense(32, name="product")(given),
+        layers.Dense(33, use_bias=False, name="without_bias")(given),
+        layers.Dense(16, activation="relu", name="with_relu")(given),
+        layers.Dense(32, name="one_frame")(frame),
+        layers.Dense(24, name="pixels")(image),
+    ]
+    flat = layers.Concatenate()([layers.Flatten()(product) for product in products])
+    model = keras.Model(given, flat)
+    rng = np.random.default_rng(SEED)
+    for layer in model.layers:
+        layer.set_weights([_weights(rng, values.shape) for values in layer.get_weights()])
     name = path.stem.removesuffix(PRODUCT)
     precision = None if name == "float" else name
     shapes = {f"encode_{FRAMES}": [1, FRAMES, INPUTS]}
     export(model, path, shapes, precision, [features[None]] if precision else None)
+
+
+def _weights(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return rng.standard_normal(shape) / (shape[0] ** 0.5 if len(shape) > 1 else 1)
 
 
 def _write_features(path: Path, frames: int, bins: int) -> np.ndarray:

@@ -29,8 +29,8 @@ def runtimes_table(found: RuntimesResults) -> str:
     lines = [f"- `{message}`: {names[0]}{_more(names)}" for message, names in said.items()]
     parts = [
         f"{met_of(found.targets)}\n",
-        f"One product of each precision alone, and `{found.model}` as a whole, on noise, beside "
-        f"the interpreter of LiteRT {found.reference}: the largest difference of the product and, "
+        f"Products of each precision alone, and `{found.model}` as a whole, on noise, beside "
+        f"the interpreter of LiteRT {found.reference}: the largest difference of a product and, "
         "in parentheses, of a logit, as shares of their ranges. A bold one is wrong. A last bit "
         "of the float arithmetic between products may push an activation of 8 bits over a "
         f"rounding edge, and all that follows.\n\n{markdown_columns(columns, rows, 2)}",
