@@ -54,7 +54,7 @@ FOUND = RuntimesResults(
         row("2.1.2", "w2a8", "1.2.0", DIFFERS),
         row("2.10.0", "w2a8", "1.2.0", SAME),
         row("1.2.0", "w2a8", "1.2.0", NONE, COMPILED),
-        row("2.3.0", "w2a8", "1.2.0", CRASHES, COMPILED),
+        row("2.1.2", "w2a8", "1.2.0", CRASHES, COMPILED),
     ),
 ).with_targets()
 

@@ -55,8 +55,8 @@ class LeastRow:
     Attributes:
         precision: by name.
         written: into the file.
-        measured: the oldest from which on every interpreter computes the same; None if not even
-            the newest does.
+        measured: the oldest from which on interpreter and `CompiledModel`, where it is there,
+            compute the same products; None if not even the newest does.
     """
 
     precision: str
@@ -89,18 +89,14 @@ class RuntimesResults(Provenance):
 
 
 def _least(rows: Iterable[FileRow]) -> Iterable[LeastRow]:
-    own = [row for row in rows if (row.package, row.interface) == (LITERT, INTERPRETER)]
+    own = [row for row in rows if row.package == LITERT and row.outcome != NONE]
     for precision in dict.fromkeys(row.precision for row in own):
-        found = sorted(
-            (row for row in own if row.precision == precision),
-            key=lambda row: number(row.version),
-            reverse=True,
-        )
+        found = [row for row in own if row.precision == precision]
         measured = None
-        for row in found:
-            if row.outcome != SAME:
+        for version in sorted({row.version for row in found}, key=number, reverse=True):
+            if any(row.outcome != SAME for row in found if row.version == version):
                 break
-            measured = row.version
+            measured = version
         yield LeastRow(precision=precision, written=found[0].least, measured=measured)
 
 

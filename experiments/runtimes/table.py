@@ -21,6 +21,7 @@ def runtimes_table(found: RuntimesResults) -> str:
     least = [
         [f"`{row.precision}`", row.written, row.measured or "none of them"] for row in found.least
     ]
+    least_table = markdown_columns(["Precision", "Written", "Measured"], least, 2)
     said: dict[str, list[str]] = {}
     for row in found.rows:
         if row.message:
@@ -34,8 +35,8 @@ def runtimes_table(found: RuntimesResults) -> str:
         "in parentheses, of a logit, as shares of their ranges. A bold one is wrong. A last bit "
         "of the float arithmetic between products may push an activation of 8 bits over a "
         f"rounding edge, and all that follows.\n\n{markdown_columns(columns, rows, 2)}",
-        "The least LiteRT that a file asks for, and the one from which on the interpreter computes "
-        f"the same product:\n\n{markdown_columns(['Precision', 'Written', 'Measured'], least, 2)}",
+        "The least LiteRT that a file asks for, and the one from which on interpreter and "
+        f"`CompiledModel` compute the same products:\n\n{least_table}",
     ]
     if lines:
         parts.append("Why files do not run:\n\n" + "\n".join(lines) + "\n")
