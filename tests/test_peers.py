@@ -5,6 +5,8 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 from asr_qat.config import from_dict
 from asr_qat.provenance import Hardware
 from experiments.peers import measure
@@ -110,6 +112,7 @@ def test_python_of_a_package():
     assert python_with("no_such_package", Path("other")) == Path("other")
 
 
+@pytest.mark.long
 def test_parts_in_turn_that_are_kept(monkeypatch, tmp_path):
     """Two files, as LiteRT runs them; a second time nothing is measured again."""
     here = Path(sys.executable)

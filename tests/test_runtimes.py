@@ -27,6 +27,7 @@ from experiments.runtimes.rows import (
     RuntimesResults,
 )
 from experiments.runtimes.table import runtimes_table
+from tests.conftest import long_case
 from tests.tones_fixtures import tones_file
 
 HERE = version(LITERT)
@@ -128,7 +129,7 @@ def test_a_process_that_dies_is_started_again_behind_its_file(here, monkeypatch,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["float", "w4a8-b32", "w4a8s"])
+@pytest.mark.parametrize("precision", ["w4a8s", long_case("float"), long_case("w4a8-b32")])
 def test_the_product_of_a_precision(here, precision):
     path = product_of(here / f"{precision}.tflite")
     write_product(path)

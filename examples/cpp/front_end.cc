@@ -52,6 +52,7 @@ void Fft(std::vector<std::complex<double>>* values) {
 
 FrontEnd::FrontEnd(const Json& description)
     : mean_(description.Floats("mean")), std_(description.Floats("std")) {
+  if (!description.Has("front_end")) throw std::runtime_error("the description has no front_end");
   const Json& given = description.fields.at("front_end");
   sample_rate_ = static_cast<int>(given.Number("sample_rate", 16000));
   hop_ms_ = given.Number("hop_ms", 10.0);

@@ -10,7 +10,8 @@ namespace {
 
 uint32_t Number(const std::string& bytes, size_t at, int size) {  // little-endian
   uint32_t found = 0;
-  for (int i = 0; i < size; ++i) found |= uint32_t(uint8_t(bytes.at(at + i))) << (8 * i);
+  if (at + size > bytes.size()) throw std::runtime_error("a WAV file that is cut off");
+  for (int i = 0; i < size; ++i) found |= uint32_t(uint8_t(bytes[at + i])) << (8 * i);
   return found;
 }
 

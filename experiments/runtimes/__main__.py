@@ -39,7 +39,7 @@ def build_parser() -> Parser:
     parser.add_argument("--model", default=MODEL, help="model directory (default: %(default)s)")
     parser.add_argument(
         "--data",
-        default="work/an4",
+        default="work/demo/an4_prepared",
         help="speech for the ranges of static activations (default: %(default)s)",
     )
     parser.add_argument(
