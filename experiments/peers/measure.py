@@ -1,6 +1,7 @@
 """Measurements of one network, in parts that are kept one by one."""
 
 import dataclasses
+import functools
 import json
 import subprocess
 import sys
@@ -59,16 +60,17 @@ class Measured:
         peers = [p for p in self._peers if (p.runtime, p.weights, p.kind) not in runs_not]
         speed: list[SpeedRow] = []
         for count in threads:
-            speed += self._part(
-                f"speed_{count}", SpeedRow, lambda count=count: self._speed(peers, count)
-            )
+            measure = functools.partial(self._speed, peers, count)
+            speed += self._part(f"speed_{count}", SpeedRow, measure)
         return NetworkRow(
             name=self._made.network.name,
             parameters=result_of(parameters_of, str(self._made.model())),
             refused=tuple(refused),
             speed=tuple(speed),
-            start=tuple(self._part("start", StartRow, lambda: self._start(peers))),
-            operators=tuple(self._part("operators", OperatorRow, lambda: self._operators(peers))),
+            start=tuple(self._part("start", StartRow, functools.partial(self._start, peers))),
+            operators=tuple(
+                self._part("operators", OperatorRow, functools.partial(self._operators, peers))
+            ),
         )
 
     def _part(self, name: str, kind: type, measure: Callable[[], Sequence[Any]]) -> list[Any]:
@@ -128,7 +130,7 @@ class Measured:
 
     def _operators(self, peers: Sequence[Peer]) -> list[OperatorRow]:
         """Of int4 in LiteRT, and of all in ONNX Runtime."""
-        rows = []
+        rows: list[OperatorRow] = []
         for peer in peers:
             if (peer.runtime, peer.weights) == (LITERT, INT4):
                 command = [sys.executable, "-m", OPERATORS, str(peer.path)]

@@ -10,8 +10,9 @@ import copy
 import json
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import flatbuffers
 import numpy as np
@@ -26,8 +27,7 @@ ANY_INTEGER = 1  # of an input that is no float
 
 def main() -> None:
     """Print what the operators of a file take."""
-    content = open(sys.argv[1], "rb").read()
-    print(json.dumps(operator_times(content)))
+    print(json.dumps(operator_times(Path(sys.argv[1]).read_bytes())))
 
 
 def operator_times(content: bytes) -> list[dict[str, object]]:
@@ -37,12 +37,12 @@ def operator_times(content: bytes) -> list[dict[str, object]]:
     same = Counter(_kind(model, graph, op) for op in graph.operators)
     first = {_kind(model, graph, op): op for op in reversed(graph.operators)}
     counts: Counter[str] = Counter()
-    taken: Counter[str] = Counter()
+    taken: dict[str, float] = defaultdict(float)
     for kind, count in same.items():
         op = first[kind]
         name = _name(model, graph, op)
         counts[name] += count
-        taken[name] += count * _milliseconds(alone(model, graph, op))  # type: ignore[assignment]
+        taken[name] += count * _milliseconds(alone(model, graph, op))
     return [
         {"operator": name, "count": counts[name], "ms": ms}
         for name, ms in sorted(taken.items(), key=lambda item: -item[1])

@@ -131,8 +131,9 @@ def row_of(runtime: Runtime, reference: Runtime, path: Path, said: Said, work: P
         precision=path.stem,
         least=read_metadata(path).least_runtime,
         outcome=_outcome(message, shares.get("product", 0.0)),
+        product=shares.get("product"),
+        model=shares.get("model"),
         message=message,
-        **shares,
     )
 
 
