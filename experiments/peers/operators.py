@@ -107,7 +107,7 @@ def _kind(
 ) -> tuple[object, ...]:
     """What two operators have in common that take the same time."""
     tensors = [graph.tensors[index] for index in _tensors(op) if index >= 0]
-    shapes = tuple((tuple(t.shape or ()), t.type, _constant(model, t)) for t in tensors)
+    shapes = tuple((_shape(t), t.type, _constant(model, t)) for t in tensors)
     options = tuple(sorted(vars(op.builtinOptions).items())) if op.builtinOptions else ()
     return op.opcodeIndex, str(options), shapes
 
@@ -117,8 +117,12 @@ def _name(model: schema.ModelT, graph: schema.SubGraphT, op: schema.OperatorT) -
     code = model.operatorCodes[op.opcodeIndex]
     name = OPERATORS[max(code.builtinCode, code.deprecatedBuiltinCode)]
     inputs = [graph.tensors[index] for index in op.inputs if index >= 0]
-    weights = [t for t in inputs if _constant(model, t) and len(t.shape or ()) > 1]
+    weights = [t for t in inputs if _constant(model, t) and len(_shape(t)) > 1]
     return f"{name} {TYPES[weights[0].type]}" if weights else name
+
+
+def _shape(tensor: schema.TensorT) -> tuple[int, ...]:
+    return () if tensor.shape is None else tuple(int(size) for size in tensor.shape)
 
 
 def _constant(model: schema.ModelT, tensor: schema.TensorT) -> bool:

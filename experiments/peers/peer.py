@@ -18,10 +18,10 @@ from experiments.peers.rows import (
 from experiments.pretrained_scale import running
 from experiments.pretrained_scale.networks import Made
 from tflite_export.runtime.recogniser import TFLiteRecogniser
-from tflite_export.runtime.widen import NO
+from tflite_export.runtime.widen import NO, Widen
 
 PRECISIONS = {"float": "float", "int8": "w8a8", INT4: "w4a8", TWO_BITS: "w2a8"}  # by weights
-WIDER = 4  # bits
+WIDER: Widen = 4  # bits
 OPENVINO_PEER = Path(__file__).with_name("openvino_peer.py")
 PACKAGES = {ONNX_RUNTIME: "onnxruntime", OPENVINO: "openvino"}
 
@@ -52,7 +52,7 @@ class Peer:
     def command(self, threads: int) -> list[str]:
         """What runs it, see `experiments.pretrained_scale.running`."""
         if self.runtime == LITERT:
-            widen = WIDER if self.weights == WIDENED else NO
+            widen: Widen = WIDER if self.weights == WIDENED else NO
             return running.litert(self.path, widen=widen, threads=threads)
         if self.runtime == ONNX_RUNTIME:
             return running.onnx(self.path, self.python, self.frames, threads)

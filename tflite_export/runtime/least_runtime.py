@@ -11,9 +11,10 @@ from importlib.metadata import version
 from asr_qat.errors import UserError
 
 OLDEST = "1.2.0"  # that was tried
-# By what a precision's name has: two bits or one, or blocks; weights in 4 bits with static
-# activations. The first that fits counts.
+# By what a precision's name has: two bits or one, with float activations and with others; blocks;
+# weights in 4 bits with static activations. The first that fits counts.
 LEAST = (
+    (r"w[12]$", "2.1.0"),
     (r"w[12]|.*-b", "2.1.2"),
     (r"w[34]a8s", "1.3.0"),
 )
