@@ -34,6 +34,8 @@ from experiments.long_form.rows import LongFormResults
 from experiments.long_form.table import long_form_table
 from experiments.noise.rows import NoiseResults
 from experiments.noise.table import noise_table
+from experiments.peers.rows import PeersResults
+from experiments.peers.table import peers_table
 from experiments.prepare_scale.rows import PrepareScaleResults
 from experiments.prepare_scale.table import prepare_scale_table
 from experiments.pretrained.results import PretrainedResults
@@ -43,6 +45,8 @@ from experiments.pretrained_scale.table import pretrained_scale_table
 from experiments.reports.wer_size_plot import plot_wer_against_size
 from experiments.robustness.rows import RobustnessResults
 from experiments.robustness.table import robustness_table
+from experiments.runtimes.rows import RuntimesResults
+from experiments.runtimes.table import runtimes_table
 from experiments.scale.scale_rows import ScaleResults
 from experiments.scale.scale_table import scale_table
 from experiments.sensitivity.check_assignment import Check
@@ -170,10 +174,12 @@ KINDS: dict[str, Render] = {
     "house.json": _table(HouseResults, house_table),
     "long_form.json": _table(LongFormResults, long_form_table),
     "noise.json": _table(NoiseResults, noise_table),
+    "peers.json": _table(PeersResults, peers_table),
     "prepare_scale.json": _table(PrepareScaleResults, prepare_scale_table),
     "pretrained.json": _table(PretrainedResults, pretrained_table),
     "pretrained_scale.json": _table(PretrainedScaleResults, pretrained_scale_table),
     "robustness.json": _table(RobustnessResults, robustness_table),
+    "runtimes.json": _table(RuntimesResults, runtimes_table),
     "scale.json": _table(ScaleResults, scale_table),
     "server_capacity.json": _table(CapacityResults, capacity_table),
     "threads.json": _table(ThreadsResults, threads_table),
