@@ -82,8 +82,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _record(args: argparse.Namespace) -> None:
-    from tflite_export.score.device.make_record import UTTERANCES, make_record
     from tflite_export.score.device.record import Record
+    from tflite_export.score.device_record import UTTERANCES, make_record
     from tflite_export.silence import silence
 
     if not args.data:

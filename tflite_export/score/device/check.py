@@ -1,24 +1,26 @@
 """Run a file on this device and compare it with its record: `tflite-export verify`."""
 
 import time
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.tools import flatbuffer_utils
+from ai_edge_litert import schema_py_generated as schema
 
 from asr_qat.arrays import Array
 from asr_qat.errors import require
 from asr_qat.progress import progress
-from tflite_export.runtime.model_file import ModelFile
 from tflite_export.runtime.processor import chosen_by
 from tflite_export.score.delegation import delegation
-from tflite_export.score.device.recognised import DeviceRecogniser, Recognised, WatchedRecogniser
+from tflite_export.score.device.recognised import (
+    DeviceRecogniser,
+    Recognised,
+    WatchedRecogniser,
+    flatbuffer_of,
+)
 from tflite_export.score.device.record import Record
 from tflite_export.score.device.report import (
     ChangedText,
-    CheckedProduct,
     CheckedSignature,
     DeviceReport,
     Machine,
@@ -49,8 +51,13 @@ def check(
         quiet: no progress.
     """
     device = DeviceRecogniser(path, threads, xnnpack)
-    signatures = measure_signatures(device, rounds, xnnpack)
-    products, unchecked = _products(path, record, threads, xnnpack, products_of, quiet)
+    model = flatbuffer_of(path)
+    signatures = measure_signatures(device, model, rounds, xnnpack)
+    watched = WatchedRecogniser(model, threads, xnnpack) if products_of else None
+    chosen = record.features[:products_of]
+    for features in progress(chosen, "products", len(chosen), quiet=quiet):
+        assert watched is not None
+        watched.recognised(features.astype(np.float32))
     shown = progress(record.features, "texts", len(record.features), quiet=quiet)
     found = [device.recognised(features.astype(np.float32)) for features in shown]
     about = record.about
@@ -61,8 +68,8 @@ def check(
         here=machine(signatures),
         reference=about.machine,
         signatures=signatures,
-        products=products,
-        unchecked=unchecked,
+        products=() if watched is None else watched.products.summary(),
+        unchecked=() if watched is None else watched.products.unchecked,
         utterances=len(found),
         changed=tuple(
             ChangedText(id=name, reference=text, here=each.text)
@@ -98,7 +105,7 @@ def machine(signatures: tuple[CheckedSignature, ...]) -> Machine:
 
 
 def measure_signatures(
-    device: DeviceRecogniser, rounds: int = ROUNDS, xnnpack: bool = True
+    device: DeviceRecogniser, model: schema.ModelT, rounds: int = ROUNDS, xnnpack: bool = True
 ) -> tuple[CheckedSignature, ...]:
     """What runs each signature, and how long it takes on zeros.
 
@@ -106,8 +113,6 @@ def measure_signatures(
         UserError: fewer than one round.
     """
     require(rounds >= 1, f"rounds: {rounds} is less than 1")
-    content = ModelFile.read(device.path).content
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     rows = []
     for signature in model.signatureDefs:
         name, graph = signature.signatureKey.decode(), model.subgraphs[signature.subgraphIndex]
@@ -117,7 +122,7 @@ def measure_signatures(
         }
         delegated = len(delegation(model, graph).operators) if xnnpack else 0
         device.call(name, **inputs)
-        seconds = [_seconds(lambda n=name, x=inputs: device.call(n, **x)) for _ in range(rounds)]
+        seconds = [_seconds(device, name, inputs) for _ in range(rounds)]
         ms = 1000 * float(np.median(seconds))
         rows.append(
             CheckedSignature(name=name, operators=len(graph.operators), delegated=delegated, ms=ms)
@@ -125,18 +130,7 @@ def measure_signatures(
     return tuple(rows)
 
 
-def _seconds(run: Callable[[], object]) -> float:
+def _seconds(device: DeviceRecogniser, signature: str, inputs: dict[str, Array]) -> float:
     started = time.perf_counter()
-    run()
+    device.call(signature, **inputs)
     return time.perf_counter() - started
-
-
-def _products(
-    path: str | Path, record: Record, threads: int, xnnpack: bool, count: int, quiet: bool
-) -> tuple[tuple[CheckedProduct, ...], tuple[str, ...]]:
-    """Every product of the first utterances, and the layers of those that are not known."""
-    watched = WatchedRecogniser(path, threads, xnnpack)
-    chosen = record.features[:count]
-    for features in progress(chosen, "products", len(chosen), quiet=quiet):
-        watched.recognised(features.astype(np.float32))
-    return watched.products.summary(), watched.products.unchecked

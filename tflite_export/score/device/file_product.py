@@ -159,9 +159,9 @@ class FileProduct:
             whole = scaled_rows(given, -1 if self._window.pixelwise else IMAGE)
             spread = [np.broadcast_to(p, (*given.shape[:-1], 1)) for p in (whole.low, whole.high)]
             unit = np.broadcast_to(whole.unit, (*given.shape[:-1], 1))
-            ends = [self._window.first(part).reshape(-1, 1) for part in (*spread, unit)]
+            parts = [self._window.first(part).reshape(-1, 1) for part in (*spread, unit)]
             values = patches(whole.values, self._window)
-            return Scaled(values.reshape(-1, values.shape[-1]), *ends)
+            return Scaled(values.reshape(-1, values.shape[-1]), *parts)
         scale, zero_point = _affine(self._input)
         if self.kind == STATIC:
             return scaled_statically(given.reshape(-1, given.shape[-1]), scale, zero_point)

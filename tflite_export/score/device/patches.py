@@ -60,7 +60,7 @@ def patches(image: Array, window: Window) -> Array:
         missing = max((steps - 1) * window.stride[axis] + window.size[axis] - length, 0)
         pads.append((missing // 2, missing - missing // 2) if window.same else (0, 0))
     padded = np.pad(image, [*pads, (0, 0)])
-    views = np.lib.stride_tricks.sliding_window_view(padded, window.size, axis=(1, 2))
+    views = np.lib.stride_tricks.sliding_window_view(padded, window.size, (1, 2))  # type: ignore[call-overload]
     down, right = window.stride
     views = views[:, ::down, ::right].transpose(0, 1, 2, 4, 5, 3)
     found: Array = views.reshape(*views.shape[:3], -1)

@@ -4,15 +4,22 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
 
 from asr_qat.arrays import Array
 from asr_qat.leftovers import temporary_folder
-from tflite_export.runtime.live.live_model import live_model
+from tflite_export.runtime.live.live_model import LiveModel, live_model
 from tflite_export.runtime.live.whole_recording import recognise_features
 from tflite_export.runtime.model_file import ModelFile
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.runtime.signatures import InterpretedSignatures
 from tflite_export.score.device.watched_products import WatchedProducts
+
+
+def flatbuffer_of(path: str | Path) -> schema.ModelT:
+    """The flatbuffer object of a file, which takes a while to read."""
+    return flatbuffer_utils.read_model_from_bytearray(bytearray(ModelFile.read(path).content))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +49,7 @@ class DeviceRecogniser(TFLiteRecogniser):
         if not xnnpack:
             content = ModelFile.read(path).content
             self.signatures = InterpretedSignatures(content, threads, xnnpack=False)
-        self._live_model = None
+        self._live_model: LiveModel | None = None
 
     def recognised(self, features: Array) -> Recognised:
         """Greedy search in normalised features `[frames, mel_bins]`."""
@@ -59,12 +66,17 @@ class DeviceRecogniser(TFLiteRecogniser):
 class WatchedRecogniser(DeviceRecogniser):
     """The same with every product compared whenever a signature has run.
 
+    Args:
+        model: of the file, a flatbuffer object, changed in place.
+        threads: CPU threads.
+        xnnpack: with LiteRT's delegate, as by default.
+
     Attributes:
         products: what was found of them.
     """
 
-    def __init__(self, path: str | Path, threads: int = 1, xnnpack: bool = True):
-        self.products = WatchedProducts(ModelFile.read(path).content)
+    def __init__(self, model: schema.ModelT, threads: int = 1, xnnpack: bool = True):
+        self.products = WatchedProducts(model)
         with temporary_folder() as folder:
             copy = folder / "watched.tflite"
             copy.write_bytes(self.products.content)

@@ -69,7 +69,7 @@ class Record:
         arrays |= {f"logits_{i}": x for i, x in enumerate(self.logits)}
         about = json.dumps(dataclasses.asdict(self.about)).encode()
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, about=np.frombuffer(about, np.uint8), **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(buffer, about=np.frombuffer(about, np.uint8), **arrays)
         files.write_bytes(path, buffer.getvalue())
 
     @classmethod

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
-from ai_edge_litert.tools import flatbuffer_utils
+from ai_edge_litert import schema_py_generated as schema
 
 from asr_qat.arrays import Array
 from tflite_export.convert.labelled import layer_of_product, products
@@ -17,15 +17,14 @@ class WatchedProducts:
     """The products of a file.
 
     Args:
-        content: of the `.tflite`.
+        model: a flatbuffer object, changed in place.
 
     Attributes:
-        content: of a copy whose signatures have further outputs.
+        content: of the file whose signatures have further outputs.
         unchecked: layers with a product of a kind that is not known here.
     """
 
-    def __init__(self, content: bytes):
-        model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    def __init__(self, model: schema.ModelT):
         self._rows: dict[str, _Rows] = {}  # by layer: a product may be in several signatures
         self._found: dict[str, FileProduct] = {}  # by probe
         unpacked: dict[int, Array] = {}

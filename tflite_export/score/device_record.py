@@ -10,7 +10,7 @@ from asr_qat.errors import require
 from asr_qat.progress import progress
 from tflite_export.runtime.model_file import ModelFile
 from tflite_export.score.device.check import logit_differences, machine, measure_signatures
-from tflite_export.score.device.recognised import DeviceRecogniser, Recognised
+from tflite_export.score.device.recognised import DeviceRecogniser, Recognised, flatbuffer_of
 from tflite_export.score.device.record import FORMAT, About, Record
 from tflite_export.score.device.report import Floor
 
@@ -49,7 +49,7 @@ def make_record(
     about = About(
         format=FORMAT,
         checksum=file.checksum.hex(),
-        machine=machine(measure_signatures(device, rounds=1)),
+        machine=machine(measure_signatures(device, flatbuffer_of(path), rounds=1)),
         floor=_floor(runs),
         ids=tuple(ids),
         texts=tuple(each.text for each in found),
@@ -95,7 +95,7 @@ def _floor(runs: list[list[Recognised]]) -> Floor:
     return Floor(
         movements=MOVEMENTS,
         changed=max(changed),
-        changed_mean=float(np.mean(changed)),
+        changed_mean=sum(changed) / len(changed),
         median_logits=float(np.median(whole)),
         max_logits=float(np.max(whole)),
     )
