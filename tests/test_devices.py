@@ -1,4 +1,4 @@
-"""Emulated processors: what they show of themselves, rows and targets, and a file on two of them."""
+"""Emulated processors: what they show of themselves, rows, targets, and a file on two of them."""
 
 import dataclasses
 import json

@@ -57,7 +57,6 @@ MEASUREMENTS = (
     ),
     Measurement(("streaming_scale.json",), ("tflite-export streaming scale",), 8),
     Measurement(("demo.json", "equality.json"), ("tflite-export demo --results results",), 18),
-    Measurement(("devices.json",), ("python -m experiments.devices",), 30),  # needs QEMU
     Measurement(("noise.json",), ("python -m experiments.noise",), 6),  # of the demo's files
     Measurement(
         ("demo_synthetic.json", "equality_synthetic.json"),
