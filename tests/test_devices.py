@@ -30,7 +30,7 @@ REPORT = {
     "utterances": 20,
     "changed": [{}],
     "floor": {"changed": 1},
-    "median_logits": 1e-3,
+    "mean_logits": 1e-3,
     "max_logits": 0.1,
     "within_bounds": True,
 }

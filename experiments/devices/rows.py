@@ -47,7 +47,7 @@ class DeviceRow:
         utterances: that were recognised.
         changed: of these, with another text.
         floor: texts that a movement of the features by 1e-7 changes on the native processor.
-        median_logits: median difference of the logits.
+        mean_logits: mean difference of the logits.
         max_logits: the largest.
         delegated: share of the operators that XNNPACK runs.
         within: whether `tflite-export verify` is content.
@@ -61,7 +61,7 @@ class DeviceRow:
     utterances: int
     changed: int
     floor: int
-    median_logits: float
+    mean_logits: float
     max_logits: float
     delegated: float
     within: bool
@@ -100,7 +100,7 @@ def row_of(cpu: str, machine: str, name: str, report: dict[str, Any]) -> DeviceR
         utterances=report["utterances"],
         changed=len(report["changed"]),
         floor=report["floor"]["changed"],
-        median_logits=report["median_logits"],
+        mean_logits=report["mean_logits"],
         max_logits=report["max_logits"],
         delegated=sum(each["delegated"] for each in signatures) / operators,
         within=report["within_bounds"],

@@ -16,7 +16,7 @@ def devices_table(found: DevicesResults) -> str:
         for kind in row.kinds
     ]
     whole = [] if found.whole is None else [found.whole]
-    texts = ["Processor", "File", "Utterances", "Texts changed", "Floor", "Logits, median"]
+    texts = ["Processor", "File", "Utterances", "Texts changed", "Floor", "Logits, mean"]
     texts += ["Logits, largest", "XNNPACK runs"]
     parts = [
         f"{met_of(found.targets)}\n",
@@ -33,5 +33,5 @@ def devices_table(found: DevicesResults) -> str:
 
 def _texts(row: DeviceRow) -> list[str]:
     counts = [str(row.utterances), str(row.changed), str(row.floor)]
-    logits = [f"{row.median_logits:.1e}", f"{row.max_logits:.1e}"]
+    logits = [f"{row.mean_logits:.1e}", f"{row.max_logits:.1e}"]
     return [row.cpu, row.file, *counts, *logits, f"{row.delegated:.1%}"]

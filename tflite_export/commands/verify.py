@@ -137,10 +137,10 @@ def in_words(report: "DeviceReport") -> str:
         f"{report.changes_allowed} may (floor of the record: {report.floor.changed})"
     )
     lines += [f"  {each.id}: {each.reference!r} is {each.here!r}" for each in report.changed]
-    if report.median_logits is not None:
+    if report.mean_logits is not None:
         lines.append(
-            f"logits: differ by {report.median_logits:.1e} in the median, "
-            f"{report.logits_allowed:.1e} may be (floor {report.floor.median_logits:.1e}); "
+            f"logits: differ by {report.mean_logits:.1e} in the mean, "
+            f"{report.logits_allowed:.1e} may be (floor {report.floor.mean_logits:.1e}); "
             f"largest {report.max_logits:.1e}"
         )
     lines += [f"note: {each}" for each in report.warnings()]

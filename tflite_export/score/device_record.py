@@ -91,11 +91,10 @@ def _floor(runs: list[list[Recognised]]) -> Floor:
     changed = [sum(a.text != b.text for a, b in zip(plain, other, strict=True)) for other in moved]
     differences = [logit_differences(expected, other) for other in moved]
     known = [each for each in differences if each is not None]
-    whole = np.concatenate(known) if known else np.zeros(1, np.float32)
     return Floor(
         movements=MOVEMENTS,
         changed=max(changed),
-        changed_mean=sum(changed) / len(changed),
-        median_logits=float(np.median(whole)),
-        max_logits=float(np.max(whole)),
+        changed_mean=sum(changed) / len(moved),
+        mean_logits=max((float(each.mean()) for each in known), default=0.0),
+        max_logits=max((float(each.max()) for each in known), default=0.0),
     )

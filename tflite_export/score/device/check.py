@@ -78,7 +78,7 @@ def check(
         ),
         floor=about.floor,
         logits_range=max((float(np.ptp(each)) for each in record.logits if each.size), default=0.0),
-        median_logits=None if differences is None else float(np.median(differences)),
+        mean_logits=None if differences is None else float(np.mean(differences)),
         max_logits=None if differences is None else float(np.max(differences)),
     )
 
