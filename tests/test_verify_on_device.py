@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from asr_qat.corpora.recordings import recordings
 from asr_qat.errors import UserError
 from tests.conftest import SAMPLE_RATE, utterance
 from tests.tones_fixtures import KINDS, tones_file
@@ -23,7 +24,7 @@ from tflite_export.score.device.recognised import (
 from tflite_export.score.device.record import Record
 from tflite_export.score.device.report import ChangedText
 from tflite_export.score.device.rounding import Scaled, other_roundings, scaled_rows
-from tflite_export.score.device_record import make_record
+from tflite_export.score.device_record import make_record, spread
 
 pytestmark = pytest.mark.runtime
 
@@ -48,7 +49,7 @@ def recorded(request, spoken, tmp_path_factory):
     """A file with its record, and the record."""
     path = tmp_path_factory.mktemp("recorded") / "tones.tflite"
     shutil.copy(tones_file(request.param), path)
-    record = make_record(path, spoken, utterances=3, quiet=True)
+    record = make_record(path, spread(recordings(spoken), 3), quiet=True)
     record.write(Record.place(path))
     return path, record
 

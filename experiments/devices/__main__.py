@@ -13,13 +13,7 @@ from asr_qat.errors import exit_code
 from asr_qat.parser import Parser
 from asr_qat.provenance import Provenance
 from experiments.devices.cpus import CPUS, I8MM, cpus
-from experiments.devices.measure import (
-    TRAINED,
-    device_row,
-    measure,
-    prepare_files,
-    whole_test,
-)
+from experiments.devices.measure import measure, prepare_files, whole_test
 from experiments.devices.rows import DevicesResults, targets
 from experiments.devices.table import devices_table
 
@@ -55,8 +49,7 @@ def _run() -> None:
     rows = measure(args.cpu, paths, args.work, args.quiet)
     whole = None
     for cpu in cpus([I8MM] if I8MM in args.cpu else []):
-        path = whole_test(args.work, args.trained, args.data)
-        whole = device_row(cpu, f"{TRAINED}, whole test set", path, args.work, products_of=0)
+        whole = whole_test(cpu, args.work, args.trained, args.data)
     found = DevicesResults(
         **vars(Provenance.of_this_run(0)),
         data=f"{Path(args.data).name} (test)",

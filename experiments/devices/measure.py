@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -9,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from asr_qat import files
+from asr_qat.corpora.recordings import recordings
+from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
 from asr_qat.progress import progress
 from experiments.devices.cpus import NATIVE, Cpu, cpus
 from experiments.devices.emulator import REPOSITORY, python_of
-from experiments.devices.rows import UTTERANCES, DeviceRow, row_of
+from experiments.devices.rows import UTTERANCES, DeviceRow, row_of, together
 from tflite_export.score.device.record import Record
+from tflite_export.score.device_record import make_record, spread
 from tflite_export.score.fresh_process import result_of
 
 MODEL = "models/an4_tiny_float"
@@ -22,6 +26,7 @@ SECONDS = (4.0,)  # one signature: an emulated run is slow
 PRODUCTS_OF = 20  # utterances
 PRECISIONS = ("w8a8", "w4a8", "w2a8", "w4", "w4a8s", "w8a8s", "w4a8-b32", "mixed_4_8")
 FULL_INTEGER, TRAINED = "full-integer int8", "w4a8 trained"
+PARTS = 5  # of the whole test set
 VERIFY_FAILED = 3  # exit code of `tflite-export verify`
 
 
@@ -33,20 +38,23 @@ def prepare_files(work: Path, trained: Path, data: str, quiet: bool) -> dict[str
         if not path.exists():
             result_of(write_file, name, str(path), data)
     paths[TRAINED] = work / "files" / "w4a8_trained.tflite"
-    if not paths[TRAINED].exists():
-        _copy(trained, paths[TRAINED])
+    _copy(trained, paths[TRAINED])
+    items = spread(recordings(data), UTTERANCES)
     for path in progress(paths.values(), "record", len(paths), "file", quiet):
-        _record(path, data, UTTERANCES)
+        _record(path, items)
     return paths
 
 
-def whole_test(work: Path, trained: Path, data: str) -> Path:
-    """A copy of the trained file with the record of the whole test set."""
-    path = work / "whole" / "w4a8_trained.tflite"
-    if not path.exists():
+def whole_test(cpu: Cpu, work: Path, trained: Path, data: str) -> DeviceRow:
+    """The trained file on the whole test set, in parts of it that are kept one by one."""
+    items, reports = recordings(data), []
+    for part in range(PARTS):
+        path = work / f"part_{part}" / "w4a8_trained.tflite"
         _copy(trained, path)
-    _record(path, data, 10_000)
-    return path
+        _record(path, items[part::PARTS])
+        reports.append(kept_report(cpu, path, work, products_of=0))
+    name = f"{TRAINED}, whole test set"
+    return row_of(cpu.name, cpu.machine, name, together(reports))
 
 
 def write_file(name: str, path: str, data: str) -> None:
@@ -62,18 +70,20 @@ def write_file(name: str, path: str, data: str) -> None:
         convert(MODEL, path, name, SECONDS)
 
 
-def device_row(
-    cpu: Cpu | None, name: str, path: Path, work: Path, products_of: int = PRODUCTS_OF
-) -> DeviceRow:
-    """A file on a processor, None for that of this machine; what was measured before is kept."""
+def device_row(cpu: Cpu | None, name: str, path: Path, work: Path) -> DeviceRow:
+    """A file on a processor, None for that of this machine."""
+    own, machine = (NATIVE, platform.machine()) if cpu is None else (cpu.name, cpu.machine)
+    return row_of(own, machine, name, kept_report(cpu, path, work, PRODUCTS_OF))
+
+
+def kept_report(cpu: Cpu | None, path: Path, work: Path, products_of: int) -> dict[str, Any]:
+    """What `verified` gives; what was measured before is kept."""
     own = NATIVE if cpu is None else cpu.name
-    machine = os.uname().machine if cpu is None else cpu.machine
     kept = work / "reports" / path.parent.name / own / f"{path.stem}.json"
-    if kept.exists():
-        return row_of(own, machine, name, files.read_json(kept))
-    report = verified(cpu, path, work, products_of)
-    files.write_json(kept, report)
-    return row_of(own, machine, name, report)
+    if not kept.exists():
+        files.write_json(kept, verified(cpu, path, work, products_of))
+    found: dict[str, Any] = files.read_json(kept)
+    return found
 
 
 def verified(cpu: Cpu | None, path: Path, work: Path, products_of: int) -> dict[str, Any]:
@@ -106,15 +116,15 @@ def measure(
 
 
 def _copy(source: Path, target: Path) -> None:
+    if target.exists():
+        return
     if not source.is_file():
         raise UserError(f"{source}: no such file: run `tflite-export demo`, or give --trained")
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(source, target)
 
 
-def _record(path: Path, data: str, utterances: int) -> None:
+def _record(path: Path, items: list[Utterance]) -> None:
     """Make the record of a file on this machine, unless it is there."""
-    from tflite_export.score.device_record import make_record
-
     if not Record.place(path).exists():
-        make_record(path, data, utterances=utterances, quiet=True).write(Record.place(path))
+        make_record(path, items, quiet=True).write(Record.place(path))

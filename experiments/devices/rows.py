@@ -99,12 +99,28 @@ def row_of(cpu: str, machine: str, name: str, report: dict[str, Any]) -> DeviceR
         kinds=tuple(_kind(kind, own) for kind, own in kinds.items()),
         utterances=report["utterances"],
         changed=len(report["changed"]),
-        floor=report["floor"]["changed"],
+        floor=max(report["floor"]["changes"]),
         mean_logits=report["mean_logits"],
         max_logits=report["max_logits"],
         delegated=sum(each["delegated"] for each in signatures) / operators,
         within=report["within_bounds"],
     )
+
+
+def together(reports: list[dict[str, Any]]) -> dict[str, Any]:
+    """The reports of parts of one set of utterances as one."""
+    counts = [report["utterances"] for report in reports]
+    moved = zip(*(report["floor"]["changes"] for report in reports), strict=True)
+    weighted = [n * report["mean_logits"] for n, report in zip(counts, reports, strict=True)]
+    return {
+        **reports[0],
+        "utterances": sum(counts),
+        "changed": [each for report in reports for each in report["changed"]],
+        "floor": {"changes": [sum(parts) for parts in moved]},
+        "mean_logits": sum(weighted) / sum(counts),
+        "max_logits": max(report["max_logits"] for report in reports),
+        "within_bounds": all(report["within_bounds"] for report in reports),
+    }
 
 
 def _kind(kind: str, products: list[dict[str, Any]]) -> KindRow:

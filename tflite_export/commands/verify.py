@@ -82,23 +82,23 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _record(args: argparse.Namespace) -> None:
+    from asr_qat.corpora.recordings import recordings
     from tflite_export.score.device.record import Record
-    from tflite_export.score.device_record import UTTERANCES, make_record
+    from tflite_export.score.device_record import UTTERANCES, make_record, spread
     from tflite_export.silence import silence
 
     if not args.data:
         raise UserError("--record: needs utterances: add --data, a prepared folder or a manifest")
     with silence():
-        record = make_record(
-            args.file, args.data, args.split, args.utterances or UTTERANCES, args.quiet
-        )
+        items = spread(recordings(args.data, args.split), args.utterances or UTTERANCES)
+        record = make_record(args.file, items, args.quiet)
     place = Record.place(args.file)
     record.write(place)
     floor, count = record.about.floor, len(record.features)
-    print(
-        f"{place}: {counted(count, 'utterance')}, {place.stat().st_size / 1e6:.2f} MB; features "
-        f"moved by 1e-7, {floor.movements} times, change at most {counted(floor.changed, 'text')}"
-    )
+    moved = f"features moved by 1e-7, {len(floor.changes)} times"
+    size = f"{place.stat().st_size / 1e6:.2f} MB"
+    changed = counted(floor.changed, "text")
+    print(f"{place}: {counted(count, 'utterance')}, {size}; {moved}, change at most {changed}")
 
 
 def _report(args: argparse.Namespace) -> "DeviceReport":

@@ -1,11 +1,13 @@
 """Make the record that devices are compared with, on the reference machine."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from asr_qat.arrays import Array
-from asr_qat.corpora.recordings import read_each, recordings
+from asr_qat.corpora.recordings import read_each
+from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import require
 from asr_qat.progress import progress
 from tflite_export.runtime.model_file import ModelFile
@@ -19,29 +21,20 @@ MOVEMENTS = 8  # of the features
 MOVEMENT = 1e-7  # of each, relative, up or down: about one unit in the last place
 
 
-def make_record(
-    path: str | Path,
-    data: str | Path,
-    split: str = "test",
-    utterances: int = UTTERANCES,
-    quiet: bool = False,
-) -> Record:
-    """Recognise a few utterances, as they are and with features that move by `MOVEMENT`.
+def make_record(path: str | Path, items: Sequence[Utterance], quiet: bool = False) -> Record:
+    """Recognise utterances, as they are and with features that move by `MOVEMENT`.
 
     Args:
         path: the `.tflite`.
-        data: prepared folder, or a manifest.
-        split: of a prepared folder.
-        utterances: at most so many, from the shortest to the longest of the first few.
+        items: what is said.
         quiet: no progress.
 
     Raises:
         UserError: damaged input, or no utterance that can be read.
     """
-    require(utterances >= 1, f"utterances: {utterances} is less than 1")
     device = DeviceRecogniser(path)
     file = ModelFile.read(path)
-    ids, features = _chosen(device, data, split, utterances)
+    ids, features = _features(device, items)
     shown = progress(features, "record", len(features), quiet=quiet)
     runs = [_run_and_moved(device, each) for each in shown]
     found = [run[0] for run in runs]
@@ -57,20 +50,24 @@ def make_record(
     return Record(about, features, logits)
 
 
-def _chosen(
-    device: DeviceRecogniser, data: str | Path, split: str, count: int
+def spread(items: Sequence[Utterance], count: int) -> list[Utterance]:
+    """At most `count` utterances, at even distances from the first to the last."""
+    places = np.unique(np.linspace(0, len(items) - 1, count).astype(int))
+    return [items[place] for place in places]
+
+
+def _features(
+    device: DeviceRecogniser, items: Sequence[Utterance]
 ) -> tuple[list[str], list[Array]]:
-    """Names and features of utterances that are spread over the split, all of other lengths."""
-    items = recordings(data, split)
-    items = [items[i] for i in np.unique(np.linspace(0, len(items) - 1, count).astype(int))]
+    """Names and features of the utterances that can be read."""
     rate = device.metadata.front_end.sample_rate
     ids, features = [], []
-    for item, audio in read_each(items, rate, []):
+    for item, audio in read_each(list(items), rate, []):
         found = device.features(audio)
         if len(found):
             ids.append(item.id)
             features.append(found.astype(np.float16))  # half the bytes; the same everywhere
-    require(bool(features), f"{data}: no utterance is as long as one window of the front end")
+    require(bool(features), "no utterance is as long as one window of the front end: give others")
     return ids, features
 
 
@@ -92,9 +89,7 @@ def _floor(runs: list[list[Recognised]]) -> Floor:
     differences = [logit_differences(expected, other) for other in moved]
     known = [each for each in differences if each is not None]
     return Floor(
-        movements=MOVEMENTS,
-        changed=max(changed),
-        changed_mean=sum(changed) / len(moved),
+        changes=tuple(changed),
         mean_logits=max((float(each.mean()) for each in known), default=0.0),
         max_logits=max((float(each.max()) for each in known), default=0.0),
     )

@@ -104,7 +104,7 @@ def _about(raw: dict[str, Any]) -> About:
         format=int(raw["format"]),
         checksum=str(raw["checksum"]),
         machine=Machine(**raw["machine"]),
-        floor=Floor(**raw["floor"]),
+        floor=Floor(**{**raw["floor"], "changes": tuple(raw["floor"]["changes"])}),
         ids=tuple(map(str, raw["ids"])),
         texts=tuple(map(str, raw["texts"])),
     )

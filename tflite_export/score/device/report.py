@@ -62,18 +62,19 @@ class Floor:
     """How much the reference machine differs from itself when features move by 1e-7.
 
     Attributes:
-        movements: of all features.
-        changed: texts that each movement changes, the most of them.
-        changed_mean: the same, on average.
+        changes: texts that each movement of all features changes.
         mean_logits: mean difference of the logits, of the movement with the largest.
         max_logits: the largest difference of all.
     """
 
-    movements: int
-    changed: int
-    changed_mean: float
+    changes: tuple[int, ...]
     mean_logits: float
     max_logits: float
+
+    @property
+    def changed(self) -> int:
+        """Texts that a movement changes, the most of all."""
+        return max(self.changes)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
