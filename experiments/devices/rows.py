@@ -129,7 +129,7 @@ def _kind(kind: str, products: list[dict[str, Any]]) -> KindRow:
         products=len(products),
         **{key: sum(p[key] for p in products) for key in ("rows", "ties", "unexplained")},
         max_error=max(p["max_error"] for p in products),
-        bound=products[0]["bound"],
+        bound=max(p["bound"] for p in products),
     )
 
 

@@ -158,10 +158,10 @@ def _product_lines(products: "tuple[CheckedProduct, ...]") -> list[str]:
     for kind in dict.fromkeys(product.kind for product in products):
         own = [product for product in products if product.kind == kind]
         rows, ties = sum(p.rows for p in own), sum(p.ties for p in own)
-        wrong = sum(p.unexplained for p in own)
+        wrong, error = sum(p.unexplained for p in own), max(p.max_error for p in own)
         lines.append(
-            f"{counted(len(own), 'product')}, {kind}: largest error "
-            f"{max(p.max_error for p in own):.1e} of the range, {own[0].bound:.1e} may be; "
+            f"{counted(len(own), 'product')}, {kind}: largest error {error:.1e} of the range, "
+            f"{max(p.bound for p in own):.1e} may be; "
             f"{rows:,} rows, {ties} with activations on a rounding edge, {wrong} not explained"
         )
     return lines

@@ -23,7 +23,7 @@ from tflite_export.score.device.rounding import (
     scaled_statically,
 )
 
-# Kinds of products, and how far off each may be, as a share of the output's range.
+# Kinds of products, and how far off the first five may be, as a share of the output's range.
 DYNAMIC, BLOCKS, STATIC = "dynamic", "dynamic, blocks", "static"
 FLOAT, TABLE, INTEGER = "float activations", "table", "integer"
 BOUNDS = {
@@ -32,8 +32,8 @@ BOUNDS = {
     STATIC: 1e-6,  # less than any step: equal
     FLOAT: 5e-6,  # sums of floats, in any order
     TABLE: 1e-6,
-    INTEGER: 1.01 / 255,  # one step of the output: LiteRT has kernels that round twice
 }
+STEPS = 1.01  # of the output of an integer product: LiteRT has kernels that round twice
 BITS = {schema.TensorType.INT8: 8, schema.TensorType.INT4: 4, schema.TensorType.INT2: 2}
 ACTIVATIONS: dict[int, Callable[[Array], Array]] = {
     schema.ActivationFunctionType.NONE: lambda y: y,
@@ -70,7 +70,7 @@ class FileProduct:
 
     Attributes:
         layer: its name.
-        kind: a key of `BOUNDS`.
+        kind: of its arithmetic, one of those above.
 
     Raises:
         NotImplementedError: an operator that this does not know.
@@ -105,10 +105,11 @@ class FileProduct:
         options = operator.builtinOptions
         self._fused = 0 if options is None else getattr(options, "fusedActivationFunction", 0)
 
-    @property
-    def bound(self) -> float:
-        """Largest error, as a share of the output's range."""
-        return BOUNDS[self.kind]
+    def most(self, spread: float) -> float:
+        """How far off an output may be whose values have a range of `spread`."""
+        if self.kind == INTEGER:
+            return STEPS * _affine(self._output)[0]
+        return BOUNDS[self.kind] * max(spread, SMALLEST)
 
     def compare(self, given: Array, got: Array) -> Compared:
         """What LiteRT made of an input, beside what it should.
@@ -127,7 +128,7 @@ class FileProduct:
             return _plain(self._finish_float(x.reshape(-1, x.shape[-1])), rows)
         scaled = self._scaled(given)
         found = _plain(self._finish(scaled.rounded(), scaled.unit), rows)
-        most = self.bound * max(float(np.ptp(rows)), SMALLEST)
+        most = self.most(float(np.ptp(rows)))
         for index in np.flatnonzero(~(found.errors <= most)):
             row, wanted = scaled.row(index), rows[index]
             others = [

@@ -42,7 +42,8 @@ class Scaled:
 
     def row(self, index: int) -> "Scaled":
         """One of them."""
-        return Scaled(*(part[index : index + 1] for part in dataclasses.astuple(self)))
+        one = slice(index, index + 1)
+        return Scaled(self.values[one], self.low[one], self.high[one], self.unit[one])
 
 
 def scaled_rows(x: Array, axes: int | tuple[int, ...] = -1) -> Scaled:

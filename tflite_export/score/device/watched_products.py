@@ -62,7 +62,7 @@ class _Rows:
     """What was found of the product of one layer, in any signature."""
 
     def __init__(self, product: FileProduct):
-        self._layer, self._kind, self._bound = product.layer, product.kind, product.bound
+        self._product = product
         self.rows = self._ties = 0
         self._errors: list[Array] = []
         self._low, self._high = np.inf, -np.inf
@@ -79,13 +79,14 @@ class _Rows:
 
     def summary(self) -> CheckedProduct:
         """The row of the report."""
-        shares = np.concatenate(self._errors) / max(self._high - self._low, SMALLEST)
+        spread = max(self._high - self._low, SMALLEST)
+        shares, bound = np.concatenate(self._errors) / spread, self._product.most(spread) / spread
         return CheckedProduct(
-            layer=self._layer,
-            kind=self._kind,
+            layer=self._product.layer,
+            kind=self._product.kind,
             rows=self.rows,
             ties=self._ties,
-            unexplained=int((~(shares <= self._bound)).sum()),  # what is no number, too
+            unexplained=int((~(shares <= bound)).sum()),  # what is no number, too
             max_error=float(shares.max()),
-            bound=self._bound,
+            bound=bound,
         )
