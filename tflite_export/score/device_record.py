@@ -76,7 +76,7 @@ def _run_and_moved(device: DeviceRecogniser, features: Array) -> list[Recognised
     plain = features.astype(np.float32)
     found = [device.recognised(plain)]
     for seed in range(MOVEMENTS):
-        signs = np.random.default_rng(seed).choice(np.float32([-1, 1]), plain.shape)
+        signs = np.random.default_rng(seed).choice(np.array([-1, 1], np.float32), plain.shape)
         found.append(device.recognised(plain * (1 + np.float32(MOVEMENT) * signs)))
     return found
 
