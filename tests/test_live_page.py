@@ -64,6 +64,7 @@ def hear(heard, seconds):
         time.sleep(0.1)
 
 
+@pytest.mark.long
 def test_microphone_to_words(tab, monkeypatch):
     heard, decode = [], messages.samples_of
     monkeypatch.setattr(messages, "samples_of", lambda m: heard.append(decode(m)) or heard[-1])
