@@ -15,10 +15,14 @@ from experiments.after_training.table import after_training_table
 from experiments.any_keras.results import AnyKerasResults
 from experiments.any_keras.table import any_keras_table
 from experiments.benchmarks.rows import InputResults, LossResults, StepResults
+from experiments.browser.rows import BrowserResults
+from experiments.browser.table import browser_table
 from experiments.cost.cost_page import cost_page
 from experiments.cost.cost_rows import CostResults
 from experiments.demo import demo_page
 from experiments.demo.demo_rows import DemoResults, EqualityResults
+from experiments.devices.rows import DevicesResults
+from experiments.devices.table import devices_table
 from experiments.drills.rows import DrillResults
 from experiments.drills.table import drills_table
 from experiments.fuzz.rows import FuzzResults
@@ -165,6 +169,8 @@ KINDS: dict[str, Render] = {
     "transducer_an4.json": _demo,
     "after_training.json": _table(AfterTrainingResults, after_training_table),
     "any_keras.json": _table(AnyKerasResults, any_keras_table),
+    "browser.json": _table(BrowserResults, browser_table),
+    "devices.json": _table(DevicesResults, devices_table),
     "drills.json": _table(DrillResults, drills_table),
     "equality*.json": _alone(EqualityResults),
     "fuzz.json": _table(FuzzResults, fuzz_table),

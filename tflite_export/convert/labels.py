@@ -11,9 +11,8 @@ In the file a product keeps its layer's name alone, and all other names are drop
 would spend a tenth of its bytes on them.
 """
 
-import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -22,39 +21,14 @@ from tensorflow import keras
 
 from asr_qat.layers.dropout import Dropout
 from asr_qat.quantize.product_layer import ProductLayer
+from tflite_export.convert.labelled import MULTIPLICATIONS, operators_of, output_name
+from tflite_export.convert.labelled import OPERATORS as OPERATORS
+from tflite_export.convert.labelled import layer_of_product as layer_of_product
+from tflite_export.convert.labelled import products as products
 
 NO_TENSOR = -1
 OPERATIONS_BACK = 16  # from an output back to its product
-MULTIPLICATIONS = (schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperator.CONV_2D)
-OPERATORS = (
-    *MULTIPLICATIONS,
-    schema.BuiltinOperator.DEPTHWISE_CONV_2D,
-    schema.BuiltinOperator.EMBEDDING_LOOKUP,
-)
-_LABEL = re.compile(r"(.+)/product(@\d+)?")
-
 Functions = Mapping[str, tf.types.experimental.ConcreteFunction]
-
-
-def products(model: schema.ModelT) -> Iterator[tuple[schema.SubGraphT, schema.OperatorT]]:
-    """Every labelled product: (subgraph, operator)."""
-    for graph, operator in _operators(model, OPERATORS):
-        if _LABEL.fullmatch(_output_name(graph, operator)):
-            yield graph, operator
-
-
-def _operators(
-    model: schema.ModelT, kinds: Collection[int]
-) -> Iterator[tuple[schema.SubGraphT, schema.OperatorT]]:
-    """Every operator of some kinds: (subgraph, operator)."""
-    for graph in model.subgraphs:
-        for operator in graph.operators:
-            if model.operatorCodes[operator.opcodeIndex].builtinCode in kinds:
-                yield graph, operator
-
-
-def _output_name(graph: schema.SubGraphT, operator: schema.OperatorT) -> str:
-    return (graph.tensors[operator.outputs[0]].name or b"").decode()
 
 
 def merged_factors(keras_model: keras.Model) -> dict[str, float]:
@@ -128,9 +102,9 @@ def label_products(
     factors = merged_factors(keras_model)
     numbers = {id(graph): index for index, graph in enumerate(model.subgraphs)}
     checked = set()
-    for graph, operator in _operators(model, MULTIPLICATIONS):
+    for graph, operator in operators_of(model, MULTIPLICATIONS):
         index, tensor = numbers[id(graph)], int(operator.outputs[0])
-        operations = (outputs or {}).get((index, tensor)) or _output_name(graph, operator)
+        operations = (outputs or {}).get((index, tensor)) or output_name(graph, operator)
         if isinstance(operator.builtinOptions, schema.Conv2DOptionsT) and not (
             _names_in(operations) & layers.keys()
         ):
@@ -166,11 +140,6 @@ def check_complete(model: schema.ModelT, keras_model: keras.Model, functions: Fu
         if found != expected:
             names = ", ".join(sorted((found - expected) | (expected - found)))
             raise ValueError(f"{key}: not the products of its function: {names}")
-
-
-def layer_of_product(graph: schema.SubGraphT, operator: schema.OperatorT) -> str:
-    """The layer that a product is labelled with."""
-    return _output_name(graph, operator).partition("/product")[0]
 
 
 def _product_layers(keras_model: keras.Model) -> dict[str, ProductLayer]:
