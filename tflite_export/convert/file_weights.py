@@ -19,6 +19,7 @@ from asr_qat.models.model_config import ModelConfig
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.weights import load_all_but_kernels
 from asr_qat.quantize.apply import QuantizedLayer, quantized_with
+from asr_qat.quantize.depthwise import product_of, stock_matrix
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.quantize.product_layer import ProductLayer
 from asr_qat.training.calibrated import Calibration, calibrated
@@ -30,7 +31,13 @@ from tflite_export.convert.bake import (
     layers_in_file,
     require_on_device,
 )
-from tflite_export.convert.stand_ins import add_offsets, new_stand_ins, stand_in_model
+from tflite_export.convert.stand_ins import (
+    add_offsets,
+    new_stand_ins,
+    quantized_depthwise,
+    stand_in_model,
+    with_depthwise_products,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +84,10 @@ def weights_of_directory(
     weights, checked = recogniser.weights_in(path)
     model = new_stand_ins(recogniser)
     load_all_but_kernels(model, weights, take, checked)
+    for layer in quantized_depthwise(model, quantization):  # their kernels are in the model
+        take(product_of(layer), stock_matrix(layer))
+    layers = {layer.name: layers[layer.name] for layer in model.layers if layer.name in layers}
+    model = with_depthwise_products(model, quantization)
     add_offsets(model, layers)
     config = dataclasses.replace(recogniser.config, quantization=quantization)
     return FileWeights(dataclasses.replace(recogniser, config=config), layers, kernels, model)
