@@ -41,7 +41,7 @@ def test_the_file_of_the_command_holds_what_python_computes(
 ):
     path = tmp_path / "x.tflite"
     words = ("convert", model_directory, "-o", path, "--precision", precision, "--seconds", 1)
-    options = ("--calibration", speech.data, "--calibration-utterances", 3)
+    options = ("--calibration", speech.data, "--calibration-utterances", 3, "--rounding", "gptq")
     code, out, error = tflite_export(*words, *options)
     assert code == 0, error
     assert f"bytes, {precision}\n" in out and "round: " in error and " left" in error
