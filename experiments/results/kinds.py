@@ -201,4 +201,5 @@ KINDS: dict[str, Render] = {
     "streaming_sensitivity.json": _sensitivity,
     "check_assignment*.json": _check_assignment,
     "study_*.json": _study,
+    "bits_*.json": _study,
 }
