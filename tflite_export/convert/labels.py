@@ -7,8 +7,7 @@ that became the signature. The weights are then compared with the layer's, so th
 converter merged into them passes unseen, and the products of each signature with those of its
 function, so that none is missing.
 
-In the file a product keeps its layer's name alone, and all other names are dropped: a small model
-would spend a tenth of its bytes on them.
+What the names in the file are, see `tflite_export.convert.tensor_names`.
 """
 
 import re
@@ -22,6 +21,7 @@ from tensorflow import keras
 
 from asr_qat.layers.dropout import Dropout
 from asr_qat.quantize.product_layer import ProductLayer
+from tflite_export.runtime.layer_scopes import layer_of
 
 NO_TENSOR = -1
 OPERATIONS_BACK = 16  # from an output back to its product
@@ -113,7 +113,7 @@ def label_products(
 ) -> None:
     """Name the output of each product `LAYER/product`; convolutions of stock layers have none.
 
-    Until `tidy_names`, the number of the graph follows after an @: packing needs unique names.
+    Until `tensor_names`, the number of the graph follows after an @: packing needs unique names.
 
     Args:
         model: the converted float model, changed in place.
@@ -170,7 +170,7 @@ def check_complete(model: schema.ModelT, keras_model: keras.Model, functions: Fu
 
 def layer_of_product(graph: schema.SubGraphT, operator: schema.OperatorT) -> str:
     """The layer that a product is labelled with."""
-    return _output_name(graph, operator).partition("/product")[0]
+    return layer_of(_output_name(graph, operator).partition("/product")[0])
 
 
 def _product_layers(keras_model: keras.Model) -> dict[str, ProductLayer]:
@@ -198,15 +198,3 @@ def _check_weights(name: str, content: np.ndarray, layer: ProductLayer, factor: 
             f"{name}: the weights of its product are not the layer's: the converter merged "
             "something into them"
         )
-
-
-def tidy_names(model: schema.ModelT) -> None:
-    """Empty the names of all tensors that neither a signature nor a product needs."""
-    for graph in model.subgraphs:
-        interface = {*graph.inputs, *graph.outputs}
-        for index, tensor in enumerate(graph.tensors):
-            name, _, copy = tensor.name.partition(b"@")
-            if copy and name.endswith((b"/kernel", b"/product")):
-                tensor.name = name
-            elif index not in interface:
-                tensor.name = None
