@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterator
 
 from ai_edge_litert import schema_py_generated as schema
 
+from tflite_export.runtime.layer_scopes import layer_of
+
 MULTIPLICATIONS = (schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperator.CONV_2D)
 DEPTHWISE = schema.BuiltinOperator.DEPTHWISE_CONV_2D
 OPERATORS = (*MULTIPLICATIONS, DEPTHWISE, schema.BuiltinOperator.EMBEDDING_LOOKUP)
@@ -35,4 +37,4 @@ def output_name(graph: schema.SubGraphT, operator: schema.OperatorT) -> str:
 
 def layer_of_product(graph: schema.SubGraphT, operator: schema.OperatorT) -> str:
     """The layer that a product is labelled with."""
-    return output_name(graph, operator).partition("/product")[0]
+    return layer_of(output_name(graph, operator).partition("/product")[0])

@@ -7,8 +7,7 @@ that became the signature. The weights are then compared with the layer's, so th
 converter merged into them passes unseen, and the products of each signature with those of its
 function, so that none is missing.
 
-In the file a product keeps its layer's name alone, and all other names are dropped: a small model
-would spend a tenth of its bytes on them.
+What the names in the file are, see `tflite_export.convert.tensor_names`.
 """
 
 from collections import Counter
@@ -94,7 +93,7 @@ def label_products(
 
     Those of a channel by itself are products where they are quantized.
 
-    Until `tidy_names`, the number of the graph follows after an @: packing needs unique names.
+    Until `tensor_names`, the number of the graph follows after an @: packing needs unique names.
 
     Args:
         model: the converted float model, changed in place.
@@ -184,15 +183,3 @@ def _check_weights(name: str, content: np.ndarray, layer: ProductLayer, factor: 
             f"{name}: the weights of its product are not the layer's: the converter merged "
             "something into them"
         )
-
-
-def tidy_names(model: schema.ModelT) -> None:
-    """Empty the names of all tensors that neither a signature nor a product needs."""
-    for graph in model.subgraphs:
-        interface = {*graph.inputs, *graph.outputs}
-        for index, tensor in enumerate(graph.tensors):
-            name, _, copy = tensor.name.partition(b"@")
-            if copy and name.endswith((b"/kernel", b"/product")):
-                tensor.name = name
-            elif index not in interface:
-                tensor.name = None
