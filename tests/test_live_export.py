@@ -48,7 +48,7 @@ def recogniser():
 
 @pytest.fixture(
     scope="module",
-    params=[None, long_case(FLOAT_ACTIVATIONS), MIXED],
+    params=[long_case(None), long_case(FLOAT_ACTIVATIONS), MIXED],
     ids=["float", "w4", "mix"],
 )
 def exported(request, recogniser, tmp_path_factory):

@@ -19,6 +19,7 @@ COMMANDS = (
     "transcribe",
     "listen",
     "serve",
+    "page",
 )
 
 

@@ -6,11 +6,8 @@ from collections.abc import Collection, Iterator
 from ai_edge_litert import schema_py_generated as schema
 
 MULTIPLICATIONS = (schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperator.CONV_2D)
-OPERATORS = (
-    *MULTIPLICATIONS,
-    schema.BuiltinOperator.DEPTHWISE_CONV_2D,
-    schema.BuiltinOperator.EMBEDDING_LOOKUP,
-)
+DEPTHWISE = schema.BuiltinOperator.DEPTHWISE_CONV_2D
+OPERATORS = (*MULTIPLICATIONS, DEPTHWISE, schema.BuiltinOperator.EMBEDDING_LOOKUP)
 _LABEL = re.compile(r"(.+)/product(@\d+)?")
 
 

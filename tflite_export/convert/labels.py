@@ -20,11 +20,16 @@ from ai_edge_litert import schema_py_generated as schema
 from tensorflow import keras
 
 from asr_qat.layers.dropout import Dropout
+from asr_qat.quantize.depthwise import DepthwiseConv
 from asr_qat.quantize.product_layer import ProductLayer
-from tflite_export.convert.labelled import MULTIPLICATIONS, operators_of, output_name
-from tflite_export.convert.labelled import OPERATORS as OPERATORS
-from tflite_export.convert.labelled import layer_of_product as layer_of_product
-from tflite_export.convert.labelled import products as products
+from tflite_export.convert.labelled import (
+    DEPTHWISE,
+    MULTIPLICATIONS,
+    layer_of_product,
+    operators_of,
+    output_name,
+    products,
+)
 
 NO_TENSOR = -1
 OPERATIONS_BACK = 16  # from an output back to its product
@@ -87,6 +92,8 @@ def label_products(
 ) -> None:
     """Name the output of each product `LAYER/product`; convolutions of stock layers have none.
 
+    Those of a channel by itself are products where they are quantized.
+
     Until `tidy_names`, the number of the graph follows after an @: packing needs unique names.
 
     Args:
@@ -102,14 +109,20 @@ def label_products(
     factors = merged_factors(keras_model)
     numbers = {id(graph): index for index, graph in enumerate(model.subgraphs)}
     checked = set()
-    for graph, operator in operators_of(model, MULTIPLICATIONS):
+    depthwise: dict[str, ProductLayer] = {
+        name: each for name, each in layers.items() if isinstance(each, DepthwiseConv)
+    }
+    others = {name: each for name, each in layers.items() if name not in depthwise}
+    for graph, operator in operators_of(model, (*MULTIPLICATIONS, DEPTHWISE)):
         index, tensor = numbers[id(graph)], int(operator.outputs[0])
         operations = (outputs or {}).get((index, tensor)) or output_name(graph, operator)
-        if isinstance(operator.builtinOptions, schema.Conv2DOptionsT) and not (
-            _names_in(operations) & layers.keys()
+        code = model.operatorCodes[operator.opcodeIndex].builtinCode
+        candidates = depthwise if code == DEPTHWISE else others
+        if code != schema.BuiltinOperator.FULLY_CONNECTED and not (
+            _names_in(operations) & candidates.keys()
         ):
             continue  # of a stock layer; `check_complete` would miss another one
-        name = _layer_of(operations, layers)
+        name = _layer_of(operations, candidates)
         weights = graph.tensors[operator.inputs[1]]
         factor = factors.get(name, 1.0)
         pair = (weights.buffer, id(layers[name].kernel), factor)
@@ -161,7 +174,11 @@ def _layer_of(operations: str, layers: Mapping[str, ProductLayer]) -> str:
 
 
 def _check_weights(name: str, content: np.ndarray, layer: ProductLayer, factor: float) -> None:
-    kernel = np.moveaxis(layer.kernel.numpy(), -1, 0)  # both operators have outputs first
+    kernel = layer.kernel.numpy()
+    if isinstance(layer, DepthwiseConv):
+        kernel = kernel.reshape(content.shape)
+    else:
+        kernel = np.moveaxis(kernel, -1, 0)  # both other operators have outputs first
     if kernel.shape != content.shape or not np.allclose(content, factor * kernel, rtol=1e-5):
         raise ValueError(
             f"{name}: the weights of its product are not the layer's: the converter merged "

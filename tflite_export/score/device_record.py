@@ -18,7 +18,6 @@ from tflite_export.score.device.report import Floor
 
 UTTERANCES = 10
 MOVEMENTS = 8  # of the features
-SIGNS = np.array([-1, 1], np.float32)
 MOVEMENT = 1e-7  # of each, relative, up or down: about one unit in the last place
 
 
@@ -77,7 +76,7 @@ def _run_and_moved(device: DeviceRecogniser, features: Array) -> list[Recognised
     plain = features.astype(np.float32)
     found = [device.recognised(plain)]
     for seed in range(MOVEMENTS):
-        signs = np.random.default_rng(seed).choice(SIGNS, plain.shape)
+        signs = np.random.default_rng(seed).choice(np.array([-1, 1], np.float32), plain.shape)
         found.append(device.recognised(plain * (1 + np.float32(MOVEMENT) * signs)))
     return found
 
