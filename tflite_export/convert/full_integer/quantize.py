@@ -57,6 +57,8 @@ def quantize_all(
     integers = flatbuffer_utils.read_model_from_bytearray(
         bytearray(_quantized(content, known, activation_bits))
     )
+    for buffer in integers.buffers:  # above 256 KB they come as bytes after the flatbuffer
+        buffer.data = None if buffer.data is None else np.frombuffer(buffer.data, np.uint8)
     buffers = Buffers(integers)
     for graph, operator in products(integers):
         name = layer_of_product(graph, operator)
