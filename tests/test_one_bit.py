@@ -12,7 +12,7 @@ from asr_qat.quantize.grids import best_share, grid_of, on_grid, values
 from asr_qat.quantize.precision import Precision, parse
 from asr_qat.quantize.rows import RowEmbedding
 from tests.test_quantize_numerics import rows
-from tflite_export.convert.bake import packed_integers, unpacked_integers
+from tflite_export.convert.packed import packed_integers, unpacked_integers
 from tflite_export.runtime.least_runtime import least_runtime
 from tflite_export.score.wire import wire_bytes
 

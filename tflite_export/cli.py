@@ -14,6 +14,7 @@ from asr_qat.remote_path import leave
 COMMANDS = (
     "convert",
     "inspect",
+    "verify",
     "evaluate",
     "transcribe",
     "listen",
