@@ -128,18 +128,15 @@ def label_products(
     factors = merged_factors(keras_model)
     numbers = {id(graph): index for index, graph in enumerate(model.subgraphs)}
     checked = set()
-    by_kind = {
-        True: {name: each for name, each in layers.items() if isinstance(each, DepthwiseConv)},
-        False: {name: each for name, each in layers.items() if not isinstance(each, DepthwiseConv)},
-    }
+    depthwise = {name: each for name, each in layers.items() if isinstance(each, DepthwiseConv)}
+    others = {name: each for name, each in layers.items() if name not in depthwise}
     for graph, operator in _operators(model, (*MULTIPLICATIONS, DEPTHWISE)):
         index, tensor = numbers[id(graph)], int(operator.outputs[0])
         operations = (outputs or {}).get((index, tensor)) or _output_name(graph, operator)
         code = model.operatorCodes[operator.opcodeIndex].builtinCode
-        candidates = by_kind[code == DEPTHWISE]
-        if code != schema.BuiltinOperator.FULLY_CONNECTED and not (
-            _names_in(operations) & candidates.keys()
-        ):
+        candidates = depthwise if code == DEPTHWISE else others
+        named = _names_in(operations) & candidates.keys()
+        if code != schema.BuiltinOperator.FULLY_CONNECTED and not named:
             continue  # of a stock layer; `check_complete` would miss another one
         name = _layer_of(operations, candidates)
         weights = graph.tensors[operator.inputs[1]]
