@@ -204,10 +204,10 @@ def _print(found: "ConditionsEvaluation") -> None:
     last = None
     for row in found.rows:
         condition = row.condition if row.condition != last else ""
-        cells = [condition, row.file, _points(row.wer, row.wer_ci)]
+        line = [condition, row.file, _points(row.wer, row.wer_ci)]
         if compared:
-            cells.append(_points(row.wer_diff, row.wer_diff_ci, "+") if row.wer_diff_ci else "")
-        lines.append(cells)
+            line.append(_points(row.wer_diff, row.wer_diff_ci, "+") if row.wer_diff_ci else "")
+        lines.append(line)
         last = row.condition
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:

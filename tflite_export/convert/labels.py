@@ -117,9 +117,8 @@ def label_products(
         operations = (outputs or {}).get((index, tensor)) or output_name(graph, operator)
         code = model.operatorCodes[operator.opcodeIndex].builtinCode
         candidates = depthwise if code == DEPTHWISE else others
-        if code != schema.BuiltinOperator.FULLY_CONNECTED and not (
-            _names_in(operations) & candidates.keys()
-        ):
+        named = _names_in(operations) & candidates.keys()
+        if code != schema.BuiltinOperator.FULLY_CONNECTED and not named:
             continue  # of a stock layer; `check_complete` would miss another one
         name = _layer_of(operations, candidates)
         weights = graph.tensors[operator.inputs[1]]
