@@ -13,7 +13,7 @@ from asr_qat.provenance import Provenance
 from experiments.devices.cpus import CPUS, cpus
 from experiments.devices.emulator import missing, python_of
 from experiments.devices.measure import verified
-from experiments.devices.rows import DevicesResults, row_of, targets
+from experiments.devices.rows import TRAINED, DevicesResults, row_of, targets
 from experiments.devices.table import devices_table
 from tests.conftest import SAMPLE_RATE, utterance
 from tests.tones_fixtures import tones_file
@@ -45,8 +45,8 @@ def found(rows):
 
 
 def test_rows_and_targets():
-    rows = [row_of("native", "x86_64", "w4a8", REPORT)]
-    rows += [row_of(cpu.name, cpu.machine, "w4a8", REPORT) for cpu in CPUS]
+    rows = [row_of("native", "x86_64", TRAINED, REPORT)]
+    rows += [row_of(cpu.name, cpu.machine, TRAINED, REPORT) for cpu in CPUS]
     assert [kind.products for kind in rows[0].kinds] == [2, 1]
     assert rows[0].kinds[0].max_error == 2e-7 and rows[0].kinds[0].ties == 2
     assert rows[0].delegated == 0.8
@@ -106,7 +106,7 @@ def test_a_file_on_an_emulated_processor(name, tmp_path, shared_folder):
     manifest = tmp_path / "spoken.jsonl"
     manifest.write_text(json.dumps({"audio_filepath": recording.name, "text": "TWO ONE"}) + "\n")
     make_record(path, recordings(manifest), quiet=True).write(Record.place(path))
-    report = verified(cpu, path, shared_folder / "devices", products_of=1)
+    report = verified(cpu, path, shared_folder / "devices", products_of=1, utterances=1)
     assert report["within_bounds"], report["failures"]
     assert report["here"]["processor"].startswith(cpu.machine)
     assert report["here"]["xnnpack"] and not report["changed"]

@@ -158,6 +158,8 @@ def test_records_that_are_none(recorded, tmp_path, monkeypatch, capsys):
         cut.write_bytes(place.read_bytes()[:size])
         with pytest.raises(UserError, match="damaged"):
             Record.read(cut, checksum)
+    assert run(monkeypatch, path, "--utterances", 1, "--quiet", "--rounds", 1, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["utterances"] == 1
     assert run(monkeypatch, path, "--record") == 1
     assert "add --data" in capsys.readouterr().err
     assert run(monkeypatch, path, "--data", "x") == 1

@@ -16,7 +16,7 @@ from asr_qat.errors import UserError
 from asr_qat.progress import progress
 from experiments.devices.cpus import NATIVE, Cpu, cpus
 from experiments.devices.emulator import REPOSITORY, python_of
-from experiments.devices.rows import UTTERANCES, DeviceRow, row_of, together
+from experiments.devices.rows import TRAINED, UTTERANCES, DeviceRow, row_of, together
 from tflite_export.score.device.record import Record
 from tflite_export.score.device_record import make_record, spread
 from tflite_export.score.fresh_process import result_of
@@ -24,9 +24,10 @@ from tflite_export.score.fresh_process import result_of
 MODEL = "models/an4_tiny_float"
 SECONDS = (4.0,)  # one signature: an emulated run is slow
 PRODUCTS_OF = 5  # utterances: tens of thousands of rows
+FEW = 5  # utterances of a file that is not the trained one, on an emulated processor
 CALIBRATED_ON = 16  # pieces of speech
 PRECISIONS = ("w8a8", "w4a8", "w2a8", "w4", "w4a8s", "w4a8-b32")
-FULL_INTEGER, TRAINED = "full-integer int8", "w4a8 trained"
+FULL_INTEGER = "full-integer int8"
 PARTS = 4  # of the whole test set
 VERIFY_FAILED = 3  # exit code of `tflite-export verify`
 
@@ -53,7 +54,7 @@ def whole_test(cpu: Cpu, work: Path, trained: Path, data: str) -> DeviceRow:
         path = work / f"part_{part}" / "w4a8_trained.tflite"
         _copy(trained, path)
         _record(path, items[part::PARTS])
-        reports.append(kept_report(cpu, path, work, products_of=0))
+        reports.append(kept_report(cpu, path, work, 0, len(items)))
     name = f"{TRAINED}, whole test set"
     return row_of(cpu.name, cpu.machine, name, together(reports))
 
@@ -77,20 +78,25 @@ def write_file(name: str, path: str, data: str) -> None:
 def device_row(cpu: Cpu | None, name: str, path: Path, work: Path) -> DeviceRow:
     """A file on a processor, None for that of this machine."""
     own, machine = (NATIVE, platform.machine()) if cpu is None else (cpu.name, cpu.machine)
-    return row_of(own, machine, name, kept_report(cpu, path, work, PRODUCTS_OF))
+    count = UTTERANCES if cpu is None or name == TRAINED else FEW
+    return row_of(own, machine, name, kept_report(cpu, path, work, PRODUCTS_OF, count))
 
 
-def kept_report(cpu: Cpu | None, path: Path, work: Path, products_of: int) -> dict[str, Any]:
+def kept_report(
+    cpu: Cpu | None, path: Path, work: Path, products_of: int, utterances: int
+) -> dict[str, Any]:
     """What `verified` gives; what was measured before is kept."""
     own = NATIVE if cpu is None else cpu.name
     kept = work / "reports" / path.parent.name / own / f"{path.stem}.json"
     if not kept.exists():
-        files.write_json(kept, verified(cpu, path, work, products_of))
+        files.write_json(kept, verified(cpu, path, work, products_of, utterances))
     found: dict[str, Any] = files.read_json(kept)
     return found
 
 
-def verified(cpu: Cpu | None, path: Path, work: Path, products_of: int) -> dict[str, Any]:
+def verified(
+    cpu: Cpu | None, path: Path, work: Path, products_of: int, utterances: int
+) -> dict[str, Any]:
     """What `tflite-export verify --json` says of a file, in a process on a processor.
 
     Raises:
@@ -101,6 +107,7 @@ def verified(cpu: Cpu | None, path: Path, work: Path, products_of: int) -> dict[
         command, environment = python_of(cpu, work)
     command += ["-m", "tflite_export", "verify", str(path), "--json", "--quiet"]
     command += ["--rounds", "1", "--products-of", str(products_of)]
+    command += ["--utterances", str(utterances)]
     found = subprocess.run(command, env=environment, capture_output=True, text=True)
     if found.returncode not in (0, VERIFY_FAILED):
         last = (found.stderr.strip().splitlines() or ["nothing said"])[-1]

@@ -8,6 +8,7 @@ from experiments.devices.cpus import ARM, I8MM, NATIVE
 from experiments.targets import Row, at_least, at_most, equal
 from tflite_export.score.device.file_product import STATIC
 
+TRAINED = "w4a8 trained"  # the file that is used, not one that shows its arithmetic
 ARM_CPUS, X86_CPUS, UTTERANCES = 3, 2, 20  # that were promised, at least
 
 
@@ -141,7 +142,11 @@ def targets(found: DevicesResults) -> tuple[Row, ...]:
     rows = [
         at_least("ARM processors", len(arm), ARM_CPUS),
         at_least("x86 processors without AVX-512", len(others), X86_CPUS),
-        at_least("utterances of each file", min(r.utterances for r in found.rows), UTTERANCES),
+        at_least(
+            f"utterances of {TRAINED} on each processor",
+            min((row.utterances for row in found.rows if row.file == TRAINED), default=0),
+            UTTERANCES,
+        ),
     ]
     for cpu in dict.fromkeys(row.cpu for row in found.rows):
         kinds = [kind for row in found.rows if row.cpu == cpu for kind in row.kinds]

@@ -39,7 +39,8 @@ def add_parser(subparsers) -> None:
     parser.add_argument(
         "--utterances",
         type=whole_number("--utterances", 1, MOST),
-        help="with --record: how many, spread over the split (default: 10)",
+        help="with --record: how many, spread over the split (default: 10); else the first ones of "
+        "the record, on a slow device (default: all)",
     )
     parser.add_argument("--threads", type=threads, default=1, help="CPU threads")
     parser.add_argument(
@@ -68,8 +69,7 @@ def run(args: argparse.Namespace) -> None:
     if args.record:
         _record(args)
         return
-    for option in ("data", "utterances"):
-        require(getattr(args, option) is None, f"--{option}: is of --record: add that")
+    require(args.data is None, "--data: is of --record: add that")
     report = _report(args)
     failures, warnings = list(report.failures()), list(report.warnings())
     if args.json:
@@ -111,7 +111,7 @@ def _report(args: argparse.Namespace) -> "DeviceReport":
     with silence():
         return check(
             args.file,
-            record,
+            record if args.utterances is None else record.first(args.utterances),
             args.threads,
             not args.without_xnnpack,
             PRODUCTS_OF if args.products_of is None else args.products_of,

@@ -63,6 +63,13 @@ class Record:
         """Where the record of a file is."""
         return Path(f"{path}{SUFFIX}")
 
+    def first(self, count: int) -> "Record":
+        """The record with its first utterances alone; the floor stays that of all."""
+        about = dataclasses.replace(
+            self.about, ids=self.about.ids[:count], texts=self.about.texts[:count]
+        )
+        return Record(about, self.features[:count], self.logits[:count])
+
     def write(self, path: Path) -> None:
         """Write the record."""
         arrays = {f"features_{i}": x for i, x in enumerate(self.features)}
