@@ -56,7 +56,6 @@ def python_of(cpu: Cpu, work: Path) -> tuple[list[str], dict[str, str]]:
     temporary = root / "tmp"
     temporary.mkdir(exist_ok=True)
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TMPDIR": str(temporary.resolve())}
-    environment["PYTHONDONTWRITEBYTECODE"] = "1"
     emulator = [str(qemu(cpu.machine)), "-cpu", cpu.option, "-L", str(root)]
     if cpu.machine != ARM:
         return [*emulator, sys.executable], environment

@@ -34,6 +34,8 @@ from experiments.live.live_results import AccuracyResults, LiveScaleResults, Ser
 from experiments.live.tables import table_of
 from experiments.long_form.rows import LongFormResults
 from experiments.long_form.table import long_form_table
+from experiments.micro.rows import MicroResults
+from experiments.micro.table import micro_table
 from experiments.noise.rows import NoiseResults
 from experiments.noise.table import noise_table
 from experiments.peers.rows import PeersResults
@@ -176,6 +178,7 @@ KINDS: dict[str, Render] = {
     "fuzz.json": _table(FuzzResults, fuzz_table),
     "house.json": _table(HouseResults, house_table),
     "long_form.json": _table(LongFormResults, long_form_table),
+    "micro.json": _table(MicroResults, micro_table),
     "noise.json": _table(NoiseResults, noise_table),
     "peers.json": _table(PeersResults, peers_table),
     "prepare_scale.json": _table(PrepareScaleResults, prepare_scale_table),
@@ -201,4 +204,5 @@ KINDS: dict[str, Render] = {
     "streaming_sensitivity.json": _sensitivity,
     "check_assignment*.json": _check_assignment,
     "study_*.json": _study,
+    "bits_*.json": _study,
 }

@@ -70,6 +70,7 @@ MEASUREMENTS = (
     Measurement(("demo.json", "equality.json"), ("tflite-export demo --results results",), 18),
     Measurement(("noise.json",), ("python -m experiments.noise",), 6),  # of the demo's files
     Measurement(("runtimes.json",), ("python -m experiments.runtimes",), 6),  # of its recordings
+    Measurement(("micro.json",), ("python -m experiments.micro",), 3),  # of the demo's model
     Measurement(
         ("demo_synthetic.json", "equality_synthetic.json"),
         ("tflite-export demo --corpus synthetic --results results",),

@@ -17,8 +17,8 @@ def add_parser(subparsers) -> None:
     parser.add_argument("model", help="model directory of asr-qat train or quantize")
     parser.add_argument(
         "--precision",
-        help="float, w8a8, w4a8, w2a8, w8, w4, w2, mixed_4_8, two_bit or two_bit_all; a float "
-        "model is quantized after training (default: as it was trained)",
+        help="float, w8a8, w4a8, w2a8, w8, w4, w2, mixed_4_8, two_bit, two_bit_all or ternary; a "
+        "float model is quantized after training (default: as it was trained)",
     )
     parser.add_argument(
         "-o",
@@ -38,6 +38,20 @@ def add_parser(subparsers) -> None:
         choices=("int8", "int16"),
         help="activations of this type and no float tensor at all, for devices without float; "
         "needs --calibration (CTC models)",
+    )
+    parser.add_argument(
+        "--target",
+        choices=("generic", "tflm", "ethos-u"),
+        default="generic",
+        help="what runs a full-integer file: LiteRT, TensorFlow Lite for Microcontrollers, or an "
+        "Arm Ethos-U by way of Vela; the latter two get int8, one signature and 4-bit weights in "
+        "a byte each (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--signature",
+        metavar="NAME",
+        help="the one signature of --target tflm and ethos-u, such as encode_398 (default: of the "
+        "shortest of --seconds)",
     )
     parser.add_argument(
         "--calibration",
@@ -60,6 +74,18 @@ def add_parser(subparsers) -> None:
         metavar="N",
         help="of the draw (default: %(default)s)",
     )
+    parser.add_argument(
+        "--rounding",
+        choices=("gptq", "adaround", "nearest"),
+        default="gptq",
+        help="of the weights, with --calibration: second-order, learned, or to the nearest values "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--strip-names",
+        action="store_true",
+        help="leave out the names of tensors that LiteRT does not need and other software does",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress, and no line at the end")
     parser.set_defaults(run=run)
 
@@ -72,11 +98,20 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.score.card import write_card
 
     seconds = tuple(args.seconds) if args.seconds else None
+    if args.target != "generic" and args.full_integer is None:
+        args.full_integer = "int8"
     output = Path(args.output)
     # Of two at once one waits: the card is that of the file.
     with locked(output.with_name(f".{output.name}{NAME}"), patience_s=math.inf):
         if args.full_integer is None:
-            convert(args.model, args.output, args.precision, seconds, _calibration(args))
+            convert(
+                args.model,
+                args.output,
+                args.precision,
+                seconds,
+                _calibration(args),
+                names=not args.strip_names,
+            )
         else:
             _convert_calibrated(args, seconds)
         write_card(args.output)
@@ -92,7 +127,11 @@ def _calibration(args: argparse.Namespace) -> "Calibration | None":
     if args.calibration is None:
         return None
     return Calibration(
-        args.calibration, args.calibration_utterances, args.calibration_seed, args.quiet
+        args.calibration,
+        args.calibration_utterances,
+        args.calibration_seed,
+        args.quiet,
+        args.rounding,
     )
 
 
@@ -100,7 +139,8 @@ def _convert_calibrated(args: argparse.Namespace, seconds: tuple[float, ...] | N
     calibration = _calibration(args)
     if calibration is None:
         raise UserError(
-            "--full-integer: measures ranges of a CTC model: add --calibration work/an4, say"
+            "--full-integer and --target: measure ranges of a CTC model: "
+            "add --calibration work/an4, say"
         )
     from tflite_export.convert.convert import DEFAULT_SECONDS
     from tflite_export.convert.full_integer.convert import convert_calibrated
@@ -113,4 +153,7 @@ def _convert_calibrated(args: argparse.Namespace, seconds: tuple[float, ...] | N
         args.precision,
         seconds or DEFAULT_SECONDS,
         args.quiet,
+        args.target,
+        args.signature,
+        names=not args.strip_names,
     )

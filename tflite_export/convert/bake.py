@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from asr_qat.errors import UserError
+from asr_qat.errors import require
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizedLayer, quantized_layers
 from asr_qat.quantize.precision import Precision
@@ -73,11 +73,7 @@ def bake_layer(name: str, layer: QuantizedLayer) -> BakedLayer:
         UserError: a precision that the device does not execute.
     """
     precision, outputs = layer.precision, layer.kernel.shape[-1]
-    if not precision.on_device:
-        raise UserError(
-            f"{name}: LiteRT does not execute {precision.name}, it exists in training only: "
-            "see asr_qat/quantize/precision.py for those that it does"
-        )
+    require_on_device(name, precision)
     integers, grid = layer.integers()
     matrix = tf.reshape(integers, [-1, outputs]).numpy()
     integers = layer.layer.device_order(matrix).astype(np.int8)
@@ -94,6 +90,15 @@ def bake_layer(name: str, layer: QuantizedLayer) -> BakedLayer:
         None if ranges is None else _numbers(*ranges.input.parameters()),
         None if ranges is None else _numbers(*ranges.output.parameters()),
         layer.layer.device_axis,
+    )
+
+
+def require_on_device(name: str, precision: Precision) -> None:
+    """Raise `UserError` if the device does not execute the precision of a layer."""
+    require(
+        precision.on_device,
+        f"{name}: LiteRT does not execute {precision.name}, it exists in training only: "
+        "see asr_qat/quantize/precision.py for those that it does",
     )
 
 

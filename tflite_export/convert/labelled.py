@@ -5,12 +5,11 @@ from collections.abc import Collection, Iterator
 
 from ai_edge_litert import schema_py_generated as schema
 
+from tflite_export.runtime.layer_scopes import layer_of
+
 MULTIPLICATIONS = (schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperator.CONV_2D)
-OPERATORS = (
-    *MULTIPLICATIONS,
-    schema.BuiltinOperator.DEPTHWISE_CONV_2D,
-    schema.BuiltinOperator.EMBEDDING_LOOKUP,
-)
+DEPTHWISE = schema.BuiltinOperator.DEPTHWISE_CONV_2D
+OPERATORS = (*MULTIPLICATIONS, DEPTHWISE, schema.BuiltinOperator.EMBEDDING_LOOKUP)
 _LABEL = re.compile(r"(.+)/product(@\d+)?")
 
 
@@ -38,4 +37,4 @@ def output_name(graph: schema.SubGraphT, operator: schema.OperatorT) -> str:
 
 def layer_of_product(graph: schema.SubGraphT, operator: schema.OperatorT) -> str:
     """The layer that a product is labelled with."""
-    return output_name(graph, operator).partition("/product")[0]
+    return layer_of(output_name(graph, operator).partition("/product")[0])

@@ -7,8 +7,7 @@ that became the signature. The weights are then compared with the layer's, so th
 converter merged into them passes unseen, and the products of each signature with those of its
 function, so that none is missing.
 
-In the file a product keeps its layer's name alone, and all other names are dropped: a small model
-would spend a tenth of its bytes on them.
+What the names in the file are, see `tflite_export.convert.tensor_names`.
 """
 
 from collections import Counter
@@ -20,11 +19,16 @@ from ai_edge_litert import schema_py_generated as schema
 from tensorflow import keras
 
 from asr_qat.layers.dropout import Dropout
+from asr_qat.quantize.depthwise import DepthwiseConv
 from asr_qat.quantize.product_layer import ProductLayer
-from tflite_export.convert.labelled import MULTIPLICATIONS, operators_of, output_name
-from tflite_export.convert.labelled import OPERATORS as OPERATORS
-from tflite_export.convert.labelled import layer_of_product as layer_of_product
-from tflite_export.convert.labelled import products as products
+from tflite_export.convert.labelled import (
+    DEPTHWISE,
+    MULTIPLICATIONS,
+    layer_of_product,
+    operators_of,
+    output_name,
+    products,
+)
 
 NO_TENSOR = -1
 OPERATIONS_BACK = 16  # from an output back to its product
@@ -87,7 +91,9 @@ def label_products(
 ) -> None:
     """Name the output of each product `LAYER/product`; convolutions of stock layers have none.
 
-    Until `tidy_names`, the number of the graph follows after an @: packing needs unique names.
+    Those of a channel by itself are products where they are quantized.
+
+    Until `tensor_names`, the number of the graph follows after an @: packing needs unique names.
 
     Args:
         model: the converted float model, changed in place.
@@ -102,14 +108,19 @@ def label_products(
     factors = merged_factors(keras_model)
     numbers = {id(graph): index for index, graph in enumerate(model.subgraphs)}
     checked = set()
-    for graph, operator in operators_of(model, MULTIPLICATIONS):
+    depthwise: dict[str, ProductLayer] = {
+        name: each for name, each in layers.items() if isinstance(each, DepthwiseConv)
+    }
+    others = {name: each for name, each in layers.items() if name not in depthwise}
+    for graph, operator in operators_of(model, (*MULTIPLICATIONS, DEPTHWISE)):
         index, tensor = numbers[id(graph)], int(operator.outputs[0])
         operations = (outputs or {}).get((index, tensor)) or output_name(graph, operator)
-        if isinstance(operator.builtinOptions, schema.Conv2DOptionsT) and not (
-            _names_in(operations) & layers.keys()
-        ):
+        code = model.operatorCodes[operator.opcodeIndex].builtinCode
+        candidates = depthwise if code == DEPTHWISE else others
+        named = _names_in(operations) & candidates.keys()
+        if code != schema.BuiltinOperator.FULLY_CONNECTED and not named:
             continue  # of a stock layer; `check_complete` would miss another one
-        name = _layer_of(operations, layers)
+        name = _layer_of(operations, candidates)
         weights = graph.tensors[operator.inputs[1]]
         factor = factors.get(name, 1.0)
         pair = (weights.buffer, id(layers[name].kernel), factor)
@@ -161,21 +172,13 @@ def _layer_of(operations: str, layers: Mapping[str, ProductLayer]) -> str:
 
 
 def _check_weights(name: str, content: np.ndarray, layer: ProductLayer, factor: float) -> None:
-    kernel = np.moveaxis(layer.kernel.numpy(), -1, 0)  # both operators have outputs first
+    kernel = layer.kernel.numpy()
+    if isinstance(layer, DepthwiseConv):
+        kernel = kernel.reshape(content.shape)
+    else:
+        kernel = np.moveaxis(kernel, -1, 0)  # both other operators have outputs first
     if kernel.shape != content.shape or not np.allclose(content, factor * kernel, rtol=1e-5):
         raise ValueError(
             f"{name}: the weights of its product are not the layer's: the converter merged "
             "something into them"
         )
-
-
-def tidy_names(model: schema.ModelT) -> None:
-    """Empty the names of all tensors that neither a signature nor a product needs."""
-    for graph in model.subgraphs:
-        interface = {*graph.inputs, *graph.outputs}
-        for index, tensor in enumerate(graph.tensors):
-            name, _, copy = tensor.name.partition(b"@")
-            if copy and name.endswith((b"/kernel", b"/product")):
-                tensor.name = name
-            elif index not in interface:
-                tensor.name = None

@@ -22,6 +22,7 @@ from asr_qat.quantize.grids import Grid
 from asr_qat.quantize.products import Function, QuantizedKernel
 from tflite_export.convert.labelled import products
 from tflite_export.convert.serialize import serialize
+from tflite_export.runtime.layer_scopes import layer_of
 from tflite_export.runtime.model_file import ModelFile
 from tflite_export.score.device.file_product import FileProduct, has_integers
 from tflite_export.score.device.watch import PROBE, watch
@@ -156,7 +157,7 @@ class _Product:
 def _layer(graph, operator) -> str:
     """Name of the Keras layer that a product is labelled with."""
     name = graph.tensors[operator.inputs[1]].name or graph.tensors[operator.outputs[0]].name
-    return name.decode().rpartition("/")[0]
+    return layer_of(name.decode().rpartition("/")[0])
 
 
 def _file_product(model, graph, operator, unpacked: dict[int, Array]) -> FileProduct | None:

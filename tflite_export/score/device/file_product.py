@@ -195,6 +195,7 @@ class FileProduct:
         """Sums of integers on the grid of the output."""
         (in_scale, _), (scale, zero_point) = _affine(self._input), _affine(self._output)
         sums = sums if self._bias is None else sums + self._bias
+        sums = sums.astype(np.float32)  # as the kernel has them before it rescales
         unit = np.float32(in_scale) * self._scale / np.float32(scale)
         wide = self._output.type == schema.TensorType.INT16
         lowest, highest = (-32768, 32767) if wide else (LOWEST, HIGHEST)
