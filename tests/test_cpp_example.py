@@ -23,7 +23,7 @@ from tests.tones_fixtures import TEXT, tones_file
 from tflite_export.runtime.metadata import read_metadata
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 
-pytest_plugins = ["tests.tones_fixtures"]
+pytest_plugins = ["tests.export_fixtures", "tests.tones_fixtures"]
 pytestmark = pytest.mark.long
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples/cpp"
@@ -102,13 +102,15 @@ def test_what_it_does_not_take_is_one_line(
     assert said in line
 
 
-def test_an_older_litert_is_one_line(tmp_path):
+def test_an_older_litert_is_one_line(exported, tmp_path):
     """The version that it is built with is compared with the one that the file asks for."""
     if not (shutil.which("make") and shutil.which("g++")):
         pytest.skip("needs make and g++")
-    options = (f"PYTHON={sys.executable}", f"BUILD={tmp_path}", "VERSION=1.0.1")
+    options = (f"PYTHON={sys.executable}", f"BUILD={tmp_path}", "VERSION=2.1.1")
     target = str(tmp_path / "transcribe")
     assert run("make", "-C", EXAMPLE, *options, target).returncode == 0
-    done = run(target, tones_file("live"), tmp_path / "none.wav")
-    least = read_metadata(tones_file("live")).least_runtime
-    assert f"needs LiteRT {least} or later, this is 1.0.1" in done.stderr.decode()
+    done = run(target, exported("w2a8"), tmp_path / "none.wav")
+    least = read_metadata(exported("w2a8")).least_runtime
+    assert f"needs LiteRT {least} or later, this is 2.1.1" in done.stderr.decode()
+    done = run(target, exported("w4a8"), tmp_path / "none.wav")
+    assert "needs LiteRT" not in done.stderr.decode()
