@@ -5,8 +5,8 @@ a name of every tensor: OpenVINO and tf2onnx stop at the first without one, and 
 command wants each name once in the whole file. So every tensor has one. In the first signature the
 result of an operator is called by its layer, `block_03/ffn1_norm/2`, which Model Explorer shows as
 boxes in boxes, and a constant by the layer that reads it; in the other signatures all have a number
-to the base of 36. A product is `LAYER/product` and its kernel `LAYER/kernel`, with an @ and the signature's number from
-the second on.
+to the base of 36. A product is `LAYER/product` and its kernel `LAYER/kernel`, with an @ and the
+signature's number from the second on.
 """
 
 import itertools
