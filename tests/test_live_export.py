@@ -134,6 +134,7 @@ def test_every_product_is_equal(exported):
         assert row.rows >= 1
 
 
+@pytest.mark.long
 def test_against_the_keras_model(exported, tflite_export, manifest, tmp_path):
     recogniser, device = exported
     recogniser.save(tmp_path / "model")

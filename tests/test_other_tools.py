@@ -9,15 +9,18 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from tests.export_fixtures import FRAMES, MEL_BINS, SECONDS, noise
+from asr_qat.audio.front_end import subsampled_length
+from tests.export_fixtures import FRAMES, SECONDS, noise
 
 pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.long
 
+LENGTH = 90  # valid frames
+
 
 def inputs() -> dict[str, np.ndarray]:
     """Of the shorter signature, by the names that it gives them."""
-    return {"features": noise(FRAMES[0])[None], "lengths": np.array([90], np.int32)}
+    return {"features": noise(FRAMES[0])[None], "lengths": np.array([LENGTH], np.int32)}
 
 
 def litert(path) -> np.ndarray:
@@ -41,9 +44,11 @@ def test_openvino_computes_the_same(exported):
     path = exported("float", SECONDS[:1])
     model = openvino.Core().read_model(str(path))
     names = [each.get_any_name() for each in model.inputs]
-    compiled = openvino.Core().compile_model(model, "CPU")
+    precision = {"INFERENCE_PRECISION_HINT": "f32"}  # else bfloat16, on CPUs that have it
+    compiled = openvino.Core().compile_model(model, "CPU", precision)
     (got,) = compiled(of_tensors(names)).values()
-    np.testing.assert_allclose(got, litert(path), atol=1e-3)
+    valid = subsampled_length(LENGTH, halvings=2)
+    np.testing.assert_allclose(got[:, :valid], litert(path)[:, :valid], atol=1e-3)
 
 
 @pytest.mark.parametrize("precision", ["float", "w8a8"])
@@ -77,9 +82,10 @@ def test_model_explorer_shows_blocks_and_layers(exported, precision):
     path = exported(precision, SECONDS[:1])
     made = adapter.ConvertFlatbufferDirectlyToJson(adapter.VisualizeConfig(), str(path))
     nodes = _nodes(json.loads(made))
-    scopes = collections.Counter(node.get("namespace", "") for node in nodes)
+    names = [node.get("namespace", "") for node in nodes]
+    scopes = collections.Counter(name.rpartition("/")[0] for name in names)
     assert {"block_00/attention", "block_00/ffn1_expand", "ctc_output"} <= scopes.keys()
-    assert MEL_BINS and sum(n for scope, n in scopes.items() if scope) > 0.8 * len(nodes)
+    assert sum(count for scope, count in scopes.items() if scope) > 0.95 * len(nodes)
 
 
 def _nodes(found) -> list[dict]:

@@ -40,7 +40,7 @@ def build_parser() -> Parser:
         "--seconds", type=float, default=4.0, help="of the signature (default: %(default)s)"
     )
     parser.add_argument(
-        "--utterances", type=int, default=1000, help="at most so many (default: %(default)s)"
+        "--utterances", type=int, default=40, help="at most so many (default: %(default)s)"
     )
     parser.add_argument("--work", type=Path, default=Path("work/micro"))
     parser.add_argument("--out", type=Path, default=Path("results/micro.json"))

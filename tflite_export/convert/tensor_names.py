@@ -4,9 +4,9 @@ LiteRT needs none but those of products, by which the layers are found again. Ot
 a name of every tensor: OpenVINO and tf2onnx stop at the first without one, and the quantizer's
 command wants each name once in the whole file. So every tensor has one. In the first signature the
 result of an operator is called by its layer, `block_03/ffn1_norm/2`, which Model Explorer shows as
-boxes in boxes; constants, and all of the other signatures, have a number to the base of 36. A
-product is `LAYER/product` and its kernel `LAYER/kernel`, with an @ and the signature's number from
-the second on.
+boxes in boxes, and a constant by the layer that reads it; in the other signatures all have a number
+to the base of 36. A product is `LAYER/product` and its kernel `LAYER/kernel`, with an @ and the
+signature's number from the second on.
 """
 
 import itertools
@@ -69,7 +69,8 @@ def _label(tensor: schema.TensorT) -> tuple[bytes, bytes] | None:
 def _scopes(graph: schema.SubGraphT, layers: Collection[str]) -> dict[int, str]:
     """What the names of results begin with, `block_03/ffn1_norm/`, by tensor.
 
-    What came in after the conversion has no path, and the scope of what it reads.
+    What came in after the conversion has no path, and the scope of what it reads; a constant has
+    that of the operator that reads it first.
     """
     found: dict[int, str] = {}
     for operator in graph.operators:  # in the order of execution
@@ -79,4 +80,9 @@ def _scopes(graph: schema.SubGraphT, layers: Collection[str]) -> dict[int, str]:
             named = [part for part in path.replace(";", "/").split("/") if part in layers]
             if named or read:
                 found[index] = f"{scope_of(named[0])}/" if named else read[0]
+    for operator in graph.operators:
+        scope = found.get(int(operator.outputs[0]))
+        for index in map(int, operator.inputs):
+            if scope is not None and index not in found:
+                found[index] = scope
     return found
