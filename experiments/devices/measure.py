@@ -118,9 +118,9 @@ def _run(command: list[str], environment: dict[str, str], places: list[Path]) ->
         try:
             for line, place in zip(process.stdout, places, strict=False):
                 files.write_json(place, json.loads(line))
-        finally:
-            if sys.exc_info()[0] is not None:
-                process.kill()
+        except BaseException:  # an interrupt, too
+            process.kill()
+            raise
         code = process.wait()
         errors.seek(0)
         last = (errors.read().strip().splitlines() or ["nothing said"])[-1]
@@ -139,17 +139,14 @@ def measure(
     names: list[str], paths: dict[str, Path], work: Path, quiet: bool
 ) -> tuple[DeviceRow, ...]:
     """Every file on this machine and on each of the processors."""
-    rows = []
+    rows, order = [], [TRAINED, *(name for name in paths if name != TRAINED)]
     every = (None, *cpus(names))
     for cpu in progress(every, "verify", len(every), "processor", quiet):
         machine = platform.machine() if cpu is None else cpu.machine
         few = UTTERANCES if cpu is None else FEW
-        others = [path for name, path in paths.items() if name != TRAINED]
         reports = verify_files(cpu, [paths[TRAINED]], work, PRODUCTS_OF, UTTERANCES)
-        reports += verify_files(cpu, others, work, PRODUCTS_OF, few)
-        for name, report in zip(
-            [TRAINED, *(n for n in paths if n != TRAINED)], reports, strict=True
-        ):
+        reports += verify_files(cpu, [paths[n] for n in order[1:]], work, PRODUCTS_OF, few)
+        for name, report in zip(order, reports, strict=True):
             rows.append(row_of(_name(cpu), machine, name, report))
     return tuple(rows)
 
