@@ -27,16 +27,17 @@ SECONDS = (4.0,)  # one signature: an emulated run is slow
 PRODUCTS_OF = 3  # utterances: tens of thousands of rows
 FEW = 3  # utterances of a file that is not the trained one, on an emulated processor
 CALIBRATED_ON = 16  # pieces of speech
-PRECISIONS = ("w8a8", "w4a8", "w2a8", "w4", "w4a8s", "w4a8-b32")
-FULL_INTEGER = "full-integer int8"
+FULL_INTEGER = "full_integer_int8"
+PRECISIONS = ("w8a8", "w4a8", "w2a8", "w4", "w4a8s", "w4a8-b32", FULL_INTEGER)
 PARTS = 4  # of the whole test set
 VERIFY_FAILED = 3  # exit code of `tflite-export verify`
 
 
-def prepare_files(work: Path, trained: Path, data: str, quiet: bool) -> dict[str, Path]:
-    """Files of every precision with their records, by name; those that are there are kept."""
-    paths = {name: work / "files" / f"{name.replace(' ', '_')}.tflite" for name in PRECISIONS}
-    paths[FULL_INTEGER] = work / "files" / "full_integer_int8.tflite"
+def prepare_files(
+    names: list[str], work: Path, trained: Path, data: str, quiet: bool
+) -> dict[str, Path]:
+    """Files with their records by name, the trained one last; those that are there are kept."""
+    paths = {name: work / "files" / f"{name}.tflite" for name in names}
     for name, path in progress(paths.items(), "convert", len(paths), "file", quiet):
         if not path.exists():
             result_of(write_file, name, str(path), data)
