@@ -140,7 +140,8 @@ def measure(
     names: list[str], paths: dict[str, Path], work: Path, quiet: bool
 ) -> tuple[DeviceRow, ...]:
     """Every file on this machine and on each of the processors."""
-    rows, order = [], [TRAINED, *(name for name in paths if name != TRAINED)]
+    rows: list[DeviceRow] = []
+    order = [TRAINED, *(name for name in paths if name != TRAINED)]
     every = (None, *cpus(names))
     for cpu in progress(every, "verify", len(every), "processor", quiet):
         machine = platform.machine() if cpu is None else cpu.machine
