@@ -51,7 +51,8 @@ def prepare_files(
 
 def whole_test(cpu: Cpu, work: Path, trained: Path, data: str) -> DeviceRow:
     """The trained file on the whole test set, in parts of it that are kept one by one."""
-    items, reports = recordings(data), []
+    items = recordings(data)
+    reports: list[dict[str, Any]] = []
     for part in range(PARTS):
         path = work / f"part_{part}" / "w4a8_trained.tflite"
         _copy(trained, path)
