@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # To which side do XNNPACK's dynamic products round an activation half way between two integers?
-# ai-edge-litert 2.3.0, x86-64 and, emulated by QEMU's user mode, three ARM processors. On Debian 12
+# ai-edge-litert 2.3.0, x86-64 and, emulated by QEMU's user mode, two ARM processors. On Debian 12
 # with qemu-user-static; about a minute.
 #
 # A FULLY_CONNECTED with dynamic int8 activations whose weights are the unit matrix: the output is
@@ -9,7 +9,6 @@
 #
 #                            8 bits       4 bits       2 bits
 #   x86-64 (AVX-512 VNNI)    0 2 2 4      0 2 2 4      0 2 2 4
-#   cortex-a53               0 2 2 4      0 2 2 4      0 2 2 4
 #   cortex-a76 (dot product) 1 2 3 4      1 2 3 4      0 2 2 4
 #   max,sme=off (i8mm)       1 2 3 4      1 2 3 4      0 2 2 4
 #
@@ -97,7 +96,7 @@ PYTHON
 echo "$(uname -m)"
 venv/bin/python ties.py 2>/dev/null
 python=$(ls root/usr/bin/python3.[0-9]*)
-for cpu in cortex-a53 cortex-a76 max,sme=off; do
+for cpu in cortex-a76 max,sme=off; do
 	echo "$cpu"
 	PYTHONPATH=wheels qemu-aarch64-static -cpu "$cpu" -L root "$python" -B ties.py 2>/dev/null
 done

@@ -12,7 +12,7 @@ from asr_qat.errors import UserError
 from asr_qat.provenance import Provenance
 from experiments.devices.cpus import CPUS, cpus
 from experiments.devices.emulator import missing, python_of
-from experiments.devices.measure import verified
+from experiments.devices.measure import verify_files
 from experiments.devices.rows import TRAINED, DevicesResults, row_of, targets
 from experiments.devices.table import devices_table
 from tests.conftest import SAMPLE_RATE, utterance
@@ -106,7 +106,7 @@ def test_a_file_on_an_emulated_processor(name, tmp_path, shared_folder):
     manifest = tmp_path / "spoken.jsonl"
     manifest.write_text(json.dumps({"audio_filepath": recording.name, "text": "TWO ONE"}) + "\n")
     make_record(path, recordings(manifest), quiet=True).write(Record.place(path))
-    report = verified(cpu, path, shared_folder / "devices", products_of=1, utterances=1)
+    (report,) = verify_files(cpu, [path], shared_folder / "devices", products_of=1, utterances=1)
     assert report["within_bounds"], report["failures"]
     assert report["here"]["processor"].startswith(cpu.machine)
     assert report["here"]["xnnpack"] and not report["changed"]

@@ -13,7 +13,7 @@ from asr_qat.errors import exit_code
 from asr_qat.parser import Parser
 from asr_qat.provenance import Provenance
 from experiments.devices.cpus import CPUS, I8MM, cpus
-from experiments.devices.measure import measure, prepare_files, whole_test
+from experiments.devices.measure import PRECISIONS, measure, prepare_files, whole_test
 from experiments.devices.rows import DevicesResults, targets
 from experiments.devices.table import devices_table
 
@@ -30,6 +30,9 @@ def build_parser() -> Parser:
     """The parser of the command."""
     parser = Parser(prog=PROGRAM, description=__doc__.splitlines()[0])
     parser.add_argument("--cpu", nargs="+", choices=NAMES, default=NAMES, help="emulated ones")
+    parser.add_argument(
+        "--precision", nargs="+", choices=PRECISIONS, default=PRECISIONS, help="of the files"
+    )
     parser.add_argument("--data", default="work/demo/an4_prepared", help="prepared AN4")
     parser.add_argument(
         "--trained",
@@ -45,7 +48,7 @@ def build_parser() -> Parser:
 
 def _run() -> None:
     args = build_parser().parse_args()
-    paths = prepare_files(args.work, args.trained, args.data, args.quiet)
+    paths = prepare_files(args.precision, args.work, args.trained, args.data, args.quiet)
     rows = measure(args.cpu, paths, args.work, args.quiet)
     whole = None
     for cpu in cpus([I8MM] if I8MM in args.cpu else []):

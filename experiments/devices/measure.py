@@ -6,13 +6,14 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from asr_qat import files
 from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
-from asr_qat.errors import UserError
+from asr_qat.errors import UserError, require
 from asr_qat.progress import progress
 from experiments.devices.cpus import NATIVE, Cpu, cpus
 from experiments.devices.emulator import REPOSITORY, python_of
@@ -23,19 +24,20 @@ from tflite_export.score.fresh_process import result_of
 
 MODEL = "models/an4_tiny_float"
 SECONDS = (4.0,)  # one signature: an emulated run is slow
-PRODUCTS_OF = 5  # utterances: tens of thousands of rows
-FEW = 5  # utterances of a file that is not the trained one, on an emulated processor
+PRODUCTS_OF = 3  # utterances: tens of thousands of rows
+FEW = 3  # utterances of a file that is not the trained one, on an emulated processor
 CALIBRATED_ON = 16  # pieces of speech
-PRECISIONS = ("w8a8", "w4a8", "w2a8", "w4", "w4a8s", "w4a8-b32")
-FULL_INTEGER = "full-integer int8"
+FULL_INTEGER = "full_integer_int8"
+PRECISIONS = ("w8a8", "w4a8", "w2a8", "w4", "w4a8s", "w4a8-b32", FULL_INTEGER)
 PARTS = 4  # of the whole test set
 VERIFY_FAILED = 3  # exit code of `tflite-export verify`
 
 
-def prepare_files(work: Path, trained: Path, data: str, quiet: bool) -> dict[str, Path]:
-    """Files of every precision with their records, by name; those that are there are kept."""
-    paths = {name: work / "files" / f"{name.replace(' ', '_')}.tflite" for name in PRECISIONS}
-    paths[FULL_INTEGER] = work / "files" / "full_integer_int8.tflite"
+def prepare_files(
+    names: list[str], work: Path, trained: Path, data: str, quiet: bool
+) -> dict[str, Path]:
+    """Files with their records by name, the trained one last; those that are there are kept."""
+    paths = {name: work / "files" / f"{name}.tflite" for name in names}
     for name, path in progress(paths.items(), "convert", len(paths), "file", quiet):
         if not path.exists():
             result_of(write_file, name, str(path), data)
@@ -49,12 +51,13 @@ def prepare_files(work: Path, trained: Path, data: str, quiet: bool) -> dict[str
 
 def whole_test(cpu: Cpu, work: Path, trained: Path, data: str) -> DeviceRow:
     """The trained file on the whole test set, in parts of it that are kept one by one."""
-    items, reports = recordings(data), []
+    items = recordings(data)
+    reports: list[dict[str, Any]] = []
     for part in range(PARTS):
         path = work / f"part_{part}" / "w4a8_trained.tflite"
         _copy(trained, path)
         _record(path, items[part::PARTS])
-        reports.append(kept_report(cpu, path, work, 0, len(items)))
+        reports += verify_files(cpu, [path], work, 0, len(items))
     name = f"{TRAINED}, whole test set"
     return row_of(cpu.name, cpu.machine, name, together(reports))
 
@@ -75,55 +78,80 @@ def write_file(name: str, path: str, data: str) -> None:
         convert(MODEL, path, name, SECONDS, calibration if static else None)
 
 
-def device_row(cpu: Cpu | None, name: str, path: Path, work: Path) -> DeviceRow:
-    """A file on a processor, None for that of this machine."""
-    own, machine = (NATIVE, platform.machine()) if cpu is None else (cpu.name, cpu.machine)
-    count = UTTERANCES if cpu is None or name == TRAINED else FEW
-    return row_of(own, machine, name, kept_report(cpu, path, work, PRODUCTS_OF, count))
+def verify_files(
+    cpu: Cpu | None, paths: list[Path], work: Path, products_of: int, utterances: int
+) -> list[dict[str, Any]]:
+    """What `tflite-export verify --json` says of files; what was measured before is kept.
 
+    One process verifies them all: an emulated Python takes long to start.
 
-def kept_report(
-    cpu: Cpu | None, path: Path, work: Path, products_of: int, utterances: int
-) -> dict[str, Any]:
-    """What `verified` gives; what was measured before is kept."""
-    own = NATIVE if cpu is None else cpu.name
-    kept = work / "reports" / path.parent.name / own / f"{path.stem}.json"
-    if not kept.exists():
-        files.write_json(kept, verified(cpu, path, work, products_of, utterances))
-    found: dict[str, Any] = files.read_json(kept)
-    return found
-
-
-def verified(
-    cpu: Cpu | None, path: Path, work: Path, products_of: int, utterances: int
-) -> dict[str, Any]:
-    """What `tflite-export verify --json` says of a file, in a process on a processor.
+    Args:
+        cpu: None for the processor of this machine.
+        paths: the files.
+        work: folder of the reports.
+        products_of: utterances whose products are compared.
+        utterances: that are recognised.
 
     Raises:
-        UserError: it says nothing, with what it did say.
+        UserError: it says nothing of one, with what it did say.
     """
-    command, environment = [sys.executable], {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    if cpu is not None:
-        command, environment = python_of(cpu, work)
-    command += ["-m", "tflite_export", "verify", str(path), "--json", "--quiet"]
-    command += ["--rounds", "1", "--products-of", str(products_of)]
-    command += ["--utterances", str(utterances)]
-    found = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if found.returncode not in (0, VERIFY_FAILED):
-        last = (found.stderr.strip().splitlines() or ["nothing said"])[-1]
-        where = NATIVE if cpu is None else cpu.name
-        raise UserError(f"{path} on {where}: exit code {found.returncode}: {last}")
-    report: dict[str, Any] = json.loads(found.stdout)
-    return report
+    kept = [_kept(cpu, path, work) for path in paths]
+    missing = [(path, place) for path, place in zip(paths, kept, strict=True) if not place.exists()]
+    if missing:
+        command, environment = [sys.executable], {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        if cpu is not None:
+            command, environment = python_of(cpu, work)
+        command += ["-m", "tflite_export", "verify", *(str(path) for path, _ in missing)]
+        command += ["--json", "--quiet", "--rounds", "1", "--products-of", str(products_of)]
+        command += ["--utterances", str(utterances)]
+        _run(command, environment, [place for _, place in missing])
+    return [files.read_json(place) for place in kept]
+
+
+def _run(command: list[str], environment: dict[str, str], places: list[Path]) -> None:
+    """Run a command and write each line that it prints as soon as it is there."""
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            for line, place in zip(process.stdout, places, strict=False):
+                files.write_json(place, json.loads(line))
+        except BaseException:  # an interrupt, too
+            process.kill()
+            raise
+        code = process.wait()
+        errors.seek(0)
+        last = (errors.read().strip().splitlines() or ["nothing said"])[-1]
+    require(code in (0, VERIFY_FAILED), f"{' '.join(command[:4])}: exit code {code}: {last}")
+
+
+def _kept(cpu: Cpu | None, path: Path, work: Path) -> Path:
+    return work / "reports" / path.parent.name / _name(cpu) / f"{path.stem}.json"
+
+
+def _name(cpu: Cpu | None) -> str:
+    return NATIVE if cpu is None else cpu.name
 
 
 def measure(
     names: list[str], paths: dict[str, Path], work: Path, quiet: bool
 ) -> tuple[DeviceRow, ...]:
     """Every file on this machine and on each of the processors."""
-    pairs = [(cpu, name) for cpu in (None, *cpus(names)) for name in paths]
-    shown = progress(pairs, "verify", len(pairs), "file", quiet)
-    return tuple(device_row(cpu, name, paths[name], work) for cpu, name in shown)
+    rows: list[DeviceRow] = []
+    order = [TRAINED, *(name for name in paths if name != TRAINED)]
+    every = (None, *cpus(names))
+    for cpu in progress(every, "verify", len(every), "processor", quiet):
+        machine = platform.machine() if cpu is None else cpu.machine
+        few = UTTERANCES if cpu is None else FEW
+        reports = verify_files(cpu, [paths[TRAINED]], work, PRODUCTS_OF, UTTERANCES)
+        reports += verify_files(cpu, [paths[n] for n in order[1:]], work, PRODUCTS_OF, few)
+        for name, report in zip(order, reports, strict=True):
+            rows.append(row_of(_name(cpu), machine, name, report))
+    return tuple(rows)
 
 
 def _copy(source: Path, target: Path) -> None:

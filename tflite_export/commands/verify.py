@@ -26,7 +26,7 @@ def add_parser(subparsers) -> None:
         "its record, FILE.verify.npz, of the machine where that was made (--record). Exit code: 0 "
         f"within all bounds, {FAILED} not, 1 for mistakes in use.",
     )
-    parser.add_argument("file", metavar="FILE", help=".tflite file of a recogniser")
+    parser.add_argument("files", nargs="+", metavar="FILE", help=".tflite file of a recogniser")
     parser.add_argument(
         "--record",
         action="store_true",
@@ -59,7 +59,7 @@ def add_parser(subparsers) -> None:
         type=whole_number("--rounds", 1, MOST),
         help="timed runs of each signature (default: 5)",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--json", action="store_true", help="print a line of JSON for each file")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.set_defaults(run=run)
 
@@ -67,21 +67,25 @@ def add_parser(subparsers) -> None:
 def run(args: argparse.Namespace) -> None:
     """Make the record, or compare and print; leaves with `FAILED` outside of a bound."""
     if args.record:
-        _record(args)
+        for file in args.files:
+            _record(args, file)
         return
     require(args.data is None, "--data: is of --record: add that")
-    report = _report(args)
-    failures, warnings = list(report.failures()), list(report.warnings())
-    if args.json:
-        said = {"within_bounds": not failures, "failures": failures, "warnings": warnings}
-        print(json.dumps({**dataclasses.asdict(report), **said}, indent=2))
-    else:
-        print(in_words(report))
-    if failures:
+    failed = False
+    for file in args.files:
+        report = _report(args, file)
+        failures, warnings = list(report.failures()), list(report.warnings())
+        if args.json:
+            said = {"within_bounds": not failures, "failures": failures, "warnings": warnings}
+            print(json.dumps({**dataclasses.asdict(report), **said}), flush=True)
+        else:
+            print(in_words(report), flush=True)
+        failed |= bool(failures)
+    if failed:
         sys.exit(FAILED)
 
 
-def _record(args: argparse.Namespace) -> None:
+def _record(args: argparse.Namespace, file: str) -> None:
     from asr_qat.corpora.recordings import recordings
     from tflite_export.score.device.record import Record
     from tflite_export.score.device_record import UTTERANCES, make_record, spread
@@ -91,8 +95,8 @@ def _record(args: argparse.Namespace) -> None:
         raise UserError("--record: needs utterances: add --data, a prepared folder or a manifest")
     with silence():
         items = spread(recordings(args.data, args.split), args.utterances or UTTERANCES)
-        record = make_record(args.file, items, args.quiet)
-    place = Record.place(args.file)
+        record = make_record(file, items, args.quiet)
+    place = Record.place(file)
     record.write(place)
     floor, count = record.about.floor, len(record.features)
     moved = f"features moved by 1e-7, {len(floor.changes)} times"
@@ -101,16 +105,16 @@ def _record(args: argparse.Namespace) -> None:
     print(f"{place}: {counted(count, 'utterance')}, {size}; {moved}, change at most {changed}")
 
 
-def _report(args: argparse.Namespace) -> "DeviceReport":
+def _report(args: argparse.Namespace, file: str) -> "DeviceReport":
     from tflite_export.runtime.model_file import ModelFile
     from tflite_export.score.device.check import PRODUCTS_OF, ROUNDS, check
     from tflite_export.score.device.record import Record
     from tflite_export.silence import silence
 
-    record = Record.read(Record.place(args.file), ModelFile.read(args.file).checksum.hex())
+    record = Record.read(Record.place(file), ModelFile.read(file).checksum.hex())
     with silence():
         return check(
-            args.file,
+            file,
             record if args.utterances is None else record.first(args.utterances),
             args.threads,
             not args.without_xnnpack,
