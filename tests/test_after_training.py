@@ -1,5 +1,6 @@
 """The results of quantization after training: rows of several draws, targets, the table."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from asr_qat.provenance import provenance
 from asr_qat.training.calibrated import Calibration
 from experiments.after_training import large
-from experiments.after_training.measure import Measured, file_row
+from experiments.after_training.measure import Measured, divergence, file_row
 from experiments.after_training.peers import Peers
 from experiments.after_training.rows import (
     NEAREST,
@@ -45,6 +46,28 @@ def test_draws_are_means():
     low, high = row.wer_diff_ci
     assert low == 0 and 3 / 80 < high <= 0.1
     assert row.seconds == (30.0, 50.0)
+
+
+def test_divergence_is_that_of_the_distributions():
+    rng = np.random.default_rng(0)
+    plain, other = rng.standard_normal((2, 5, 4))
+    p, q = (np.exp(x) / np.exp(x).sum(axis=1, keepdims=True) for x in (plain, other))
+    expected = np.mean(
+        [sum(a * np.log(a / b) for a, b in zip(*r, strict=True)) for r in zip(p, q, strict=True)]
+    )
+    assert divergence(plain, other) == pytest.approx(expected)
+    assert divergence(plain, plain + 3) == pytest.approx(0, abs=1e-12)
+    files = [dataclasses.replace(PLAIN, logits=each) for each in (plain, other, plain)]
+    row = file_row(SPEECH, "w4a8", files[1:], files[0])
+    assert row.divergence == pytest.approx((expected, 0))
+    some = dict(model="a", data="b", utterances=1, peer_utterances=1, words=4)
+    found = AfterTrainingResults(
+        **provenance(),
+        **some,
+        float_wer=(0, 0, 0),
+        rows=(file_row(NEAREST, "w2", [PLAIN], PLAIN), row),
+    )
+    assert f"| {1000 * expected:.1f}, 0.0 |" in after_training_table(found)
 
 
 def test_targets_and_table():

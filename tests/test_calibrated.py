@@ -41,7 +41,7 @@ def test_the_file_of_the_command_holds_what_python_computes(
 ):
     path = tmp_path / "x.tflite"
     words = ("convert", model_directory, "-o", path, "--precision", precision, "--seconds", 1)
-    options = ("--calibration", speech.data, "--calibration-utterances", 3)
+    options = ("--calibration", speech.data, "--calibration-utterances", 3, "--rounding", "gptq")
     code, out, error = tflite_export(*words, *options)
     assert code == 0, error
     assert f"bytes, {precision}\n" in out and "round: " in error and " left" in error
@@ -139,6 +139,8 @@ def test_what_cannot_be_read_is_one_line(
         return error
 
     assert "nowhere: no speech to calibrate on" in error_of("--calibration", "nowhere")
+    found = error_of("--calibration", "nowhere", "--precision", "w4a4")  # before any speech
+    assert "subsampling_pointwise: LiteRT does not execute w4a4" in found
     (tmp_path / "empty").mkdir()
     assert "empty: no recording in it" in error_of("--calibration", tmp_path / "empty")
     soundfile.write(tmp_path / "empty" / "a.wav", np.zeros(10), SAMPLE_RATE)

@@ -1,5 +1,6 @@
 """Configuration files: every mistake is one line that names the file and the key."""
 
+import argparse
 import dataclasses
 import re
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from asr_qat.audio.front_end import FrontEndConfig
+from asr_qat.commands.arguments import add_configuration
 from asr_qat.config import from_dict, load_yaml, override
 from asr_qat.errors import UserError
 from asr_qat.training.config import TrainConfig
@@ -290,6 +292,14 @@ def test_settings_in_the_place_of_the_files(tmp_path):
     assert (config.steps, config.batches.batch_size, config.batches.gain) == (7, 16, 0.5)
     assert (config.optimizer.schedule.peak, config.preset) == (1e-4, "S")
     assert load_yaml(path, TrainConfig, ["batches.spec_augment=null"]).batches.spec_augment is None
+
+
+def test_the_option_may_be_repeated():
+    parser = argparse.ArgumentParser()
+    add_configuration(parser, lambda: TrainConfig, "a file")
+    words = ["--config", "x.yaml", "--set", "steps=7", "preset=S", "--set", "seed=3"]
+    assert parser.parse_args(words).settings == ["steps=7", "preset=S", "seed=3"]
+    assert parser.parse_args(words[:2]).settings == []
 
 
 @pytest.mark.parametrize(

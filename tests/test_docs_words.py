@@ -1,5 +1,6 @@
 """Links and numbers in the README and in docs/, and the cards of the models."""
 
+import json
 import pkgutil
 import re
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from tests.docs_pages import PAGES, exists, spans, text_of
 from tests.training_fixtures import REPOSITORY
 
 CARDS = sorted((REPOSITORY / "models").glob("*/README.md"))
+ENCODER = "librispeech_tiny_float"  # to start from, and no recogniser
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 PATH = re.compile(
     r"(asr_qat|tflite_export|experiments|tests|configs|docs|examples|results|models)/[\w./]*\w/?"
@@ -66,6 +68,11 @@ def test_cards_say_what_the_models_are(card):
     assert f"`{weights_checksum(card.parent)}`" in text
     for name in re.findall(r"`((?:configs|results)/[\w.]+)`", text):
         assert exists(name), name
+    (line,) = [line for line in text.splitlines() if line.startswith("| Development")]
+    best = min(each["wer"] for each in map(json.loads, card.with_name("history.jsonl").open()))
+    assert f"{100 * best:.1f}%" in line
+    if card.parent.name == ENCODER:
+        return  # nothing is measured on its test set
     (line,) = [line for line in text.splitlines() if line.startswith("| Word error rate")]
     (source,) = re.findall(r"`(results/[\w.]+\.md)`", line)
     table = (REPOSITORY / source).read_text()

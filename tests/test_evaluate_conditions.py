@@ -82,11 +82,32 @@ def test_the_table_and_the_seed(evaluate):
     assert title == (
         "test.jsonl: 9 utterances, 18 words, 1 left out, normaliser plain, noise of seed 0"
     )
-    assert header.split()[:2] == ["condition", "file"]
+    assert header.split() == ["condition", "file", "WER", "%", "[95%]"]  # there is no baseline
     assert clean.split()[:3] == ["clean", "tones_ctc.tflite", "0.00"]
     assert noisy.split()[:4] == ["pink", "30", "dB", "tones_ctc.tflite"]
     others = {evaluate(*run, "--seed", seed)[1].splitlines()[-1] for seed in (1, 2, 3)}
     assert others != {noisy}
+
+
+def test_a_level_that_is_the_same_is_no_condition(evaluate):
+    _, out, _ = evaluate(tones_file("ctc"), "--gain-db", "0", "6", "--dc", "0", "--json")
+    assert [row["condition"] for row in json.loads(out)["rows"]] == ["clean", "level +6 dB"]
+
+
+def test_noise_that_cannot_be_read_is_said_at_the_start(evaluate, tmp_path, monkeypatch):
+    for name in ("a", "c"):
+        soundfile.write(tmp_path / f"{name}.wav", utterance(["ONE"], 1), SAMPLE_RATE)
+    (tmp_path / "b.wav").write_bytes(b"none")
+    (tmp_path / "d.wav").write_bytes(b"")
+    monkeypatch.setattr("tflite_export.score.conditions.score", None)  # is not reached
+    code, out, err = evaluate(tones_file("ctc"), "--noise", tmp_path, "--snr", "90", "80")
+    assert (code, out) == (1, "") and len(err.splitlines()) == 1
+    assert f"noise {tmp_path.name}: 2 of its 4 recordings cannot be read: take them away" in err
+    assert "b.wav: not readable audio" in err and "d.wav: empty file" in err
+    for name in ("a", "b", "c", "d"):
+        soundfile.write(tmp_path / f"{name}.wav", utterance(["ONE"], 1) * 0, SAMPLE_RATE)
+    _, _, err = evaluate(tones_file("ctc"), "--noise", tmp_path)
+    assert "all of its recordings are silence" in err
 
 
 def test_both_passes_of_a_live_model(evaluate):

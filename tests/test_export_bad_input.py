@@ -215,7 +215,7 @@ def test_no_model_directory(refused, good, tmp_path):
 def test_an_unknown_precision(refused, model_directory, tmp_path, precision):
     output = tmp_path / "out.tflite"
     said = refused("convert", model_directory, "--precision", precision, "-o", output)
-    known = f"float, w4a8, {GRAMMAR}, mixed_4_8, two_bit, two_bit_all"
+    known = f"float, w4a8, {GRAMMAR}, mixed_4_8, two_bit, two_bit_all, ternary"
     assert said == f"precision '{precision}': expected one of {known}"
     assert not output.exists()
 

@@ -29,7 +29,8 @@ from tflite_export.convert import convert as convert_module
 from tflite_export.convert import stand_ins
 from tflite_export.convert.bake import bake, layers_in_file, packed_integers, unpacked_integers
 from tflite_export.convert.convert import convert, convert_recogniser
-from tflite_export.convert.labels import label_products, products
+from tflite_export.convert.labelled import products
+from tflite_export.convert.labels import label_products
 from tflite_export.convert.stand_ins import stand_in_model
 from tflite_export.runtime.layer_scopes import layer_of
 from tflite_export.runtime.recogniser import TFLiteRecogniser

@@ -13,7 +13,7 @@ from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
 from asr_qat.provenance import provenance
 from experiments.demo.demo import FIRST, LONGER, TRAINED
-from experiments.noise.measure import NOISES, SNR_DB, measure
+from experiments.noise.measure import NOISES, SNR_DB, files_of_demo, live_files, measure
 from experiments.noise.rows import NoiseResults, NoiseRow
 from experiments.noise.table import noise_table
 from tests.conftest import SAMPLE_RATE, utterance
@@ -35,10 +35,10 @@ def items(tmp_path):
 
 def test_rows_are_of_all_draws_together(items, tmp_path):
     with pytest.raises(UserError, match="float32.tflite: no such file: run `tflite-export demo`"):
-        measure(tmp_path, items, 1)
+        files_of_demo(tmp_path)
     for variant in (FIRST, LONGER, TRAINED):
         shutil.copy(tones_file("ctc"), tmp_path / variant.file)
-    rows = measure(tmp_path, items, draws=2, quiet=True)
+    rows = measure(files_of_demo(tmp_path), items, draws=2, quiet=True)
     assert len(rows) == 3 * (1 + len(SNR_DB) * (len(NOISES) + 1))
     assert {row.kind for row in rows} == {"CTC"}
     of = {(row.file, row.noise, row.snr_db): row for row in rows}
@@ -58,6 +58,36 @@ def test_rows_are_of_all_draws_together(items, tmp_path):
         assert row.baseline == {"int4 native QAT": LONGER.name, LONGER.name: "float32"}.get(
             row.file
         )
+
+
+def test_both_passes_of_a_live_model(items, monkeypatch):
+    monkeypatch.setattr("experiments.noise.measure.NOISES", ("white",))
+    monkeypatch.setattr("experiments.noise.measure.SNR_DB", (10.0,))
+    live = tones_file("live")
+    rows = measure(live_files(live, live), items[:2], draws=1, quiet=True)
+    kinds = ["live, first pass"] * 6 + ["live, second pass"] * 6
+    assert [row.kind for row in rows] == kinds
+    assert [row.baseline for row in rows] == [None, "float32"] * 6
+    assert [row.wer_diff for row in rows] == [None, 0] * 6
+    assert rows[6].wer == 0
+    with pytest.raises(UserError, match="a live model and others in one comparison"):
+        measure(live_files(live, tones_file("ctc")), items[:2], draws=1)
+
+
+def test_files_of_other_names_have_a_table_of_their_own():
+    def row(kind, file, baseline=None):
+        difference = None if baseline is None else 0.0
+        ci = None if baseline is None else (0.0, 0.0)
+        return NoiseRow(kind, file, "clean", None, 0.2, (0.1, 0.3), baseline, difference, ci)
+
+    rows = (row("CTC", "a"), row("CTC", "b", "a"), row("CTC", "q", "b"), row("live", "a"))
+    some = {"data": "an4 (test)", "utterances": 1, "words": 2, "draws": 1, "trained": "none"}
+    page = noise_table(NoiseResults(**provenance(0), **some, rows=(*rows, row("live", "q", "a"))))
+    heads = [line for line in page.splitlines() if line.startswith("| Model")]
+    assert heads == [
+        "| Model | Condition | a, WER % [95%] | b, WER % [95%] | to a | q, WER % [95%] | to b |",
+        "| Model | Condition | a, WER % [95%] | q, WER % [95%] | to a |",
+    ]
 
 
 def test_targets_and_page():

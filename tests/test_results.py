@@ -25,7 +25,7 @@ rendered = functools.cache(render)
 
 
 def is_study(path) -> bool:
-    return path.name.startswith("study_")  # a minute of plots
+    return path.name.startswith(("study_", "bits_"))  # a minute of plots
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from asr_qat.quantize import second_order as module
+from asr_qat.quantize.learned_rounding import learned_rounding
 from asr_qat.quantize.precision import parse
 from asr_qat.quantize.second_order import least_error_grid, nearest, second_order
 
@@ -161,3 +162,45 @@ def test_inputs_that_never_occur():
     assert np.isfinite(second_order(kernel(32), hessian, parse("w4a8")).values).all()
     nothing = second_order(np.zeros((32, 3), np.float32), moment(32), parse("w2a8-asym"))
     np.testing.assert_array_equal(nothing.values, 0)
+
+
+def test_learned_rounding_comes_near_the_best_of_all_choices():
+    """All 2^8 ways to round eight weights up or down."""
+    weights, hessian = kernel(8, 12), moment(8, damping=0.01)
+    step = np.abs(weights).max(axis=0) / 3
+    low = np.floor(weights / step) * step
+    found = errors(
+        np.where(learned_rounding(weights, low, low + step, hessian), low + step, low),
+        weights,
+        hessian,
+    )
+    plain = errors(np.rint(weights / step) * step, weights, hessian)
+    best = np.full(12, np.inf)
+    for up in itertools.product((0.0, 1.0), repeat=8):
+        best = np.minimum(best, errors(low + np.array(up)[:, None] * step, weights, hessian))
+    assert (found >= (1 - 1e-6) * best).all()
+    assert (found / best).mean() < 1.6 < (plain / best).mean()
+
+
+def test_where_there_is_nothing_to_choose():
+    weights = kernel(4)
+    up = learned_rounding(weights, weights + 1, weights + 1, moment(4))
+    assert up.shape == weights.shape  # and no division by zero
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_other_roundings_are_on_the_grid_too(name):
+    precision, weights, hessian = parse(name), kernel(SIZE), moment(SIZE)
+    learned = second_order(weights, hessian, precision, rounding="adaround")
+    plain = second_order(weights, hessian, precision, rounding="nearest")
+    for found in (learned, plain):
+        integers_of(found, precision, SIZE)
+    worst = errors(plain.values, weights, hessian)
+    assert (errors(learned.values, weights, hessian) < worst).all()
+    if precision.weight_bits > 1 and not precision.asymmetric:
+        scale = np.repeat(
+            np.reshape(plain.grid.scale, [-1, weights.shape[1]]),
+            SIZE // np.reshape(plain.grid.scale, [-1, weights.shape[1]]).shape[0],
+            axis=0,
+        )
+        assert np.abs(plain.values - weights)[np.abs(weights) < scale].max() <= scale.max() / 2

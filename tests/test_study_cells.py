@@ -302,11 +302,21 @@ def test_shipped_study_of_few_bits():
         seeds.setdefault((*cell.groups, cell.quantization.precision), []).append(cell.training.seed)
     counts = {name: len(set(found)) for name, found in seeds.items()}
     assert counts == {
-        ("ternary", "w2a8-learned"): 5,
-        ("four_levels", "w2a8-asym-learned"): 3,
-        ("one_bit", "w1a8-learned"): 3,
-        ("one_bit_blocks", "w1a8-learned"): 3,
+        ("ternary", "ternary"): 5,
+        ("four_bits", "w4a8"): 3,
+        ("four_levels", "w2a8-asym-learned"): 1,
+        ("one_bit", "w1a8-learned"): 1,
+        ("one_bit_blocks", "w1a8-learned"): 1,
     }
+
+
+@pytest.mark.parametrize("name", ["study_bits", "study_librispeech"])
+def test_what_is_promised_is_of_cells_that_are_planned(name):
+    config = load_yaml(REPOSITORY / f"configs/{name}.yaml", StudyConfig)
+    variants = {cell.variant for cell in expand(config)}
+    assert config.targets and {promise.variant for promise in config.targets} <= variants
+    splits = {promise.split for promise in config.targets} - {None}
+    assert splits <= set(config.splits)
 
 
 def test_names_of_the_grid_parse():

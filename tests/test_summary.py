@@ -106,7 +106,7 @@ def test_own_overrides_go_before_those_of_a_policy():
 
 def test_neither_a_policy_nor_a_precision():
     with pytest.raises(
-        UserError, match="'w5': expected one of float, .*, mixed_4_8, two_bit, two_bit_all"
+        UserError, match="'w5': expected one of float, .*, mixed_4_8, two_bit, two_bit_all, ternary"
     ):
         QuantizationConfig("w5")
 
@@ -122,12 +122,15 @@ def test_policies_fit_a_model(policy):
         r.name: r.bits
         for r in summarize(quantize_model(build_ctc(small, 3), QuantizationConfig(policy)))
     }
-    expected = {"mixed_4_8": (4, 8, 8, 8), "two_bit": (2, 2, 4, 8), "two_bit_all": (2, 2, 2, 8)}[
-        policy
-    ]
-    layers = ("ffn2_expand", "attention_key", "conv_expand")
-    assert tuple(widths[f"block_00_{name}"] for name in layers) == expected[:3]
-    assert widths["ctc_output"] == expected[3]
+    expected = {
+        "mixed_4_8": (4, 8, 8, 32, 8),
+        "two_bit": (2, 2, 4, 32, 8),
+        "two_bit_all": (2, 2, 2, 32, 8),
+        "ternary": (2, 2, 2, 8, 2),
+    }[policy]
+    layers = ("ffn2_expand", "attention_key", "conv_expand", "conv_depthwise")
+    assert tuple(widths[f"block_00_{name}"] for name in layers) == expected[:4]
+    assert widths["ctc_output"] == expected[4]
 
 
 def summary(monkeypatch, capsys, *words):

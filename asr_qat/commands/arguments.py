@@ -92,6 +92,7 @@ def add_configuration(
         dest="settings",
         metavar="KEY=VALUE",
         nargs="+",
+        action="extend",
         default=[],
         help="values that replace the file's, such as batches.batch_size=16",
     )

@@ -27,7 +27,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument(
         "--precision",
-        help="such as w4a8, mixed_4_8, two_bit or two_bit_all: as a float model would be quantized",
+        help="such as w4a8, mixed_4_8, two_bit_all or ternary: as a float model would be quantized",
     )
     parser.add_argument("--by", default="layer", choices=("layer", "block"), help="a row for each")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")

@@ -106,6 +106,21 @@ class RecordedNoise:
                 return part
         raise UserError(f"noise {self.name}: {TRIES} parts of its recordings are silence")
 
+    def check(self, sample_rate: int) -> None:
+        """Read all recordings. Raises `UserError` if one cannot be read, or all are silence."""
+        bad, silent = [], True
+        for path in self.files:
+            try:
+                silent = power(read_audio(path, sample_rate)) <= SILENCE and silent
+            except UserError as error:
+                bad.append(str(error))
+        require(
+            not bad,
+            f"noise {self.name}: {len(bad)} of its {counted(len(self.files), 'recording')} cannot "
+            f"be read: take them away: {'; '.join(bad)}",
+        )
+        require(not silent, f"noise {self.name}: all of its recordings are silence")
+
 
 def noise_named(name: str, utterances: list[Utterance]) -> Noise:
     """The noise that a name of `COLOURS`, `BABBLE` or a folder stands for.

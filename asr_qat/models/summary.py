@@ -9,6 +9,7 @@ from tensorflow import keras
 from asr_qat.compat import QuantizeWrapperV2, quantized_weight
 from asr_qat.models.layer_names import group_of
 from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.quantize.depthwise import is_stock, stock_matrix
 from asr_qat.quantize.precision import FLOAT_BITS, Precision
 
 BLOCK_SCALE_BITS = 16
@@ -54,10 +55,10 @@ def summarize(
             precision = registry.of(layer) if registry else None
         size, bits = _bytes(parameters, FLOAT_BITS), FLOAT_BITS
         if precision is not None:
-            *inputs, outputs = next(w.shape for w in weights if w.shape.rank >= 2)
-            kernel = math.prod(inputs) * outputs
+            kernel = next(weight for weight in weights if weight.shape.rank >= 2)
+            *inputs, outputs = stock_matrix(layer).shape if is_stock(layer) else kernel.shape
             size = kernel_bytes(math.prod(inputs), outputs, precision)
-            size += _bytes(parameters - kernel, FLOAT_BITS)
+            size += _bytes(parameters - math.prod(inputs) * outputs, FLOAT_BITS)
             bits = precision.weight_bits
         rows.append(LayerSummary(layer.name, parameters, bits, size))
     return rows

@@ -12,6 +12,7 @@ from asr_qat import compat
 from asr_qat.bounds import MOST_STEPS, require_within
 from asr_qat.compat import quantized_weight
 from asr_qat.errors import UserError, require
+from asr_qat.quantize import depthwise
 from asr_qat.quantize.grids import Grid
 from asr_qat.quantize.mixture import check_overrides, with_mixture
 from asr_qat.quantize.policies import policy
@@ -129,13 +130,14 @@ def quantize_model(model: keras.Model, config: QuantizationConfig) -> keras.Mode
     supported = _supported(model, config)
 
     def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
-        copy = layer.__class__.from_config(layer.get_config())
         if layer.name not in supported:
-            return copy
+            return layer.__class__.from_config(layer.get_config())
+        product = _product(layer)
+        copy = product.__class__.from_config(product.get_config())
         start = config.start_step + supported.index(layer.name) * config.layer_interval
-        quantize_config = registry.get_quantize_config(layer, start_step=start)
+        quantize_config = registry.get_quantize_config(product, start_step=start)
         copy.build(layer.get_input_shape_at(0))  # the wrapper adopts the weights that exist
-        copy.set_weights(layer.get_weights())
+        copy.set_weights(product.get_weights())
         return QuantizeWrapperV2(copy, quantize_config, name_prefix="")
 
     # What tfmot's `quantize_apply` does with `PrecisionScheme`, in one copy of the model, not four.
@@ -155,7 +157,12 @@ def _supported(model: keras.Model, config: QuantizationConfig) -> list[str]:
         if not any(re.search(pattern, name) for name in names):
             raise UserError(f"overrides: '{pattern}' matches no layer of the model")
     registry = config.registry()
-    return [layer.name for layer in model.layers if registry.supports(layer)]
+    return [layer.name for layer in model.layers if registry.of(layer) is not None]
+
+
+def _product(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """The layer whose kernel is quantized: itself, or what takes the place of a stock one."""
+    return depthwise.product_of(layer) if depthwise.is_stock(layer) else layer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,7 +228,7 @@ def layers_without_copy(
     """
     registry, found = config.registry(), {}
     for name in _supported(model, config):
-        layer = model.get_layer(name)
+        layer = _product(model.get_layer(name))
         found[name] = quantized_with(layer, layer.kernel, registry)
     return found
 

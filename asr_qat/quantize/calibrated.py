@@ -15,6 +15,7 @@ from asr_qat.quantize.apply import (
 )
 from asr_qat.quantize.calibrate import calibrate, needs_calibration
 from asr_qat.quantize.layer_by_layer import RoundedLayer, round_layer_by_layer
+from asr_qat.quantize.second_order import Rounding
 
 
 def quantize_calibrated(
@@ -22,6 +23,7 @@ def quantize_calibrated(
     config: QuantizationConfig,
     batches: Sequence[Any],
     quiet: bool = True,
+    rounding: Rounding = "gptq",
 ) -> keras.Model:
     """A quantized copy of a float model whose outputs on some data are as close as can be.
 
@@ -35,12 +37,13 @@ def quantize_calibrated(
         config: precisions by layer.
         batches: inputs of the model, without padding.
         quiet: without progress.
+        rounding: see `asr_qat.quantize.second_order`.
 
     Raises:
         UserError: as `round_layer_by_layer`, or a pattern in `config.overrides` matches no layer.
     """
     registry = config.registry()
-    rounded = round_layer_by_layer(model, batches, registry.of, quiet)
+    rounded = round_layer_by_layer(model, batches, registry.of, quiet, rounding)
     quantized = quantize_model(model, _with_scales(config, rounded))
     layers = quantized_layers(quantized)
     for name, found in rounded.items():

@@ -1,4 +1,8 @@
-"""Convolutions of each channel by itself, with 8-bit weights."""
+"""Convolutions of each channel by itself, with 8-bit weights.
+
+In a file the weights are converted back to float once, when it is loaded: LiteRT computes with
+floats as before, and as fast.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +14,12 @@ from asr_qat.arrays import Array
 from asr_qat.quantize.precision import Precision
 from asr_qat.quantize.product_layer import Kernel, ProductLayer, quantized_layer
 from asr_qat.quantize.products import Function
+
+STOCK = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
+SHARED = (  # arguments of the stock layers and of this one
+    *("kernel_size", "strides", "padding", "dilation_rate", "depth_multiplier"),
+    *("use_bias", "activation", "bias_initializer", "bias_regularizer", "trainable", "dtype"),
+)
 
 
 @quantized_layer
@@ -108,12 +118,16 @@ class DepthwiseConv(ProductLayer, keras.layers.Layer):
         return Precision(8, range="max" if precision.asymmetric else precision.range)
 
     def convolve(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """The convolution with a kernel `[taps, channels * depth_multiplier]`."""
+        """The convolution with a kernel `[taps, channels * depth_multiplier]`.
+
+        In one direction `x` may also be what the device sees: images of height 1.
+        """
         if self.padding == "causal":
             before = self.dilation_rate[0] * (self.kernel_size[0] - 1)
             x = tf.pad(x, [[0, 0], [before, 0], [0, 0]])
         one_way = len(self.kernel_size) == 1  # an image of height 1
-        x = tf.expand_dims(x, 1) if one_way else x
+        lacks_height = one_way and x.shape.rank == 3
+        x = tf.expand_dims(x, 1) if lacks_height else x
         size = (1, *self.kernel_size) if one_way else self.kernel_size
         y = tf.nn.depthwise_conv2d(
             x,
@@ -122,7 +136,7 @@ class DepthwiseConv(ProductLayer, keras.layers.Layer):
             "VALID" if self.padding == "causal" else self.padding.upper(),
             dilations=(1, *self.dilation_rate) if one_way else self.dilation_rate,
         )
-        return tf.squeeze(y, 1) if one_way else y
+        return tf.squeeze(y, 1) if lacks_height else y
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -139,3 +153,33 @@ class DepthwiseConv(ProductLayer, keras.layers.Layer):
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
             "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
         }
+
+
+def is_stock(layer: keras.layers.Layer) -> bool:
+    """Whether `product_of` takes the place of a layer."""
+    return type(layer) in STOCK and layer.data_format == "channels_last"
+
+
+def product_of(layer: keras.layers.Layer) -> DepthwiseConv:
+    """The same convolution as a stock layer, with its name and weights."""
+    kernel = stock_matrix(layer)
+    found = DepthwiseConv(**stock_config(layer), name=layer.name)
+    found.build([None, kernel.shape[-1] // layer.depth_multiplier])
+    found.set_weights([kernel, *(weight.numpy() for weight in layer.weights[1:])])
+    return found
+
+
+def stock_config(layer: keras.layers.Layer) -> dict[str, Any]:
+    """The arguments of a depthwise convolution that does what a stock layer does."""
+    config = layer.get_config()
+    found = {key: config[key] for key in SHARED if key in config}
+    found["kernel_initializer"] = config["depthwise_initializer"]
+    found["kernel_regularizer"] = config["depthwise_regularizer"]
+    return found
+
+
+def stock_matrix(layer: keras.layers.Layer) -> Array:
+    """The depthwise kernel `[..., channels, outputs of each]` as `[taps, channels * outputs]`."""
+    kernel: Array = layer.depthwise_kernel.numpy()
+    matrix: Array = kernel.reshape(-1, kernel.shape[-2] * kernel.shape[-1])
+    return matrix

@@ -33,7 +33,7 @@ from asr_qat.quantize.grids import Grid
 from asr_qat.quantize.numerics import quantize_rows
 from asr_qat.quantize.precision import FLOAT_BITS, Precision
 from asr_qat.quantize.product_layer import ProductLayer
-from asr_qat.quantize.second_order import second_order
+from asr_qat.quantize.second_order import Rounding, second_order
 
 DAMPING = 0.05  # of the mean variance of the inputs,
 LEAST_ENERGY = 1e-30  # which is not taken to be less
@@ -58,7 +58,11 @@ class RoundedLayer:
 
 
 def round_layer_by_layer(
-    model: keras.Model, batches: Sequence[Any], wanted: Wanted, quiet: bool = True
+    model: keras.Model,
+    batches: Sequence[Any],
+    wanted: Wanted,
+    quiet: bool = True,
+    rounding: Rounding = "gptq",
 ) -> dict[str, RoundedLayer]:
     """Kernels on their grids, with biases, for the layers of a float model.
 
@@ -70,6 +74,7 @@ def round_layer_by_layer(
         batches: its inputs, without padding: what is padded counts like anything else.
         wanted: the precision of a product, None for one that stays.
         quiet: without progress.
+        rounding: see `asr_qat.quantize.second_order`.
 
     Returns:
         By the layers' names.
@@ -92,7 +97,9 @@ def round_layer_by_layer(
         rounded = None
         if number in precisions:
             inputs = runs.inputs(node, precisions[number])
-            rounded = found[node.layer.name] = _rounded(node.layer, inputs, precisions[number])
+            rounded = found[node.layer.name] = _rounded(
+                node.layer, inputs, precisions[number], rounding
+            )
         runs.step(node, rounded)
     return found
 
@@ -123,11 +130,13 @@ class _Inputs:
     lost: Array
 
 
-def _rounded(layer: ProductLayer, inputs: _Inputs, precision: Precision) -> RoundedLayer:
+def _rounded(
+    layer: ProductLayer, inputs: _Inputs, precision: Precision, rounding: Rounding
+) -> RoundedLayer:
     weights = layer.kernel.numpy()
     made_up = np.linalg.solve(inputs.moment, inputs.lost @ weights)
     target = (weights + made_up).astype(np.float32)
-    rounded = second_order(weights, inputs.moment, precision, target)
+    rounded = second_order(weights, inputs.moment, precision, target, rounding)
     bias = None
     if layer.bias is not None:
         change = inputs.meant @ weights - inputs.seen @ rounded.values

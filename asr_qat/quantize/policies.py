@@ -5,9 +5,12 @@
 | `mixed_4_8`   | w4a8         | w8a8      | w8a8                            | w8a8         | w8a8 |
 | `two_bit`     | w2a8         | w2a8      | w4a8                            | w8a8         | w4a8 |
 | `two_bit_all` | w2a8         | w2a8      | w2a8                            | w8a8         | w2a8 |
+| `ternary`     | learned w2a8 | the same  | the same, depthwise ones w8     | the same     | same |
 
 The rest are the prediction and joint networks of a transducer. A full convolution of the
-subsampling has 8-bit weights; its first convolution, depthwise ones, norms and biases stay float.
+subsampling has 8-bit weights; its first convolution, norms and biases stay float, and depthwise
+convolutions but for `ternary`: there they are held in 8 bits, and LiteRT makes floats of them when
+the file is loaded, which saves bytes and no time.
 `mixed_4_8` is after the large-scale system of Ding et al. (2022), 4-bit and 8-bit weights and about
 a fifth of float32; which layers had which width there is not known. `two_bit` is after Rybakov et
 al. (2023, arXiv 2305.16619), with three levels. `two_bit_all` is what the L transducer needs to be
@@ -44,6 +47,7 @@ POLICIES: dict[str, Policy] = {
         "w4a8", {"_(ffn[12]|attention)_": "w2a8", "^(ctc_output|joint_output)$": "w8a8"}
     ),
     "two_bit_all": Policy("w2a8", {"^(ctc_output|joint_output)$": "w8a8"}),
+    "ternary": Policy("w2a8-learned", {"_depthwise(_\\d+)?$": "w8"}),
 }
 
 

@@ -9,6 +9,7 @@ import tensorflow_model_optimization as tfmot
 from tensorflow import keras
 
 from asr_qat.compat import QuantizeRegistry, QuantizeScheme
+from asr_qat.quantize import depthwise
 from asr_qat.quantize.configs import KernelQuantizeConfig, RowsQuantizeConfig
 from asr_qat.quantize.precision import Precision, parse
 from asr_qat.quantize.product_layer import QUANTIZED_LAYERS, ProductLayer
@@ -41,14 +42,23 @@ class PrecisionRegistry(QuantizeRegistry):
     def of(self, layer: keras.layers.Layer) -> Precision | None:
         """The precision of a layer that has weights already, None for float.
 
-        Each kind of layer says what it executes where another precision is wanted.
+        Each kind of layer says what it executes where another precision is wanted. A stock
+        depthwise convolution is float unless an override asks for what `DepthwiseConv` executes.
         """
+        if depthwise.is_stock(layer):
+            return self._of_depthwise(layer.name)
         wanted = self.precision(layer.name) if isinstance(layer, ProductLayer) else None
         return None if wanted is None else layer.executed(wanted)
 
+    def _of_depthwise(self, name: str) -> Precision | None:
+        matching = (found for pattern, found in self._overrides if pattern.search(name))
+        wanted = next(matching, None)
+        eight = wanted and wanted.weight_bits == 8 and wanted.activation_bits is None
+        return wanted if eight else None
+
     def supports(self, layer: keras.layers.Layer) -> bool:
-        """Whether `layer` is to be quantized."""
-        return self.of(layer) is not None
+        """Whether `layer` is to be quantized as it is."""
+        return isinstance(layer, ProductLayer) and self.of(layer) is not None
 
     def get_quantize_config(self, layer: keras.layers.Layer, **more: Any) -> KernelQuantizeConfig:
         """The config of a supported layer, `more` arguments of its `KernelQuantizer` in it."""

@@ -10,23 +10,29 @@ is `e' H e` with `H = mean(x x')`, and not `e' e`. Three steps make it small:
 3. coordinate descent (as QuantEase, Behdin et al., 2023, arXiv 2309.01885): each integer becomes
    the best one, all others given, in turn with scales that are fitted to the integers.
 
+Instead of the second step, weights can be rounded up or down by gradient descent (AdaRound, see
+`asr_qat.quantize.learned_rounding`), or to the nearest value.
+
 All of it in blocks of inputs, so that most of it is products of matrices. No channel ends up worse
 than by rounding to the nearest value.
 """
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
 
 from asr_qat.arrays import Array
 from asr_qat.quantize.grids import Grid, blocks_of, grid_of, largest_integer, on_grid, values
+from asr_qat.quantize.learned_rounding import learned_rounding
 from asr_qat.quantize.numerics import integer_range
 from asr_qat.quantize.precision import Precision
 
 AT_ONCE = 128  # inputs whose errors are spread together
 SHARES = tuple(np.linspace(1.0, 0.2, 21).round(2).tolist())  # of a range, in the search
 ROUNDS = 4  # of coordinate descent
+Rounding = Literal["gptq", "adaround", "nearest"]  # what the descent starts from
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +49,11 @@ class Rounded:
 
 
 def second_order(
-    weights: Array, moment: Array, precision: Precision, target: Array | None = None
+    weights: Array,
+    moment: Array,
+    precision: Precision,
+    target: Array | None = None,
+    rounding: Rounding = "gptq",
 ) -> Rounded:
     """Round a kernel for the inputs that it sees.
 
@@ -52,13 +62,19 @@ def second_order(
         moment: float64 `[input, input]`, the mean of `x x'` over the inputs; positive definite.
         precision: of the kernel.
         target: float32 `[input, output]` whose outputs are wanted; None for `weights`.
+        rounding: how weights are rounded before the coordinate descent; after `nearest` there is
+            none.
     """
     target = weights if target is None else target
     order = np.argsort(-np.diag(moment), kind="stable")
     sorted_moment, wanted = moment[np.ix_(order, order)], target[order].astype(np.float64)
     grid = least_error_grid(target, np.diag(moment), precision)
     steps = _Steps.of(grid, precision, order)
-    integers = _spread(wanted, steps, sorted_moment)
+    integers = _integers(wanted, steps, sorted_moment, rounding)
+    if rounding == "nearest":
+        found = Rounded(np.empty_like(weights), grid)
+        found.values[order] = steps.values(integers)
+        return found
     for _ in range(ROUNDS):
         _descend(integers, wanted, steps, sorted_moment)
         if precision.block is None:
@@ -141,6 +157,18 @@ class _Steps:
         """What integers stand for: those `[output]` of an input, or of all."""
         found: Array = integers * self.scale[i] + self.offset[i]
         return found
+
+
+def _integers(weights: Array, steps: _Steps, moment: Array, rounding: Rounding) -> Array:
+    """Integers before the descent, the inputs in the order in which they are rounded."""
+    if rounding == "gptq":
+        return _spread(weights, steps, moment)
+    if rounding == "nearest" or steps.one_bit:  # of two values, the nearest is above or below
+        return np.stack([steps.nearest(row, i) for i, row in enumerate(weights)])
+    below = np.floor((weights - steps.offset) / steps.scale)
+    low, high = (np.clip(below + up, steps.smallest, steps.largest) for up in (0, 1))
+    up = learned_rounding(weights, steps.values(low), steps.values(high), moment)
+    return np.where(up, high, low)
 
 
 def _spread(weights: Array, steps: _Steps, moment: Array) -> Array:

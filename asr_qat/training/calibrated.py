@@ -17,6 +17,7 @@ from asr_qat.models.model_directory import Recogniser
 from asr_qat.progress import progress
 from asr_qat.quantize.apply import QuantizationConfig
 from asr_qat.quantize.calibrated import quantize_calibrated
+from asr_qat.quantize.second_order import Rounding
 from asr_qat.training.quantized import after_training
 
 UTTERANCES = 128
@@ -35,12 +36,15 @@ class Calibration:
         utterances: pieces of it, at most, of 20 s or less, drawn at random.
         seed: of the draw.
         quiet: without progress.
+        rounding: how weights are rounded before they are improved one by one: second-order
+            (`gptq`), learned (`adaround`), or, without that, to the `nearest` values.
     """
 
     data: str | Path
     utterances: int = UTTERANCES
     seed: int = 0
     quiet: bool = True
+    rounding: Rounding = "gptq"
 
     def recordings(self) -> list[Utterance]:
         """Those that are drawn. Raises `UserError` if there are none."""
@@ -65,7 +69,9 @@ def calibrated(
     """
     quantization = after_training(precision)
     batches = list(_batches(recogniser, calibration))
-    model = quantize_calibrated(recogniser.model, quantization, batches, calibration.quiet)
+    model = quantize_calibrated(
+        recogniser.model, quantization, batches, calibration.quiet, calibration.rounding
+    )
     config = dataclasses.replace(recogniser.config, quantization=quantization)
     return dataclasses.replace(recogniser, config=config, model=model)
 

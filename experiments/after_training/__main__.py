@@ -144,8 +144,7 @@ def _peers(args: argparse.Namespace, scorer: Scorer, plain: Measured) -> Iterato
                 if isinstance(made, str):
                     yield NotRun(by, precision, made)
                     continue
-                errors = scorer.errors(made, f"{by}, {precision}")
-                yield file_row(by, precision, [Measured(made, errors)], plain)
+                yield file_row(by, precision, [scorer.measured(made)], plain)
 
 
 if __name__ == "__main__":

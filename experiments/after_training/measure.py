@@ -6,12 +6,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from asr_qat.arrays import Array
 from asr_qat.corpora.recordings import recordings
-from asr_qat.progress import progress
+from asr_qat.decoding.log_softmax import log_softmax
 from asr_qat.training.calibrated import Calibration
-from experiments.after_training.rows import NEAREST, SPEECH, FileRow
+from experiments.after_training.rows import FileRow
 from tflite_export.convert.convert import convert
-from tflite_export.runtime.transcriber import load
+from tflite_export.runtime.recogniser import TFLiteRecogniser
+from tflite_export.score.evaluate import run
 from tflite_export.score.statistics import ErrorCounts, paired_interval, word_errors
 
 SPLITS = ("dev", "test")
@@ -19,7 +23,7 @@ SECONDS = (8.0,)  # one signature, as of the files of LiteRT's quantizer
 
 
 class Scorer:
-    """Word errors of files on two splits.
+    """Word errors of files on two splits, and what they compute.
 
     Args:
         data: a prepared folder.
@@ -30,35 +34,45 @@ class Scorer:
         self._quiet = quiet
         items = {split: recordings(data, split) for split in SPLITS}
         self._references = {split: [each.text for each in found] for split, found in items.items()}
-        self._audio = {
-            split: [each.read(16000) for each in found] for split, found in items.items()
-        }
+        self._items = items
 
-    def errors(self, content: bytes, name: str) -> dict[str, ErrorCounts]:
-        """By split, of a file's bytes."""
+    def measured(self, content: bytes, seconds: float | None = None) -> "Measured":
+        """Of a file's bytes, and the seconds of its conversion."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.tflite"
             path.write_bytes(content)
-            model = load(path)
-        texts = {
-            split: [
-                model.transcribe(audio)
-                for audio in progress(found, f"{name}, {split}", len(found), quiet=self._quiet)
-            ]
-            for split, found in self._audio.items()
+            model = TFLiteRecogniser(path)
+        runs = {split: run(model, items, self._quiet) for split, items in self._items.items()}
+        errors = {
+            split: word_errors(self._references[split], found.hypotheses)
+            for split, found in runs.items()
         }
-        return {
-            split: word_errors(self._references[split], found) for split, found in texts.items()
-        }
+        logits = [each for found in runs.values() for each in found.logits]
+        return Measured(content, errors, seconds, np.concatenate(logits))
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """A file, its errors by split, and the seconds of its conversion."""
+    """A file, its errors by split, the seconds of its conversion, and its logits.
+
+    The logits are `[frames of all recordings, classes]`.
+    """
 
     content: bytes
     errors: dict[str, ErrorCounts]
     seconds: float | None = None
+    logits: Array | None = dataclasses.field(default=None, compare=False)
+
+
+def divergence(plain: Array, found: Array) -> float:
+    """Mean over frames of the relative entropy of what a file says to what the float one says.
+
+    Args:
+        plain: logits `[frames, classes]` of the float file.
+        found: the same of the other one.
+    """
+    expected, own = log_softmax(plain), log_softmax(found)
+    return float((np.exp(expected) * (expected - own)).sum(axis=-1).mean())
 
 
 def file_row(by: str, precision: str, files: Sequence[Measured], plain: Measured) -> FileRow:
@@ -76,6 +90,11 @@ def file_row(by: str, precision: str, files: Sequence[Measured], plain: Measured
         wer_diff=found.rate - base.rate,
         wer_diff_ci=paired_interval(found, base),
         seconds=tuple(each.seconds for each in files if each.seconds is not None),
+        divergence=tuple(
+            divergence(plain.logits, each.logits)
+            for each in files
+            if plain.logits is not None and each.logits is not None
+        ),
     )
 
 
@@ -83,13 +102,12 @@ def converted(
     scorer: Scorer, model: Path, precision: str, calibration: Calibration | None
 ) -> Measured:
     """A file of a model directory, as the command makes it."""
-    name = f"{precision} {NEAREST if calibration is None else SPEECH}"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tflite"
         started = time.perf_counter()
         convert(model, path, precision, SECONDS, calibration)
         seconds, content = time.perf_counter() - started, path.read_bytes()
-    return Measured(content, scorer.errors(content, name), seconds)
+    return scorer.measured(content, seconds)
 
 
 def _both(errors: dict[str, ErrorCounts]) -> ErrorCounts:

@@ -18,7 +18,16 @@ def after_training_table(found: AfterTrainingResults) -> str:
         "paired bootstrap over utterances, 95%.\n\n",
     ]
     columns = ["Rounded", "Precision", "MB", "dev %", "test %", "both %", "points to float", "s"]
-    tables = [markdown_columns(columns, map(_cells, found.rows), words=2)]
+    cells = [_cells(row) for row in found.rows]
+    if any(row.divergence for row in found.rows):
+        lines.append(
+            "Divergence: relative entropy of a frame's distribution to the float file's, mean in "
+            "thousandths of a nat. It tells apart what error rates do not.\n\n"
+        )
+        columns.append("divergence")
+        for line, row in zip(cells, found.rows, strict=True):
+            line.append(", ".join(f"{1000 * each:.1f}" for each in row.divergence) or "–")
+    tables = [markdown_columns(columns, cells, words=2)]
     if found.not_run:
         tables += [
             "\n",

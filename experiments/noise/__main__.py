@@ -10,7 +10,7 @@ from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
 from asr_qat.provenance import provenance
 from experiments.demo.demo import TRAINED
-from experiments.noise.measure import measure
+from experiments.noise.measure import files_of_demo, live_files, measure
 from experiments.noise.rows import NoiseResults
 from experiments.noise.table import noise_table
 
@@ -32,6 +32,13 @@ def _run() -> None:
         help=f"with the .tflite files of `tflite-export demo` (default: {DEMO}/an4_tiny)",
     )
     parser.add_argument(
+        "--live",
+        nargs=2,
+        type=Path,
+        metavar=("FLOAT", "QUANTIZED"),
+        help=".tflite files of a live model, scored too, both passes",
+    )
+    parser.add_argument(
         "--data", default=f"{DEMO}/an4_prepared", help="prepared folder (default: %(default)s)"
     )
     parser.add_argument("--split", default="test", help="of it (default: %(default)s)")
@@ -41,7 +48,9 @@ def _run() -> None:
     args = parser.parse_args()
     require(1 <= args.draws <= 1000, f"--draws {args.draws}: expected 1 to 1000")
     items = recordings(args.data, args.split)
-    rows = [measure(folder, items, args.draws, args.quiet) for folder in args.folders]
+    groups = [files_of_demo(folder) for folder in args.folders]
+    groups += [live_files(*args.live)] if args.live else []
+    rows = [measure(group, items, args.draws, args.quiet) for group in groups]
     found = NoiseResults(
         **provenance(seed=0),
         data=f"{Path(args.data).name} ({args.split})",

@@ -16,22 +16,16 @@ def noise_table(found: NoiseResults) -> str:
         "errors in all draws count as one; differences are in points, and paired.\n",
         targets_table(found.targets),
     ]
-    names = list(dict.fromkeys(row.file for row in found.rows))
-    columns = ["Model", "Condition"]
-    for name in names:
-        columns.append(f"{name}, WER % [95%]")
-        columns += [f"to {row.baseline}" for row in found.rows[: len(names)] if _is(row, name)]
-    table = [
-        [rows[0].kind, condition, *(cell for row in rows for cell in _cells(row))]
-        for condition, rows in found.conditions
-    ]
-    lines.append(markdown_columns(columns, table, words=2))
+    tables: dict[tuple[str, ...], list[list[str]]] = {}  # by their columns
+    for condition, rows in found.conditions:
+        columns = ["Model", "Condition"]
+        for row in rows:
+            columns.append(f"{row.file}, WER % [95%]")
+            columns += [f"to {row.baseline}"] if row.baseline is not None else []
+        cells = [cell for row in rows for cell in _cells(row)]
+        tables.setdefault(tuple(columns), []).append([rows[0].kind, condition, *cells])
+    lines += ["\n".join(markdown_columns(list(c), table, words=2) for c, table in tables.items())]
     return "\n".join(lines)
-
-
-def _is(row: NoiseRow, name: str) -> bool:
-    """Whether a row is of this file, and compared with another."""
-    return row.file == name and row.baseline is not None
 
 
 def _cells(row: NoiseRow) -> list[str]:

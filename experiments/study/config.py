@@ -6,6 +6,7 @@ from typing import Any, Literal
 from asr_qat.bounds import MOST_SEED, require_within
 from asr_qat.errors import require
 from asr_qat.quantize.precision import FLOAT, FLOAT_BITS
+from experiments.study.promises import Promise
 
 MOST_SECONDS = 3600.0  # of a signature
 # Kinds of activations, and how they end the name of a precision.
@@ -101,6 +102,7 @@ class StudyConfig:
         seconds: lengths of the signatures.
         training: keys of a training, for all cells; see `asr-qat train --keys`. By default
             without evaluation, and the last model is kept.
+        targets: figures of variants that the study is to reach; they open its report.
     """
 
     data: str
@@ -112,6 +114,7 @@ class StudyConfig:
     splits: tuple[str, ...] = ("test", "dev")
     seconds: tuple[float, ...] = (4.0, 8.0)
     training: dict = dataclasses.field(default_factory=dict)
+    targets: tuple[Promise, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise `UserError` for an empty list or a key that is set elsewhere."""

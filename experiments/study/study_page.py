@@ -24,6 +24,7 @@ from experiments.study.study_tables import (
     group_tables,
     method,
     mixture_table,
+    targets_table,
     two_bit_table,
     verdict_table,
 )
@@ -99,6 +100,7 @@ def report_parts(study: Saved) -> Parts:
     """Tables and plots of a study."""
     moved = errors_moved(study)
     shown: list[Part | None] = [
+        targets_table(study),
         verdict_table(study),
         grid_table(study),
         study_plots.size(study),

@@ -7,6 +7,7 @@ from asr_qat.config import from_dict
 from asr_qat.provenance import Provenance
 from asr_qat.text.normalizers import PLAIN
 from experiments.study.cell_rows import CellRow, Scheme, without_repeated
+from experiments.targets import Row
 from tflite_export.score.rows import Interval
 
 
@@ -146,12 +147,21 @@ class Corpus:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StudySummary(Provenance):
-    """The main file of a study, with the provenance of its writing."""
+    """The main file of a study, with the provenance of its writing.
+
+    Attributes:
+        rows: of the cells.
+        pooled: of the variants over their seeds.
+        cells: how many are finished.
+        corpus: what was recognised.
+        targets: what was promised of variants.
+    """
 
     rows: tuple[CellRow, ...]
     pooled: tuple[VariantRow, ...]
     cells: Progress
     corpus: Corpus
+    targets: tuple[Row, ...] = ()
 
 
 def study_summary(content: Any, where: str) -> StudySummary:

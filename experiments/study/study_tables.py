@@ -17,6 +17,7 @@ from experiments.study.config import ACTIVATIONS
 from experiments.study.mixture_rivals import NEAR
 from experiments.study.saved_study import Saved
 from experiments.study.study_rows import Rival, Spread, VariantRow
+from experiments.targets import Row
 
 TRAINING_ONLY = "training only"
 FLOAT_BITS = 32
@@ -89,6 +90,25 @@ def widened(study: Saved) -> Column:
         return NONE if judgement is None else points(row.wer_diff, judgement.interval)
 
     return f"Difference {study.together} [95%, widened]", show
+
+
+def targets_table(study: Saved) -> Table:
+    """What was promised, and what came of it."""
+    words = {True: "met", False: "missed", None: NONE}
+    columns: tuple[tuple[str, Callable[[Row], str]], ...] = (
+        ("Target", lambda row: row.name),
+        ("Measured", lambda row: _figure(row.value)),
+        ("Bar", lambda row: _figure(row.target)),
+        ("", lambda row: words[row.met]),
+    )
+    rows = study.summary.targets
+    promised = [row for row in rows if row.met is not None]
+    met = sum(bool(row.met) for row in promised)
+    return Table.of(f"Targets: {met} of {len(promised)} met", columns, rows)
+
+
+def _figure(value: float | None) -> str:
+    return NONE if value is None else f"{value:.3g}"
 
 
 def variant_columns(study: Saved) -> tuple[Column, ...]:

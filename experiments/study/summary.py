@@ -24,6 +24,7 @@ from experiments.study.config import StudyConfig
 from experiments.study.mixture_rivals import layer_precisions, rival
 from experiments.study.paired_differences import Cells, Spoken, paired_difference
 from experiments.study.planned_cells import expand
+from experiments.study.promises import kept
 from experiments.study.saved_study import REFERENCES, cell_path, read_cell
 from experiments.study.study_rows import (
     Changed,
@@ -64,10 +65,11 @@ def write_summary(config: StudyConfig) -> StudySummary:
         )
         for split, texts in spoken.references.items()
     }
-    corpus = folder.corpus
+    corpus, variants = folder.corpus, variant_rows(cells, spoken)
     summary = StudySummary(
         rows=tuple(cell_rows(cells, spoken)),
-        pooled=tuple(variant_rows(cells, spoken)),
+        pooled=tuple(variants),
+        targets=kept(config.targets, variants),
         cells=Progress(len(planned), len(cells)),
         corpus=Corpus(
             corpus["name"],

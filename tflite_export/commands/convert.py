@@ -17,8 +17,8 @@ def add_parser(subparsers) -> None:
     parser.add_argument("model", help="model directory of asr-qat train or quantize")
     parser.add_argument(
         "--precision",
-        help="float, w8a8, w4a8, w2a8, w8, w4, w2, mixed_4_8, two_bit or two_bit_all; a float "
-        "model is quantized after training (default: as it was trained)",
+        help="float, w8a8, w4a8, w2a8, w8, w4, w2, mixed_4_8, two_bit, two_bit_all or ternary; a "
+        "float model is quantized after training (default: as it was trained)",
     )
     parser.add_argument(
         "-o",
@@ -75,6 +75,13 @@ def add_parser(subparsers) -> None:
         help="of the draw (default: %(default)s)",
     )
     parser.add_argument(
+        "--rounding",
+        choices=("gptq", "adaround", "nearest"),
+        default="gptq",
+        help="of the weights, with --calibration: second-order, learned, or to the nearest values "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
         "--strip-names",
         action="store_true",
         help="leave out the names of tensors that LiteRT does not need and other software does",
@@ -120,7 +127,11 @@ def _calibration(args: argparse.Namespace) -> "Calibration | None":
     if args.calibration is None:
         return None
     return Calibration(
-        args.calibration, args.calibration_utterances, args.calibration_seed, args.quiet
+        args.calibration,
+        args.calibration_utterances,
+        args.calibration_seed,
+        args.quiet,
+        args.rounding,
     )
 
 

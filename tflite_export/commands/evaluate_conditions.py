@@ -79,8 +79,9 @@ def run(args: argparse.Namespace, search: "BeamSearch | None") -> None:
     args.file = first.path
     args.normalizer = chosen_normalizer(args, first.metadata)
     every = recordings(args.data, args.split, args.normalizer)
-    _conditions(args, every)  # mistakes are said before all recordings are read
-    readable = _readable(every, first.metadata.front_end.sample_rate)
+    rate = first.metadata.front_end.sample_rate
+    _check_noises(_conditions(args, every), rate)  # mistakes are said before all is read
+    readable = _readable(every, rate)
     conditions = _conditions(args, readable)
     rows = score(listeners, baseline, readable, conditions, args.normalizer, args.quiet)
     found = _evaluation(args, listeners, baseline, readable, len(every) - len(readable), rows)
@@ -134,7 +135,16 @@ def _conditions(args: argparse.Namespace, utterances: "list[Utterance]") -> "lis
     found = [Condition(noise, snr_db, seed=args.seed) for noise in noises for snr_db in ratios]
     found += [Condition(gain_db=gain_db) for gain_db in args.gain_db]
     found += [Condition(offset=offset) for offset in args.dc]
-    return [Condition(), *found]
+    return [Condition(), *(condition for condition in found if condition != Condition())]
+
+
+def _check_noises(conditions: "list[Condition]", sample_rate: int) -> None:
+    """Raise `UserError` for recordings of noise that would stop the run in its midst."""
+    from asr_qat.corpora.noises import RecordedNoise
+
+    noises = dict.fromkeys(c.noise for c in conditions if isinstance(c.noise, RecordedNoise))
+    for noise in noises:
+        noise.check(sample_rate)
 
 
 def _readable(utterances: "list[Utterance]", sample_rate: int) -> "list[Utterance]":
@@ -188,22 +198,21 @@ def _print(found: "ConditionsEvaluation") -> None:
         f"{found.data}: {counted(found.utterances, 'utterance')}, {counted(found.words, 'word')}"
         f"{left_out(found)}, normaliser {found.normalizer}, noise of seed {found.seed}"
     )
-    lines = [("condition", "file", "WER % [95%]", "to the baseline [95%]")]
+    lines = [["condition", "file", "WER % [95%]"]]
+    compared = any(row.wer_diff_ci for row in found.rows)
+    lines[0] += ["to the baseline [95%]"] if compared else []
     last = None
     for row in found.rows:
-        lines.append(
-            (
-                row.condition if row.condition != last else "",
-                row.file,
-                _points(row.wer, row.wer_ci),
-                _points(row.wer_diff, row.wer_diff_ci, "+") if row.wer_diff_ci else "",
-            )
-        )
+        condition = row.condition if row.condition != last else ""
+        line = [condition, row.file, _points(row.wer, row.wer_ci)]
+        if compared:
+            line.append(_points(row.wer_diff, row.wer_diff_ci, "+") if row.wer_diff_ci else "")
+        lines.append(line)
         last = row.condition
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        print("  ".join(cells).rstrip())
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(padded).rstrip())
 
 
 def _points(rate: float | None, ci: tuple[float, float], sign: str = "") -> str:

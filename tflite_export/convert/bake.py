@@ -9,10 +9,11 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from asr_qat.errors import UserError
+from asr_qat.errors import require
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizedLayer, quantized_layers
 from asr_qat.quantize.precision import Precision
+from tflite_export.convert.packed import packed_integers, unpacked_integers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,11 +73,7 @@ def bake_layer(name: str, layer: QuantizedLayer) -> BakedLayer:
         UserError: a precision that the device does not execute.
     """
     precision, outputs = layer.precision, layer.kernel.shape[-1]
-    if not precision.on_device:
-        raise UserError(
-            f"{name}: LiteRT does not execute {precision.name}, it exists in training only: "
-            "see asr_qat/quantize/precision.py for those that it does"
-        )
+    require_on_device(name, precision)
     integers, grid = layer.integers()
     matrix = tf.reshape(integers, [-1, outputs]).numpy()
     integers = layer.layer.device_order(matrix).astype(np.int8)
@@ -96,22 +93,13 @@ def bake_layer(name: str, layer: QuantizedLayer) -> BakedLayer:
     )
 
 
-def packed_integers(integers: np.ndarray, bits: int) -> np.ndarray:
-    """Integers of any shape as bytes, the first one in the lowest bits: uint8 `[bytes]`."""
-    flat = integers.reshape(-1).astype(np.int8).view(np.uint8)
-    each = 8 // bits
-    parts = np.pad(flat, (0, -len(flat) % each)).reshape(-1, each) & np.uint8(2**bits - 1)
-    packed = parts[:, 0].copy()
-    for place in range(1, each):
-        packed |= parts[:, place] << np.uint8(bits * place)
-    return packed
-
-
-def unpacked_integers(packed: np.ndarray, bits: int, shape: tuple[int, ...]) -> np.ndarray:
-    """What `packed_integers` packed: int8 of a shape."""
-    first = 8 - bits * (1 + np.arange(8 // bits, dtype=np.uint8))  # of the lowest bits, at the top
-    parts = (packed[:, None] << first).view(np.int8) >> (8 - bits)
-    return parts.reshape(-1)[: np.prod(shape)].reshape(shape)
+def require_on_device(name: str, precision: Precision) -> None:
+    """Raise `UserError` if the device does not execute the precision of a layer."""
+    require(
+        precision.on_device,
+        f"{name}: LiteRT does not execute {precision.name}, it exists in training only: "
+        "see asr_qat/quantize/precision.py for those that it does",
+    )
 
 
 def _numbers(scale, zero_point) -> tuple[float, int]:

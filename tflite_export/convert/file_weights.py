@@ -19,12 +19,25 @@ from asr_qat.models.model_config import ModelConfig
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.models.weights import load_all_but_kernels
 from asr_qat.quantize.apply import QuantizedLayer, quantized_with
+from asr_qat.quantize.depthwise import product_of, stock_matrix
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.quantize.product_layer import ProductLayer
 from asr_qat.training.calibrated import Calibration, calibrated
 from asr_qat.training.quantized import after_training, post_training, post_training_layers
-from tflite_export.convert.bake import BakedLayer, bake, bake_layer, layers_in_file
-from tflite_export.convert.stand_ins import add_offsets, new_stand_ins, stand_in_model
+from tflite_export.convert.bake import (
+    BakedLayer,
+    bake,
+    bake_layer,
+    layers_in_file,
+    require_on_device,
+)
+from tflite_export.convert.stand_ins import (
+    add_offsets,
+    new_stand_ins,
+    quantized_depthwise,
+    stand_in_model,
+    with_depthwise_products,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +84,10 @@ def weights_of_directory(
     weights, checked = recogniser.weights_in(path)
     model = new_stand_ins(recogniser)
     load_all_but_kernels(model, weights, take, checked)
+    for layer in quantized_depthwise(model, quantization):  # their kernels are in the model
+        take(product_of(layer), stock_matrix(layer))
+    layers = {layer.name: layers[layer.name] for layer in model.layers if layer.name in layers}
+    model = with_depthwise_products(model, quantization)
     add_offsets(model, layers)
     config = dataclasses.replace(recogniser.config, quantization=quantization)
     return FileWeights(dataclasses.replace(recogniser, config=config), layers, kernels, model)
@@ -86,7 +103,7 @@ def weights_of(
             quantized = recogniser.config.quantization is not None
             mend = "this one is quantized already" if quantized else "add --precision w4a8, say"
             raise UserError(f"{where}: --calibration rounds the weights of a float model: {mend}")
-        recogniser = calibrated(recogniser, wanted, calibration)
+        recogniser = _for_speech(recogniser, wanted, calibration)
         trained = layers_in_file(recogniser)
     elif wanted is None:
         trained = layers_in_file(recogniser)
@@ -126,7 +143,17 @@ def at_precision(
         return recogniser
     if calibration is None:
         return post_training(recogniser, wanted)
-    return calibrated(recogniser, wanted, calibration)
+    return _for_speech(recogniser, wanted, calibration)
+
+
+def _for_speech(recogniser: Recogniser, precision: str, calibration: Calibration) -> Recogniser:
+    """`calibrated`, which takes minutes, once the device is known to execute all layers."""
+    registry = after_training(precision).registry()
+    for layer in recogniser.model.layers:
+        found = registry.of(layer)
+        if found is not None and layer.name not in recogniser.config.kind.training_only:
+            require_on_device(layer.name, found)
+    return calibrated(recogniser, precision, calibration)
 
 
 def _wanted(config: ModelConfig, precision: str | None, where: str) -> str | None:

@@ -10,9 +10,8 @@ function, so that none is missing.
 What the names in the file are, see `tflite_export.convert.tensor_names`.
 """
 
-import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -20,41 +19,21 @@ from ai_edge_litert import schema_py_generated as schema
 from tensorflow import keras
 
 from asr_qat.layers.dropout import Dropout
+from asr_qat.quantize.depthwise import DepthwiseConv
 from asr_qat.quantize.product_layer import ProductLayer
+from tflite_export.convert.labelled import (
+    DEPTHWISE,
+    MULTIPLICATIONS,
+    layer_of_product,
+    operators_of,
+    output_name,
+    products,
+)
 from tflite_export.runtime.layer_scopes import layer_of
 
 NO_TENSOR = -1
 OPERATIONS_BACK = 16  # from an output back to its product
-MULTIPLICATIONS = (schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperator.CONV_2D)
-OPERATORS = (
-    *MULTIPLICATIONS,
-    schema.BuiltinOperator.DEPTHWISE_CONV_2D,
-    schema.BuiltinOperator.EMBEDDING_LOOKUP,
-)
-_LABEL = re.compile(r"(.+)/product(@\d+)?")
-
 Functions = Mapping[str, tf.types.experimental.ConcreteFunction]
-
-
-def products(model: schema.ModelT) -> Iterator[tuple[schema.SubGraphT, schema.OperatorT]]:
-    """Every labelled product: (subgraph, operator)."""
-    for graph, operator in _operators(model, OPERATORS):
-        if _LABEL.fullmatch(_output_name(graph, operator)):
-            yield graph, operator
-
-
-def _operators(
-    model: schema.ModelT, kinds: Collection[int]
-) -> Iterator[tuple[schema.SubGraphT, schema.OperatorT]]:
-    """Every operator of some kinds: (subgraph, operator)."""
-    for graph in model.subgraphs:
-        for operator in graph.operators:
-            if model.operatorCodes[operator.opcodeIndex].builtinCode in kinds:
-                yield graph, operator
-
-
-def _output_name(graph: schema.SubGraphT, operator: schema.OperatorT) -> str:
-    return (graph.tensors[operator.outputs[0]].name or b"").decode()
 
 
 def merged_factors(keras_model: keras.Model) -> dict[str, float]:
@@ -113,6 +92,8 @@ def label_products(
 ) -> None:
     """Name the output of each product `LAYER/product`; convolutions of stock layers have none.
 
+    Those of a channel by itself are products where they are quantized.
+
     Until `tensor_names`, the number of the graph follows after an @: packing needs unique names.
 
     Args:
@@ -128,14 +109,19 @@ def label_products(
     factors = merged_factors(keras_model)
     numbers = {id(graph): index for index, graph in enumerate(model.subgraphs)}
     checked = set()
-    for graph, operator in _operators(model, MULTIPLICATIONS):
+    depthwise: dict[str, ProductLayer] = {
+        name: each for name, each in layers.items() if isinstance(each, DepthwiseConv)
+    }
+    others = {name: each for name, each in layers.items() if name not in depthwise}
+    for graph, operator in operators_of(model, (*MULTIPLICATIONS, DEPTHWISE)):
         index, tensor = numbers[id(graph)], int(operator.outputs[0])
-        operations = (outputs or {}).get((index, tensor)) or _output_name(graph, operator)
-        if isinstance(operator.builtinOptions, schema.Conv2DOptionsT) and not (
-            _names_in(operations) & layers.keys()
-        ):
+        operations = (outputs or {}).get((index, tensor)) or output_name(graph, operator)
+        code = model.operatorCodes[operator.opcodeIndex].builtinCode
+        candidates = depthwise if code == DEPTHWISE else others
+        named = _names_in(operations) & candidates.keys()
+        if code != schema.BuiltinOperator.FULLY_CONNECTED and not named:
             continue  # of a stock layer; `check_complete` would miss another one
-        name = _layer_of(operations, layers)
+        name = _layer_of(operations, candidates)
         weights = graph.tensors[operator.inputs[1]]
         factor = factors.get(name, 1.0)
         pair = (weights.buffer, id(layers[name].kernel), factor)
@@ -168,11 +154,6 @@ def check_complete(model: schema.ModelT, keras_model: keras.Model, functions: Fu
             raise ValueError(f"{key}: not the products of its function: {names}")
 
 
-def layer_of_product(graph: schema.SubGraphT, operator: schema.OperatorT) -> str:
-    """The layer that a product is labelled with."""
-    return layer_of(_output_name(graph, operator).partition("/product")[0])
-
-
 def _product_layers(keras_model: keras.Model) -> dict[str, ProductLayer]:
     return {layer.name: layer for layer in keras_model.layers if isinstance(layer, ProductLayer)}
 
@@ -195,7 +176,11 @@ def _layer_of(operations: str, layers: Mapping[str, ProductLayer]) -> str:
 
 
 def _check_weights(name: str, content: np.ndarray, layer: ProductLayer, factor: float) -> None:
-    kernel = np.moveaxis(layer.kernel.numpy(), -1, 0)  # both operators have outputs first
+    kernel = layer.kernel.numpy()
+    if isinstance(layer, DepthwiseConv):
+        kernel = kernel.reshape(content.shape)
+    else:
+        kernel = np.moveaxis(kernel, -1, 0)  # both other operators have outputs first
     if kernel.shape != content.shape or not np.allclose(content, factor * kernel, rtol=1e-5):
         raise ValueError(
             f"{name}: the weights of its product are not the layer's: the converter merged "

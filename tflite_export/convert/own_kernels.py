@@ -9,7 +9,8 @@ import copy
 
 from ai_edge_litert import schema_py_generated as schema
 
-from tflite_export.convert.labels import NO_TENSOR, layer_of_product, products
+from tflite_export.convert.labelled import layer_of_product, products
+from tflite_export.convert.labels import NO_TENSOR
 
 Kernels = dict[int, schema.TensorT]  # by the id of the operator that reads it
 

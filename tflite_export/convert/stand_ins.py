@@ -17,6 +17,8 @@ from tensorflow import keras
 
 from asr_qat.models.layer_names import ATTENTION_POSITION, block_layer
 from asr_qat.models.model_directory import Recogniser, build_float
+from asr_qat.quantize.apply import QuantizationConfig
+from asr_qat.quantize.depthwise import DepthwiseConv, is_stock, product_of, stock_config
 from asr_qat.quantize.product_layer import ProductLayer
 from tflite_export.convert.bake import BakedLayer
 
@@ -28,7 +30,7 @@ def stand_in_model(recogniser: Recogniser, layers: Mapping[str, BakedLayer]) -> 
         recogniser: quantized or not.
         layers: its quantized layers by name; those of asymmetric grids get their offsets.
     """
-    plain = new_stand_ins(recogniser)
+    plain = with_depthwise_products(new_stand_ins(recogniser), recogniser.config.quantization)
     for layer in plain.layers:
         if layer.name in recogniser.config.kind.training_only:
             continue
@@ -47,6 +49,37 @@ def new_stand_ins(recogniser: Recogniser) -> keras.Model:
     """The plain model of a recogniser, whose own is not read, with initial vectors."""
     with tf.variable_creator_scope(_SharedKernels().create):
         return build_float(recogniser.config, recogniser.tokenizer.vocab_size)
+
+
+def quantized_depthwise(
+    plain: keras.Model, quantization: QuantizationConfig | None
+) -> list[keras.layers.Layer]:
+    """The depthwise convolutions of a plain model that `quantization` quantizes."""
+    if quantization is None:
+        return []
+    registry = quantization.registry()
+    return [layer for layer in plain.layers if is_stock(layer) and registry.of(layer)]
+
+
+def with_depthwise_products(
+    plain: keras.Model, quantization: QuantizationConfig | None
+) -> keras.Model:
+    """The same, in which the depthwise convolutions that `quantization` quantizes are products."""
+    found = {layer.name for layer in quantized_depthwise(plain, quantization)}
+    if not found:
+        return plain
+
+    def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if layer.name in found:
+            return DepthwiseConv(**stock_config(layer), name=layer.name)
+        return layer.__class__.from_config(layer.get_config())
+
+    with tf.variable_creator_scope(_SharedKernels().create):
+        made = keras.models.clone_model(plain, clone_function=copied)
+    for old, new in zip(plain.layers, made.layers, strict=True):
+        source = product_of(old) if old.name in found else old
+        new.set_weights(source.get_weights())
+    return made
 
 
 def add_offsets(plain: keras.Model, layers: Mapping[str, BakedLayer]) -> None:

@@ -134,6 +134,11 @@ def convert_full_integer(
             f"{name}: {layer.precision.name}: integer kernels have no scales of blocks: train "
             "without -b for a full-integer file",
         )
+        require(
+            layer.axis == 0,
+            f"{name}: {layer.precision.name}: a full-integer file quantizes depthwise convolutions "
+            "itself: train without this override",
+        )
     features = _features(recogniser, utterances)
     model = stand_in_model(recogniser, layers)
     functions, weights = {}, []

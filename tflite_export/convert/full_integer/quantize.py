@@ -14,10 +14,12 @@ from ai_edge_litert.tools import flatbuffer_utils
 from litert_quantizer import qtyping
 from litert_quantizer import quantizer as litert_quantizer
 
-from tflite_export.convert.bake import BakedLayer, packed_integers
+from tflite_export.convert.bake import BakedLayer
 from tflite_export.convert.full_integer.calibrate import Range
-from tflite_export.convert.labels import NO_TENSOR, layer_of_product, products
+from tflite_export.convert.labelled import layer_of_product, products
+from tflite_export.convert.labels import NO_TENSOR
 from tflite_export.convert.pack import TYPES, Buffers, parameters
+from tflite_export.convert.packed import packed_integers
 from tflite_export.silence import silence
 
 INT8_LIMITS = (-128, 127)
