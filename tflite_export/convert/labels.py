@@ -29,6 +29,7 @@ from tflite_export.convert.labelled import (
     output_name,
     products,
 )
+from tflite_export.runtime.layer_scopes import layer_of
 
 NO_TENSOR = -1
 OPERATIONS_BACK = 16  # from an output back to its product
@@ -158,8 +159,11 @@ def _product_layers(keras_model: keras.Model) -> dict[str, ProductLayer]:
 
 
 def _names_in(operations: str) -> set[str]:
-    """The words of operations `MODEL/LAYER/OPERATION;...`, names of layers among them."""
-    return {part for path in operations.split(";") for part in path.split("/")}
+    """The words of operations `MODEL/LAYER/OPERATION;...`, names of layers among them.
+
+    In a finished file a layer is a scope, see `tflite_export.convert.tensor_names`.
+    """
+    return {part for path in operations.split(";") for part in layer_of(path).split("/")}
 
 
 def _layer_of(operations: str, layers: Mapping[str, ProductLayer]) -> str:

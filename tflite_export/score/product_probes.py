@@ -20,9 +20,8 @@ from asr_qat.errors import require
 from asr_qat.quantize.apply import QuantizedLayer
 from asr_qat.quantize.grids import Grid
 from asr_qat.quantize.products import Function, QuantizedKernel
-from tflite_export.convert.labelled import products
+from tflite_export.convert.labelled import layer_of_product, products
 from tflite_export.convert.serialize import serialize
-from tflite_export.runtime.layer_scopes import layer_of
 from tflite_export.runtime.model_file import ModelFile
 from tflite_export.score.device.file_product import FileProduct, has_integers
 from tflite_export.score.device.watch import PROBE, watch
@@ -76,7 +75,7 @@ class ProductProbes:
         self._found: dict[str, _Watched] = {}  # by the name of the probe
         unpacked: dict[int, Array] = {}
         for number, (graph, operator) in enumerate(list(products(model))):
-            name = _layer(graph, operator)
+            name = layer_of_product(graph, operator)
             if name not in layers and not has_integers(graph, operator):
                 continue  # float in both
             require(
@@ -152,12 +151,6 @@ class _Product:
             factor=self.factor,
             max_error=self.error / max(self.high - self.low, smallest),
         )
-
-
-def _layer(graph, operator) -> str:
-    """Name of the Keras layer that a product is labelled with."""
-    name = graph.tensors[operator.inputs[1]].name or graph.tensors[operator.outputs[0]].name
-    return layer_of(name.decode().rpartition("/")[0])
 
 
 def _file_product(model, graph, operator, unpacked: dict[int, Array]) -> FileProduct | None:
