@@ -49,7 +49,6 @@ drills: $(VENV)/experiments.stamp
 
 reproduce: $(VENV)/train.stamp
 	$(BIN)/asr-qat prepare --corpus an4 --no-fallback --vocab-size 128 --model-type bpe --out work/an4
-	$(BIN)/asr-qat train --config configs/an4_tiny_plain.yaml
 	$(BIN)/asr-qat train --config configs/an4_tiny_float.yaml
 	$(BIN)/asr-qat train --config configs/an4_tiny_transducer_float.yaml \
 		--set start=work/an4_tiny_float

@@ -1,5 +1,6 @@
 """Shared fixtures: a synthetic corpus, the folder prepared from it, and the real AN4."""
 
+import atexit
 import contextlib
 import fcntl
 import gc
@@ -30,19 +31,15 @@ if importlib.util.find_spec("tensorflow"):  # tests marked `runtime` do without
 
     keep_graphs_as_they_are()  # a fifth of the tests' time
 
+# Graphs are many objects, and a collection takes ever longer. One that meets the iterator of a
+# training that was broken off waits half a minute for its threads. The process of a group of
+# files ends soon, and there too nothing is collected.
+gc.disable()
+atexit.register(gc.freeze)
+
 hypothesis.settings.register_profile("fast", deadline=None, max_examples=15)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=60)
 hypothesis.settings.load_profile("fast")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def garbage_goes_between_modules():
-    """Graphs are many objects, and TensorFlow keeps some: a collection takes ever longer."""
-    gc.disable()
-    yield
-    gc.enable()
-    gc.collect()
-    gc.freeze()  # what is left stays: no later collection looks at it
 
 
 @pytest.fixture(scope="session")

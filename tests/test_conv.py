@@ -234,6 +234,7 @@ def imported(tmp_path_factory) -> Recogniser:
 NAME = "subsampling_conv_1"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_network_with_a_full_convolution(imported, an4_audio, tmp_path):
     """Trained for a step at 4 bits, written, every product equal, texts as of the Keras model."""

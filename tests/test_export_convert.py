@@ -29,8 +29,10 @@ from tflite_export.convert import convert as convert_module
 from tflite_export.convert import stand_ins
 from tflite_export.convert.bake import bake, layers_in_file, packed_integers, unpacked_integers
 from tflite_export.convert.convert import convert, convert_recogniser
-from tflite_export.convert.labels import label_products, products
+from tflite_export.convert.labelled import products
+from tflite_export.convert.labels import label_products
 from tflite_export.convert.stand_ins import stand_in_model
+from tflite_export.runtime.layer_scopes import layer_of
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score.inspect import inspect
 
@@ -50,7 +52,7 @@ def kernels(model) -> list[dict[str, schema.TensorT]]:
     found = []
     for graph in model.subgraphs:
         tensors = [graph.tensors[o.inputs[1]] for g, o in products(model) if g is graph]
-        found.append({t.name.decode().split("/kernel")[0]: t for t in tensors})
+        found.append({layer_of(t.name.decode().split("/kernel")[0]): t for t in tensors})
     return found
 
 

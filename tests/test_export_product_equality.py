@@ -1,12 +1,15 @@
 """Every product of a file computes what the Keras layer computes, on the same input."""
 
+import numpy as np
 import pytest
 
 from asr_qat.quantize.apply import quantized_layers
 from asr_qat.quantize.dense import Dense
 from asr_qat.training.quantized import post_training
 from tests.export_fixtures import noise
+from tflite_export.convert.labels import merged_factors
 from tflite_export.score.product_equality import product_errors
+from tflite_export.score.product_probes import ProductProbes
 
 pytest_plugins = ["tests.export_fixtures"]
 pytestmark = pytest.mark.slow
@@ -63,3 +66,21 @@ def test_float_layers_are_not_compared(mixed_file, mixed_recogniser):
     assert "ctc_output" not in [row.layer for row in rows]
     assert len(rows) == len(quantized_layers(mixed_recogniser.model))
     assert all(row.max_error < 1e-5 for row in rows)
+
+
+def test_a_tie_may_go_to_either_side(exported, float_recogniser, tmp_path):
+    """As on processors that round half away from zero."""
+    model = post_training(float_recogniser, "w4a8").model
+    given = quantized_layers(model), merged_factors(model), tmp_path / "probed.tflite"
+    probes = ProductProbes(exported("w4a8"), *given)
+    probe, watched = next(iter(probes._found.items()))
+    x = np.zeros((1, watched.in_file._integers.shape[1]), np.float32)
+    x[0, :3] = 255, 0.5, 2.5  # of a scale of one
+    for first, ties in ((255, 1), (254, 1)):  # the second is on no edge
+        integers = np.floor(x + 0.5)
+        integers[0, 0] = first
+        got = watched.in_file._finish(integers, np.ones((1, 1), np.float32))
+        probes.check({f"{probe}/input": x, f"{probe}/output": got})
+        (row,) = (row for row in probes.summary() if row.layer == watched.layer)
+        assert row.ties == ties
+        assert (row.max_error < 1e-5) == (first == 255)

@@ -27,6 +27,7 @@ from tflite_export.convert.full_integer.graph import integer_model
 from tflite_export.convert.full_integer.layers import SampledMask
 from tflite_export.runtime.integers import dequantized
 from tflite_export.runtime.integers import quantized as to_integers
+from tflite_export.runtime.layer_scopes import layer_of
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 from tflite_export.score.inspect import inspect
 
@@ -225,7 +226,7 @@ def test_trained_ranges_are_kept(float_recogniser, utterances, tmp_path):
     checked = 0
     for operator in graph.operators:
         output = graph.tensors[operator.outputs[0]]
-        name = (output.name or b"").decode().partition("/product")[0]
+        name = layer_of((output.name or b"").decode().partition("/product")[0])
         if name in alone:
             for tensor, (scale, zero_point) in (
                 (graph.tensors[operator.inputs[0]], layers[name].input),

@@ -15,8 +15,8 @@ import tflite_export
 from asr_qat.errors import UserError
 from tests.conftest import long_case
 from tests.docs_pages import blocks
-from tflite_export.convert.bake import unpacked_integers
-from tflite_export.convert.labels import layer_of_product, products
+from tflite_export.convert.labelled import layer_of_product, products
+from tflite_export.convert.packed import unpacked_integers
 
 annotate = tfmot.quantization.keras.quantize_annotate_layer
 

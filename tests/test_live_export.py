@@ -48,7 +48,7 @@ def recogniser():
 
 @pytest.fixture(
     scope="module",
-    params=[None, long_case(FLOAT_ACTIVATIONS), MIXED],
+    params=[long_case(None), long_case(FLOAT_ACTIVATIONS), MIXED],
     ids=["float", "w4", "mix"],
 )
 def exported(request, recogniser, tmp_path_factory):
@@ -134,6 +134,7 @@ def test_every_product_is_equal(exported):
         assert row.rows >= 1
 
 
+@pytest.mark.long
 def test_against_the_keras_model(exported, tflite_export, manifest, tmp_path):
     recogniser, device = exported
     recogniser.save(tmp_path / "model")

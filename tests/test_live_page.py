@@ -1,17 +1,13 @@
 """The page in a real browser, with a file in place of the microphone."""
 
-import contextlib
-import json
-import shutil
-import subprocess
 import time
 
 import numpy as np
 import pytest
 import soundfile
-from websockets.sync.client import connect
 
 from asr_qat.models.model_directory import Recogniser
+from experiments.browser.chromium import PATIENCE_S, browser, chromium
 from experiments.live.undisturbed_session import events_alone
 from tests.live_reference import reference_model
 from tests.server_fixtures import RULE, client, running
@@ -24,15 +20,11 @@ from tflite_export.runtime.live.limits import Limits
 from tflite_export.runtime.live.live_model import load_model
 from tflite_export.runtime.live.session import Session
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not BROWSER, reason="no chromium on this machine"),
+    pytest.mark.skipif(not chromium(), reason="no chromium on this machine"),
 ]
 TONE_HZ = 1000
-PATIENCE_S = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -45,84 +37,10 @@ def recording(tmp_path_factory):
     return path
 
 
-class Tab:
-    """A tab of the browser, over the DevTools protocol."""
-
-    def __init__(self, socket):
-        self._socket, self._number, self._session = socket, 0, None
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = attached["sessionId"]
-
-    def call(self, method, **parameters):
-        self._number += 1
-        message = {"id": self._number, "method": method, "params": parameters}
-        if self._session:
-            message["sessionId"] = self._session
-        self._socket.send(json.dumps(message))
-        while True:
-            answer = json.loads(self._socket.recv(PATIENCE_S))
-            if answer.get("id") == self._number:
-                assert "error" not in answer, answer
-                return answer["result"]
-
-    def run(self, script):
-        found = self.call(
-            "Runtime.evaluate", expression=script, userGesture=True, returnByValue=True
-        )
-        assert "exceptionDetails" not in found, found
-        return found["result"].get("value")
-
-    def wait_for(self, script):
-        end = time.monotonic() + PATIENCE_S
-        while not (found := self.run(script)):
-            text = self.run("document.body.innerText")
-            assert time.monotonic() < end, f"{script} stays false: {text}"
-            time.sleep(0.2)
-        return found
-
-
-@contextlib.contextmanager
-def browser(recording, folder):
-    """A tab of a headless browser whose microphone is the recording."""
-    command = [
-        BROWSER,
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-audio-capture={recording}",
-        "--remote-debugging-port=0",
-        f"--user-data-dir={folder}",
-        "about:blank",
-    ]
-    with (folder / "log").open("w+") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            port = folder / "DevToolsActivePort"
-            end = time.monotonic() + PATIENCE_S
-            while not (port.exists() and port.read_text().count("\n")):
-                assert process.poll() is None and time.monotonic() < end, "it does not start"
-                time.sleep(0.1)
-            number, path = port.read_text().split("\n")[:2]
-            with connect(
-                f"ws://127.0.0.1:{number}{path}",
-                proxy=None,
-                max_size=None,
-                open_timeout=PATIENCE_S,
-                ping_interval=None,
-            ) as socket:
-                yield Tab(socket)
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
 @pytest.fixture(scope="module")
 def tab(recording, tmp_path_factory):
     """A tab of a browser that hears the tone: a page that is opened in it begins anew."""
-    with browser(recording, tmp_path_factory.mktemp("browser")) as found:
+    with browser(tmp_path_factory.mktemp("browser"), recording) as found:
         yield found
 
 
@@ -146,6 +64,7 @@ def hear(heard, seconds):
         time.sleep(0.1)
 
 
+@pytest.mark.long
 def test_microphone_to_words(tab, monkeypatch):
     heard, decode = [], messages.samples_of
     monkeypatch.setattr(messages, "samples_of", lambda m: heard.append(decode(m)) or heard[-1])
@@ -169,7 +88,7 @@ def test_microphone_to_words(tab, monkeypatch):
         hear(heard, 2)
         assert tab.run("document.querySelector('header').getBoundingClientRect().top") >= 0
         # What a browser does when the device has gone.
-        tab.run("session.stream.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
+        tab.run("session.microphone.stream.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
         tab.wait_for("document.querySelector('#state').textContent === 'off'")
         notice = tab.run("document.querySelector('#notice').textContent")
         assert notice == "the microphone has gone"
@@ -184,10 +103,8 @@ def test_microphone_to_words(tab, monkeypatch):
 
 
 def open_page(tab, address):
-    url = address.replace("ws:", "http:").replace("/stream", "/")
-    tab.call("Page.navigate", url=url)
-    there = f"location.href === '{url}' && document.readyState === 'complete'"
-    tab.wait_for(f"{there} && !!document.querySelector('#listen')")
+    tab.open(address.replace("ws:", "http:").replace("/stream", "/"))
+    tab.wait_for("!!document.querySelector('#listen')")
 
 
 def test_what_the_page_says(tab):
@@ -232,7 +149,7 @@ def test_a_voice(an4_audio, tmp_path):
     expected = max((e.text for e in events_alone(model, audio, 1920) if e.kind == "final"), key=len)
     assert len(expected.split()) > 1
     with running(model=model, rule=EndpointConfig()) as (address, _):
-        with browser(tmp_path / "voice.wav", tmp_path) as tab:
+        with browser(tmp_path, tmp_path / "voice.wav") as tab:
             open_page(tab, address)
             tab.run("document.querySelector('#listen').click()")
             said = "[...document.querySelectorAll('#words p[data-type=final]')]"

@@ -60,6 +60,7 @@ def test_losses_of_both_passes():
     assert [share for _, share in one.kind.losses()] == [1.0, *(share for _, share in found[2:])]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("sampling", [False, long_case(True)])
 def test_training_from_nothing(prepared_folder, tmp_path, sampling, request):

@@ -166,10 +166,11 @@ def test_the_saved_model_knows_nothing_of_it(float_run, tmp_path, compute, monke
         assert one["loss"] == pytest.approx(other["loss"], rel=0.05)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "quantization"),
-    [long_case(WITH_CTC, None), long_case(IN_SLICES, W4), (NGRAM, None), long_case(NGRAM, W4)],
+    [(WITH_CTC, None), (IN_SLICES, W4), (NGRAM, None), (NGRAM, W4)],
     ids=["lstm", "lstm-w4a8", "ngram", "ngram-w4a8"],
 )
 @pytest.mark.usefixtures("without_wer")

@@ -23,6 +23,7 @@ from asr_qat.pretrained.import_checkpoint import import_checkpoint
 from asr_qat.source import Source
 from asr_qat.text.tokenizer import Tokenizer
 from asr_qat.training.quantized import post_training
+from tests.conftest import long_case
 from tests.pretrained_fixtures import DATA, checkpoint, refusal, run
 from tests.torch_archive import members, plain
 from tflite_export.convert.convert import convert_recogniser
@@ -64,14 +65,16 @@ def assert_same(found: np.ndarray, expected: np.ndarray, reference: dict, halvin
         assert np.std(expected[row, :count]) > 0.1
 
 
-@pytest.mark.parametrize(("name", "head"), [*CTC, ("hf_ctc", None)])
+@pytest.mark.parametrize(
+    ("name", "head"), [*CTC[:2], *(long_case(*case) for case in CTC[2:]), ("hf_ctc", None)]
+)
 def test_ctc_logits(imported, name, head):
     recogniser, reference = imported(name, head)
     logits = recogniser.model(inputs(reference)).numpy()
     assert_same(logits, reference["ctc"], reference, recogniser.config.encoder.halvings)
 
 
-@pytest.mark.parametrize("name", TRANSDUCERS)
+@pytest.mark.parametrize("name", ["rnnt", "tdt", *map(long_case, TRANSDUCERS[2:])])
 def test_transducer_logits(imported, name):
     """Of each frame after each of the labels, durations too."""
     recogniser, reference = imported(name, None)

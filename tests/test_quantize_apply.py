@@ -80,7 +80,7 @@ def decoded_transducer():
     ("build", "config"),
     [
         (None, QuantizationConfig("w4a8", overrides={"ctc_output": "float", "ffn1": "w8"})),
-        (None, QuantizationConfig("w4-learned")),
+        long_case(None, QuantizationConfig("w4-learned")),
         (None, QuantizationConfig("w8a8s", activation_ranges="learned")),
         (decoded_transducer, QuantizationConfig("w4a8-clip", start_step=3)),
         long_case(lambda: live_model(bins=BINS), QuantizationConfig("mixed_4_8")),
@@ -289,8 +289,7 @@ def test_weights_are_saved_and_loaded(float_model, way, tmp_path):
     ("precision", "mode"),
     [
         ("w4a8", "native"),
-        ("w2a8", "fake"),
-        *(long_case(*case) for case in [("w2a8", "native"), ("w4a8", "fake")]),
+        *(long_case(*case) for case in [("w2a8", "native"), ("w2a8", "fake"), ("w4a8", "fake")]),
         *(long_case("w4", mode) for mode in ("native", "fake")),
     ],
 )
@@ -307,6 +306,7 @@ def test_fit_reduces_the_loss(float_model, precision, mode):
         assert np.abs(kernel(layer) - before[name]).max() > 0, name
 
 
+@pytest.mark.long
 def test_native_and_fake_train_alike(float_model):
     """One step from the same weights: the same gradients but for float rounding."""
     inputs = utterances()

@@ -76,6 +76,7 @@ def test_quantized_training_starts_from_the_float_weights(float_run, prepared_fo
     assert "is quantized already (w4a8 native)" in refusal(other)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["native", long_case("fake")])
 @pytest.mark.usefixtures("without_wer")

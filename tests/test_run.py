@@ -7,7 +7,7 @@ from tests import run
 
 
 def test_long_files_come_first_and_short_ones_together():
-    seconds = {"a": 5.0, "b": 160.0, "c": 110.0, "d": 20.0, "e": 0.0}
+    seconds = {"a": 5.0, "b": 210.0, "c": 150.0, "d": 20.0, "e": 0.0}
     assert run.groups_of(seconds) == [["b"], ["c", "d", "a", "e"]]
 
 

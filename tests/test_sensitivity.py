@@ -193,6 +193,7 @@ def test_an_utterance_in_which_nothing_is_heard(recogniser, folder):
     assert np.all(found > 1)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_transducer(transducer_run, folder):
     """Its CTC head is used in training only: not measured, and not among the bytes."""
@@ -218,6 +219,7 @@ def test_a_transducer(transducer_run, folder):
     quantize_model(recogniser.model, QuantizationConfig(overrides=overrides))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_both_encoders_of_a_live_model(folder):
     """The cascade is on the second pass's way alone, the causal encoder on both."""

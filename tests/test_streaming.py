@@ -38,7 +38,7 @@ LABELS = np.array([[1, 8, 0, 3], [4, -1, -1, -1]], np.int32)
     ("precision", "streaming"),
     [
         ("float", SHAPE),
-        ("float", NO_LOOK_AHEAD),
+        long_case("float", NO_LOOK_AHEAD),
         long_case("w4", SHAPE),
         long_case("w4", NO_LOOK_AHEAD),
     ],

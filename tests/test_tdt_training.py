@@ -84,6 +84,7 @@ def test_a_live_model_has_no_durations():
         ModelConfig(ENCODER, transducer=TDT, streaming=streaming)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_loss_falls(tdt_run):
     """In integers: native training from the first step."""
@@ -94,6 +95,7 @@ def test_the_loss_falls(tdt_run):
     assert recogniser.config.transducer == TDT
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_file_is_the_trained_model(tdt_run, prepared_folder, tmp_path):
     config, recogniser = tdt_run

@@ -65,6 +65,7 @@ def test_a_finished_training_does_nothing(float_run, capsys, caplog):
     assert caplog.messages == [f"{config.output}: all 6 steps are done already"]
 
 
+@pytest.mark.long
 def test_a_training_without_evaluation_saves_its_last_model(float_run, prepared_folder, tmp_path):
     config = configuration(prepared_folder, tmp_path / "model", evaluate_every=None, keep="last")
     last = train(config, quiet=True)
@@ -100,6 +101,7 @@ def test_an_output_of_another_configuration(float_run, tmp_path):
     check_same(output, {"seed": 3})
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_model(float_run, prepared_folder, tmp_path):
     config, recogniser = float_run
     again = train(dataclasses.replace(config, output=str(tmp_path / "again")), quiet=True)
@@ -123,6 +125,7 @@ def test_a_loss_that_is_not_finite_is_explained(prepared_folder, tmp_path):
     assert {text.strip("'") for text in named} <= spoken
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("without_wer")
 def test_the_advice_on_a_loss_that_is_not_finite_can_be_taken(prepared_folder, tmp_path):
     config = configuration(prepared_folder, tmp_path / "model", steps=6, checkpoint_minutes=0)
@@ -243,6 +246,7 @@ def test_a_prepared_folder_of_other_content(float_run, tmp_path):
     assert "was trained with other vocabulary, statistics: " in refusal(moved)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("without_wer")
 def test_a_training_that_is_done_goes_on_with_more_steps(prepared_folder, tmp_path):
     """As one of as many steps from the beginning, where the schedule does not ask how many."""

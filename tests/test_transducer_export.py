@@ -58,7 +58,7 @@ def test_the_signatures(exported_transducer, transducer):
     assert shapes(signatures.outputs("encode_198")) == {"encoded": [1, 50, 14]}
 
 
-@pytest.mark.parametrize("precision", ["float", "w4a8", *FURTHER])
+@pytest.mark.parametrize("precision", [long_case("float"), "w4a8", *FURTHER])
 def test_a_file_is_its_keras_model(exported_transducer, transducer, manifest, precision):
     """What is not identical is named, with logits that lie close together."""
     items = recordings(manifest)
@@ -117,7 +117,9 @@ def test_every_product_has_the_width(exported_transducer, transducer, precision,
     assert found.bytes_by_layer["prediction_lstm"] == inputs * outputs * int(width) // 8
 
 
-@pytest.mark.parametrize("precision", ["w4a8", "two_bit_all", "w1a8", *FURTHER])
+@pytest.mark.parametrize(
+    "precision", [long_case("w4a8"), "two_bit_all", long_case("w1a8"), *FURTHER]
+)
 def test_every_product_is_equal(exported_transducer, transducer, precision):
     quantized = post_training(transducer, precision)
     rows = product_errors(exported_transducer(precision), quantized, UTTERANCES)
@@ -294,6 +296,7 @@ def test_an_ngram(ngram_transducer, tmp_path):
     assert "ctc_output" not in found.bytes_by_layer
 
 
+@pytest.mark.long
 def test_from_audio_to_the_word_error_rate_of_four_bits(
     transducer_run, prepared_folder, tflite_export, tmp_path
 ):

@@ -14,10 +14,12 @@ from asr_qat.remote_path import leave
 COMMANDS = (
     "convert",
     "inspect",
+    "verify",
     "evaluate",
     "transcribe",
     "listen",
     "serve",
+    "page",
 )
 
 

@@ -16,7 +16,7 @@ import tflite_export
 from asr_qat.errors import UserError
 from asr_qat.provenance import code_commit
 from experiments.targets import Row, equal
-from tflite_export.convert.labels import products
+from tflite_export.convert.labelled import products
 from tflite_export.score.delegation import delegation
 from tflite_export.score.fresh_process import result_of
 

@@ -3,9 +3,10 @@
 `files_before.json` holds the checksums, made with the code of the commit that it names. They leave
 out buffers that nothing refers to: the converter used to leave two of them, with a fingerprint of
 the process. They leave out too what files have had since then, the checksum in the head and the
-version of the metadata that says so. Each file is made in a process of its own: TensorFlow's
-converter lays out some constants of a file by what the process converted before. Static activations
-(`w4a8s`) need the prepared corpus CMU AN4 in `work/an4`.
+version of the metadata that says so; and the files are made with `--strip-names`, since the names
+of all tensors came later. Each file is made in a process of its own: TensorFlow's converter lays
+out some constants of a file by what the process converted before. Static activations (`w4a8s`) need
+the prepared corpus CMU AN4 in `work/an4`.
 """
 
 import hashlib
@@ -44,17 +45,23 @@ def content_checksum(path: Path) -> str:
     return hashlib.sha256(flatbuffer_utils.convert_object_to_bytearray(model)).hexdigest()
 
 
+def made_now(name: str, folder: Path) -> Path:
+    """The file `MODEL/PRECISION` of `files_before.json`, made by the code of today."""
+    model, precision = name.split("/")
+    path = folder / "now.tflite"
+    command = [*CONVERT, ROOT / "models" / model, "--precision", precision]
+    command += ["--strip-names", "-o", path]
+    subprocess.run(command, capture_output=True, check=True)
+    return path
+
+
 def identical_files() -> Row:
     """How many of the files come out as before."""
     before = files.read_json(BEFORE)["files"]
     same = 0
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "now.tflite"
         for name, checksum in before.items():
-            model, precision = name.split("/")
-            command = [*CONVERT, ROOT / "models" / model, "--precision", precision, "-o", path]
-            subprocess.run(command, capture_output=True, check=True)
-            same += content_checksum(path) == checksum
+            same += content_checksum(made_now(name, Path(folder))) == checksum
     return equal(f"files of the shipped models as before, of {len(before)}", same, len(before))
 
 

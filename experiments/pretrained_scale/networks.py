@@ -89,7 +89,7 @@ class Made:
         )
 
     def onnx(self, kind: str) -> Path:
-        """NeMo's export with `int8` or `int4` weights."""
+        """NeMo's export with `float`, `int8`, `int4` or `int2` weights."""
         path = self.folder / "onnx" / f"{kind}.onnx"
         script = "../pretrained_scale/onnx_peer.py"
         if not path.with_name("float.onnx").exists():

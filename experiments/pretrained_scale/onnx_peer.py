@@ -9,24 +9,31 @@ onnxruntime==1.32.0`), which has neither TensorFlow nor this package.
 
 `export` writes FOLDER/float.onnx with NeMo's own exporter: the encoder, of a CTC model with its
 head. `quantize` writes FOLDER/int8.onnx, whose MatMuls are dynamically quantized, or
-FOLDER/int4.onnx, whose MatMuls have 4-bit weights in blocks of 32 and 8-bit activations.
+FOLDER/int4.onnx or int2.onnx: MatMuls of such weights in blocks of 32, and 8-bit activations.
 
-`run` loads a model with one thread and answers on standard output, one line of JSON each: first
-`first_ms`, the time from before loading until after the first run, `anonymous_mb` and `peak_mb` of
-memory then; after that, for each line that it reads, `cpu_ms` of one more run.
+`run` loads a model with `--threads` (1) and answers on standard output, one line of JSON each:
+first `first_ms`, the time from before loading until after the first run, `anonymous_mb` and
+`peak_mb` of memory then; after that, for each line that it reads, `cpu_ms` and `wall_ms` of one
+more run.
+
+`profile` prints one JSON list of what the operators of a run take: `operator`, `count`, `ms`.
 """
 
 import argparse
 import json
 import os
 import sys
+import tempfile
 import time
+from collections import defaultdict
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-BLOCK = 32  # weights of a 4-bit scale
+BITS = {"int4": 4, "int2": 2}
+BLOCK = 32  # weights of a scale
 ACCURACY_LEVEL = 4  # int8 activations
+PROFILED = 5  # runs
 
 
 def export(archive: Path, folder: Path) -> None:
@@ -57,14 +64,15 @@ def quantize(folder: Path, kind: str) -> None:
         quantize_dynamic(source, output, ["MatMul"], use_external_data_format=True)
         return
     import onnx
-    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+    from onnxruntime.quantization import matmul_nbits_quantizer as blocks
 
-    quantizer = MatMulNBitsQuantizer(
-        onnx.load(str(source)),
+    config = blocks.DefaultWeightOnlyQuantConfig(
         block_size=BLOCK,
         is_symmetric=True,
         accuracy_level=ACCURACY_LEVEL,
+        bits=BITS[kind],
     )
+    quantizer = blocks.MatMulNBitsQuantizer(onnx.load(str(source)), algo_config=config)
     quantizer.process()
     save(quantizer.model.model, output)
 
@@ -82,23 +90,11 @@ def save(model, path: Path) -> None:
     )
 
 
-def run(path: Path, frames: int) -> None:
+def run(path: Path, frames: int, threads: int) -> None:
     """Load, run, answer."""
-    import numpy as np
-    import onnxruntime
-
     before = memory_mb("RssAnon")
     started = time.perf_counter()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    features, length = session.get_inputs()
-    values = np.random.default_rng(0).standard_normal((1, features.shape[1], frames))
-    given = {
-        features.name: values.astype(np.float32),
-        length.name: np.array([frames], np.int64),
-    }
+    session, given = loaded(path, frames, threads)
     session.run(None, given)
     answer(
         first_ms=1000 * (time.perf_counter() - started),
@@ -106,9 +102,53 @@ def run(path: Path, frames: int) -> None:
         peak_mb=memory_mb("VmHWM"),
     )
     for _ in sys.stdin:
-        started = time.process_time()
+        started, cpu = time.perf_counter(), time.process_time()
         session.run(None, given)
-        answer(cpu_ms=1000 * (time.process_time() - started))
+        answer(
+            cpu_ms=1000 * (time.process_time() - cpu),
+            wall_ms=1000 * (time.perf_counter() - started),
+        )
+
+
+def profile(path: Path, frames: int) -> None:
+    """Run under ONNX Runtime's profiler: the second half of the runs, so that all is warm."""
+    with tempfile.TemporaryDirectory() as folder:
+        session, given = loaded(path, frames, 1, str(Path(folder) / "profile"))
+        for _ in range(2 * PROFILED):
+            session.run(None, given)
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    taken = defaultdict(list)
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            taken[event["args"]["op_name"]].append(event["dur"] / 1000)
+    rows = [
+        {
+            "operator": name,
+            "count": len(found) // (2 * PROFILED),
+            "ms": sum(found[len(found) // 2 :]) / PROFILED,
+        }
+        for name, found in taken.items()
+    ]
+    print(json.dumps(rows))
+
+
+def loaded(path: Path, frames: int, threads: int, profile_to: str = ""):
+    """A session, and noise for its inputs."""
+    import numpy as np
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3
+    if profile_to:
+        options.enable_profiling, options.profile_file_prefix = True, profile_to
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    features, length = session.get_inputs()
+    values = np.random.default_rng(0).standard_normal((1, features.shape[1], frames))
+    return session, {
+        features.name: values.astype(np.float32),
+        length.name: np.array([frames], np.int64),
+    }
 
 
 def answer(**values: float) -> None:
@@ -132,17 +172,21 @@ def main() -> None:
     each.add_argument("folder", type=Path)
     each = commands.add_parser("quantize")
     each.add_argument("folder", type=Path)
-    each.add_argument("kind", choices=("int8", "int4"))
-    each = commands.add_parser("run")
-    each.add_argument("model", type=Path)
-    each.add_argument("--frames", type=int, required=True)
+    each.add_argument("kind", choices=("int8", *BITS))
+    for name in ("run", "profile"):
+        each = commands.add_parser(name)
+        each.add_argument("model", type=Path)
+        each.add_argument("--frames", type=int, required=True)
+        each.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     if args.command == "export":
         export(args.archive, args.folder)
     elif args.command == "quantize":
         quantize(args.folder, args.kind)
+    elif args.command == "run":
+        run(args.model, args.frames, args.threads)
     else:
-        run(args.model, args.frames)
+        profile(args.model, args.frames)
 
 
 if __name__ == "__main__":

@@ -43,10 +43,14 @@ class Running:
 
     def again(self) -> float:
         """CPU time of one more run, ms."""
+        return self.times()["cpu_ms"]
+
+    def times(self) -> dict[str, float]:
+        """`cpu_ms` and `wall_ms` of one more run."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        return self._answer()["cpu_ms"]
+        return self._answer()
 
     def end(self) -> None:
         """End the process."""
@@ -61,15 +65,18 @@ class Running:
         raise UserError(f"ended early: {' '.join(self._command)}")
 
 
-def litert(path: Path, weight_cache: bool = False, widen: Widen = AUTO) -> list[str]:
+def litert(
+    path: Path, weight_cache: bool = False, widen: Widen = AUTO, threads: int = 1
+) -> list[str]:
     """The command that runs a `.tflite`; arguments are those of `TFLiteRecogniser`."""
     options = [*(["--weight-cache"] if weight_cache else []), "--widen", str(widen)]
-    return [sys.executable, "-m", OWN, str(path), *options]
+    return [sys.executable, "-m", OWN, str(path), *options, "--threads", str(threads)]
 
 
-def onnx(path: Path, peer_python: Path, frames: int) -> list[str]:
+def onnx(path: Path, peer_python: Path, frames: int, threads: int = 1) -> list[str]:
     """The command that runs a model in ONNX Runtime."""
-    return [str(peer_python), str(PEER), "run", str(path), "--frames", str(frames)]
+    options = ["--frames", str(frames), "--threads", str(threads)]
+    return [str(peer_python), str(PEER), "run", str(path), *options]
 
 
 def size_mb(path: Path) -> float:

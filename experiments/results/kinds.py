@@ -15,10 +15,14 @@ from experiments.after_training.table import after_training_table
 from experiments.any_keras.results import AnyKerasResults
 from experiments.any_keras.table import any_keras_table
 from experiments.benchmarks.rows import InputResults, LossResults, StepResults
+from experiments.browser.rows import BrowserResults
+from experiments.browser.table import browser_table
 from experiments.cost.cost_page import cost_page
 from experiments.cost.cost_rows import CostResults
 from experiments.demo import demo_page
 from experiments.demo.demo_rows import DemoResults, EqualityResults
+from experiments.devices.rows import DevicesResults
+from experiments.devices.table import devices_table
 from experiments.drills.rows import DrillResults
 from experiments.drills.table import drills_table
 from experiments.fuzz.rows import FuzzResults
@@ -30,8 +34,12 @@ from experiments.live.live_results import AccuracyResults, LiveScaleResults, Ser
 from experiments.live.tables import table_of
 from experiments.long_form.rows import LongFormResults
 from experiments.long_form.table import long_form_table
+from experiments.micro.rows import MicroResults
+from experiments.micro.table import micro_table
 from experiments.noise.rows import NoiseResults
 from experiments.noise.table import noise_table
+from experiments.peers.rows import PeersResults
+from experiments.peers.table import peers_table
 from experiments.prepare_scale.rows import PrepareScaleResults
 from experiments.prepare_scale.table import prepare_scale_table
 from experiments.pretrained.results import PretrainedResults
@@ -41,6 +49,8 @@ from experiments.pretrained_scale.table import pretrained_scale_table
 from experiments.reports.wer_size_plot import plot_wer_against_size
 from experiments.robustness.rows import RobustnessResults
 from experiments.robustness.table import robustness_table
+from experiments.runtimes.rows import RuntimesResults
+from experiments.runtimes.table import runtimes_table
 from experiments.scale.scale_rows import ScaleResults
 from experiments.scale.scale_table import scale_table
 from experiments.sensitivity.check_assignment import Check
@@ -161,16 +171,21 @@ KINDS: dict[str, Render] = {
     "transducer_an4.json": _demo,
     "after_training.json": _table(AfterTrainingResults, after_training_table),
     "any_keras.json": _table(AnyKerasResults, any_keras_table),
+    "browser.json": _table(BrowserResults, browser_table),
+    "devices.json": _table(DevicesResults, devices_table),
     "drills.json": _table(DrillResults, drills_table),
     "equality*.json": _alone(EqualityResults),
     "fuzz.json": _table(FuzzResults, fuzz_table),
     "house.json": _table(HouseResults, house_table),
     "long_form.json": _table(LongFormResults, long_form_table),
+    "micro.json": _table(MicroResults, micro_table),
     "noise.json": _table(NoiseResults, noise_table),
+    "peers.json": _table(PeersResults, peers_table),
     "prepare_scale.json": _table(PrepareScaleResults, prepare_scale_table),
     "pretrained.json": _table(PretrainedResults, pretrained_table),
     "pretrained_scale.json": _table(PretrainedScaleResults, pretrained_scale_table),
     "robustness.json": _table(RobustnessResults, robustness_table),
+    "runtimes.json": _table(RuntimesResults, runtimes_table),
     "scale.json": _table(ScaleResults, scale_table),
     "server_capacity.json": _table(CapacityResults, capacity_table),
     "threads.json": _table(ThreadsResults, threads_table),

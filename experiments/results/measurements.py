@@ -3,6 +3,8 @@
 import dataclasses
 
 LIBRISPEECH = "work/librispeech_check"  # prepared folder
+LIVE = "work/an4_live_mixed_4_8.tflite"  # quantized after training
+LIVE_FLOAT = "work/an4_live_float.tflite"
 VOCABULARY = "models/an4_tiny_float/tokenizer.model"
 
 
@@ -56,8 +58,19 @@ MEASUREMENTS = (
         6,
     ),
     Measurement(("streaming_scale.json",), ("tflite-export streaming scale",), 8),
+    Measurement(
+        ("browser.json",),
+        (
+            f"tflite-export convert models/an4_live_float --precision mixed_4_8 -o {LIVE}",
+            f"tflite-export convert models/an4_live_float -o {LIVE_FLOAT}",
+            f"python -m experiments.browser {LIVE} --webgpu {LIVE_FLOAT}",
+        ),
+        4,
+    ),
     Measurement(("demo.json", "equality.json"), ("tflite-export demo --results results",), 18),
     Measurement(("noise.json",), ("python -m experiments.noise",), 6),  # of the demo's files
+    Measurement(("runtimes.json",), ("python -m experiments.runtimes",), 6),  # of its recordings
+    Measurement(("micro.json",), ("python -m experiments.micro",), 3),  # of the demo's model
     Measurement(
         ("demo_synthetic.json", "equality_synthetic.json"),
         ("tflite-export demo --corpus synthetic --results results",),

@@ -40,6 +40,20 @@ def add_parser(subparsers) -> None:
         "needs --calibration (CTC models)",
     )
     parser.add_argument(
+        "--target",
+        choices=("generic", "tflm", "ethos-u"),
+        default="generic",
+        help="what runs a full-integer file: LiteRT, TensorFlow Lite for Microcontrollers, or an "
+        "Arm Ethos-U by way of Vela; the latter two get int8, one signature and 4-bit weights in "
+        "a byte each (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--signature",
+        metavar="NAME",
+        help="the one signature of --target tflm and ethos-u, such as encode_398 (default: of the "
+        "shortest of --seconds)",
+    )
+    parser.add_argument(
         "--calibration",
         metavar="DATA",
         help="speech, without transcripts: a folder of recordings, a manifest (.jsonl), or a "
@@ -67,6 +81,11 @@ def add_parser(subparsers) -> None:
         help="of the weights, with --calibration: second-order, learned, or to the nearest values "
         "(default: %(default)s)",
     )
+    parser.add_argument(
+        "--strip-names",
+        action="store_true",
+        help="leave out the names of tensors that LiteRT does not need and other software does",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress, and no line at the end")
     parser.set_defaults(run=run)
 
@@ -79,11 +98,20 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.score.card import write_card
 
     seconds = tuple(args.seconds) if args.seconds else None
+    if args.target != "generic" and args.full_integer is None:
+        args.full_integer = "int8"
     output = Path(args.output)
     # Of two at once one waits: the card is that of the file.
     with locked(output.with_name(f".{output.name}{NAME}"), patience_s=math.inf):
         if args.full_integer is None:
-            convert(args.model, args.output, args.precision, seconds, _calibration(args))
+            convert(
+                args.model,
+                args.output,
+                args.precision,
+                seconds,
+                _calibration(args),
+                names=not args.strip_names,
+            )
         else:
             _convert_calibrated(args, seconds)
         write_card(args.output)
@@ -111,7 +139,8 @@ def _convert_calibrated(args: argparse.Namespace, seconds: tuple[float, ...] | N
     calibration = _calibration(args)
     if calibration is None:
         raise UserError(
-            "--full-integer: measures ranges of a CTC model: add --calibration work/an4, say"
+            "--full-integer and --target: measure ranges of a CTC model: "
+            "add --calibration work/an4, say"
         )
     from tflite_export.convert.convert import DEFAULT_SECONDS
     from tflite_export.convert.full_integer.convert import convert_calibrated
@@ -124,4 +153,7 @@ def _convert_calibrated(args: argparse.Namespace, seconds: tuple[float, ...] | N
         args.precision,
         seconds or DEFAULT_SECONDS,
         args.quiet,
+        args.target,
+        args.signature,
+        names=not args.strip_names,
     )

@@ -211,8 +211,8 @@ def _print(found: "ConditionsEvaluation") -> None:
         last = row.condition
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        print("  ".join(cells).rstrip())
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(padded).rstrip())
 
 
 def _points(rate: float | None, ci: tuple[float, float], sign: str = "") -> str:

@@ -13,6 +13,7 @@ from asr_qat.errors import require
 from asr_qat.models.model_directory import Recogniser
 from asr_qat.quantize.apply import QuantizedLayer, quantized_layers
 from asr_qat.quantize.precision import Precision
+from tflite_export.convert.packed import packed_integers, unpacked_integers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,24 +100,6 @@ def require_on_device(name: str, precision: Precision) -> None:
         f"{name}: LiteRT does not execute {precision.name}, it exists in training only: "
         "see asr_qat/quantize/precision.py for those that it does",
     )
-
-
-def packed_integers(integers: np.ndarray, bits: int) -> np.ndarray:
-    """Integers of any shape as bytes, the first one in the lowest bits: uint8 `[bytes]`."""
-    flat = integers.reshape(-1).astype(np.int8).view(np.uint8)
-    each = 8 // bits
-    parts = np.pad(flat, (0, -len(flat) % each)).reshape(-1, each) & np.uint8(2**bits - 1)
-    packed = parts[:, 0].copy()
-    for place in range(1, each):
-        packed |= parts[:, place] << np.uint8(bits * place)
-    return packed
-
-
-def unpacked_integers(packed: np.ndarray, bits: int, shape: tuple[int, ...]) -> np.ndarray:
-    """What `packed_integers` packed: int8 of a shape."""
-    first = 8 - bits * (1 + np.arange(8 // bits, dtype=np.uint8))  # of the lowest bits, at the top
-    parts = (packed[:, None] << first).view(np.int8) >> (8 - bits)
-    return parts.reshape(-1)[: np.prod(shape)].reshape(shape)
 
 
 def _numbers(scale, zero_point) -> tuple[float, int]:

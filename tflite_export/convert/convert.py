@@ -22,11 +22,11 @@ from tflite_export.convert.labels import (
     label_products,
     merged_factors,
     output_operations,
-    tidy_names,
 )
 from tflite_export.convert.own_kernels import separate_kernels
 from tflite_export.convert.pack import pack, write_floats
 from tflite_export.convert.serialize import attach_metadata, serialize
+from tflite_export.convert.tensor_names import name_tensors, strip_names
 from tflite_export.runtime.metadata import Metadata
 
 DEFAULT_SECONDS = (4.0, 16.0)  # utterance lengths of the signatures
@@ -42,6 +42,7 @@ def convert(
     precision: str | None = None,
     seconds: tuple[float, ...] | None = None,
     calibration: Calibration | None = None,
+    names: bool = True,
 ) -> None:
     """Write the `.tflite` of a model directory.
 
@@ -57,6 +58,7 @@ def convert(
             instead, see `asr_qat.models.live_signatures`.
         calibration: speech for which the weights of a float model are rounded, and in which static
             ranges of activations are found; None: to the nearest integers.
+        names: of all tensors, as other software than LiteRT needs them; else of products alone.
 
     Raises:
         UserError: no such model, a precision that it was not trained for, speech that cannot be
@@ -65,7 +67,7 @@ def convert(
     """
     sizes = _signature_sizes(Recogniser.load_without_model(model_dir), seconds)
     weights = weights_of_directory(model_dir, precision, calibration)
-    files.write_bytes(output, _converted(weights, sizes, str(model_dir)))
+    files.write_bytes(output, _converted(weights, sizes, str(model_dir), names))
 
 
 def convert_recogniser(
@@ -74,13 +76,14 @@ def convert_recogniser(
     seconds: tuple[float, ...] | None = None,
     where: str = "model",
     calibration: Calibration | None = None,
+    names: bool = True,
 ) -> bytes:
     """The bytes of the `.tflite`; see `convert`."""
     sizes = _signature_sizes(recogniser, seconds)
-    return _converted(weights_of(recogniser, precision, where, calibration), sizes, where)
+    return _converted(weights_of(recogniser, precision, where, calibration), sizes, where, names)
 
 
-def _converted(weights: FileWeights, sizes: tuple[int, ...], where: str) -> bytes:
+def _converted(weights: FileWeights, sizes: tuple[int, ...], where: str, names: bool) -> bytes:
     recogniser, layers, model = weights.recogniser, weights.layers, weights.model
     kind = recogniser.config.kind
     _require_room(layers, weights.kernels, where)
@@ -90,7 +93,7 @@ def _converted(weights: FileWeights, sizes: tuple[int, ...], where: str) -> byte
     converted, factors = convert_labelled(functions, model.weights, model), merged_factors(model)
     write_floats(converted, weights.kernels, factors)
     pack(converted, layers, factors)
-    return finish(converted, metadata)
+    return finish(converted, metadata, model if names else None)
 
 
 def _signature_sizes(recogniser: Recogniser, seconds: tuple[float, ...] | None) -> tuple[int, ...]:
@@ -150,9 +153,19 @@ def _require_room(
     )
 
 
-def finish(model: schema.ModelT, metadata: Metadata) -> bytes:
-    """The file with its metadata, without names and vectors that it can do without."""
-    tidy_names(model)
+def finish(model: schema.ModelT, metadata: Metadata, named_by: keras.Model | None = None) -> bytes:
+    """The file with its metadata, without vectors that it can do without.
+
+    Args:
+        model: whose products are labelled.
+        metadata: see there.
+        named_by: the model with the layers that tensors are named after; None: only products
+            have names.
+    """
+    if named_by is None:
+        strip_names(model)
+    else:
+        name_tensors(model, {layer.name for layer in named_by.layers})
     attach_metadata(model, metadata)
     return serialize(model)
 

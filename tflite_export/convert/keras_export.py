@@ -25,9 +25,9 @@ from asr_qat.quantize.stock.rewrite import require_graph
 from tflite_export.convert.bake import BakedLayer, bake
 from tflite_export.convert.converter import flatbuffer_of
 from tflite_export.convert.kernel_inputs import FENCE, KERNEL, take_kernels
-from tflite_export.convert.labels import tidy_names
 from tflite_export.convert.pack import pack
 from tflite_export.convert.serialize import serialize
+from tflite_export.convert.tensor_names import name_tensors, strip_names
 
 SIGNATURE = "serving_default"
 
@@ -42,6 +42,7 @@ def export(
     precision: str | None = None,
     calibration: Iterable[Any] | None = None,
     quiet: bool = True,
+    names: bool = True,
 ) -> None:
     """Write a Keras model as `.tflite`.
 
@@ -56,6 +57,7 @@ def export(
         precision: that a float model is quantized at after training. None: it stays as it is.
         calibration: as of `asr_qat.quantize_after_training`.
         quiet: without progress of the rounding.
+        names: as of `tflite_export.convert.convert.convert`.
 
     Raises:
         UserError: a model without a graph of layers, a precision that the device does not execute,
@@ -63,10 +65,12 @@ def export(
     """
     if precision is not None:
         model = quantize_after_training(model, precision, calibration, quiet=quiet)
-    files.write_bytes(output, converted(model, signatures))
+    files.write_bytes(output, converted(model, signatures, names))
 
 
-def converted(model: keras.Model, signatures: Mapping[str, Shapes] | None = None) -> bytes:
+def converted(
+    model: keras.Model, signatures: Mapping[str, Shapes] | None = None, names: bool = True
+) -> bytes:
     """The bytes of the `.tflite`; see `export`."""
     require_graph(model)
     layers = bake(quantized_layers(model))
@@ -74,23 +78,26 @@ def converted(model: keras.Model, signatures: Mapping[str, Shapes] | None = None
         name: _shapes(model, given, name) for name, given in (signatures or _one(model)).items()
     }
     plain = _without_wrappers(model)
-    names = {f"{KERNEL}{number}": name for number, name in enumerate(layers)}
+    numbered = {f"{KERNEL}{number}": name for number, name in enumerate(layers)}
     kernels = {
         number: tf.TensorSpec(plain.get_layer(name).device_shape(), tf.float32, number)
-        for number, name in names.items()
+        for number, name in numbered.items()
     }
     if kernels:
         kernels[FENCE] = tf.TensorSpec([], tf.float32, FENCE)
     functions = {
-        name: _function(plain, {**given, **kernels}, names, layers)
+        name: _function(plain, {**given, **kernels}, numbered, layers)
         for name, given in shapes.items()
     }
     made = flatbuffer_of(functions, plain.weights)
     for index in range(len(made.subgraphs)):
-        take_kernels(made, index, names)
+        take_kernels(made, index, numbered)
     pack(made, layers, {})
     made.metadata = []  # the converter's own: their buffers may have gone with those of no tensor
-    tidy_names(made)
+    if names:
+        name_tensors(made, {layer.name for layer in plain.layers})
+    else:
+        strip_names(made)
     return serialize(made)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ai_edge_litert import schema_py_generated as schema
 
 from asr_qat.errors import UserError
-from tflite_export.convert.labels import OPERATORS
+from tflite_export.convert.labelled import OPERATORS
 from tflite_export.convert.pack import code_index
 
 FENCE = "fence"  # see `asr_qat.quantize.device_kernel`

@@ -7,13 +7,11 @@ that became the signature. The weights are then compared with the layer's, so th
 converter merged into them passes unseen, and the products of each signature with those of its
 function, so that none is missing.
 
-In the file a product keeps its layer's name alone, and all other names are dropped: a small model
-would spend a tenth of its bytes on them.
+What the names in the file are, see `tflite_export.convert.tensor_names`.
 """
 
-import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -23,36 +21,18 @@ from tensorflow import keras
 from asr_qat.layers.dropout import Dropout
 from asr_qat.quantize.depthwise import DepthwiseConv
 from asr_qat.quantize.product_layer import ProductLayer
+from tflite_export.convert.labelled import (
+    DEPTHWISE,
+    MULTIPLICATIONS,
+    layer_of_product,
+    operators_of,
+    output_name,
+    products,
+)
 
 NO_TENSOR = -1
 OPERATIONS_BACK = 16  # from an output back to its product
-MULTIPLICATIONS = (schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperator.CONV_2D)
-DEPTHWISE = schema.BuiltinOperator.DEPTHWISE_CONV_2D
-OPERATORS = (*MULTIPLICATIONS, DEPTHWISE, schema.BuiltinOperator.EMBEDDING_LOOKUP)
-_LABEL = re.compile(r"(.+)/product(@\d+)?")
-
 Functions = Mapping[str, tf.types.experimental.ConcreteFunction]
-
-
-def products(model: schema.ModelT) -> Iterator[tuple[schema.SubGraphT, schema.OperatorT]]:
-    """Every labelled product: (subgraph, operator)."""
-    for graph, operator in _operators(model, OPERATORS):
-        if _LABEL.fullmatch(_output_name(graph, operator)):
-            yield graph, operator
-
-
-def _operators(
-    model: schema.ModelT, kinds: Collection[int]
-) -> Iterator[tuple[schema.SubGraphT, schema.OperatorT]]:
-    """Every operator of some kinds: (subgraph, operator)."""
-    for graph in model.subgraphs:
-        for operator in graph.operators:
-            if model.operatorCodes[operator.opcodeIndex].builtinCode in kinds:
-                yield graph, operator
-
-
-def _output_name(graph: schema.SubGraphT, operator: schema.OperatorT) -> str:
-    return (graph.tensors[operator.outputs[0]].name or b"").decode()
 
 
 def merged_factors(keras_model: keras.Model) -> dict[str, float]:
@@ -113,7 +93,7 @@ def label_products(
 
     Those of a channel by itself are products where they are quantized.
 
-    Until `tidy_names`, the number of the graph follows after an @: packing needs unique names.
+    Until `tensor_names`, the number of the graph follows after an @: packing needs unique names.
 
     Args:
         model: the converted float model, changed in place.
@@ -128,11 +108,13 @@ def label_products(
     factors = merged_factors(keras_model)
     numbers = {id(graph): index for index, graph in enumerate(model.subgraphs)}
     checked = set()
-    depthwise = {name: each for name, each in layers.items() if isinstance(each, DepthwiseConv)}
+    depthwise: dict[str, ProductLayer] = {
+        name: each for name, each in layers.items() if isinstance(each, DepthwiseConv)
+    }
     others = {name: each for name, each in layers.items() if name not in depthwise}
-    for graph, operator in _operators(model, (*MULTIPLICATIONS, DEPTHWISE)):
+    for graph, operator in operators_of(model, (*MULTIPLICATIONS, DEPTHWISE)):
         index, tensor = numbers[id(graph)], int(operator.outputs[0])
-        operations = (outputs or {}).get((index, tensor)) or _output_name(graph, operator)
+        operations = (outputs or {}).get((index, tensor)) or output_name(graph, operator)
         code = model.operatorCodes[operator.opcodeIndex].builtinCode
         candidates = depthwise if code == DEPTHWISE else others
         named = _names_in(operations) & candidates.keys()
@@ -171,11 +153,6 @@ def check_complete(model: schema.ModelT, keras_model: keras.Model, functions: Fu
             raise ValueError(f"{key}: not the products of its function: {names}")
 
 
-def layer_of_product(graph: schema.SubGraphT, operator: schema.OperatorT) -> str:
-    """The layer that a product is labelled with."""
-    return _output_name(graph, operator).partition("/product")[0]
-
-
 def _product_layers(keras_model: keras.Model) -> dict[str, ProductLayer]:
     return {layer.name: layer for layer in keras_model.layers if isinstance(layer, ProductLayer)}
 
@@ -205,15 +182,3 @@ def _check_weights(name: str, content: np.ndarray, layer: ProductLayer, factor: 
             f"{name}: the weights of its product are not the layer's: the converter merged "
             "something into them"
         )
-
-
-def tidy_names(model: schema.ModelT) -> None:
-    """Empty the names of all tensors that neither a signature nor a product needs."""
-    for graph in model.subgraphs:
-        interface = {*graph.inputs, *graph.outputs}
-        for index, tensor in enumerate(graph.tensors):
-            name, _, copy = tensor.name.partition(b"@")
-            if copy and name.endswith((b"/kernel", b"/product")):
-                tensor.name = name
-            elif index not in interface:
-                tensor.name = None

@@ -9,7 +9,8 @@ import copy
 
 from ai_edge_litert import schema_py_generated as schema
 
-from tflite_export.convert.labels import NO_TENSOR, layer_of_product, products
+from tflite_export.convert.labelled import layer_of_product, products
+from tflite_export.convert.labels import NO_TENSOR
 
 Kernels = dict[int, schema.TensorT]  # by the id of the operator that reads it
 
@@ -17,7 +18,7 @@ Kernels = dict[int, schema.TensorT]  # by the id of the operator that reads it
 def separate_kernels(model: schema.ModelT) -> None:
     """Name the kernel of each labelled product `LAYER/kernel` and leave it without data, in place.
 
-    Until `tidy_names`, the number of the graph follows after an @: packing needs unique names.
+    Until `tensor_names`, the number of the graph follows after an @: packing needs unique names.
     """
     owned: dict[str, schema.BufferT] = {}  # by layer
     held = {id(t): model.buffers[t.buffer] for graph in model.subgraphs for t in graph.tensors}

@@ -11,7 +11,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tflite_export.convert.bake import BakedLayer
-from tflite_export.convert.labels import NO_TENSOR, layer_of_product, products
+from tflite_export.convert.labelled import layer_of_product, products
+from tflite_export.convert.labels import NO_TENSOR
 
 TYPES = {8: schema.TensorType.INT8, 4: schema.TensorType.INT4, 2: schema.TensorType.INT2}
 OPERATOR_VERSION = 2  # of QUANTIZE and DEQUANTIZE: the first one with int8

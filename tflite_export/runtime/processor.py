@@ -5,6 +5,12 @@ from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")  # of Linux
 FEATURES = ("flags", "Features", "isa")  # what it calls them on x86, ARM and RISC-V
+# Those that choose between XNNPACK's kernels, by Linux's names: of x86, then of ARM.
+CHOOSING = (
+    *("ssse3", "sse4_1", "avx", "f16c", "fma", "avx2", "avx_vnni", "avx512f", "avx512bw"),
+    *("avx512vbmi", "avx512_vnni", "avx512_fp16", "amx_int8"),
+    *("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme", "sme2"),
+)
 
 
 def processor() -> str:
@@ -13,6 +19,11 @@ def processor() -> str:
     if not found:
         return f"{platform.machine()} {platform.processor()}"
     return " ".join([platform.machine(), *found])
+
+
+def chosen_by() -> str:
+    """The machine, and of the instructions of all cores those that XNNPACK has kernels for."""
+    return " ".join([platform.machine(), *filter(has_instructions, CHOOSING)])
 
 
 def has_instructions(name: str) -> bool:

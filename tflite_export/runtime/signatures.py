@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.hardware_accelerator import HardwareAccelerator
-from ai_edge_litert.interpreter import Interpreter, SignatureRunner
+from ai_edge_litert.interpreter import Interpreter, OpResolverType, SignatureRunner
 from ai_edge_litert.options import CpuOptions, Options
 from ai_edge_litert.tensor_buffer import TensorBuffer
 
@@ -43,13 +43,17 @@ class InterpretedSignatures:
     Args:
         content: of the file, which is not copied.
         threads: CPU threads.
+        xnnpack: with LiteRT's delegate, as by default.
 
     Raises:
         ValueError, RuntimeError: LiteRT cannot load it.
     """
 
-    def __init__(self, content: bytes, threads: int):
-        self._interpreter = Interpreter(model_content=content, num_threads=threads)
+    def __init__(self, content: bytes, threads: int, xnnpack: bool = True):
+        kind = OpResolverType.AUTO if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        self._interpreter = Interpreter(
+            model_content=content, num_threads=threads, experimental_op_resolver_type=kind
+        )
         self._runners: dict[str, SignatureRunner] = {}
 
     def names(self) -> list[str]:

@@ -9,6 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from asr_qat.decoding.live_format import CASCADE, CAUSAL, LiveFormat
+from tflite_export.runtime.layer_scopes import layer_of
 from tflite_export.runtime.metadata import metadata_of
 from tflite_export.runtime.model_file import ModelFile
 from tflite_export.score.contents import (
@@ -193,9 +194,9 @@ def _uses(graph: schema.SubGraphT, names: list[str]) -> dict[int, tuple[schema.O
 
 def _layer(graph: schema.SubGraphT, operator: schema.OperatorT, position: int) -> str:
     """Layer of a product's kernel or bias, from the product's name."""
-    name = (graph.tensors[operator.outputs[0]].name or b"").decode()
+    name = (graph.tensors[operator.outputs[0]].name or b"").decode().partition("@")[0]
     labelled = name.endswith("/product") and position in (KERNEL_INPUT[DENSE], BIAS_INPUT)
-    return name.removesuffix("/product") if labelled else OTHER
+    return layer_of(name.removesuffix("/product")) if labelled else OTHER
 
 
 def _parts(file: ModelFile, constants: int) -> ByteParts:

@@ -245,12 +245,15 @@ class ProductError:
         rows: of its input that were compared.
         factor: constant that the converter merged into its weights.
         max_error: largest difference, as a share of the output's range.
+        ties: rows whose activations lie on a rounding edge and went to the other side in LiteRT;
+            they are compared with what the file's integers give there.
     """
 
     layer: str
     rows: int
     factor: float
     max_error: float
+    ties: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

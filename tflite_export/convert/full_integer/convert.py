@@ -26,6 +26,13 @@ from tflite_export.convert.file_weights import at_precision, float_kernels
 from tflite_export.convert.full_integer.calibrate import activation_ranges
 from tflite_export.convert.full_integer.graph import integer_model
 from tflite_export.convert.full_integer.quantize import quantize_all
+from tflite_export.convert.full_integer.targets import (
+    GENERIC,
+    MICROCONTROLLERS,
+    check_target,
+    chosen_lengths,
+    signature_name,
+)
 from tflite_export.convert.labels import merged_factors
 from tflite_export.convert.pack import write_floats
 from tflite_export.convert.stand_ins import stand_in_model
@@ -41,6 +48,9 @@ def convert_calibrated(
     precision: str | None = None,
     seconds: tuple[float, ...] = DEFAULT_SECONDS,
     quiet: bool = False,
+    target: str = GENERIC,
+    signature: str | None = None,
+    names: bool = True,
 ) -> None:
     """Write the full-integer `.tflite` of a model directory.
 
@@ -52,13 +62,19 @@ def convert_calibrated(
         precision: of the weights, see `tflite_export.convert.convert.convert`.
         seconds: lengths of the signatures, see there.
         quiet: without progress.
+        target: what is to run it, see `targets`.
+        signature: see `convert_full_integer`.
+        names: of all tensors, see `convert`.
 
     Raises:
         UserError: as `convert_full_integer` and `convert`; no such data.
     """
+    check_target(target, activation_bits)
     utterances = calibration.recordings()
     recogniser = at_precision(Recogniser.load(model_dir), precision, str(model_dir), calibration)
-    content = convert_full_integer(recogniser, activation_bits, utterances, seconds, quiet)
+    content = convert_full_integer(
+        recogniser, activation_bits, utterances, seconds, quiet, target, signature, names
+    )
     files.write_bytes(output, content)
 
 
@@ -68,6 +84,9 @@ def convert_full_integer(
     utterances: Sequence[Utterance],
     seconds: tuple[float, ...] = DEFAULT_SECONDS,
     quiet: bool = False,
+    target: str = GENERIC,
+    signature: str | None = None,
+    names: bool = True,
 ) -> bytes:
     """The bytes of a `.tflite` in which every tensor is an integer.
 
@@ -83,10 +102,14 @@ def convert_full_integer(
         utterances: whose activations set the ranges.
         seconds: lengths of the signatures, see `tflite_export.convert.convert.convert`.
         quiet: without progress.
+        target: what is to run it, see `targets`.
+        signature: the one signature of a file for a microcontroller; None: the shortest.
+        names: of all tensors, see `tflite_export.convert.convert.convert`.
 
     Raises:
         UserError: a transducer, another width of activations, weights that integer kernels do
-            not multiply, no speech to calibrate on, or a length that cannot be.
+            not multiply, no speech to calibrate on, a length that cannot be, an unknown target
+            or one that does not go with the rest.
     """
     require(
         isinstance(recogniser.config.kind, CTC),
@@ -96,13 +119,14 @@ def convert_full_integer(
         activation_bits in ACTIVATION_BITS,
         f"full-integer activations of {activation_bits} bits: expected 8 or 16",
     )
+    check_target(target, activation_bits)
     context = recogniser.config.encoder.attention_context
     if isinstance(context, tuple):
         raise UserError(
             f"attention_context: {list(context)}: full-integer files have as many frames on "
             "either side"
         )
-    frames = signature_frames(recogniser, seconds)
+    frames = chosen_lengths(target, signature_frames(recogniser, seconds), signature)
     layers = bake(layers_in_file(recogniser))
     for name, layer in layers.items():
         require(
@@ -120,15 +144,17 @@ def convert_full_integer(
     functions, weights = {}, []
     for length in frames:
         copy = integer_model(model, length, context)
-        functions[f"encode_{length}"] = _encode(copy)
+        functions[signature_name(length)] = _encode(copy)
         weights += copy.weights
     converted, factors = convert_labelled(functions, weights, copy), merged_factors(copy)
     baked = {name: (layer.integers.T * layer.scale) for name, layer in layers.items()}
     write_floats(converted, baked | float_kernels(recogniser, layers), factors)
     labelled = bytes(flatbuffer_utils.convert_object_to_bytearray(converted))
     ranges = activation_ranges(labelled, features, quiet)
-    integers = quantize_all(labelled, layers, factors, ranges, activation_bits)
-    return finish(integers, metadata_of(recogniser, layers, activation_bits))
+    whole_bytes = target in MICROCONTROLLERS
+    integers = quantize_all(labelled, layers, factors, ranges, activation_bits, whole_bytes)
+    metadata = metadata_of(recogniser, layers, activation_bits)
+    return finish(integers, metadata, copy if names else None)
 
 
 def _encode(model: keras.Model):

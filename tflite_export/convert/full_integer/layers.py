@@ -37,7 +37,8 @@ class SampledMask(keras.layers.Layer):
 
     def call(self, inputs):
         _, mask = inputs
-        return mask[:, :: 2**self.halvings]
+        # Ethos-U strides along height and width, not along the last axis.
+        return mask[:, :, None][:, :: 2**self.halvings][:, :, 0]
 
 
 class PositionTable(keras.layers.Layer):

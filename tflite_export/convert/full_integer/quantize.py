@@ -16,12 +16,15 @@ from litert_quantizer import quantizer as litert_quantizer
 
 from tflite_export.convert.bake import BakedLayer
 from tflite_export.convert.full_integer.calibrate import Range
-from tflite_export.convert.labels import NO_TENSOR, layer_of_product, products
+from tflite_export.convert.labelled import layer_of_product, products
+from tflite_export.convert.labels import NO_TENSOR
 from tflite_export.convert.pack import TYPES, Buffers, parameters
+from tflite_export.convert.packed import packed_integers
 from tflite_export.silence import silence
 
 INT8_LIMITS = (-128, 127)
 SAME_VALUES = (schema.BuiltinOperator.RESHAPE, schema.BuiltinOperator.TRANSPOSE)
+BYTE = 8
 BIAS = {8: np.int32, 16: np.int64}  # by width of the activations
 
 
@@ -31,6 +34,7 @@ def quantize_all(
     factors: Mapping[str, float],
     ranges: Mapping[str, Range],
     activation_bits: int,
+    whole_bytes: bool = False,
 ) -> schema.ModelT:
     """Every activation to int8 or int16 with one scale, every weight to integers.
 
@@ -45,6 +49,7 @@ def quantize_all(
         factors: see `merged_factors`.
         ranges: of each activation, by tensor name.
         activation_bits: 8 or 16.
+        whole_bytes: store every weight in a byte, narrower ones too.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     found = {
@@ -56,11 +61,14 @@ def quantize_all(
     integers = flatbuffer_utils.read_model_from_bytearray(
         bytearray(_quantized(content, known, activation_bits))
     )
+    for buffer in integers.buffers:  # above 256 KB they come as bytes after the flatbuffer
+        buffer.data = None if buffer.data is None else np.frombuffer(buffer.data, np.uint8)
     buffers = Buffers(integers)
     for graph, operator in products(integers):
         name = layer_of_product(graph, operator)
         if name in found:
-            found[name].write(name, integers, graph, operator, buffers, activation_bits)
+            product = found[name]
+            product.write(name, integers, graph, operator, buffers, activation_bits, whole_bytes)
     for graph in integers.subgraphs:
         for operator in graph.operators:
             if hasattr(operator.builtinOptions, "potScaleInt16"):
@@ -120,13 +128,14 @@ class _Product:
         bias = operator.inputs[2] if len(operator.inputs) > 2 else NO_TENSOR
         return cls(layer, factor, None if bias == NO_TENSOR else floats(bias))
 
-    def write(self, name: str, model, graph, operator, buffers: Buffers, bits: int) -> None:
+    def write(self, name, model, graph, operator, buffers: Buffers, bits: int, whole: bool) -> None:
         """Replace the kernel by the trained integers, and the bias by one that fits them."""
         scale = np.float32(self.factor) * self.layer.scale
-        width = self.layer.precision.storage_bits
+        width = BYTE if whole else self.layer.precision.storage_bits
         kernel = graph.tensors[operator.inputs[1]]
         kernel.type = TYPES[width]
-        kernel.buffer = buffers.write(name, "kernel", self.layer.packed)
+        packed = packed_integers(self.layer.integers, width) if whole else self.layer.packed
+        kernel.buffer = buffers.write(name, "kernel", packed)
         kernel.quantization = parameters(scale, np.zeros(len(scale)))
         if self.bias is None:
             return

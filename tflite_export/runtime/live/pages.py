@@ -7,12 +7,8 @@ from websockets.datastructures import Headers
 from websockets.http11 import Response
 
 _TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
-_FILES = {
-    "/": "page.html",
-    "/page.css": "page.css",
-    "/page.js": "page.js",
-    "/recorder.js": "recorder.js",
-}
+_SCRIPTS = ("page.js", "shown.js", "microphone.js", "recorder.js")
+_FILES = {"/": "page.html", "/page.css": "page.css", **{f"/{name}": name for name in _SCRIPTS}}
 # The page needs its own files and the server's WebSocket, and is part of no other page.
 PROTECTION = {
     "Content-Security-Policy": "default-src 'self'; img-src data:; object-src 'none'; "

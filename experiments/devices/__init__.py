@@ -1,0 +1,1 @@
+"""Files on processors that are not here: `tflite-export verify` in user-mode emulation."""

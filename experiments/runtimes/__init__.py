@@ -1,0 +1,1 @@
+"""Which versions of LiteRT compute files of which precisions, beside the least that is written."""

@@ -1,0 +1,1 @@
+"""Recognition in a browser: a static page with a model, LiteRT.js and its own JavaScript."""
