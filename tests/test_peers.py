@@ -89,6 +89,7 @@ def test_results_are_read_again_as_they_were_written():
     assert "- OpenVINO, `.tflite`, int4: `not that`" in table
 
 
+@pytest.mark.long
 def test_operators_of_a_file():
     rows = operator_times(tones_file("ctc").read_bytes())
     products = next(row for row in rows if row["operator"] == "FULLY_CONNECTED int4")

@@ -141,6 +141,7 @@ class Item:
         return speech(3.0)
 
 
+@pytest.mark.long
 def test_memory_of_a_session(monkeypatch):
     monkeypatch.setattr(
         "experiments.server_capacity.memory.recordings", lambda data, split: [Item()]

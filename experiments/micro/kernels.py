@@ -70,7 +70,7 @@ def _steps(graph: schema.SubGraphT, litert: Interpreter, tflm) -> dict[int, int]
     found = {}
     for operator in graph.operators:
         for tensor in map(int, operator.outputs):
-            one, other = litert.get_tensor(tensor), tflm.GetTensor(tensor, 0)
+            one, other = litert.get_tensor(tensor), tflm.GetTensor(tensor, 0)["tensor_data"]
             apart = one.astype(np.int64).reshape(-1) - other.astype(np.int64).reshape(-1)
             found[tensor] = int(np.abs(apart).max(initial=0))
     return found
