@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from asr_qat.training.quantized import post_training
 from tests.conftest import long_case
-from tests.export_fixtures import noise
+from tests.export_fixtures import SECONDS, noise
+from tflite_export.convert.convert import convert_recogniser
 from tflite_export.score.device.patches import Window, patches
 from tflite_export.score.device.recognised import WatchedRecogniser, flatbuffer_of
 
@@ -24,8 +26,14 @@ PRECISIONS = {
 @pytest.mark.parametrize(
     "precision", ["w4a8", "w4a8s", *map(long_case, ("w2a8", "w4", "w4a8-b32"))]
 )
-def test_products_of_every_precision(exported, precision):
-    watched = WatchedRecogniser(flatbuffer_of(exported(precision)))
+def test_products_of_every_precision(
+    exported, float_recogniser, prepared_folder, tmp_path, precision
+):
+    path = tmp_path / "static.tflite" if precision == "w4a8s" else exported(precision)
+    if precision == "w4a8s":
+        ranged = post_training(float_recogniser, precision, prepared_folder)
+        path.write_bytes(convert_recogniser(ranged, seconds=SECONDS))
+    watched = WatchedRecogniser(flatbuffer_of(path))
     for features in (noise(198, 0), noise(61, 1)):
         watched.recognised(features)
     found = watched.products.summary()

@@ -98,7 +98,7 @@ def test_the_cache_is_made_once(exported, folder):
     TFLiteRecogniser(path, weight_cache=True).encode(noise(90))
     after = cache_file(path).stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
-    assert before.st_size > 0.5 * path.stat().st_size / 2
+    assert before.st_size > 0.2 * path.stat().st_size  # half of it are names and vectors
 
 
 @pytest.mark.slow

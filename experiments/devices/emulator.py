@@ -104,7 +104,7 @@ def arm_wheels(folder: Path, version: str) -> Path:
         return folder
     setup = configparser.ConfigParser()
     setup.read(REPOSITORY / "setup.cfg")
-    needed = setup["options"]["install_requires"].strip().splitlines()
+    needed = setup["options"]["install_requires"].strip().split("\n")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:"]
     command += ["--python-version", version, "-c", str(REPOSITORY / "constraints.txt")]
     for platform in WHEELS:

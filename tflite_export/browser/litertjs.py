@@ -14,6 +14,7 @@ from pathlib import Path
 
 from asr_qat.corpora.download import Unreachable, download
 from asr_qat.errors import UserError, require
+from asr_qat.files import read_lines
 from tflite_export.runtime.weight_cache import cache_folder
 
 REGISTRY = "https://registry.npmjs.org/"
@@ -121,8 +122,8 @@ def registry() -> str:
     for name in ("npm_config_registry", "NPM_CONFIG_REGISTRY"):
         if os.environ.get(name):
             return os.environ[name]
-    with contextlib.suppress(OSError):
-        for line in (Path.home() / ".npmrc").read_text().splitlines():
+    with contextlib.suppress(OSError, UserError):
+        for line in read_lines(Path.home() / ".npmrc"):
             key, _, value = line.partition("=")
             if key.strip() == "registry" and value.strip():
                 return value.strip()

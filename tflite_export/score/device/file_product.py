@@ -111,6 +111,7 @@ class FileProduct:
             return STEPS * _affine(self._output)[0]
         return BOUNDS[self.kind] * max(spread, SMALLEST)
 
+    @np.errstate(all="ignore")  # what is not a number has no error that is one
     def compare(self, given: Array, got: Array) -> Compared:
         """What LiteRT made of an input, beside what it should.
 
