@@ -13,7 +13,8 @@
 # make librispeech-check  the whole way at full size in 20 steps, and the input pipeline's throughput
 # The last two look for LibriSpeech in $ASR_QAT_DATA, else download its train-clean-100 (7 GB).
 # make notebooks  run the notebooks again, where they are
-# make reproduce  prepare CMU AN4 and train its float models; reproduce-synthetic: the same of
+# make reproduce  prepare CMU AN4 and train its float models, on the encoder of
+#                 models/librispeech_tiny_float; reproduce-synthetic: the same of
 #                 the synthetic voices, whose model starts from that of AN4
 # make checksums SHA256SUMS of the models in models/, after a change of one
 # make schemas    write configs/*.schema.json again, with which editors check configuration files

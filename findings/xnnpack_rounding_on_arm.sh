@@ -12,9 +12,8 @@
 #   cortex-a76 (dot product) 1 2 3 4      1 2 3 4      0 2 2 4
 #   max,sme=off (i8mm)       1 2 3 4      1 2 3 4      0 2 2 4
 #
-# So a file's text may change between two processors, by one step of one activation. And the `/proc`
-# and `/sys` of an x86 machine, which the emulator shows to an ARM process, end it in a segmentation
-# fault when LiteRT looks for the number of cores: here it is shown files of one ARM core.
+# So a file's text may change between two processors, by one step of one activation. The emulated
+# process is shown files of one ARM core in place of this machine's `/proc` and `/sys`.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -34,8 +34,9 @@ if importlib.util.find_spec("tensorflow"):  # tests marked `runtime` do without
 # Graphs are many objects, and a collection takes ever longer. One that meets the iterator of a
 # training that was broken off waits half a minute for its threads. The process of a group of
 # files ends soon, and there too nothing is collected.
-gc.disable()
-atexit.register(gc.freeze)
+if "ASR_QAT_TESTS_SHARED" in os.environ:
+    gc.disable()
+    atexit.register(gc.freeze)
 
 hypothesis.settings.register_profile("fast", deadline=None, max_examples=15)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=60)

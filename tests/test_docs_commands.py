@@ -21,7 +21,7 @@ from tests.training_fixtures import REPOSITORY
 from tflite_export import cli as tflite_export_cli
 
 PARSERS = {"asr-qat": asr_qat_cli.build_parser, "tflite-export": tflite_export_cli.build_parser}
-OTHER_PROGRAMS = {".", "make", "pip", "python", "pytest", "vela"}
+OTHER_PROGRAMS = {".", "make", "pip", "python", "pytest"}
 READERS_OWN = {
     "my_speech",
     "my_speech/test.jsonl",

@@ -125,6 +125,6 @@ def test_a_stripped_file_holds_the_same(exported, float_recogniser, tmp_path):
 
 @pytest.mark.long
 def test_a_stripped_file_is_that_of_before_the_names(tmp_path):
-    name = "an4_tiny_float/w4a8"
+    name = "an4_tiny_transducer_float/w4a8"
     before = files.read_json(BEFORE)["files"]
     assert content_checksum(made_now(name, tmp_path)) == before[name]

@@ -158,6 +158,14 @@ def test_records_that_are_none(recorded, tmp_path, monkeypatch, capsys):
         cut.write_bytes(place.read_bytes()[:size])
         with pytest.raises(UserError, match="damaged"):
             Record.read(cut, checksum)
+    turned = bytearray(place.read_bytes())
+    middle = len(turned) // 2
+    turned[middle : middle + 64] = bytes(byte ^ 255 for byte in turned[middle : middle + 64])
+    cut.write_bytes(turned)
+    with pytest.raises(UserError, match="damaged"):
+        Record.read(cut, checksum)
+    assert run(monkeypatch, path, "--record", "--data", "x", "--threads", 2) == 1
+    assert "leave the other options out" in capsys.readouterr().err
     assert run(monkeypatch, path, "--utterances", 1, "--quiet", "--rounds", 1, "--json") == 0
     assert json.loads(capsys.readouterr().out)["utterances"] == 1
     assert run(monkeypatch, path, "--record") == 1

@@ -117,7 +117,7 @@ class RecordedNoise:
         require(
             not bad,
             f"noise {self.name}: {len(bad)} of its {counted(len(self.files), 'recording')} cannot "
-            f"be read: take them away: {'; '.join(bad)}",
+            f"be read: take them away: {'; '.join(bad[:3])}",
         )
         require(not silent, f"noise {self.name}: all of its recordings are silence")
 

@@ -18,6 +18,7 @@ from asr_qat.progress import progress
 from experiments.devices.cpus import NATIVE, Cpu, cpus
 from experiments.devices.emulator import REPOSITORY, python_of
 from experiments.devices.rows import TRAINED, UTTERANCES, DeviceRow, row_of, together
+from experiments.made_from import require_made_from
 from tflite_export.score.device.record import Record
 from tflite_export.score.device_record import make_record, spread
 from tflite_export.score.fresh_process import result_of
@@ -37,6 +38,7 @@ def prepare_files(
     names: list[str], work: Path, trained: Path, data: str, quiet: bool
 ) -> dict[str, Path]:
     """Files with their records by name, the trained one last; those that are there are kept."""
+    require_made_from(MODEL, work / "files")
     paths = {name: work / "files" / f"{name}.tflite" for name in names}
     for name, path in progress(paths.items(), "convert", len(paths), "file", quiet):
         if not path.exists():

@@ -1,5 +1,7 @@
 """Row on the files of the shipped models: the same content as before the folders were made anew.
 
+Of the models that were shipped then and are now: a model that is replaced has other files.
+
 `files_before.json` holds the checksums, made with the code of the commit that it names. They leave
 out buffers that nothing refers to: the converter used to leave two of them, with a fingerprint of
 the process. They leave out too what files have had since then, the checksum in the head and the

@@ -58,16 +58,17 @@ MEASUREMENTS = (
         6,
     ),
     Measurement(("streaming_scale.json",), ("tflite-export streaming scale",), 8),
+    Measurement(("demo.json", "equality.json"), ("tflite-export demo --results results",), 18),
     Measurement(
         ("browser.json",),
         (
             f"tflite-export convert models/an4_live_float --precision mixed_4_8 -o {LIVE}",
             f"tflite-export convert models/an4_live_float -o {LIVE_FLOAT}",
-            f"python -m experiments.browser {LIVE} --webgpu {LIVE_FLOAT}",
+            f"python -m experiments.browser {LIVE} --webgpu {LIVE_FLOAT} "
+            "--data work/demo/an4_prepared",
         ),
         4,
     ),
-    Measurement(("demo.json", "equality.json"), ("tflite-export demo --results results",), 18),
     Measurement(("noise.json",), ("python -m experiments.noise",), 6),  # of the demo's files
     Measurement(("runtimes.json",), ("python -m experiments.runtimes",), 6),  # of its recordings
     Measurement(("micro.json",), ("python -m experiments.micro",), 3),  # of the demo's model

@@ -14,6 +14,7 @@ from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
 from asr_qat.progress import progress
 from asr_qat.provenance import Provenance
+from experiments.made_from import require_made_from
 from experiments.runtimes.install import LITERT, versions
 from experiments.runtimes.matrix import Runtime, compute, row_of, runtimes
 from experiments.runtimes.precision_files import SEED, product_of, write_files
@@ -62,6 +63,7 @@ def _run() -> None:
         reference.version in chosen,
         f"--versions: {reference.version}, with which the others are compared, is not among them",
     )
+    require_made_from(args.model, args.work / "files")
     paths = write_files(args.model, args.data, args.precision, args.work / "files")
     every = [*map(product_of, paths), *paths]
     compute(reference, every, args.work)

@@ -94,15 +94,13 @@ def litertjs_files(folder: Path | None = None, builds: Sequence[str] = BUILDS) -
 
 
 def _archive(package: Package, folder: Path | None) -> bytes:
-    if folder is None:
-        return _downloaded(package).read_bytes()
-    path = folder / package.archive
     pack = f"npm pack @{package.scope}/{package.name}@{VERSION}"
-    if not path.is_file():
-        raise UserError(f"{path}: no such file: write it with `{pack}`")
+    path = _downloaded(package) if folder is None else folder / package.archive
+    require(path.is_file(), f"{path}: no such file: write it with `{pack}`")
     content = path.read_bytes()
     same = hashlib.sha512(content).hexdigest() == package.sha512
-    require(same, f"{path}: its checksum is wrong: write it again with `{pack}`")
+    mend = "remove it, and run this again" if folder is None else f"write it again with `{pack}`"
+    require(same, f"{path}: its checksum is wrong: {mend}")
     return content
 
 
@@ -125,8 +123,9 @@ def registry() -> str:
     with contextlib.suppress(OSError, UserError):
         for line in read_lines(Path.home() / ".npmrc"):
             key, _, value = line.partition("=")
-            if key.strip() == "registry" and value.strip():
-                return value.strip()
+            found = value.strip()
+            if key.strip() == "registry" and found.startswith(("https://", "http://")):
+                return found
     return REGISTRY
 
 

@@ -83,7 +83,8 @@ def write_page(
         MODEL: wide.content,
         DESCRIPTION: json.dumps(told, separators=(",", ":")).encode(),
     }
-    contents[LIST] = _list(contents)
+    # First, so that a page that is broken off is known for one.
+    contents = {LIST: _list(contents), **contents}
     for name, content in contents.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         files.write_bytes(folder / name, content)

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr_qat.errors import UserError
+from asr_qat.errors import UserError, require
 
 if TYPE_CHECKING:
     from asr_qat.training.calibrated import Calibration
@@ -97,6 +97,10 @@ def run(args: argparse.Namespace) -> None:
     from tflite_export.runtime.metadata import read_metadata
     from tflite_export.score.card import write_card
 
+    speech = args.rounding == "gptq" or args.calibration is not None
+    require(speech, f"--rounding {args.rounding}: is of --calibration: add that")
+    chosen = args.signature is None or args.target != "generic"
+    require(chosen, "--signature: is of --target tflm and ethos-u: add one of them")
     seconds = tuple(args.seconds) if args.seconds else None
     if args.target != "generic" and args.full_integer is None:
         args.full_integer = "int8"

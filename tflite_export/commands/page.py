@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from asr_qat.errors import UserError
 from tflite_export.commands.arguments import (
     add_endpoint,
     add_skip_checksum,
@@ -61,6 +62,11 @@ def _serve(folder: Path, port: int) -> None:
 
     from tflite_export.browser.server import serving
 
-    with serving(folder, port=port) as address, contextlib.suppress(KeyboardInterrupt):
+    with contextlib.ExitStack() as stack:
+        try:
+            address = stack.enter_context(serving(folder, port=port))
+        except OSError as error:
+            raise UserError(f"--serve {port}: {error.strerror}: name another port, or 0") from None
+        stack.enter_context(contextlib.suppress(KeyboardInterrupt))
         print(f"{address}  (Ctrl-C ends)", flush=True)
         threading.Event().wait()

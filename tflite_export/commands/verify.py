@@ -67,6 +67,9 @@ def add_parser(subparsers) -> None:
 def run(args: argparse.Namespace) -> None:
     """Make the record, or compare and print; leaves with `FAILED` outside of a bound."""
     if args.record:
+        others = args.without_xnnpack or args.json or args.rounds or args.threads != 1
+        plain = not others and args.products_of is None
+        require(plain, "--record: with one thread and XNNPACK: leave the other options out")
         for file in args.files:
             _record(args, file)
         return

@@ -101,7 +101,10 @@ function mixedDown(buffer) {
 }
 
 element("listen").onclick = () => (listening ? listening.stop() : listen());
-element("recording").onchange = ({ target }) => target.files.length && recognise(target.files[0]);
+element("recording").onchange = ({ target }) => {
+  const [file] = target.files;
+  if (file) recognise(file).finally(() => (target.value = "")); // the same may be chosen again
+};
 
 try {
   const reason = await keepFiles();

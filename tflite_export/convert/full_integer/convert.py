@@ -71,7 +71,9 @@ def convert_calibrated(
     """
     check_target(target, activation_bits)
     utterances = calibration.recordings()
-    recogniser = at_precision(Recogniser.load(model_dir), precision, str(model_dir), calibration)
+    recogniser = Recogniser.load(model_dir)
+    chosen_lengths(target, signature_frames(recogniser, seconds), signature)
+    recogniser = at_precision(recogniser, precision, str(model_dir), calibration)
     content = convert_full_integer(
         recogniser, activation_bits, utterances, seconds, quiet, target, signature, names
     )

@@ -19,6 +19,7 @@ class Microphone {
   async record(rate, take) {
     this.context = new AudioContext();
     await this.context.audioWorklet.addModule("recorder.js");
+    if (this.context.state === "closed") return; // released meanwhile
     const options = { numberOfOutputs: 0, processorOptions: { rate } };
     this.recorder = new AudioWorkletNode(this.context, "recorder", options);
     this.recorder.port.onmessage = ({ data }) => (data ? take(data) : this.ended());
@@ -27,7 +28,7 @@ class Microphone {
 
   // Until the samples that were not taken yet have been.
   async end() {
-    if (!this.recorder) return;
+    if (!this.recorder) return this.release();
     await new Promise((resolve) => {
       this.ended = resolve;
       this.recorder.port.postMessage(null);

@@ -8,6 +8,7 @@ import dataclasses
 import io
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,18 @@ from tflite_export.score.device.report import Floor, Machine
 SUFFIX = ".verify.npz"
 FORMAT = 1
 MOST_BYTES = 256 << 20
+# What numpy's reader raises for an archive that was cut or changed.
+DAMAGE = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +109,7 @@ class Record:
                 count = range(len(about.ids))
                 features = [arrays[f"features_{i}"] for i in count]
                 logits = [arrays[f"logits_{i}"] for i in count if f"logits_{i}" in arrays]
-        except (KeyError, ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile):
+        except DAMAGE:
             raise UserError(f"{path}: damaged: copy it again, or record it again") from None
         require(
             about.checksum == checksum,
