@@ -70,6 +70,7 @@ def test_the_prediction_network_of_a_transducer_sees_what_is_recognised(ngram_tr
         assert labels.shape[1] == min(map(len, texts))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["fastconformer-ctc", long_case("ctc"), long_case("hf_ctc")])
 def test_imported_networks_come_closer_to_what_they_were(name, speech, manifest, tmp_path):

@@ -186,6 +186,7 @@ def test_a_last_stage_after_the_last_step(prepared_folder, tmp_path):
     )
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",

@@ -158,6 +158,7 @@ def test_pieces_cut_in_pauses():
     assert np.all((begins <= middles) & (begins > middles - 640))
 
 
+@pytest.mark.long
 def test_an_utterance_without_a_pause_ends_by_its_length():
     model, audio = reference_model(1, 2, 1), speech(12.0, 1)
     chunks = [audio[at : at + 1920] for at in range(0, len(audio), 1920)]

@@ -76,6 +76,7 @@ def test_training_from_nothing(prepared_folder, tmp_path, sampling, request):
     assert recogniser.config.streaming == streaming
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.usefixtures("without_wer")
 def test_quantized_from_a_whole_model_with_its_lessons(prepared_folder, whole, tmp_path):

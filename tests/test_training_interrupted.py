@@ -141,6 +141,7 @@ def test_parts_of_checkpoints_are_removed(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == names
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.usefixtures("without_wer")
 def test_a_full_disk(prepared_folder, tmp_path):

@@ -161,9 +161,15 @@ def _product_layers(keras_model: keras.Model) -> dict[str, ProductLayer]:
 def _names_in(operations: str) -> set[str]:
     """The words of operations `MODEL/LAYER/OPERATION;...`, names of layers among them.
 
-    In a finished file a layer is a scope, see `tflite_export.convert.tensor_names`.
+    In a finished file a layer is a scope, see `tflite_export.convert.tensor_names`. Before that a
+    path may begin with a signature, `cascade_1`, which looks like one.
     """
-    return {part for path in operations.split(";") for part in layer_of(path).split("/")}
+    return {
+        part
+        for path in operations.split(";")
+        for form in (path, layer_of(path))
+        for part in form.split("/")
+    }
 
 
 def _layer_of(operations: str, layers: Mapping[str, ProductLayer]) -> str:
