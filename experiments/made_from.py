@@ -8,13 +8,13 @@ from asr_qat.models.model_directory import weights_checksum
 
 
 def require_made_from(model: str | Path, work: Path) -> None:
-    """Let a folder keep files of one model: what was measured goes on with the same one alone.
+    """Let a folder keep what is made of one model directory: what goes on, goes on with that.
 
     Raises:
-        UserError: the folder has those of another model.
+        UserError: the folder has what was made of another one.
     """
-    checksum, place = weights_checksum(Path(model)), work / "model.sha256"
-    before = files.read_text(place) if place.exists() else checksum
-    another = f"{work}: was made from another {Path(model).name}: remove it, or choose --work"
-    require(before == checksum, another)
-    files.write_text(place, checksum)
+    model = Path(model)
+    checksum, begun = weights_checksum(model), work / f"{model.name}.sha256"
+    same = not begun.is_file() or files.read_text(begun) == checksum
+    require(same, f"{work}: was made from another {model.name}: remove it, or choose --work")
+    files.write_text(begun, checksum)

@@ -1,5 +1,7 @@
 """What is measured of long recordings, times and language models."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -59,7 +61,7 @@ def test_targets_and_table(tmp_path):
     assert [row.met for row in found.targets] == [True, True, False, True, True, True, False, True]
     page = long_form_table(found)
     assert page.startswith("**6 of 8 targets met.**") and "| m | CTC | 600 | 0 | 10, 90 |" in page
-    files.write_json(tmp_path / "long_form.json", command.dataclasses.asdict(found))
+    files.write_json(tmp_path / "long_form.json", dataclasses.asdict(found))
     (made,) = render(tmp_path / "long_form.json").values()
     assert made.decode() == page
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from asr_qat import files
 from asr_qat.config import load_json
 from asr_qat.errors import exit_code, require
 from asr_qat.models.model_directory import Recogniser
@@ -35,6 +34,7 @@ from experiments.after_training.rows import (
     NotRun,
 )
 from experiments.after_training.table import after_training_table
+from experiments.reports.write import write_results
 
 PARTS = ("files", "more", "large")
 MORE_UTTERANCES, MORE_PRECISION = 400, "w4a8"
@@ -87,8 +87,7 @@ def _run() -> None:
         speech = Calibration(args.data, args.utterances, quiet=args.quiet)
         found["large"] = (large_row(args.model, LARGE_PRECISION, speech),)
     results = AfterTrainingResults(**{**found, **provenance()}).with_targets()
-    files.write_json(args.out, dataclasses.asdict(results))
-    files.write_text(args.out.with_suffix(".md"), after_training_table(results))
+    write_results(results, args.out, after_training_table)
 
 
 def _files(args: argparse.Namespace) -> dict[str, Any]:

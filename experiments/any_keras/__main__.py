@@ -1,12 +1,10 @@
 """`python -m experiments.any_keras`: Keras models of any kind, beside other tools."""
 
-import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from asr_qat import files
 from asr_qat.config import load_json
 from asr_qat.errors import exit_code
 from asr_qat.parser import Parser
@@ -14,6 +12,7 @@ from asr_qat.provenance import provenance
 from experiments.any_keras import architectures, examples, executed, step_cost
 from experiments.any_keras.results import AnyKerasResults
 from experiments.any_keras.table import any_keras_table
+from experiments.reports.write import write_results
 
 # What measures the rows of a section, given a folder for files.
 SECTIONS: dict[str, Callable[[Path], tuple]] = {
@@ -48,8 +47,7 @@ def _run() -> None:
         print(f"== {name}", flush=True)
         rows[name] = SECTIONS[name](args.work)
         found = AnyKerasResults(**provenance(), **rows).with_targets()
-        files.write_json(args.out, dataclasses.asdict(found))
-        files.write_text(args.out.with_suffix(".md"), any_keras_table(found))
+        write_results(found, args.out, any_keras_table)
 
 
 def _before(path: Path) -> dict[str, Any]:

@@ -1,11 +1,9 @@
 """`python -m experiments.browser`: a live file in a browser, beside the same file in Python."""
 
-import dataclasses
 import sys
 import tempfile
 from pathlib import Path
 
-from asr_qat import files
 from asr_qat.corpora.recordings import recordings
 from asr_qat.errors import exit_code
 from asr_qat.parser import Parser
@@ -13,6 +11,7 @@ from asr_qat.provenance import Provenance
 from experiments.browser.measure import compare, webgpu
 from experiments.browser.rows import BrowserResults
 from experiments.browser.table import browser_table
+from experiments.reports.write import write_results
 from tflite_export.browser.page import write_page
 from tflite_export.runtime.live.live_model import load_model
 from tflite_export.runtime.metadata import read_metadata
@@ -63,9 +62,7 @@ def _run() -> None:
         webgpu=gpu,
         **measured,
     ).with_targets()
-    files.write_json(args.out, dataclasses.asdict(found))
-    files.write_text(args.out.with_suffix(".md"), browser_table(found))
-    print(browser_table(found), end="")
+    print(write_results(found, args.out, browser_table), end="")
 
 
 if __name__ == "__main__":

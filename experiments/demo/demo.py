@@ -21,7 +21,7 @@ from asr_qat.corpora.prepared import PreparedFolder
 from asr_qat.corpora.recordings import recordings
 from asr_qat.corpora.utterance import Utterance
 from asr_qat.errors import UserError
-from asr_qat.models.model_directory import TOKENIZER, WEIGHTS, Recogniser, weights_checksum
+from asr_qat.models.model_directory import TOKENIZER, WEIGHTS, Recogniser
 from asr_qat.provenance import Provenance
 from asr_qat.quantize.precision import FLOAT
 from asr_qat.training.config import TrainConfig
@@ -36,6 +36,7 @@ from experiments.demo.demo_rows import (
     ModelEquality,
 )
 from experiments.demo.transducer_rows import beam_rows, ctc_row, row
+from experiments.made_from import require_made_from
 from experiments.reports.wer_size_plot import plot_wer_against_size
 from tflite_export.convert.convert import convert_recogniser
 from tflite_export.runtime.recogniser import TFLiteRecogniser
@@ -214,11 +215,7 @@ def _float_model(stem: str, corpus: str, work: Path) -> Path:
             f"{path}: no such float model for the corpus {corpus}: train one, see configs/ and "
             "`make reproduce`, and copy it there"
         )
-    checksum = weights_checksum(path)
-    begun = work / f"{stem}_float.sha256"
-    if begun.is_file() and files.read_text(begun) != checksum:
-        raise UserError(f"{work}: was made from another {path.name}: remove it, or choose --work")
-    files.write_text(begun, checksum)
+    require_made_from(path, work)
     return path
 
 

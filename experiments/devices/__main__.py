@@ -8,7 +8,6 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from asr_qat import files
 from asr_qat.errors import exit_code
 from asr_qat.parser import Parser
 from asr_qat.provenance import Provenance
@@ -16,6 +15,7 @@ from experiments.devices.cpus import CPUS, I8MM, cpus
 from experiments.devices.measure import PRECISIONS, measure, prepare_files, whole_test
 from experiments.devices.rows import DevicesResults, targets
 from experiments.devices.table import devices_table
+from experiments.reports.write import write_results
 
 PROGRAM = "experiments.devices"
 NAMES = tuple(cpu.name for cpu in CPUS)
@@ -60,9 +60,7 @@ def _run() -> None:
         whole=whole,
     )
     found = dataclasses.replace(found, targets=targets(found))
-    files.write_json(args.out, dataclasses.asdict(found))
-    files.write_text(args.out.with_suffix(".md"), devices_table(found))
-    print(devices_table(found), end="")
+    print(write_results(found, args.out, devices_table), end="")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def prepare_files(
     names: list[str], work: Path, trained: Path, data: str, quiet: bool
 ) -> dict[str, Path]:
     """Files with their records by name, the trained one last; those that are there are kept."""
-    require_made_from(MODEL, work / "files")
+    require_made_from(MODEL, work)
     paths = {name: work / "files" / f"{name}.tflite" for name in names}
     for name, path in progress(paths.items(), "convert", len(paths), "file", quiet):
         if not path.exists():

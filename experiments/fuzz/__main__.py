@@ -2,13 +2,11 @@
 
 import argparse
 import contextlib
-import dataclasses
 import math
 import sys
 import time
 from pathlib import Path
 
-from asr_qat import files
 from asr_qat.config import load_json
 from asr_qat.counted import counted
 from asr_qat.errors import UserError, exit_code, require
@@ -20,6 +18,7 @@ from experiments.fuzz.outcome import Outcome
 from experiments.fuzz.registry import cases_of, module_of, names
 from experiments.fuzz.rows import FuzzResults, InputRow, input_row
 from experiments.fuzz.table import fuzz_table
+from experiments.reports.write import write_results
 
 PROGRAM = "experiments.fuzz"
 
@@ -65,8 +64,7 @@ def _run() -> None:
         rows[name] = _measured(name, numbers[name], args, about["commit"])
     inputs = tuple(rows[name] for name in sorted(rows))
     found = FuzzResults(**about, inputs=inputs).with_targets()
-    files.write_json(args.out, dataclasses.asdict(found))
-    files.write_text(args.out.with_suffix(".md"), fuzz_table(found))
+    write_results(found, args.out, fuzz_table)
     wrong = sum(rows[name].wrong for name in chosen)
     require(wrong == 0, f"{counted(wrong, 'case')} went wrong, see above")
 

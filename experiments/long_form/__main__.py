@@ -1,13 +1,11 @@
 """`python -m experiments.long_form`: hours, times of words, language models, of `.tflite` files."""
 
 import argparse
-import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from asr_qat import files
 from asr_qat.config import load_json
 from asr_qat.corpora.recordings import recordings
 from asr_qat.decoding.arpa import write_arpa
@@ -20,6 +18,7 @@ from experiments.long_form.rows import LongFormResults
 from experiments.long_form.searches import searches
 from experiments.long_form.table import long_form_table
 from experiments.long_form.times import Reference, times
+from experiments.reports.write import write_results
 
 ORDER = 3  # of the language model
 SPLITS = ("test", "dev", "train")  # of the long recording, as far as it is long
@@ -61,8 +60,7 @@ def _run() -> None:
         found[name] = tuple(SECTIONS[name](args))
         data = f"{Path(args.data).name} (test)"
         results = LongFormResults(**provenance(), data=data, **found).with_targets()
-        files.write_json(args.out, dataclasses.asdict(results))
-        files.write_text(args.out.with_suffix(".md"), long_form_table(results))
+        write_results(results, args.out, long_form_table)
 
 
 def _hours(args: argparse.Namespace) -> list:

@@ -4,12 +4,12 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from asr_qat import files
 from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
 from experiments.micro.measure import measure
 from experiments.micro.rows import targets
 from experiments.micro.table import micro_table
+from experiments.reports.write import write_results
 
 PROGRAM = "experiments.micro"
 DEMO = "work/demo"
@@ -55,9 +55,7 @@ def _run() -> None:
         *(args.model, args.data, args.split, args.seconds, args.utterances, args.work, args.quiet)
     )
     found = dataclasses.replace(found, targets=targets(found))
-    files.write_json(args.out, dataclasses.asdict(found))
-    files.write_text(args.out.with_suffix(".md"), micro_table(found))
-    print(micro_table(found), end="")
+    print(write_results(found, args.out, micro_table), end="")
 
 
 if __name__ == "__main__":

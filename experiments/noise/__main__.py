@@ -1,10 +1,8 @@
 """`python -m experiments.noise`: the demo's files on clean recordings and in noise."""
 
-import dataclasses
 import sys
 from pathlib import Path
 
-from asr_qat import files
 from asr_qat.corpora.recordings import recordings
 from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
@@ -13,6 +11,7 @@ from experiments.demo.demo import TRAINED
 from experiments.noise.measure import files_of_demo, live_files, measure
 from experiments.noise.rows import NoiseResults
 from experiments.noise.table import noise_table
+from experiments.reports.write import write_results
 
 DEMO = "work/demo"
 
@@ -60,8 +59,7 @@ def _run() -> None:
         trained=TRAINED.name,
         rows=tuple(row for some in rows for row in some),
     ).with_targets()
-    files.write_json(args.out, dataclasses.asdict(found))
-    files.write_text(args.out.with_suffix(".md"), noise_table(found))
+    write_results(found, args.out, noise_table)
     print(noise_table(found))
 
 

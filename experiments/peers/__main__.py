@@ -4,12 +4,10 @@ Files are made by NeMo's exporter and by this package, once; each part of a meas
 `--work` as soon as it is done, so that a command that was stopped goes on.
 """
 
-import dataclasses
 import subprocess
 import sys
 from pathlib import Path
 
-from asr_qat import files
 from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
 from asr_qat.provenance import Provenance
@@ -18,6 +16,7 @@ from experiments.peers.peer import PACKAGES, PRECISIONS, peers_of, python_with
 from experiments.peers.rows import PeersResults
 from experiments.peers.table import peers_table
 from experiments.pretrained_scale.networks import SECONDS, Made, Network
+from experiments.reports.write import write_results
 
 PROGRAM = "experiments.peers"
 NETWORKS = {
@@ -88,9 +87,7 @@ def _run() -> None:
         peers=_versions(args.peer_python),
         networks=tuple(rows),
     ).with_targets()
-    files.write_json(args.out, dataclasses.asdict(found))
-    files.write_text(args.out.with_suffix(".md"), peers_table(found))
-    print(peers_table(found), end="")
+    print(write_results(found, args.out, peers_table), end="")
 
 
 def _made(name: str, work: Path, peer_python: Path) -> Made:

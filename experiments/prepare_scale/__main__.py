@@ -1,17 +1,16 @@
 """`python -m experiments.prepare_scale`: `prepare` by one and two workers, and over `s3://`."""
 
 import argparse
-import dataclasses
 import tempfile
 from pathlib import Path
 
-from asr_qat import files
 from asr_qat.commands.arguments import positive_int
 from asr_qat.errors import exit_code
 from asr_qat.parser import Parser
 from asr_qat.remote_path import leave
 from experiments.prepare_scale.measure import measure
 from experiments.prepare_scale.table import prepare_scale_table
+from experiments.reports.write import write_results
 
 
 def main() -> None:
@@ -38,8 +37,7 @@ def _run() -> None:
     args: argparse.Namespace = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         found = measure(args.data, args.shards, args.steps, Path(work))
-    files.write_json(args.out, dataclasses.asdict(found))
-    files.write_text(args.out.with_suffix(".md"), prepare_scale_table(found))
+    write_results(found, args.out, prepare_scale_table)
     print(prepare_scale_table(found))
 
 

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from asr_qat import files
 from asr_qat.config import load_json
 from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
@@ -20,6 +19,7 @@ from experiments.pretrained_scale.networks import SECONDS, Made, Network
 from experiments.pretrained_scale.rows import PretrainedScaleResults, targets
 from experiments.pretrained_scale.running import Command, litert, onnx, speeds, starts
 from experiments.pretrained_scale.table import pretrained_scale_table
+from experiments.reports.write import write_results
 from tflite_export.runtime.recogniser import TFLiteRecogniser
 
 PARTS = ("files", "before", "speed", "start")
@@ -74,8 +74,7 @@ def _run() -> None:
         found |= _measured(part, made, args)
         results = PretrainedScaleResults(**found, **provenance())
         results = dataclasses.replace(results, targets=targets(results))
-        files.write_json(args.out, dataclasses.asdict(results))
-        files.write_text(args.out.with_suffix(".md"), pretrained_scale_table(results))
+        write_results(results, args.out, pretrained_scale_table)
     print(pretrained_scale_table(results), end="")
 
 

@@ -1,14 +1,13 @@
 """`python -m experiments.robustness`: files on quieter and louder recordings, and on an offset."""
 
-import dataclasses
 import sys
 from pathlib import Path
 
-from asr_qat import files
 from asr_qat.corpora.recordings import recordings
 from asr_qat.errors import exit_code
 from asr_qat.parser import Parser
 from asr_qat.provenance import provenance
+from experiments.reports.write import write_results
 from experiments.robustness.measure import measure
 from experiments.robustness.rows import RobustnessResults
 from experiments.robustness.table import robustness_table
@@ -32,8 +31,7 @@ def _run() -> None:
         data=f"{Path(args.data).name} ({args.split})",
         models=tuple(measure(path, items) for path in args.files),
     ).with_targets()
-    files.write_json(args.out, dataclasses.asdict(found))
-    files.write_text(args.out.with_suffix(".md"), robustness_table(found))
+    write_results(found, args.out, robustness_table)
 
 
 if __name__ == "__main__":

@@ -4,17 +4,16 @@ Each version is installed into a folder of its own and runs in processes of its 
 before is kept in `--work`.
 """
 
-import dataclasses
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from asr_qat import files
 from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
 from asr_qat.progress import progress
 from asr_qat.provenance import Provenance
 from experiments.made_from import require_made_from
+from experiments.reports.write import write_results
 from experiments.runtimes.install import LITERT, versions
 from experiments.runtimes.matrix import Runtime, compute, row_of, runtimes
 from experiments.runtimes.precision_files import SEED, product_of, write_files
@@ -63,7 +62,7 @@ def _run() -> None:
         reference.version in chosen,
         f"--versions: {reference.version}, with which the others are compared, is not among them",
     )
-    require_made_from(args.model, args.work / "files")
+    require_made_from(args.model, args.work)
     paths = write_files(args.model, args.data, args.precision, args.work / "files")
     every = [*map(product_of, paths), *paths]
     compute(reference, every, args.work)
@@ -78,9 +77,7 @@ def _run() -> None:
         reference=reference.version,
         rows=tuple(rows),
     ).with_targets()
-    files.write_json(args.out, dataclasses.asdict(found))
-    files.write_text(args.out.with_suffix(".md"), runtimes_table(found))
-    print(runtimes_table(found), end="")
+    print(write_results(found, args.out, runtimes_table), end="")
 
 
 if __name__ == "__main__":

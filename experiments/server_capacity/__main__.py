@@ -1,16 +1,15 @@
 """`python -m experiments.server_capacity`: streams in time by cores, waits, memory of a session."""
 
-import dataclasses
 import sys
 from pathlib import Path
 
-from asr_qat import files
 from asr_qat.commands.arguments import positive_float, positive_int
 from asr_qat.config import load_json
 from asr_qat.cores import usable_cores
 from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
 from asr_qat.provenance import provenance
+from experiments.reports.write import write_results
 from experiments.server_capacity.measure import Audios, measure_streams, measure_wait
 from experiments.server_capacity.memory import measure_memory
 from experiments.server_capacity.rows import CapacityResults, StreamsRow
@@ -85,8 +84,7 @@ def _run() -> None:
         wait=measure_wait(args.file, audios),
         memory=memory,
     ).with_targets()
-    files.write_json(args.out, dataclasses.asdict(found))
-    files.write_text(args.out.with_suffix(".md"), capacity_table(found))
+    write_results(found, args.out, capacity_table)
 
 
 def _line(row: StreamsRow) -> str:

@@ -1,19 +1,18 @@
 """`python -m experiments.threads`: one recogniser in many threads, and its checksum's time."""
 
 import argparse
-import dataclasses
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from asr_qat import files
 from asr_qat.cores import usable_cores
 from asr_qat.corpora.recordings import recordings
 from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
 from asr_qat.provenance import Provenance
+from experiments.reports.write import write_results
 from experiments.threads.calls import thread_rows
 from experiments.threads.loading import load_row
 from experiments.threads.rows import CHECKSUM_MB, ThreadsResults, ThreadsRow
@@ -69,9 +68,7 @@ def _run() -> None:
         rows=tuple(rows),
         loads=tuple(loads),
     ).with_targets()
-    files.write_json(args.out, dataclasses.asdict(found))
-    files.write_text(args.out.with_suffix(".md"), threads_table(found))
-    print(threads_table(found), end="")
+    print(write_results(found, args.out, threads_table), end="")
 
 
 def _settings(args: argparse.Namespace) -> list[tuple[int, int]]:

@@ -8,10 +8,10 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from asr_qat import files
 from asr_qat.errors import exit_code, require
 from asr_qat.parser import Parser
 from asr_qat.provenance import Provenance
+from experiments.reports.write import write_results
 from experiments.two_bit_speed.measure import SECONDS, measure
 from experiments.two_bit_speed.rows import TwoBitSpeedResults, targets
 from experiments.two_bit_speed.table import two_bit_speed_table
@@ -64,9 +64,7 @@ def _run() -> None:
         networks=tuple(networks),
     )
     found = dataclasses.replace(found, targets=targets(found))
-    files.write_json(args.out, dataclasses.asdict(found))
-    files.write_text(args.out.with_suffix(".md"), two_bit_speed_table(found))
-    print(two_bit_speed_table(found), end="")
+    print(write_results(found, args.out, two_bit_speed_table), end="")
 
 
 if __name__ == "__main__":
